@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * struct buf: bytes that grow up to a stated maximum. The text is always NUL-terminated when not empty. Embedded; the owner
+ * calls buf_free. Any thread, one at a time.
+ */
+#ifndef HAUL_BASE_BUF_H
+#define HAUL_BASE_BUF_H
+
+#include <stddef.h>
+
+struct buf {
+	char *data; /* NULL until the first byte */
+	size_t len;
+	size_t cap; /* private */
+	size_t max; /* most bytes it may hold */
+	int err;    /* sticky ERR_LIMIT after the first add that did not fit: check once at the end */
+};
+
+void buf_init(struct buf *b, size_t max);
+void buf_free(struct buf *b);  /* frees the memory, ready for use again */
+void buf_reset(struct buf *b); /* len and err to 0, memory kept */
+int buf_add(struct buf *b, const void *p, size_t n); /* 0 or ERR_LIMIT, then nothing was added */
+int buf_adds(struct buf *b, const char *s);
+int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_drop(struct buf *b, size_t n); /* the first n bytes go */
+char *buf_take(struct buf *b);          /* gives the malloc'd text to the caller ("" when empty), b is empty then */
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ * Options. opt_table.h is the one table: names, types, ranges, defaults, scopes and help of every option of hauld and haul;
+ * command line, configuration file, RPC maps, stored options, help, manual and completion all come out of it.
+ *
+ * Glossary
+ *   option set   struct opts: the values that were set at one level; a level has a parent: job -> global -> (table defaults)
+ *   normal form  the text that RPC shows: sizes as plain bytes, booleans true/false, cumulative lists one element a line
+ * To add an option: one row in opt_table.h, its use, its test; the table-walking tests find it.
+ */
+#ifndef HAUL_BASE_OPT_H
+#define HAUL_BASE_OPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "err.h"
+
+enum opt {
+#define OPT(id_, ...) OPT_##id_,
+#include "opt_table.h"
+#undef OPT
+	OPT_COUNT
+};
+
+enum opt_type {
+	OT_BOOL,     /* true | false */
+	OT_INT,      /* decimal */
+	OT_SIZE,     /* digits with K, M (aria2), also G, T; normal form: bytes */
+	OT_FLOAT,    /* strtod; stored as given */
+	OT_ENUM,     /* one of `values`, separated by '|' */
+	OT_STR,      /* any text without control characters */
+	OT_PATH,     /* text; ${HOME} is replaced */
+	OT_LIST,     /* cumulative: each setting adds an element (header, index-out) */
+	OT_PROXY,    /* [http://][user:pass@]host[:port]; normal form with scheme and trailing slash */
+	OT_CHECKSUM, /* TYPE=HEX */
+	OT_GID,      /* 16 hex digits, not zero */
+};
+
+/* Who may set it, and what it means. */
+enum opt_flag {
+	OF_START = 1 << 0,     /* command line and configuration file of hauld */
+	OF_INITIAL = 1 << 1,   /* addUri, input file */
+	OF_RESTART = 1 << 2,   /* changeOption; an active job restarts its connections */
+	OF_LIVE = 1 << 3,      /* changeOption; applied at once */
+	OF_GLOBAL = 1 << 4,    /* changeGlobalOption */
+	OF_SECRET = 1 << 5,    /* never printed, logged or shown by RPC */
+	OF_IGNORED = 1 << 6,   /* taken from aria2's command line and files, no effect here, said once in the log */
+	OF_OPTARG = 1 << 7,    /* the bare flag means true (booleans); OT_STR: argument may be missing */
+	OF_HIDDEN = 1 << 8,    /* not shown by getOption/getGlobalOption */
+	OF_OWN = 1 << 9,       /* not an option of aria2 */
+	OF_ONCE = 1 << 10,     /* belongs to a single download; never a global default (gid, out, checksum, pause ...) */
+	OF_CLIENT = 1 << 11,   /* a flag of haul */
+};
+
+struct opt_def {
+	const char *name;
+	char ch; /* short flag or 0 */
+	enum opt_type type;
+	const char *def;    /* NULL: undefined unless set */
+	int64_t min, max;   /* OT_INT, OT_SIZE; INT64_MIN / INT64_MAX: open */
+	const char *values; /* OT_ENUM: "a|b|c" */
+	unsigned flags;     /* enum opt_flag */
+	const char *group;  /* general, http, rpc, ui, bt, ftp, metalink */
+	const char *arg;    /* name of the argument in help: "DIR", "N", "SIZE" */
+	const char *help;   /* one or more sentences; the first one is the short help */
+	const char *why;    /* where the default differs from aria2's: the reason; else NULL */
+};
+
+const struct opt_def *opt_def(enum opt id);
+/* Exact name of n bytes; OPT_COUNT when unknown. */
+enum opt opt_find(const char *name, size_t n);
+
+struct opts; /* reference-counted, loop thread only; see docs/types/opts.md */
+
+struct opts *opts_new(struct opts *parent); /* takes its own reference on parent (may be NULL) */
+struct opts *opts_ref(struct opts *o);
+void opts_unref(struct opts *o); /* NULL is fine */
+/* A new set with the same own values and the same parent. */
+struct opts *opts_clone(const struct opts *o);
+/* A new set holding every value that o and its parents set, without a parent. */
+struct opts *opts_flatten(const struct opts *o);
+
+/* Check a value without setting it: 0 or ERR_INVAL with the reason ("must be between 1 and 16"), never echoing a secret. */
+int opt_check(enum opt id, const char *val, struct fail *f);
+/* Parse, check and set; OT_LIST adds an element. On error nothing changes. */
+int opts_set(struct opts *o, enum opt id, const char *val, struct fail *f);
+void opts_unset(struct opts *o, enum opt id); /* this level only */
+bool opts_has(const struct opts *o, enum opt id);     /* set at this level */
+bool opts_defined(const struct opts *o, enum opt id); /* has a value: here, in a parent, or by default */
+
+/* Values, looked up through the parents and the default. Numbers of undefined options are 0, strings NULL. Pointers live until
+ * the next change of the set that holds them. OT_LIST as text: elements each followed by '\n'. OT_ENUM as number: its index. */
+const char *opts_str(const struct opts *o, enum opt id);
+int64_t opts_num(const struct opts *o, enum opt id);
+bool opts_bool(const struct opts *o, enum opt id);
+
+/* Own values of this level as "name=value\n" lines (list elements one line each) for the store and session files, filtered by
+ * flags (0: all), and back. Secrets are included: the caller keeps the text where only the owner reads it. */
+void opts_encode(const struct opts *o, unsigned flags, struct buf *out);
+int opts_decode(struct opts *o, const char *text, struct fail *f); /* unknown names are passed over */
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * Events of the engine for whoever shows them (RPC notifications, hooks, console). Delivered on the loop thread, in order, after
+ * the change they tell of is durable.
+ */
+#ifndef HAUL_CORE_EVENT_H
+#define HAUL_CORE_EVENT_H
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+enum event_type { EV_START, EV_PAUSE, EV_STOP, EV_COMPLETE, EV_ERROR, EV_COUNT };
+
+struct event {
+	enum event_type type;
+	uint64_t gid;
+};
+
+/* Embedded in the listener; it sets cb and arg, and unsubscribes before it dies. */
+struct event_sub {
+	void (*cb)(void *arg, const struct event *ev);
+	void *arg;
+	TAILQ_ENTRY(event_sub) link;
+};
+
+const char *event_name(enum event_type t); /* "start", "pause", "stop", "complete", "error" */
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * struct xfer: the running side of an active job: probes, opens the file, splits it into segments, runs the lanes, checks,
+ * finishes. It knows fetches, blocks and files, but neither the queue nor the store: it tells its owner (the engine) what
+ * happened. Loop thread.
+ */
+#ifndef HAUL_CORE_XFER_H
+#define HAUL_CORE_XFER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/opt.h"
+#include "base/ranges.h"
+#include "core/engine.h"
+
+struct xfer;
+struct loop;
+struct net;
+
+/* What a transfer knows about its file from earlier runs, and what it tells about it. Strings are copied by whoever keeps them. */
+struct xfer_known {
+	const char *path;          /* final path, or NULL: not chosen yet */
+	int64_t total;             /* -1 unknown */
+	const char *etag;
+	const char *last_modified;
+	const struct ranges *have; /* durable on disk */
+};
+
+enum xfer_result { XFER_STOPPED, XFER_COMPLETE, XFER_FAILED };
+
+struct xfer_end {
+	enum xfer_result result;
+	int err;                /* FAILED: enum err */
+	const char *err_text;
+	unsigned flags;         /* JOB_UNPROVEN */
+	int64_t total, done;    /* last known */
+};
+
+struct xfer_ops {
+	/* Name, size or validators became known or changed. */
+	void (*known)(void *owner, const struct xfer_known *k);
+	/* `have` is durable on disk now. */
+	void (*progress)(void *owner, const struct ranges *have);
+	/* A result job that owns this final path (an unfinished .part lies there)? If so its knowledge is handed over for adoption:
+	 * true and *ret (valid until the next call into the engine). */
+	bool (*adopt)(void *owner, const char *path, struct xfer_known *ret);
+	/* The last call: everything is closed, the memory goes after it returns. */
+	void (*end)(void *owner, const struct xfer_end *e);
+};
+
+struct rate;
+
+struct xfer_req {
+	struct loop *loop;
+	struct net *net;
+	uint64_t gid;
+	char *const *uris;        /* copied */
+	struct opts *opts;        /* a reference is taken */
+	const char *dir;
+	struct xfer_known known;
+	const char *journal;      /* path for the progress journal */
+	struct rate *global_rate; /* overall limit, shared; outlives the transfer */
+};
+
+/* Never calls back before it returns. */
+struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, void *owner);
+/* Ask it to stop: fetches end, written bytes are synced (force: not), then end(XFER_STOPPED). Idempotent. discard: NAME.part and
+ * journal are removed. */
+void xfer_stop(struct xfer *x, bool force, bool discard);
+/* Options that apply at once (max-download-limit, ...): the set was replaced. */
+void xfer_set_opts(struct xfer *x, struct opts *o);
+/* The list of URIs changed: connections of those that are gone are dropped, new ones are used. */
+void xfer_set_uris(struct xfer *x, char *const *uris);
+
+/* Fills total, done, verified, speed, conns, wait, have, path of v (the rest is left alone). */
+void xfer_view(const struct xfer *x, struct job_view *v);
+size_t xfer_uris(const struct xfer *x, struct uri_view *ret, size_t max);
+size_t xfer_servers(const struct xfer *x, struct server_view *ret, size_t max);
+
+#endif

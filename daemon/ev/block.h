@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * Blocks: the page-aligned memory into which bodies are received and from which they are written to disk. One pool with one
+ * budget for the whole daemon: when it is empty, reading stops (back-pressure), nothing else grows. Loop thread.
+ *
+ * Life of a block: block_get -> filled by a reader (len grows) -> handed to disk/wstream -> written -> block_put by the
+ * writer. One owner at a time.
+ */
+#ifndef HAUL_EV_BLOCK_H
+#define HAUL_EV_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#define BLOCK_SIZE (256 * 1024)
+
+struct loop;
+struct block_pool;
+
+struct block {
+	char *mem;   /* BLOCK_SIZE bytes, page-aligned */
+	uint32_t len; /* bytes filled from the front */
+	int64_t off;  /* where mem[0] belongs in the file */
+	STAILQ_ENTRY(block) link;
+};
+
+STAILQ_HEAD(block_list, block);
+
+/* Somebody who found the pool empty. cb runs (at the end of a turn) when a block is free; it must call block_get again, and
+ * may fail again. In FIFO order, one waiter per freed block. */
+struct block_waiter {
+	void (*cb)(void *arg);
+	void *arg;
+	bool waiting; /* private */
+	TAILQ_ENTRY(block_waiter) link;
+};
+
+struct block_pool *block_pool_new(struct loop *l, size_t budget); /* at least 4 blocks */
+void block_pool_free(struct block_pool *p);                        /* all blocks must be back */
+
+struct block *block_get(struct block_pool *p); /* len 0; NULL: the budget is used up */
+void block_put(struct block_pool *p, struct block *b);
+void block_wait(struct block_pool *p, struct block_waiter *w); /* idempotent */
+void block_wait_cancel(struct block_pool *p, struct block_waiter *w);
+
+/* Fewer than a quarter of the blocks are free: holders should write out partly filled blocks now instead of keeping them. */
+bool block_pressure(const struct block_pool *p);
+void block_stats(const struct block_pool *p, size_t *ret_used, size_t *ret_total); /* in blocks */
+
+#endif

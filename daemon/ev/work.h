@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT
+ * Work on libuv's thread pool. A work item holds copies, descriptors and blocks, never a struct of the loop thread that may
+ * change meanwhile. Every item completes exactly once, on the loop thread.
+ */
+#ifndef HAUL_EV_WORK_H
+#define HAUL_EV_WORK_H
+
+struct loop;
+struct work;
+
+/* WORK_HASH items run at most (pool size / 4, at least 1) at a time, so that hashing never holds up disk writes. */
+enum work_class { WORK_DISK, WORK_HASH };
+
+typedef void (*work_fn)(void *arg);               /* on a pool thread */
+typedef void (*work_done)(void *arg, int status); /* on the loop thread; 0, or ERR_CANCELED when fn never ran */
+
+/* To be called before the first use of the pool: threads = 4..64, sets UV_THREADPOOL_SIZE unless the user has set it. */
+void work_pool_size(unsigned threads);
+
+/* The handle is valid until done is called; most callers ignore it. */
+struct work *work_submit(struct loop *l, enum work_class cls, work_fn fn, work_done done, void *arg);
+/* Ask not to run it any more; done still comes (ERR_CANCELED if fn had not begun). */
+void work_cancel(struct work *w);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ * struct stream: a connected byte stream, TCP, Unix socket or TLS on top, for both directions and both roles (dialled by a
+ * transfer, accepted by the RPC server). Bytes are received into the memory that its owner names (`space`), for TLS too.
+ *
+ * Rules
+ *   - After stream_close the owner is not called any more and may be freed at once; the stream's own memory is freed in libuv's
+ *     close callbacks. stream_close may be called from inside any callback.
+ *   - `space` with len 0 stops reading until stream_resume: nothing is buffered beyond the kernel (and, for TLS, the rest
+ *     of one ciphertext window, at most 256 KiB, of which every byte is decrypted before more is read).
+ *   - Writes are copied; the owner bounds them by stream_unsent.
+ * Loop thread.
+ */
+#ifndef HAUL_NET_STREAM_H
+#define HAUL_NET_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct net;
+struct stream;
+struct listener;
+
+struct stream_ops {
+	/* Connected, TLS done and verified (err 0), or failed (then the stream is dead: the owner calls stream_close).
+	 * Accepted streams don't get it. */
+	void (*open)(void *owner, int err, const struct fail *f);
+	/* Where the next bytes go: *ret, valid until `data` or the next `space`. len 0: stop reading. */
+	void (*space)(void *owner, struct span *ret);
+	/* n > 0 bytes are now at the beginning of the last span. */
+	void (*data)(void *owner, size_t n);
+	/* No more bytes will come. err 0: orderly end (FIN; with TLS a close_notify). ERR_EOF: TLS ended without close_notify;
+	 * ERR_RESET, ERR_TLS, ...: broken. The owner calls stream_close sooner or later. */
+	void (*end)(void *owner, int err, const struct fail *f);
+	/* All written bytes are with the kernel. May be NULL. */
+	void (*drained)(void *owner);
+};
+
+/* Whom to connect to. Strings are copied. */
+struct dial_req {
+	const char *host; /* name or literal address, without brackets */
+	uint16_t port;
+	bool tls;
+	const char *alpn; /* "http/1.1"; NULL: none */
+	uint64_t connect_timeout_ms; /* resolve + connect + TLS together */
+	bool check_certificate;
+};
+
+/* Resolve, connect (all addresses, RFC 8305 in turn), TLS handshake with SNI and host name check. Never calls back before it
+ * returns. */
+struct stream *stream_dial(struct net *n, const struct dial_req *req, const struct stream_ops *ops, void *owner);
+
+void stream_write(struct stream *s, const void *p, size_t n); /* copied; errors arrive by `end` */
+size_t stream_unsent(const struct stream *s);                 /* bytes written but not yet with the kernel */
+void stream_resume(struct stream *s);                         /* `space` has room again; idempotent */
+/* Change the owner (idle pool <-> protocol). No callback of the old owner comes any more. */
+void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner);
+void stream_close(struct stream *s);       /* idempotent for NULL; unsent bytes are dropped */
+void stream_close_soon(struct stream *s);  /* sends what is unsent (at most 5 s), shuts down, closes; owner is forgotten now */
+
+/* "1.2.3.4:443" of the peer, for logs and RPC; "" when unknown. Lives as long as the stream. */
+const char *stream_peer(const struct stream *s);
+/* uid of the process at the other end of a Unix socket; false for TCP (RPC over TCP asks sock_diag, see rpc/auth.h). */
+bool stream_peer_uid(const struct stream *s, uint32_t *ret);
+int stream_fd(const struct stream *s); /* for getsockopt and the like; -1 when closed */
+
+/* ---- accepting ---- */
+
+/* TCP on address:port ("127.0.0.1", "::1", "0.0.0.0", "::"), or a Unix socket when path is set (mode 0600 from birth, stale ones replaced),
+ * or an inherited descriptor (socket activation) when fd >= 0. tls: with the certificate given. */
+struct listen_req {
+	const char *address;
+	uint16_t port; /* 0: the system picks one, see listener_port */
+	const char *path;
+	int fd; /* -1: none */
+	const char *cert, *key; /* PEM files; NULL: plain */
+	unsigned max_conns;     /* accepting pauses above this */
+};
+
+/* A new accepted stream; the callee must call stream_set_owner or stream_close before it returns. For TLS the handshake is
+ * still to come; bytes arrive when it is done. */
+typedef void (*accept_cb)(void *owner, struct stream *s);
+
+int listener_open(struct net *n, const struct listen_req *req, accept_cb cb, void *owner, struct listener **ret, struct fail *f);
+uint16_t listener_port(const struct listener *l);
+void listener_close(struct listener *l); /* NULL is fine */
+
+#endif
