@@ -1,8 +1,15 @@
 # haul: hauld, the download daemon, and haul, its client. `make help` lists the targets.
 
+.DEFAULT_GOAL := all
+SHELL = /bin/sh
+
 BUILD ?= build
+
+# V=1 shows the commands
+Q = $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1) $@')
 CC ?= cc
-PKGS = libuv jansson openssl sqlite3 libwslay libidn2 zlib libsystemd expat
+PKGS = libuv jansson openssl sqlite3 libidn2 zlib libsystemd expat
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 -Wundef -Wvla -Werror
 OPT = -O2 -g -D_FORTIFY_SOURCE=2
 SAN =
@@ -13,7 +20,7 @@ VERSION = 0.1.0
 CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) $(SAN) -DHAUL_VERSION='"$(VERSION)"' -I. -Idaemon -MMD -MP \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
-LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lpthread -lm
+LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lwslay -lpthread -lm
 
 # llhttp: the packaged library where there is one, else Debian 12's packaged sources.
 ifeq ($(shell pkg-config --exists libllhttp 2>/dev/null && echo yes),yes)
@@ -21,7 +28,7 @@ LLHTTP_CFLAGS = $(shell pkg-config --cflags libllhttp)
 LIBS += $(shell pkg-config --libs libllhttp)
 LLHTTP_OBJ =
 else
-LLHTTP_CFLAGS = -I/usr/share/include/llhttp
+LLHTTP_CFLAGS = -I/usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
 LLHTTP_OBJ = $(patsubst %,$(BUILD)/llhttp/%.o,api http llhttp)
 endif
 
@@ -32,32 +39,122 @@ CLIENT_OBJ = $(CLIENT_SRC:%.c=$(BUILD)/%.o)
 UNIT_SRC = $(wildcard tests/unit/*/test_*.c)
 UNIT_BIN = $(UNIT_SRC:%.c=$(BUILD)/%)
 
-all: $(BUILD)/hauld $(BUILD)/haul
+# ---- Debian packages, installed by `make deps` (to build) and `make test` (to test) ----
+DEPS = gcc make pkg-config libc6-dev libuv1-dev node-llhttp libjansson-dev libssl-dev libsqlite3-dev libwslay-dev uthash-dev \
+	libidn2-dev zlib1g-dev libsystemd-dev libexpat1-dev ca-certificates
+TEST_DEPS = libcmocka-dev nginx python3 python3-pytest openssl curl cppcheck
+BENCH_DEPS = nginx python3 aria2 curl axel wget2 openssl
+
+# $(call install,PACKAGES): what is missing, by the system's package manager, saying so. A web server that comes as a package is
+# not started by that: a policy file keeps it quiet while the packages are set up.
+define install
+	@missing=$$(for p in $(1); do dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || echo $$p; done); \
+	[ -z "$$missing" ] && exit 0; \
+	command -v apt-get >/dev/null || { echo "make: please install: $$missing" >&2; exit 1; }; \
+	if [ "$$(id -u)" = 0 ]; then as=; elif command -v sudo >/dev/null; then as=sudo; else \
+		echo "make: not root and no sudo; please install: $$missing" >&2; exit 1; fi; \
+	echo "installing by apt-get:" $$missing; \
+	policy=/usr/sbin/policy-rc.d; \
+	[ -e $$policy ] || { printf '#!/bin/sh\nexit 101\n' | $$as tee $$policy >/dev/null; $$as chmod +x $$policy; made=1; }; \
+	{ $$as apt-get update -qq; DEBIAN_FRONTEND=noninteractive $$as apt-get install -y -qq --no-install-recommends $$missing; } >/tmp/haul-apt.$$$$ 2>&1; rc=$$?; \
+	[ -z "$$made" ] || $$as rm -f $$policy; \
+	[ $$rc = 0 ] || { tail -5 /tmp/haul-apt.$$$$ >&2; echo "make: installing failed; please install: $$missing" >&2; }; \
+	rm -f /tmp/haul-apt.$$$$; exit $$rc
+endef
+
+all: $(BUILD)/hauld $(BUILD)/haul ## build hauld and haul into build/
+
 
 $(BUILD)/libhauld.a: $(LIB_OBJ)
 	@rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/hauld: $(BUILD)/daemon/main.o $(BUILD)/libhauld.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 $(BUILD)/haul: $(CLIENT_OBJ) $(BUILD)/libhauld.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) -c -o $@ $<
 
 $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/%.c
 	@mkdir -p $(@D)
-	$(CC) -O2 -g -fPIE $(SAN) $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) -O2 -g -fPIE $(SAN) $(LLHTTP_CFLAGS) -c -o $@ $<
 
 # A unit test is one program; it may include the .c file that it tests.
 $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libhauld.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) -Itests $(LDFLAGS_ALL) -MF $@.d -o $@ $< $(BUILD)/libhauld.a $(LIBS) -lcmocka
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) -Itests $(LDFLAGS_ALL) -MF $@.d -o $@ $< $(BUILD)/libhauld.a $(LIBS) -lcmocka
 
-clean:
-	rm -rf build build-asan
+# ---- for people ----
 
-.PHONY: all clean
+deps: ## install what the build needs
+	$(call install,$(DEPS))
+
+test-deps: deps
+	$(call install,$(TEST_DEPS))
+
+# The packages may bring pkg-config files that were not there when this file was read: build in a second make.
+run: deps ## build, start hauld in the foreground, state and files under ./run/; URL=... also downloads that and follows it
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) URL='$(URL)' tests/run.sh
+
+test: test-deps ## install what the tests need, build, run every test
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) MAKE='$(MAKE)' tests/all.sh
+
+unit: $(UNIT_BIN) ## run the unit tests only
+	@tests/unit/run.sh $(UNIT_BIN)
+
+lint: test-deps ## layers, sizes, names, style, cppcheck
+	@tests/lint/lint.sh
+
+ASAN = BUILD=build-asan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN=-fPIE SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
+asan: test-deps ## build with ASan and UBSan, run the whole suite under them
+	@$(MAKE) --no-print-directory $(ASAN) all
+	@$(MAKE) --no-print-directory $(ASAN) asan-run
+
+asan-run:
+	@BUILD=$(BUILD) MAKE='$(MAKE)' tests/all.sh
+
+fuzz: test-deps ## run the fuzzers, 60 s each (needs clang)
+	$(call install,clang)
+	@tests/fuzz/run.sh
+
+bench: ## compare with other downloaders on this machine
+	$(call install,$(DEPS) $(BENCH_DEPS))
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tests/bench/run.sh
+
+docs: all ## write docs/options.md and the manual pages from the tables
+	@$(BUILD)/hauld --print=md >docs/options.md
+	@mkdir -p $(BUILD)/man
+	@$(BUILD)/hauld --print=man >$(BUILD)/man/hauld.1
+	@$(BUILD)/haul --print=man >$(BUILD)/man/haul.1
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+install: all docs ## install to DESTDIR/PREFIX: programs, man pages, systemd units, completion
+	install -D -m 755 $(BUILD)/hauld $(DESTDIR)$(PREFIX)/bin/hauld
+	install -D -m 755 $(BUILD)/haul $(DESTDIR)$(PREFIX)/bin/haul
+	install -D -m 644 $(BUILD)/man/hauld.1 $(DESTDIR)$(PREFIX)/share/man/man1/hauld.1
+	install -D -m 644 $(BUILD)/man/haul.1 $(DESTDIR)$(PREFIX)/share/man/man1/haul.1
+	mkdir -p $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	sed 's|@PREFIX@|$(PREFIX)|g' systemd/hauld.service >$(DESTDIR)$(UNITDIR)/hauld.service
+	install -m 644 systemd/hauld.socket $(DESTDIR)$(UNITDIR)/hauld.socket
+	install -D -m 644 systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/hauld.conf
+	$(BUILD)/hauld --print=bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/haul
+
+clean: ## remove what was built
+	rm -rf build build-asan build-fuzz
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
+
+.PHONY: all deps test-deps run test unit lint asan asan-run fuzz bench docs install clean help
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

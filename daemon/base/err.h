@@ -29,7 +29,7 @@ enum retry_class { RETRY_FATAL, RETRY_SAME, RETRY_NEXT, RETRY_FEWER, RETRY_BUSY 
  * characters and invalid UTF-8 are escaped by fail_set), never holding a secret. Plain value, may be copied. */
 struct fail {
 	int code;
-	char text[200];
+	char text[400];
 };
 
 /* Name of a code as in the table ("ERR_TIMEOUT"), its default text, exit code (aria2's errorCode) and retry class. Any int is

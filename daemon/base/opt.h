@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Options. opt_table.h is the one table: names, types, ranges, defaults, scopes and help of every option of hauld and haul;
- * command line, configuration file, RPC maps, stored options, help, manual and completion all come out of it.
+ * Options. opt_table.h is the one table: names, types, ranges, defaults, scopes and help of every option of hauld and
+ * haul; command line, configuration file, RPC maps, stored options, help, manual and completion all come out of it.
  *
  * Glossary
- *   option set   struct opts: the values that were set at one level; a level has a parent: job -> global -> (table defaults)
- *   normal form  the text that RPC shows: sizes as plain bytes, booleans true/false, cumulative lists one element a line
+ *   option set   struct opts: the values that were set at one level; a level has a parent: job -> global -> (defaults)
+ *   normal form  the text that RPC shows: sizes as plain bytes, booleans true/false, lists one element a line
  * To add an option: one row in opt_table.h, its use, its test; the table-walking tests find it.
  */
 #ifndef HAUL_BASE_OPT_H
@@ -26,13 +26,13 @@ enum opt {
 
 enum opt_type {
 	OT_BOOL,     /* true | false */
-	OT_INT,      /* decimal */
+	OT_INT,      /* decimal; every value fits an int */
 	OT_SIZE,     /* digits with K, M (aria2), also G, T; normal form: bytes */
-	OT_FLOAT,    /* strtod; stored as given */
+	OT_FLOAT,    /* decimal fraction, not negative; stored as given */
 	OT_ENUM,     /* one of `values`, separated by '|' */
-	OT_STR,      /* any text without control characters */
-	OT_PATH,     /* text; ${HOME} is replaced */
-	OT_LIST,     /* cumulative: each setting adds an element (header, index-out) */
+	OT_STR,      /* any UTF-8 text without control characters */
+	OT_PATH,     /* as OT_STR; ${HOME} is replaced */
+	OT_LIST,     /* cumulative: each setting adds elements, separated by line ends (header, index-out) */
 	OT_PROXY,    /* [http://][user:pass@]host[:port]; normal form with scheme and trailing slash */
 	OT_CHECKSUM, /* TYPE=HEX */
 	OT_GID,      /* 16 hex digits, not zero */
@@ -45,32 +45,42 @@ enum opt_flag {
 	OF_RESTART = 1 << 2,   /* changeOption; an active job restarts its connections */
 	OF_LIVE = 1 << 3,      /* changeOption; applied at once */
 	OF_GLOBAL = 1 << 4,    /* changeGlobalOption */
-	OF_SECRET = 1 << 5,    /* never printed, logged or shown by RPC */
+	OF_SECRET = 1 << 5,    /* never printed or logged, wiped from argv; RPC shows it, as aria2 does */
 	OF_IGNORED = 1 << 6,   /* taken from aria2's command line and files, no effect here, said once in the log */
-	OF_OPTARG = 1 << 7,    /* the bare flag means true (booleans); OT_STR: argument may be missing */
+	OF_OPTARG = 1 << 7,    /* the argument may be missing: booleans are true then, texts empty */
 	OF_HIDDEN = 1 << 8,    /* not shown by getOption/getGlobalOption */
 	OF_OWN = 1 << 9,       /* not an option of aria2 */
-	OF_ONCE = 1 << 10,     /* belongs to a single download; never a global default (gid, out, checksum, pause ...) */
+	OF_ONCE = 1 << 10,     /* belongs to a single download: never inherited from a parent set (gid, out ...) */
 	OF_CLIENT = 1 << 11,   /* a flag of haul */
+	OF_BASIC = 1 << 12,    /* listed by plain --help */
+	/* the usual sets */
+	OF_JOB = OF_START | OF_INITIAL | OF_RESTART | OF_GLOBAL | OF_CLIENT,
+	OF_JOB_LIVE = OF_START | OF_INITIAL | OF_LIVE | OF_GLOBAL | OF_CLIENT,
 };
+
+#define OPT_VALUE_MAX 65536 /* most bytes of a value, or of a whole list */
 
 struct opt_def {
 	const char *name;
 	char ch; /* short flag or 0 */
 	enum opt_type type;
-	const char *def;    /* NULL: undefined unless set */
-	int64_t min, max;   /* OT_INT, OT_SIZE; INT64_MIN / INT64_MAX: open */
+	const char *def;    /* in normal form; NULL: undefined unless set */
+	int64_t min, max;   /* OT_INT, OT_SIZE, numbers in listen-port and the like; open: INT32_MAX, INT64_MAX */
 	const char *values; /* OT_ENUM: "a|b|c" */
 	unsigned flags;     /* enum opt_flag */
 	const char *group;  /* general, http, rpc, ui, bt, ftp, metalink */
 	const char *arg;    /* name of the argument in help: "DIR", "N", "SIZE" */
 	const char *help;   /* one or more sentences; the first one is the short help */
-	const char *why;    /* where the default differs from aria2's: the reason; else NULL */
+	const char *why;    /* where default or range differ from aria2's: the reason; else NULL */
+	/* NULL, or a further look at a value (a list's element) of the right type: 0 or ERR_INVAL with the reason. */
+	int (*check)(const struct opt_def *d, const char *val, struct fail *f);
 };
 
 const struct opt_def *opt_def(enum opt id);
 /* Exact name of n bytes; OPT_COUNT when unknown. */
 enum opt opt_find(const char *name, size_t n);
+
+const char *opt_type_name(enum opt_type t); /* for people: "true/false", "number", "size" ... */
 
 struct opts; /* reference-counted, loop thread only; see docs/types/opts.md */
 
@@ -82,23 +92,27 @@ struct opts *opts_clone(const struct opts *o);
 /* A new set holding every value that o and its parents set, without a parent. */
 struct opts *opts_flatten(const struct opts *o);
 
-/* Check a value without setting it: 0 or ERR_INVAL with the reason ("must be between 1 and 16"), never echoing a secret. */
+/* Check a value without setting it: 0 or ERR_INVAL with the reason ("must be between 1 and 16"); no value is echoed. */
 int opt_check(enum opt id, const char *val, struct fail *f);
-/* Parse, check and set; OT_LIST adds an element. On error nothing changes. */
+/* Parse, check and set. On error nothing changes. OT_LIST: the elements of val (one, or several separated by line ends)
+ * are added to this level's list, which begins as a copy of the inherited one; those already in it are not added twice;
+ * "" makes it empty, so that "" and then the elements replaces it. */
 int opts_set(struct opts *o, enum opt id, const char *val, struct fail *f);
 void opts_unset(struct opts *o, enum opt id); /* this level only */
 bool opts_has(const struct opts *o, enum opt id);     /* set at this level */
 bool opts_defined(const struct opts *o, enum opt id); /* has a value: here, in a parent, or by default */
 
-/* Values, looked up through the parents and the default. Numbers of undefined options are 0, strings NULL. Pointers live until
- * the next change of the set that holds them. OT_LIST as text: elements each followed by '\n'. OT_ENUM as number: its index. */
+/* Values, looked up through the parents (not OF_ONCE) and the default. Numbers of undefined options are 0, strings
+ * NULL. Pointers live until the next change of the set that holds them. OT_LIST as text: elements each ended by '\n'.
+ * As number: OT_ENUM its index, OT_FLOAT its whole part. */
 const char *opts_str(const struct opts *o, enum opt id);
 int64_t opts_num(const struct opts *o, enum opt id);
 bool opts_bool(const struct opts *o, enum opt id);
 
-/* Own values of this level as "name=value\n" lines (list elements one line each) for the store and session files, filtered by
- * flags (0: all), and back. Secrets are included: the caller keeps the text where only the owner reads it. */
+/* Own values of this level as "name=value\n" lines (list elements one line each) for the store and session files, those
+ * with any of the flags (0: all), and back. Secrets are included: the caller keeps the text where only the owner reads
+ * it. Unknown names are passed over; lists are replaced; a bad value ends it with ERR_INVAL, lines before are set. */
 void opts_encode(const struct opts *o, unsigned flags, struct buf *out);
-int opts_decode(struct opts *o, const char *text, struct fail *f); /* unknown names are passed over */
+int opts_decode(struct opts *o, const char *text, struct fail *f);
 
 #endif

@@ -33,7 +33,8 @@ bool ranges_gap(const struct ranges *r, int64_t from, int64_t limit, struct rang
 /* How far the bytes from 0 on are there without a hole. */
 int64_t ranges_prefix(const struct ranges *r);
 /* Bitfield as RPC clients want it: bit 0x80 of byte 0 is piece 0, set when all bytes of the piece are there; total > 0,
- * piece > 0. Lower case hex, malloc'd. */
+ * piece > 0. Lower case hex, malloc'd; "" for more than RANGES_BITFIELD_MAX pieces (a server may claim any length). */
+#define RANGES_BITFIELD_MAX (1 << 26)
 char *ranges_bitfield(const struct ranges *r, int64_t total, int64_t piece);
 /* Persistent form "0-1048576,2097152-3000000" (end exclusive), malloc'd, and back: 0 or ERR_INVAL with r empty. */
 char *ranges_encode(const struct ranges *r);

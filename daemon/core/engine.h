@@ -32,9 +32,10 @@ struct engine_conf {
 };
 int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f);
 void engine_start(struct engine *e); /* from now on jobs run */
-/* Stop all transfers in an orderly way (progress synced and committed), then cb. force: don't wait for slow ones. Jobs keep
- * their place and state. */
+/* Stop all transfers in an orderly way (progress synced and committed), then cb, never before this returns. force: don't wait for
+ * slow ones; may be called a second time to force (cb of the first call counts). Jobs keep their place and state. */
 void engine_stop(struct engine *e, bool force, void (*cb)(void *arg), void *arg);
+/* After engine_stop has called back and the store is closed (so that no answer of it is under way). */
 void engine_free(struct engine *e);
 
 /* ---- changing ---- */
@@ -50,6 +51,11 @@ struct add_spec {
 };
 /* "No URI to download." etc. gid and pause options are honoured. */
 int engine_add(struct engine *e, const struct add_spec *s, uint64_t *ret_gid, struct fail *f);
+
+/* The same for what the command line or an input file names, before engine_start. A download that an earlier run added and did
+ * not finish is not added again, so that the same start after a crash goes on where it was: one with the given gid, or, when no
+ * gid is given, one with the same URIs, dir and out that came the same way. *ret_gid is that one's then. */
+int engine_add_startup(struct engine *e, const struct add_spec *s, uint64_t *ret_gid, struct fail *f);
 
 int engine_pause(struct engine *e, uint64_t gid, bool force, struct fail *f);
 int engine_unpause(struct engine *e, uint64_t gid, struct fail *f);
@@ -70,6 +76,10 @@ int engine_change_global(struct engine *e, const struct opts *changes, struct fa
 /* cb when all changes so far are durable (0), or could not be made so (ERR_COMMIT; jobs added by them are gone again).
  * Called at once, before this returns, when nothing is pending. */
 void engine_flush(struct engine *e, void (*cb)(void *arg, int err, const struct fail *f), void *arg);
+
+/* Write the list of downloads to the file of save-session, in aria2's format, on the pool; cb exactly once, never before this
+ * returns, unless it returns an error: ERR_INVAL "Filename is not given." cb gets ERR_IO "Failed to serialize session to 'FILE'." */
+int engine_save_session(struct engine *e, void (*cb)(void *arg, int err, const struct fail *f), void *arg, struct fail *f);
 
 /* ---- looking ---- */
 
@@ -124,6 +134,10 @@ struct engine_stat {
 	size_t active, queued, stopped, stopped_total;
 };
 void engine_stat(const struct engine *e, struct engine_stat *ret);
+/* Something is active or waits for a slot (paused ones do not count). */
+bool engine_busy(const struct engine *e);
+/* enum err of the download that failed last since the start, also when its result is no longer kept; 0: none failed. */
+int engine_last_err(const struct engine *e);
 
 struct opts *engine_global(struct engine *e); /* current global set; take a reference to keep it */
 struct loop *engine_loop(struct engine *e);
@@ -132,6 +146,9 @@ const char *engine_session_id(const struct engine *e); /* 40 hex digits, new at 
 
 void engine_subscribe(struct engine *e, struct event_sub *s);
 void engine_unsubscribe(struct engine *e, struct event_sub *s);
+
+/* The process's log as the options say: log, log-level, console-log-level, quiet. 0 or ERR_OPEN. May be called again. */
+int engine_log_setup(const struct opts *o, struct fail *f);
 
 /* The process was asked to end (RPC shutdown); main.c sets what happens. */
 void engine_on_shutdown(struct engine *e, void (*cb)(void *arg, bool force), void *arg);

@@ -35,9 +35,11 @@ enum job_state {
 enum job_flag {
 	JOB_UNPROVEN = 1 << 0,   /* complete, but nothing proves that all bytes are of one version */
 	JOB_STARTED = 1 << 1,    /* has run at least once */
-	JOB_FROM_INPUT = 1 << 2, /* came from an input file */
+	JOB_FROM_INPUT = 1 << 2, /* came from an input file or the command line */
+	JOB_PART = 1 << 3,       /* its unfinished file lies at rec.path; of an ended job: may be adopted by a newcomer */
 };
 
+struct engine;
 struct xfer;
 
 struct job {
@@ -48,12 +50,22 @@ struct job {
 	struct xfer *xfer;    /* while ACTIVE (also while it stops); owned by the engine */
 	struct onode by_gid;  /* in engine's tree of all jobs */
 	struct onode in_list; /* in one of engine's lists: active, queue (waiting and paused) or stopped */
-	bool want_pause, want_remove, want_restart; /* asked of an active job that is still stopping its transfer */
-	uint64_t spent;       /* adds of this job not yet durable: see engine.c */
+	struct onode in_ready; /* in the queue's tree of those that may start: waiting, and known to be durable */
+	/* Asked of an active job whose transfer is still stopping. forced: don't wait for servers. new_path: dir or out changed,
+	 * what the old transfer still reports about its file is not kept. */
+	bool want_pause, want_remove, want_restart, forced, new_path;
+	uint64_t add_seq;     /* number of its add while that is not durable (engine_flush.c), else 0 */
+	TAILQ_ENTRY(job) not_durable; /* while add_seq != 0 */
+	struct engine *engine; /* that owns it */
 };
 
 const char *job_state_name(enum job_state s);
+bool job_state_ended(enum job_state s);
 bool job_is_ended(const struct job *j);
+/* The only way to change rec.state of a job that is in the engine: dies on a move that state_table.h does not have. */
+void job_set_state(struct job *j, enum job_state to);
+/* Forget what is known about its file: path, size, validators, progress. */
+void job_forget_file(struct job *j);
 struct job *job_new(uint64_t gid);
 void job_free(struct job *j);
 /* A job from its stored record (strings are moved out of r); parent: current global options. 0 or ERR_INVAL (row set aside by the caller). */

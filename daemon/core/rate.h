@@ -12,7 +12,7 @@
  * and the flow stays smooth. */
 struct rate {
 	uint64_t limit;  /* bytes/s */
-	int64_t tokens;
+	int64_t tokens;  /* thousandths of a byte; below zero: a debt */
 	uint64_t last;   /* ms of the last refill */
 };
 
@@ -21,7 +21,7 @@ void rate_set(struct rate *r, uint64_t limit, uint64_t now);
 /* Bytes that may be taken now: 0..INT64_MAX. */
 int64_t rate_avail(struct rate *r, uint64_t now);
 void rate_take(struct rate *r, size_t n); /* may go below zero */
-/* ms until something is available (0: now). */
+/* ms from the last rate_avail until something worth a wake-up (20 ms of flow) is available; 0: now. */
 uint64_t rate_wait(const struct rate *r);
 
 /* Sliding mean over the last 10 s in 1 s steps, as aria2 shows it. */

@@ -45,6 +45,9 @@ struct xfer_ops {
 	/* A result job that owns this final path (an unfinished .part lies there)? If so its knowledge is handed over for adoption:
 	 * true and *ret (valid until the next call into the engine). */
 	bool (*adopt)(void *owner, const char *path, struct xfer_known *ret);
+	/* All that was known of the file (path, size, validators, `have`) is void: the transfer begins anew, maybe with another
+	 * version. The owner forgets it and calls cb(arg) when that is durable; until then not a byte is written. */
+	void (*forget)(void *owner, void (*cb)(void *arg), void *arg);
 	/* The last call: everything is closed, the memory goes after it returns. */
 	void (*end)(void *owner, const struct xfer_end *e);
 };

@@ -12,8 +12,10 @@
 #include "base/err.h"
 #include "base/ranges.h"
 
+struct fs_ops;
 struct loop;
 struct dfile;
+struct dfile_opening;
 
 enum alloc_mode { ALLOC_NONE, ALLOC_TRUNC, ALLOC_FALLOC, ALLOC_PREALLOC };
 
@@ -35,7 +37,8 @@ struct dfile_req {
 	enum alloc_mode alloc; /* falloc on a file system without it falls back to trunc (a note in the log) */
 	int64_t alloc_min; /* smaller files are not preallocated (no-file-allocation-limit) */
 	uint64_t reserve;  /* bytes of the file system to leave free; too little room: ERR_NO_SPACE before anything is written */
-	const char *journal; /* path of the progress journal (disk/journal.h), created or continued; NULL: none */
+	const char *journal; /* path of the progress journal (disk/journal.h): OPEN_RESUME continues it, else it starts anew; NULL: none */
+	const struct fs_ops *fs; /* test seam (disk/fs.h); NULL: the real system calls */
 };
 
 struct dfile_opened {
@@ -43,6 +46,8 @@ struct dfile_opened {
 	const char *path;    /* final path, dir + "/" + name; lives as long as file */
 	int64_t have_len;    /* OPEN_CONTINUE: bytes taken over from the existing file; else 0 */
 	struct ranges *journal; /* OPEN_RESUME: what the journal proves to be written (same boot, same file); may be empty; valid in the callback */
+	bool finished;       /* OPEN_RESUME: NAME.part is gone and NAME is the file that the journal belongs to: it was renamed by
+	                        dfile_finish in an earlier life; file is NULL, path valid in the callback only */
 	bool exists_whole;   /* OPEN_CONTINUE: the existing NAME has exactly total bytes: nothing was renamed, nothing opened for writing;
 	                        file is NULL, path valid in the callback only */
 };
@@ -50,12 +55,19 @@ struct dfile_opened {
 typedef void (*dfile_open_cb)(void *arg, int err, const struct fail *f, const struct dfile_opened *o);
 typedef void (*dfile_cb)(void *arg, int err, const struct fail *f);
 
-/* err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NO_SPACE, ERR_IO, ERR_INVAL (name leaves dir). */
-void dfile_open(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg);
+/* err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_IO, ERR_INVAL (name leaves dir),
+ * ERR_SAME_FILE (NAME.part is in use by somebody else), ERR_CANCELED. After an error everything is as it was before, but for
+ * folders. f is never NULL; its code is err. o is NULL after an error. Strings of req are copied. The returned handle lives
+ * until cb is called; most callers ignore it. */
+struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg);
+/* Give up a long allocation soon: cb still comes, with ERR_CANCELED unless it was too late. */
+void dfile_open_cancel(struct dfile_opening *o);
 
-/* The size became known after the start, or turned out otherwise: allocate or cut to n. */
+/* The size became known after the start, or turned out otherwise: allocate or cut to n. Cutting also makes the journal forget
+ * what lay beyond, so a transfer that starts over cuts to 0 first (with no wstream open). */
 void dfile_set_size(struct dfile *f, int64_t n, enum alloc_mode alloc, dfile_cb cb, void *arg);
-/* fdatasync: what was written before the call is durable when cb comes with 0. */
+/* fdatasync: what was written before the call is durable when cb comes with 0. After a failure nothing of this dfile is ever
+ * called durable again (the kernel may have dropped the pages), and the journal is removed. */
 void dfile_sync(struct dfile *f, dfile_cb cb, void *arg);
 
 struct dfile_finish {
@@ -63,11 +75,13 @@ struct dfile_finish {
 	int64_t mtime;  /* epoch, -1: leave */
 	bool replace;   /* allow-overwrite: an existing NAME is replaced; else ERR_EXISTS (and NAME.part stays) */
 };
-/* Sync, set the time, rename to the final name (RENAME_NOREPLACE), sync the folder, remove the journal. The dfile stays open for
+/* Sync, set the time, rename to the final name (RENAME_NOREPLACE), sync the folder. The journal stays (it proves the rename to
+ * OPEN_RESUME) until the caller removes it, once it is durably known elsewhere that the file is complete. The dfile stays open for
  * reading; the caller closes it. */
 void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, void *arg);
 
-/* Give it back: pending operations complete first, then everything is closed; unlink: NAME.part and journal are removed.
+/* Give it back: pending operations and wstreams complete first (an allocation is abandoned with ERR_CANCELED), then everything
+ * is closed; unlink: NAME.part and journal are removed, unless it was finished.
  * cb (may be NULL) when that is done. f is gone for the caller at once. */
 void dfile_close(struct dfile *f, bool unlink, dfile_cb cb, void *arg);
 

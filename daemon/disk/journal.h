@@ -8,23 +8,36 @@
 #ifndef HAUL_DISK_JOURNAL_H
 #define HAUL_DISK_JOURNAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/ranges.h"
 
+struct fs_ops;
 struct journal;
 
-/* All calls block on the disk: pool threads only, except journal_slot_*, see there. */
+#define JOURNAL_SLOTS 65536 /* most segments that one run of a transfer can journal */
 
-/* Open or create for the data file data_fd. ret_have: what it proves (added to). Anything unfitting in an existing one makes it
- * start empty. 0 or ERR_IO (the transfer goes on without a journal). */
-int journal_open(const char *path, int data_fd, struct ranges *ret_have, struct journal **ret);
-void journal_close(struct journal *j, bool unlink); /* NULL is fine */
+/* All calls block on the disk: pool threads only. NULL for j is fine everywhere. */
 
-/* A slot for a new segment beginning at off; -1 when there is none (then its progress is simply not journaled). Any thread. */
+/* Open or create for the data file data_fd; its folder is made (0700) when missing. ret_have: what it proves (added to), never
+ * more than the data file is long. Anything unfitting in an existing one makes it start empty. What is proven is written
+ * anew into the first slots. 0 or ERR_IO (the transfer goes on without a journal). fs: NULL for the real one. */
+int journal_open(const struct fs_ops *fs, const char *path, int data_fd, struct ranges *ret_have, struct journal **ret);
+void journal_close(struct journal *j, bool unlink);
+/* Remove the file, but keep j usable; what is journaled from now on is lost. */
+void journal_unlink(struct journal *j);
+/* The data file is whole and synced, and is about to get its final name: note that, durably. The next journal_open forgets it. */
+void journal_set_finished(struct journal *j);
+/* The journal at path says so of the file data_fd. Holds on another boot too, since the data was synced before. */
+bool journal_is_finished(const struct fs_ops *fs, const char *path, int data_fd);
+/* Bytes from n on are not there any more: forget them. Before the data file is cut; no slot may be in use meanwhile. */
+void journal_cut(struct journal *j, int64_t n);
+
+/* A slot for a new segment beginning at off; -1 when there is none (then its progress is simply not journaled). */
 int journal_slot_get(struct journal *j, int64_t off);
-/* Bytes [start of slot, end) are written. Pool thread; one thread per slot at a time. */
+/* Bytes [start of slot, end) are written. One thread per slot at a time; slot -1 is a no-op. */
 void journal_slot_move(struct journal *j, int slot, int64_t end);
 
 #endif

@@ -46,6 +46,6 @@ void block_wait_cancel(struct block_pool *p, struct block_waiter *w);
 
 /* Fewer than a quarter of the blocks are free: holders should write out partly filled blocks now instead of keeping them. */
 bool block_pressure(const struct block_pool *p);
-void block_stats(const struct block_pool *p, size_t *ret_used, size_t *ret_total); /* in blocks */
+void block_stats(const struct block_pool *p, size_t *ret_used, size_t *ret_total); /* in blocks; NULL: not wanted */
 
 #endif

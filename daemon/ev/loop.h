@@ -30,9 +30,10 @@ struct loop {
 	/* private */
 	uv_prepare_t prepare;
 	uv_check_t check;
-	TAILQ_HEAD(, deferred) deferred;
+	uv_idle_t idle; /* active while something is deferred: the loop neither blocks nor ends then */
+	TAILQ_HEAD(deferred_list, deferred) deferred;
 	unsigned hash_running; /* see work.h */
-	TAILQ_HEAD(, work) hash_waiting;
+	TAILQ_HEAD(work_list, work) hash_waiting;
 };
 
 /* mem_budget: bytes that received data may take before it is on disk (see block.h). 0 or ERR_NOMEM. */

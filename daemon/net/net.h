@@ -17,9 +17,12 @@ struct opts;
 
 /* Options read: ca-certificate, certificate, private-key, check-certificate, min-tls-version, disable-ipv6, interface,
  * socket-recv-buffer-size, dscp, resolve. 0, or the reason (a CA file that can't be read is an error, a missing default
- * bundle a warning until the first https URI). */
+ * bundle is a warning in the log at the first https URI). o NULL: all defaults. Makes the process ignore SIGPIPE. */
 int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail *f);
 void net_free(struct net *n); /* closes the idle connections; all streams must have been closed by their owners */
 struct loop *net_loop(struct net *n);
+
+/* Test seam: no read hands an owner more than max bytes at once (0: no limit), for tests of split input. */
+void net_set_chop(struct net *n, size_t max);
 
 #endif

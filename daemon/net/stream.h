@@ -45,7 +45,7 @@ struct dial_req {
 	uint16_t port;
 	bool tls;
 	const char *alpn; /* "http/1.1"; NULL: none */
-	uint64_t connect_timeout_ms; /* resolve + connect + TLS together */
+	uint64_t connect_timeout_ms; /* resolve + connect + TLS together; 0: no limit */
 	bool check_certificate;
 };
 

@@ -46,8 +46,9 @@ void job_rec_copy(struct job_rec *to, const struct job_rec *from);
 enum store_kind { STORE_SQLITE, STORE_MEMORY };
 
 /* Opens (creating, migrating) and starts the thread; blocks: start-up only. dir: the state directory, locked for this process
- * (ERR_LOCKED). ERR_STATE_DIR, ERR_STORE (a damaged file is set aside as NAME.damaged-DATE only when nothing in it can be read, with a
- * message; never silently started empty), ERR_STORE_NEWER. */
+ * (ERR_LOCKED); STORE_MEMORY takes NULL. ERR_STATE_DIR, ERR_STORE, ERR_STORE_NEWER. A damaged queue file is set aside as
+ * NAME.damaged-DATE; the rows that can be read go on in a new one, with an error in the log; when nothing at all can be
+ * read: ERR_STORE with a message, never silently started empty. */
 int store_open(struct loop *l, enum store_kind kind, const char *dir, struct store **ret, struct fail *f);
 /* Every kept job, in order of state group and ord, to cb on the calling thread (start-up only, before the first put). The
  * record is the callee's to take (move the strings out) or leave. */
@@ -66,15 +67,16 @@ void store_progress(struct store *s, uint64_t gid, const char *have, int64_t don
 void store_meta(struct store *s, const char *name, const char *value);
 char *store_meta_get(struct store *s, const char *name); /* start-up only; malloc'd or NULL */
 
-/* Call cb once everything handed over so far is durable (err 0), or could not be made so (ERR_COMMIT with the cause, e.g. disk
+/* Call cb (on the loop thread, never before this returns) once everything handed over so far is durable (err 0), or could not be made so (ERR_COMMIT with the cause, e.g. disk
  * full). When nothing is pending, cb is called at the end of this turn. The store keeps a failed batch and tries it again
  * with the next one (and every 2 s), so that memory and disk agree again as soon as the disk lets it; `lost` callbacks have
- * then been told the truth at their time. */
+ * then been told the truth at their time. Progress that was committed alone, with nobody waiting for it, counts as durable here
+ * (it survives kill -9; a power cut may take it, and it is fetched again). */
 typedef void (*store_cb)(void *arg, int err, const struct fail *f);
 void store_flush(struct store *s, store_cb cb, void *arg);
 bool store_pending(const struct store *s); /* something is not durable yet */
 
-/* Commits what is left, stops the thread, closes. Blocks; the last call. */
+/* Commits what is left, calls all who wait, stops the thread, closes. Blocks; the last call. */
 void store_close(struct store *s);
 
 #endif

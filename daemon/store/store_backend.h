@@ -7,6 +7,8 @@
 
 #include "store/store.h"
 
+#define STORE_ENDED 3 /* states from this number on are those of ended jobs (JOB_COMPLETE in core/job.h) */
+
 enum sop_kind { SOP_PUT, SOP_DEL, SOP_STATE, SOP_ORD, SOP_PROGRESS, SOP_META };
 
 /* One change. Which members count follows from kind. Owned by the batch. */

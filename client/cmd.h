@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * The functions behind cmd_table.h, and what they share. Each takes the command line and returns the exit code.
+ */
+#ifndef HAUL_CLIENT_CMD_H
+#define HAUL_CLIENT_CMD_H
+
+#include "client/cli.h"
+#include "client/rpc.h"
+
+#define CMD(name, fn, ...) int fn(struct cli *cli);
+#include "client/cmd_table.h"
+#undef CMD
+
+/* Where the command line or the environment say that the daemon is; NULL: nowhere, so the default counts. */
+const char *cmd_url(const struct cli *cli);
+/* A client for the daemon that the command line means, not yet connected: 0, or a negative error. intr_fd as conn_open. */
+int cmd_rpc(const struct cli *cli, int intr_fd, struct rpc **ret, struct fail *f);
+/* The same, connected; prints the failure and gives NULL otherwise, with the exit code in *ret_code. */
+struct rpc *cmd_connect(const struct cli *cli, int *ret_code);
+
+/* A value of --json or of a list, one line on stdout. */
+void cmd_print_json(json_t *value /* stolen */);
+
+/* The manual page in roff, from the tables. */
+void help_man(void);
+void help_all(void);
+
+#endif

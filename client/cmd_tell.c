@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT
+ * Commands that look: ls, show, stat.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "client/cmd.h"
+#include "client/dl.h"
+#include "client/show.h"
+
+#define PAGE 1000 /* downloads asked for at once */
+
+/* ---- ls ---- */
+
+/* All pages of tellWaiting or tellStopped behind what is in list already. */
+static int fetch_pages(struct rpc *r, const char *method, json_t *list, struct fail *f)
+{
+	size_t n = PAGE;
+	for (json_int_t at = 0; n == PAGE; at += PAGE) {
+		json_t *page = rpc_call(r, method, json_pack("[I,i,o]", at, PAGE, dl_keys()), f);
+		if (!page)
+			return f->code;
+		n = json_array_size(page);
+		json_array_extend(list, page);
+		json_decref(page);
+	}
+	return 0;
+}
+
+static int fetch_all(struct rpc *r, json_t **ret, struct fail *f)
+{
+	json_t *list = rpc_call(r, "aria2.tellActive", json_pack("[o]", dl_keys()), f);
+	if (!list)
+		return f->code;
+	int rc = fetch_pages(r, "aria2.tellWaiting", list, f);
+	if (rc == 0)
+		rc = fetch_pages(r, "aria2.tellStopped", list, f);
+	if (rc < 0)
+		json_decref(list);
+	else
+		*ret = list;
+	return rc;
+}
+
+static bool is_wanted(const struct cli *cli, const json_t *item)
+{
+	for (size_t i = 0; i < cli->nwords; i++) {
+		if (strcmp(cli->words[i], json_text(item, "status")) == 0)
+			return true;
+	}
+	return cli->nwords == 0;
+}
+
+/* Digits over all downloads, shown or not, so that what is printed can be used as it stands. */
+static size_t digits_for(const json_t *list)
+{
+	size_t n = json_array_size(list), i;
+	json_t *item;
+	char(*gids)[17] = xcalloc(n + 1, sizeof(*gids));
+	json_array_foreach (list, i, item)
+		snprintf(gids[i], sizeof(gids[i]), "%s", json_text(item, "gid"));
+	size_t digits = show_gid_digits(gids, n, 6);
+	free(gids);
+	return digits;
+}
+
+static void print_list(const struct cli *cli, const json_t *list)
+{
+	struct term t;
+	struct dl d = {0};
+	size_t i, digits = digits_for(list), shown = 0;
+	json_t *item;
+	term_init(&t, 1);
+	json_array_foreach (list, i, item) {
+		if (!is_wanted(cli, item))
+			continue;
+		if (shown++ == 0)
+			show_heading(stdout, &t, digits);
+		dl_read(item, &d);
+		show_line(stdout, &t, digits, &d);
+	}
+	dl_clear(&d);
+	if (shown == 0 && t.tty)
+		puts(cli->nwords ? "Nothing in that state." : "No downloads.");
+}
+
+static bool is_state(const char *s)
+{
+	static const char *const states[] = {"active", "waiting", "paused", "complete", "error", "removed"};
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		if (strcmp(states[i], s) == 0)
+			return true;
+	}
+	return false;
+}
+
+int cmd_ls(struct cli *cli)
+{
+	struct fail f = {0};
+	json_t *list, *item;
+	size_t i;
+	int code = 0;
+	for (i = 0; i < cli->nwords; i++) {
+		if (!is_state(cli->words[i]))
+			return cli_usage(cli, "'%s' is no state (active, waiting, paused, complete, error, removed)", cli->words[i]);
+	}
+	struct rpc *r = cmd_connect(cli, &code);
+	if (!r)
+		return code;
+	if (fetch_all(r, &list, &f) < 0) {
+		rpc_free(r);
+		return cli_fail(&f);
+	}
+	if (!cli->flag[FLAG_JSON])
+		print_list(cli, list);
+	else
+		json_array_foreach (list, i, item)
+			if (is_wanted(cli, item))
+				cmd_print_json(json_incref(item));
+	json_decref(list);
+	rpc_free(r);
+	return 0;
+}
+
+/* ---- show ---- */
+
+static void print_progress(const struct dl *d)
+{
+	char a[16], b[16], pct[8], speed[24], eta[16];
+	char *line = xasprintf("%s of %s (%s)", str_bytes(d->done, a), d->total ? str_bytes(d->total, b) : "unknown size",
+		show_percent(d, pct));
+	show_field(stdout, "Progress", line);
+	free(line);
+	if (strcmp(d->status, "active") != 0)
+		return;
+	uint64_t left = d->total > d->done ? d->total - d->done : 0;
+	line = xasprintf("%s over %u connection%s, ETA %s", show_speed(d->speed, speed), d->conns, d->conns == 1 ? "" : "s",
+		show_eta(d->total ? dl_eta(left, d->speed) : -1, eta));
+	show_field(stdout, "Speed", line);
+	free(line);
+}
+
+/* Each URI once with its state; the daemon repeats them, one entry a connection. */
+static void print_uris(const json_t *status)
+{
+	json_t *seen = json_object(), *u;
+	const json_t *uris = json_object_get(json_array_get(json_object_get(status, "files"), 0), "uris");
+	size_t i;
+	json_array_foreach (uris, i, u) {
+		const char *uri = json_text(u, "uri");
+		if (json_object_get(seen, uri))
+			continue;
+		json_object_set_new(seen, uri, json_true());
+		show_field(stdout, json_object_size(seen) == 1 ? "URIs" : "", uri);
+	}
+	json_decref(seen);
+}
+
+static void print_servers(const json_t *servers)
+{
+	json_t *s;
+	size_t i;
+	bool first = true;
+	json_array_foreach (json_object_get(json_array_get(servers, 0), "servers"), i, s) {
+		char speed[24];
+		char *line = xasprintf("%10s  %s", show_speed(json_num(s, "downloadSpeed"), speed), json_text(s, "currentUri"));
+		show_field(stdout, first ? "Connections" : "", line);
+		free(line);
+		first = false;
+	}
+}
+
+/* Only what differs from the daemon's own options: the rest says nothing about this download. */
+static void print_options(const json_t *own, const json_t *global)
+{
+	const char *name;
+	json_t *val;
+	bool first = true;
+	json_object_foreach ((json_t *)(uintptr_t)own, name, val) {
+		enum opt id = opt_find(name, strlen(name));
+		const char *text = json_string_value(val);
+		if (!text || json_equal(val, json_object_get(global, name)))
+			continue;
+		bool secret = id != OPT_COUNT && (opt_def(id)->flags & OF_SECRET);
+		char *line = xasprintf("%s=%.*s", name, (int)strcspn(text, "\n"), secret ? "(secret)" : text);
+		show_field(stdout, first ? "Options" : "", line);
+		free(line);
+		first = false;
+	}
+}
+
+static void print_error(const struct dl *d)
+{
+	if (strcmp(d->status, "error") != 0)
+		return;
+	char *line = xasprintf("%s (code %d)", d->error[0] ? d->error : "no reason given", d->code);
+	show_field(stdout, "Error", line);
+	free(line);
+	if (show_advice(d->code))
+		show_field(stdout, "What to do", show_advice(d->code));
+}
+
+/* Answers at..: status, option, servers; global: the daemon's options. */
+static int show_one(const json_t *answers, size_t at, const json_t *global)
+{
+	struct fail f = {0};
+	struct dl d = {0};
+	json_t *status = rpc_result(answers, at, &f);
+	if (!status)
+		return cli_fail(&f);
+	dl_read(status, &d);
+	show_field(stdout, "GID", d.gid);
+	show_field(stdout, "Name", d.name);
+	show_field(stdout, "State", d.status);
+	print_progress(&d);
+	print_error(&d);
+	show_field(stdout, "File", d.path[0] ? d.path : "(not known yet)");
+	print_uris(status);
+	print_servers(rpc_result(answers, at + 2, NULL));
+	print_options(rpc_result(answers, at + 1, NULL), global);
+	dl_clear(&d);
+	return 0;
+}
+
+static int show_json(const json_t *answers, size_t at)
+{
+	struct fail f = {0};
+	json_t *status = rpc_result(answers, at, &f), *options = rpc_result(answers, at + 1, NULL);
+	json_t *servers = rpc_result(answers, at + 2, NULL);
+	if (!status)
+		return cli_fail(&f);
+	json_t *out = json_copy(status);
+	if (options)
+		json_object_set(out, "options", options);
+	if (servers)
+		json_object_set(out, "servers", servers);
+	cmd_print_json(out);
+	return 0;
+}
+
+int cmd_show(struct cli *cli)
+{
+	struct fail f = {0};
+	json_t *batch = json_array(), *answers;
+	int code = 0;
+	struct rpc *r = cli->nwords ? cmd_connect(cli, &code) : NULL;
+	if (!r) {
+		json_decref(batch);
+		return cli->nwords ? code : cli_usage(cli, "say which download");
+	}
+	rpc_add(r, batch, "aria2.getGlobalOption", NULL);
+	for (size_t i = 0; i < cli->nwords; i++) {
+		rpc_add(r, batch, "aria2.tellStatus", json_pack("[s]", cli->words[i]));
+		rpc_add(r, batch, "aria2.getOption", json_pack("[s]", cli->words[i]));
+		rpc_add(r, batch, "aria2.getServers", json_pack("[s]", cli->words[i]));
+	}
+	if (rpc_run(r, batch, &answers, &f) < 0) {
+		rpc_free(r);
+		return cli_fail(&f);
+	}
+	for (size_t i = 0; i < cli->nwords; i++) {
+		if (i > 0 && !cli->flag[FLAG_JSON])
+			putchar('\n');
+		int one = cli->flag[FLAG_JSON] ? show_json(answers, 1 + 3 * i) : show_one(answers, 1 + 3 * i, rpc_result(answers, 0, NULL));
+		code = one ? one : code;
+	}
+	json_decref(answers);
+	rpc_free(r);
+	return code;
+}
+
+/* ---- stat ---- */
+
+static void print_stat(const struct rpc *r, const json_t *version, const json_t *stat, const json_t *options)
+{
+	char speed[24], limit[24];
+	uint64_t max = json_num(options, "max-overall-download-limit");
+	char *line = xasprintf("%s at %s", json_text(version, "version"), rpc_endpoint(r)->show);
+	show_field(stdout, "Daemon", line);
+	free(line);
+	line = xasprintf("%s (limit: %s)", show_speed(json_num(stat, "downloadSpeed"), speed), max ? show_speed(max, limit) : "none");
+	show_field(stdout, "Speed", line);
+	free(line);
+	line = xasprintf("%llu active (at most %s), %llu waiting, %llu ended", (unsigned long long)json_num(stat, "numActive"),
+		json_text(options, "max-concurrent-downloads"), (unsigned long long)json_num(stat, "numWaiting"),
+		(unsigned long long)json_num(stat, "numStopped"));
+	show_field(stdout, "Downloads", line);
+	free(line);
+	show_field(stdout, "Folder", json_text(options, "dir"));
+}
+
+int cmd_stat(struct cli *cli)
+{
+	struct fail f = {0};
+	json_t *batch = json_array(), *answers = NULL;
+	int code = 0;
+	struct rpc *r = cli->nwords ? NULL : cmd_connect(cli, &code);
+	if (!r) {
+		json_decref(batch);
+		return cli->nwords ? cli_usage(cli, "'%s' is too much", cli->words[0]) : code;
+	}
+	rpc_add(r, batch, "aria2.getVersion", NULL);
+	rpc_add(r, batch, "aria2.getGlobalStat", NULL);
+	rpc_add(r, batch, "aria2.getGlobalOption", NULL);
+	int rc = rpc_run(r, batch, &answers, &f);
+	const json_t *version = rc < 0 ? NULL : rpc_result(answers, 0, &f), *stat = rc < 0 ? NULL : rpc_result(answers, 1, &f);
+	const json_t *options = rc < 0 ? NULL : rpc_result(answers, 2, &f);
+	if (!version || !stat || !options)
+		code = cli_fail(&f);
+	else if (cli->flag[FLAG_JSON])
+		cmd_print_json(json_pack("{s:O,s:O}", "version", json_object_get(version, "version"), "stat", stat));
+	else
+		print_stat(r, version, stat, options);
+	json_decref(answers);
+	rpc_free(r);
+	return code;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ * A download as the daemon reports it.
+ */
+#include "client/dl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+#define ETA_MAX (1000 * 86400LL) /* seconds; beyond it a guess says nothing */
+
+uint64_t json_num(const json_t *obj, const char *key)
+{
+	const json_t *v = json_object_get(obj, key);
+	uint64_t n = 0;
+	if (json_is_integer(v))
+		return json_integer_value(v) > 0 ? (uint64_t)json_integer_value(v) : 0;
+	if (!json_is_string(v) || str_to_u64(json_string_value(v), json_string_length(v), &n) < 0)
+		return 0;
+	return n;
+}
+
+const char *json_text(const json_t *obj, const char *key)
+{
+	const char *s = json_string_value(json_object_get(obj, key));
+	return s ? s : "";
+}
+
+json_t *dl_keys(void)
+{
+	return json_pack("[s,s,s,s,s,s,s,s,s,s,s,s]", "gid", "status", "totalLength", "completedLength", "downloadSpeed",
+		"connections", "verifiedLength", "errorCode", "errorMessage", "followedBy", "dir", "files");
+}
+
+static char *name_of_uri(const char *uri, const char *gid)
+{
+	size_t n = strcspn(uri, "?#");
+	const char *end = uri + n, *begin = end;
+	while (begin > uri && begin[-1] != '/')
+		begin--;
+	if (begin == end)
+		return xstrdup(n ? uri : gid);
+	char *name = xmalloc((size_t)(end - begin) + 1);
+	str_pct_decode(begin, (size_t)(end - begin), name);
+	return name;
+}
+
+static char *name_of(const char *dir, const char *path, const char *uri, const char *gid)
+{
+	size_t n = strlen(dir);
+	while (n > 1 && dir[n - 1] == '/')
+		n--;
+	if (path[0] == '\0')
+		return name_of_uri(uri, gid);
+	if (n > 0 && strncmp(path, dir, n) == 0 && path[n] == '/' && path[n + 1] != '\0')
+		return xstrdup(path + n + 1);
+	return xstrdup(path);
+}
+
+void dl_clear(struct dl *d)
+{
+	free(d->error);
+	free(d->path);
+	free(d->name);
+	memset(d, 0, sizeof(*d));
+}
+
+void dl_read(const json_t *a, struct dl *ret)
+{
+	const json_t *file = json_array_get(json_object_get(a, "files"), 0);
+	const json_t *uri = json_array_get(json_object_get(file, "uris"), 0);
+	dl_clear(ret);
+	snprintf(ret->gid, sizeof(ret->gid), "%s", json_text(a, "gid"));
+	snprintf(ret->status, sizeof(ret->status), "%s", json_text(a, "status"));
+	ret->total = json_num(a, "totalLength");
+	ret->done = json_num(a, "completedLength");
+	ret->speed = json_num(a, "downloadSpeed");
+	ret->verified = json_num(a, "verifiedLength");
+	ret->conns = (unsigned)json_num(a, "connections");
+	ret->code = (int)json_num(a, "errorCode");
+	ret->error = xstrdup(json_text(a, "errorMessage"));
+	ret->path = xstrdup(json_text(file, "path"));
+	ret->name = name_of(json_text(a, "dir"), ret->path, json_text(uri, "uri"), ret->gid);
+}
+
+bool dl_is_ended(const struct dl *d)
+{
+	return strcmp(d->status, "complete") == 0 || strcmp(d->status, "error") == 0 || strcmp(d->status, "removed") == 0;
+}
+
+double dl_part(const struct dl *d)
+{
+	if (strcmp(d->status, "complete") == 0)
+		return 1;
+	return d->total ? (double)d->done / (double)d->total : 0;
+}
+
+int64_t dl_eta(uint64_t left, uint64_t speed)
+{
+	if (speed == 0 || left / speed > ETA_MAX)
+		return -1;
+	return (int64_t)((left + speed - 1) / speed);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT
+ * A download as the daemon reports it, taken out of the answer's JSON. Its texts come from servers and are raw: whoever prints
+ * them passes them through term_fit or str_safe.
+ */
+#ifndef HAUL_CLIENT_DL_H
+#define HAUL_CLIENT_DL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dl {
+	char gid[17];
+	char status[12];       /* "active" ... as in RPC; "" when the answer had none */
+	uint64_t total, done;  /* bytes; total 0: unknown */
+	uint64_t speed;        /* bytes/s */
+	uint64_t verified;     /* bytes hashed so far, 0: no check runs */
+	unsigned conns;
+	int code;              /* errorCode of an ended download */
+	char *error, *path;    /* owned, never NULL after dl_read */
+	char *name;            /* what to call it: path below dir, else the URI's last part, else the GID; owned */
+};
+
+/* The keys that dl_read looks at, for tellStatus and friends. New reference. */
+json_t *dl_keys(void);
+/* Missing and senseless members become 0 or "". Whatever *ret held before is freed: zeroed memory or an earlier dl_read. */
+void dl_read(const json_t *answer, struct dl *ret);
+void dl_clear(struct dl *d);
+
+bool dl_is_ended(const struct dl *d); /* complete, error or removed */
+/* Part done, 0 to 1; 0 while the length is unknown. */
+double dl_part(const struct dl *d);
+/* Seconds left at the present speed, -1 when nobody can tell. */
+int64_t dl_eta(uint64_t left, uint64_t speed);
+
+/* A decimal string member; 0 when there is none. */
+uint64_t json_num(const json_t *obj, const char *key);
+/* A string member, "" when there is none. */
+const char *json_text(const json_t *obj, const char *key);
+
+#endif

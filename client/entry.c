@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT
+ * What the user wants downloaded.
+ */
+#include "client/entry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/str.h"
+#include "base/uri.h"
+#include "core/input.h"
+#include "client/optjson.h"
+
+/* Takes over the reference on opts. */
+static void add_entry(struct entries *es, char *const *uris, size_t n, struct opts *opts)
+{
+	if (es->n == es->cap) {
+		es->cap = es->cap ? es->cap * 2 : 16;
+		es->v = xrealloc(es->v, es->cap * sizeof(*es->v));
+	}
+	struct entry *e = &es->v[es->n++];
+	*e = (struct entry){.uris = xcalloc(n + 1, sizeof(char *)), .n = n, .opts = opts};
+	for (size_t i = 0; i < n; i++)
+		e->uris[i] = xstrdup(uris[i]);
+}
+
+static int check_uri(const char *text, struct fail *f)
+{
+	char shown[120];
+	char *normal = uri_normalise(text);
+	free(normal);
+	if (normal)
+		return 0;
+	str_safe(text, strlen(text), shown, sizeof(shown));
+	if (strncmp(text, "magnet:", 7) == 0)
+		return fail_set(f, ERR_USAGE, "magnet links are not supported: %s", shown);
+	return fail_set(f, ERR_USAGE, "'%s' is no URI; one begins with http:// or https://", shown);
+}
+
+static int take_entry(void *arg, char **uris, size_t n, struct opts *opts, struct fail *f)
+{
+	(void)f;
+	add_entry(arg, uris, n, opts_flatten(opts));
+	return 0;
+}
+
+static int take_words(const struct cli *cli, struct entries *es, struct fail *f)
+{
+	bool each = opts_bool(cli->opts, OPT_FORCE_SEQUENTIAL);
+	for (size_t i = 0; i < cli->nwords; i++) {
+		int rc = check_uri(cli->words[i], f);
+		if (rc < 0)
+			return rc;
+		if (each)
+			add_entry(es, &cli->words[i], 1, opts_clone(cli->opts));
+	}
+	if (!each && cli->nwords > 0)
+		add_entry(es, cli->words, cli->nwords, opts_clone(cli->opts));
+	return 0;
+}
+
+int entries_read(const struct cli *cli, struct entries *ret, struct fail *f)
+{
+	const char *file = opts_str(cli->opts, OPT_INPUT_FILE);
+	*ret = (struct entries){0};
+	int rc = take_words(cli, ret, f);
+	if (rc == 0 && file)
+		rc = input_read(file, take_entry, ret, cli->opts, f);
+	if (rc == 0 && ret->n == 0)
+		rc = file ? fail_set(f, ERR_INPUT, "the input file names no downloads") :
+			    fail_set(f, ERR_USAGE, "say what to download: a URL, or -i FILE; see 'haul help %s'", cli->cmd->name);
+	return rc;
+}
+
+void entries_free(struct entries *es)
+{
+	for (size_t i = 0; i < es->n; i++) {
+		for (size_t k = 0; k < es->v[i].n; k++)
+			free(es->v[i].uris[k]);
+		free(es->v[i].uris);
+		opts_unref(es->v[i].opts);
+	}
+	free(es->v);
+	*es = (struct entries){0};
+}
+
+void entries_set_dir(struct entries *es, const char *cwd, const char *dir)
+{
+	for (size_t i = 0; i < es->n; i++) {
+		struct opts *o = es->v[i].opts;
+		const char *own = opts_has(o, OPT_DIR) ? opts_str(o, OPT_DIR) : dir;
+		if (!own)
+			continue;
+		while (strncmp(own, "./", 2) == 0)
+			own += 2;
+		bool here = own[0] == '\0' || strcmp(own, ".") == 0;
+		char *full = own[0] == '/' ? xstrdup(own) : here ? xstrdup(cwd) : xasprintf("%s/%s", cwd, own);
+		(void)opts_set(o, OPT_DIR, full, NULL); /* refused only for control characters, which the daemon reports then */
+		free(full);
+	}
+}
+
+json_t *entry_params(const struct entry *e, const char *gid)
+{
+	json_t *uris = json_array(), *opts = optjson(e->opts, OF_INITIAL);
+	for (size_t i = 0; i < e->n; i++)
+		json_array_append_new(uris, json_string(e->uris[i]));
+	if (gid && !json_object_get(opts, "gid"))
+		json_object_set_new(opts, "gid", json_string(gid));
+	return json_pack("[o,o]", uris, opts);
+}
+
+/* Length-prefixed parts, so that no two lists look alike. */
+static void hash_text(struct hash *h, const char *s)
+{
+	uint64_t n = s ? strlen(s) + 1 : 0;
+	hash_update(h, &n, sizeof(n));
+	if (s)
+		hash_update(h, s, (size_t)n);
+}
+
+static void hash_entry(struct hash *h, const struct entry *e)
+{
+	hash_text(h, opts_str(e->opts, OPT_DIR));
+	hash_text(h, opts_str(e->opts, OPT_OUT));
+	for (size_t i = 0; i < e->n; i++)
+		hash_text(h, e->uris[i]);
+}
+
+static void hash_end(struct hash *h, char ret[17])
+{
+	unsigned char md[HASH_MAX];
+	uint64_t v = 0;
+	hash_final(h, md);
+	hash_free(h);
+	for (int i = 0; i < 8; i++)
+		v = v << 8 | md[i];
+	str_from_gid(v ? v : 1, ret);
+}
+
+void entry_gid(const struct entry *e, size_t i, char ret[17])
+{
+	const char *own = opts_str(e->opts, OPT_GID);
+	if (own) {
+		snprintf(ret, 17, "%s", own);
+		return;
+	}
+	struct hash *h = hash_new("sha-256");
+	uint64_t place = i;
+	hash_update(h, &place, sizeof(place));
+	hash_entry(h, e);
+	hash_end(h, ret);
+}
+
+void entries_key(const struct entries *es, char ret[17])
+{
+	struct hash *h = hash_new("sha-256");
+	for (size_t i = 0; i < es->n; i++)
+		hash_entry(h, &es->v[i]);
+	hash_end(h, ret);
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ * Help and the manual page, from the tables.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "client/cmd.h"
+
+#define WIDTH 79
+
+/* Text wrapped at WIDTH with an indent; line ends in it begin new paragraphs' lines. */
+static void put_wrapped(const char *text, int indent)
+{
+	int col = 0;
+	while (*text) {
+		size_t n = strcspn(text, " \n");
+		if (col > 0 && col + 1 + (int)n > WIDTH) {
+			putchar('\n');
+			col = 0;
+		}
+		if (col == 0)
+			printf("%*s", indent, "");
+		else
+			putchar(' ');
+		printf("%.*s", (int)n, text);
+		col = (col == 0 ? indent : col + 1) + (int)n;
+		text += n;
+		if (*text == '\n') {
+			putchar('\n');
+			col = 0;
+		}
+		text += *text != '\0';
+	}
+	if (col > 0)
+		putchar('\n');
+}
+
+static void put_flag(const struct flag_def *d)
+{
+	char left[64];
+	snprintf(left, sizeof(left), "%s%s%s--%s%s%s", d->ch ? "-" : "", d->ch ? (char[]){d->ch, '\0'} : "", d->ch ? ", " : "",
+		d->name, d->arg ? "=" : "", d->arg ? d->arg : "");
+	printf("  %s\n", left);
+	put_wrapped(d->help, 6);
+}
+
+static void put_flags(unsigned flags)
+{
+	for (int i = 0; i < FLAG_COUNT; i++) {
+		if (flags & (1u << i))
+			put_flag(&flag_defs[i]);
+	}
+}
+
+void help_all(void)
+{
+	size_t n;
+	const struct cmd *cmds = cli_commands(&n);
+	puts("haul downloads files and drives hauld, the download daemon.\n\nUsage: haul COMMAND [FLAG...] [WORD...]\n\nCommands:");
+	for (size_t i = 0; i < n; i++)
+		printf("  %-9s %s\n", cmds[i].name, cmds[i].help);
+	puts("\nFlags of every command:");
+	put_flags(FLAGS_COMMON);
+	puts("\nExamples:\n"
+	     "  haul get https://example.org/disk.iso          into the current folder\n"
+	     "  haul get -x 16 -s 16 -d /data -o a.iso URL     over 16 connections\n"
+	     "  haul add URL && haul watch                     leave it to the daemon, look on\n\n"
+	     "'haul help COMMAND' tells more about one of them.");
+}
+
+static void help_command(const struct cmd *c)
+{
+	printf("Usage: haul %s %s\n\n", c->name, c->usage);
+	put_wrapped(c->help, 0);
+	if (c->more[0]) {
+		putchar('\n');
+		put_wrapped(c->more, 0);
+	}
+	puts("\nFlags:");
+	put_flags(c->flags | FLAGS_COMMON);
+	if (!(c->bits & C_OPTIONS))
+		return;
+	puts("\nThe usual options of a download ('hauld --help=#all' lists every one; all are taken here):");
+	(void)conf_help(stdout, "#basic", OF_CLIENT);
+}
+
+int cmd_help(struct cli *cli)
+{
+	if (cli->nwords == 0) {
+		help_all();
+		return 0;
+	}
+	const struct cmd *c = cli_command(cli->words[0]);
+	if (!c) {
+		fputs("haul: no such command; 'haul help' lists them\n", stderr);
+		return EXIT_USAGE;
+	}
+	help_command(c);
+	return 0;
+}
+
+/* ---- the manual page ---- */
+
+/* Text for roff: '-' and '\' escaped, no line begins with a control character. */
+static void put_roff(const char *s)
+{
+	for (bool begin = true; *s; s++) {
+		if (begin && (*s == '.' || *s == '\''))
+			fputs("\\&", stdout);
+		if (*s == '\\')
+			fputs("\\e", stdout);
+		else if (*s == '-')
+			fputs("\\-", stdout);
+		else if (*s == '\n')
+			fputs("\n.br", stdout);
+		if (*s != '\\' && *s != '-')
+			putchar(*s);
+		begin = *s == '\n';
+	}
+	putchar('\n');
+}
+
+static void man_flags(unsigned flags)
+{
+	for (int i = 0; i < FLAG_COUNT; i++) {
+		const struct flag_def *d = &flag_defs[i];
+		if (!(flags & (1u << i)))
+			continue;
+		fputs(".TP\n.B ", stdout);
+		if (d->ch)
+			printf("\\-%c, ", d->ch);
+		fputs("\\-\\-", stdout);
+		put_roff(d->name);
+		if (d->arg)
+			printf(".I %s\n", d->arg);
+		put_roff(d->help);
+	}
+}
+
+static void man_commands(void)
+{
+	size_t n;
+	const struct cmd *cmds = cli_commands(&n);
+	for (size_t i = 0; i < n; i++) {
+		printf(".TP\n.B %s ", cmds[i].name);
+		put_roff(cmds[i].usage);
+		put_roff(cmds[i].help);
+		if (cmds[i].more[0]) {
+			puts(".br");
+			put_roff(cmds[i].more);
+		}
+		if (cmds[i].flags) {
+			puts(".RS");
+			man_flags(cmds[i].flags);
+			puts(".RE");
+		}
+	}
+}
+
+void help_man(void)
+{
+	puts(".TH HAUL 1 \"\" \"haul " HAUL_VERSION "\" \"User Commands\"\n.SH NAME\nhaul \\- download files; drive the download daemon "
+	     "hauld\n.SH SYNOPSIS\n.B haul\n.I COMMAND\n[FLAG...] [WORD...]\n.SH COMMANDS");
+	man_commands();
+	puts(".SH FLAGS OF EVERY COMMAND");
+	man_flags(FLAGS_COMMON | F(PRINT));
+	puts(".SH DOWNLOAD OPTIONS\nhaul get and haul add take every option of a download that hauld(1) lists, with aria2's names and "
+	     "short flags.\n"
+	     ".SH ENVIRONMENT\n.TP\n.B HAUL_URL\nWhere the daemon is, as \\-\\-url.\n.TP\n.B HAUL_SECRET_FILE\nFile with its RPC secret, "
+	     "as \\-\\-secret\\-file.\n.TP\n.B NO_COLOR\nNo colours.\n.TP\n.B SSL_CERT_FILE\nCertificate authorities for a daemon behind "
+	     "https.\n.TP\n.B XDG_STATE_HOME\nBelow it, in haul/get, private daemons keep the progress of unfinished downloads.\n"
+	     ".SH EXIT STATUS\nget: aria2's errorCode of the download that failed last, 0 when all are complete, 7 when interrupted. "
+	     "Everything: 0 done, 28 wrong usage, 1 any other failure.\n.SH SEE ALSO\nhauld(1), aria2c(1)");
+}

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT
+ * A hauld of one's own.
+ */
+#include "client/private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <netinet/in.h>
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/conf.h"
+#include "base/str.h"
+#include "client/term.h"
+
+#define START_MS 20000
+#define STOP_MS 15000
+#define EXIT_LOCKED 42 /* err_table.h: ERR_LOCKED */
+
+struct private {
+	pid_t pid; /* 0: ended and waited for */
+	int status;
+	char *dir;
+	char *conf, *log; /* files in dir */
+};
+
+/* ---- configuration ---- */
+
+/* What a daemon of one command must not take from a configuration file or a command line that were meant for a lasting one. */
+static bool is_for_us(enum opt id)
+{
+	static const enum opt no[] = {OPT_ENABLE_RPC, OPT_DAEMON, OPT_INPUT_FILE, OPT_CONF_PATH, OPT_NO_CONF, OPT_STATE_DIR,
+		OPT_STOP_WITH_PROCESS, OPT_QUIET, OPT_FORCE_SEQUENTIAL, OPT_PRINT, OPT_HELP, OPT_VERSION, OPT_STDERR,
+		OPT_MAX_DOWNLOAD_RESULT};
+	const struct opt_def *d = opt_def(id);
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
+		if (id == no[i])
+			return false;
+	}
+	return strcmp(d->group, "rpc") != 0 && (d->flags & OF_START) && !(d->flags & OF_ONCE);
+}
+
+static int copy_options(const struct opts *from, unsigned without, struct opts *to, struct fail *f)
+{
+	int rc = 0;
+	for (int i = 0; rc == 0 && i < OPT_COUNT; i++) {
+		enum opt id = (enum opt)i;
+		if (opts_has(from, id) && is_for_us(id) && !(opt_def(id)->flags & without))
+			rc = opts_set(to, id, opts_str(from, id), f);
+	}
+	return rc;
+}
+
+int private_conf(const struct opts *given, struct opts **ret, struct fail *f)
+{
+	struct opts *file = opts_new(NULL), *out = opts_new(NULL);
+	const char *named = opts_str(given, OPT_CONF_PATH);
+	char *path = opts_bool(given, OPT_NO_CONF) ? NULL : named ? xstrdup(named) : conf_default_path();
+	int rc = path ? conf_file(file, path, f) : 0;
+	free(path);
+	if (rc == 0)
+		rc = copy_options(file, 0, out, f);
+	if (rc == 0)
+		rc = copy_options(given, OF_INITIAL, out, f);
+	opts_unref(file);
+	if (rc < 0)
+		opts_unref(out);
+	else
+		*ret = out;
+	return rc;
+}
+
+/* ---- state folder ---- */
+
+static int make_dirs(char *path, struct fail *f)
+{
+	for (char *p = path + 1;; p++) {
+		if (*p != '/' && *p != '\0')
+			continue;
+		char c = *p;
+		*p = '\0';
+		if (mkdir(path, 0700) < 0 && errno != EEXIST)
+			return fail_set(f, ERR_STATE_DIR, "can't make the folder %s: %s", path, strerror(errno));
+		*p = c;
+		if (c == '\0')
+			return 0;
+	}
+}
+
+static char *state_path(const char *key)
+{
+	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	if (xdg && xdg[0] == '/')
+		return xasprintf("%s/haul/get/%s", xdg, key);
+	return home && home[0] == '/' ? xasprintf("%s/.local/state/haul/get/%s", home, key) : NULL;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int write_conf(const struct private *p, const struct opts *conf, unsigned port, const char *secret, struct fail *f)
+{
+	struct buf text;
+	buf_init(&text, 1u << 24);
+	opts_encode(conf, 0, &text);
+	buf_addf(&text, "enable-rpc=true\nrpc-listen-port=%u\nrpc-secret=%s\nmax-download-result=%d\nstate-dir=%s\n", port, secret,
+		1000000, p->dir);
+	int fd = open(p->conf, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool ok = fd >= 0 && !text.err && write(fd, text.data, text.len) == (ssize_t)text.len;
+	int why = errno;
+	if (fd >= 0)
+		close(fd);
+	OPENSSL_cleanse(text.data, text.len);
+	buf_free(&text);
+	return ok ? 0 : fail_set(f, ERR_STATE_DIR, "can't write %s: %s", p->conf, strerror(why));
+}
+
+/* ---- the process ---- */
+
+/* hauld beside this program, else whatever PATH has. */
+static char *find_hauld(void)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n > 0) {
+		self[n] = '\0';
+		char *slash = strrchr(self, '/');
+		if (slash)
+			*slash = '\0';
+		char *path = xasprintf("%s/hauld", self);
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	return xstrdup("hauld");
+}
+
+/* In the child: own process group, so that the terminal's Ctrl-C reaches only us; none of our signals blocked. */
+static void become_hauld(const struct private *p, const char *exe, pid_t parent)
+{
+	sigset_t none;
+	char *with = xasprintf("--stop-with-process=%d", (int)parent), *conf = xasprintf("--conf-path=%s", p->conf);
+	int in = open("/dev/null", O_RDONLY), out = open(p->log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	setpgid(0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_PID");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("STATE_DIRECTORY");
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || getppid() != parent)
+		_exit(127);
+	char *argv[] = {(char *)(uintptr_t)"hauld", conf, with, NULL};
+	execvp(exe, argv);
+	dprintf(2, "hauld can't be run: %s; install it beside haul or into a folder of PATH\n", strerror(errno));
+	_exit(127);
+}
+
+static int spawn(struct private *p, struct fail *f)
+{
+	char *exe = find_hauld();
+	pid_t parent = getpid();
+	p->pid = fork();
+	if (p->pid == 0)
+		become_hauld(p, exe, parent);
+	free(exe);
+	if (p->pid > 0)
+		return 0;
+	p->pid = 0;
+	return fail_set(f, ERR_UNKNOWN, "can't start hauld: %s", strerror(errno));
+}
+
+bool private_alive(void *arg)
+{
+	struct private *p = arg;
+	if (p->pid > 0 && waitpid(p->pid, &p->status, WNOHANG) == p->pid)
+		p->pid = 0;
+	return p->pid > 0;
+}
+
+/* The daemon's last words. */
+static int fail_start(const struct private *p, struct fail *f)
+{
+	char line[512], last[512] = "it said nothing";
+	if (WIFEXITED(p->status) && WEXITSTATUS(p->status) == EXIT_LOCKED)
+		return fail_set(f, ERR_LOCKED, "the same download is running already in another 'haul get'");
+	FILE *in = fopen(p->log, "re");
+	while (in && fgets(line, sizeof(line), in)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0])
+			snprintf(last, sizeof(last), "%s", line);
+	}
+	if (in)
+		fclose(in);
+	return fail_set(f, ERR_UNKNOWN, "hauld did not start: %s", last);
+}
+
+static void nap(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+}
+
+static int wait_ready(struct private *p, struct rpc *r, struct fail *f)
+{
+	int64_t end = term_now() + START_MS;
+	for (;;) {
+		int rc = rpc_connect(r, f);
+		if (rc == 0 || rc == ERR_CANCELED)
+			return rc;
+		if (!private_alive(p))
+			return fail_start(p, f);
+		if (term_now() > end)
+			return fail_set(f, ERR_TIMEOUT, "hauld does not open its socket; see %s", p->log);
+		nap();
+	}
+}
+
+void private_stop(struct private *p, bool keep)
+{
+	if (!p)
+		return;
+	int64_t end = term_now() + STOP_MS;
+	if (p->pid > 0)
+		kill(p->pid, SIGTERM);
+	while (private_alive(p) && term_now() < end)
+		nap();
+	if (p->pid > 0) {
+		kill(p->pid, SIGKILL); /* loses nothing: the queue survives it */
+		waitpid(p->pid, &p->status, 0);
+	}
+	if (!keep)
+		(void)nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(p->dir);
+	free(p->conf);
+	free(p->log);
+	free(p);
+}
+
+/* A port that is free now. */
+static unsigned free_port(void)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok ? ntohs(a.sin_port) : 0;
+}
+
+static char *random_secret(void)
+{
+	unsigned char b[24];
+	return RAND_bytes(b, sizeof(b)) == 1 ? str_base64(b, sizeof(b)) : NULL;
+}
+
+static int start(struct private *p, const struct opts *conf, int intr_fd, struct rpc **ret_rpc, struct fail *f)
+{
+	struct endpoint ep;
+	unsigned port = free_port();
+	char *secret = random_secret(), *url = xasprintf("http://127.0.0.1:%u/jsonrpc", port);
+	int rc = port && secret ? make_dirs(p->dir, f) : fail_set(f, ERR_UNKNOWN, "no free port or no random numbers");
+	if (rc == 0)
+		rc = write_conf(p, conf, port, secret, f);
+	if (rc == 0)
+		rc = endpoint_parse(url, &ep, f);
+	free(url);
+	if (rc < 0) {
+		free(secret);
+		return rc;
+	}
+	*ret_rpc = rpc_new(&ep, secret, intr_fd);
+	rc = spawn(p, f);
+	if (rc == 0)
+		rc = wait_ready(p, *ret_rpc, f);
+	if (rc < 0)
+		rpc_free(*ret_rpc);
+	return rc;
+}
+
+int private_start(const char *key, const struct opts *conf, int intr_fd, struct private **ret, struct rpc **ret_rpc,
+	struct fail *f)
+{
+	char *dir = state_path(key);
+	if (!dir)
+		return fail_set(f, ERR_STATE_DIR, "neither HOME nor XDG_STATE_HOME is set: nowhere to keep the progress");
+	struct private *p = xcalloc(1, sizeof(*p));
+	p->dir = dir;
+	p->conf = xasprintf("%s/hauld.conf", dir);
+	p->log = xasprintf("%s/hauld.log", dir);
+	int rc = start(p, conf, intr_fd, ret_rpc, f);
+	if (rc < 0)
+		private_stop(p, true);
+	else
+		*ret = p;
+	return rc;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT
+ * JSON-RPC calls to the daemon.
+ */
+#include "client/rpc.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "client/http.h"
+#include "client/ws.h"
+
+#define PART_MAX (1u << 20) /* bytes of one request; aria2 and hauld take 2 MiB unless told otherwise */
+#define EVENTS_MAX 100000   /* kept notifications; the follower looks at everything again anyway */
+
+struct rpc {
+	struct endpoint ep;
+	char *secret;
+	int intr_fd;
+	struct conn *conn; /* HTTP; NULL: not connected, or ws has it */
+	bool used;         /* conn carried a request already, so the other side may have closed it meanwhile */
+	struct ws *ws;
+	json_int_t last_id;
+	json_t *events; /* notifications not yet taken, oldest first */
+	size_t next_event;
+};
+
+struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd)
+{
+	struct rpc *r = xcalloc(1, sizeof(*r));
+	r->ep = *ep;
+	memset(ep, 0, sizeof(*ep));
+	r->secret = secret;
+	r->intr_fd = intr_fd;
+	r->events = json_array();
+	return r;
+}
+
+void rpc_disconnect(struct rpc *r)
+{
+	conn_close(r->conn);
+	ws_close(r->ws);
+	r->conn = NULL;
+	r->ws = NULL;
+	r->used = false;
+}
+
+void rpc_free(struct rpc *r)
+{
+	if (!r)
+		return;
+	rpc_disconnect(r);
+	endpoint_free(&r->ep);
+	if (r->secret)
+		OPENSSL_cleanse(r->secret, strlen(r->secret));
+	free(r->secret);
+	json_decref(r->events);
+	free(r);
+}
+
+const struct endpoint *rpc_endpoint(const struct rpc *r)
+{
+	return &r->ep;
+}
+
+int rpc_connect(struct rpc *r, struct fail *f)
+{
+	if (r->conn || r->ws)
+		return 0;
+	struct fail why = {0};
+	int rc = conn_open(&r->ep, r->intr_fd, &r->conn, &why);
+	r->used = false;
+	return rc < 0 ? fail_set(f, rc, "no daemon answers at %s: %s", r->ep.show, why.text) : 0;
+}
+
+bool rpc_is_same_user(const struct rpc *r)
+{
+	return r->conn && conn_is_same_user(r->conn);
+}
+
+int rpc_use_ws(struct rpc *r, struct fail *f)
+{
+	if (r->ws)
+		return 0;
+	int rc = rpc_connect(r, f);
+	if (rc == 0 && r->used) {
+		rpc_disconnect(r);
+		rc = rpc_connect(r, f);
+	}
+	if (rc < 0)
+		return rc;
+	rc = ws_open(r->conn, &r->ep, &r->ws, f);
+	if (rc < 0)
+		conn_close(r->conn);
+	r->conn = NULL;
+	return rc;
+}
+
+/* ---- one exchange ---- */
+
+static int fail_status(const struct rpc *r, int status, struct fail *f)
+{
+	if (status == 401)
+		return fail_set(f, ERR_AUTH, "the daemon at %s wants a user and a password: put them into the URL", r->ep.show);
+	return fail_set(f, ERR_PROTO, "what answers at %s is no download daemon (HTTP %d)", r->ep.show, status);
+}
+
+/* A POST; a kept connection that turns out closed before a byte of the answer came is replaced once. */
+static int exchange_http(struct rpc *r, const char *text, size_t n, json_t **ret, struct fail *f)
+{
+	struct http_answer a;
+	int rc = rpc_connect(r, f);
+	if (rc < 0)
+		return rc;
+	rc = http_post(r->conn, &r->ep, text, n, &a, f);
+	if (rc < 0 && r->used && !a.any && rc != ERR_TIMEOUT && rc != ERR_CANCELED) {
+		buf_free(&a.body);
+		rpc_disconnect(r);
+		if ((rc = rpc_connect(r, f)) < 0)
+			return rc;
+		rc = http_post(r->conn, &r->ep, text, n, &a, f);
+	}
+	r->used = true;
+	if (rc == 0) {
+		*ret = a.body.len ? json_loadb(a.body.data, a.body.len, JSON_ALLOW_NUL, NULL) : NULL;
+		rc = *ret ? 0 : fail_status(r, a.status, f);
+	}
+	if (rc < 0 || !a.keep)
+		rpc_disconnect(r);
+	buf_free(&a.body);
+	return rc;
+}
+
+static void keep_event(struct rpc *r, json_t *msg)
+{
+	if (json_array_size(r->events) < EVENTS_MAX)
+		json_array_append_new(r->events, msg);
+	else
+		json_decref(msg);
+}
+
+/* Sort what came: notifications are kept, the first other message goes to *ret. */
+static void sort_messages(struct rpc *r, json_t **ret)
+{
+	size_t n;
+	char *text;
+	while (!*ret && (text = ws_next(r->ws, &n))) {
+		json_t *msg = json_loadb(text, n, JSON_ALLOW_NUL, NULL);
+		free(text);
+		if (msg && json_object_get(msg, "method"))
+			keep_event(r, msg);
+		else
+			*ret = msg;
+	}
+}
+
+static int exchange_ws(struct rpc *r, const char *text, size_t n, json_t **ret, struct fail *f)
+{
+	int rc = ws_send(r->ws, text, n, f);
+	*ret = NULL;
+	while (rc == 0) {
+		sort_messages(r, ret);
+		if (*ret)
+			return 0;
+		rc = ws_pump(r->ws, f);
+		sort_messages(r, ret);
+		if (*ret)
+			return 0;
+		if (rc == 0)
+			rc = ws_wait(r->ws, f);
+	}
+	rpc_disconnect(r);
+	return rc;
+}
+
+/* ---- batches ---- */
+
+void rpc_add(struct rpc *r, json_t *batch, const char *method, json_t *params)
+{
+	if (!params)
+		params = json_array();
+	if (r->secret && strncmp(method, "system.", 7) != 0) {
+		char *token = xasprintf("token:%s", r->secret);
+		json_array_insert_new(params, 0, json_string(token));
+		OPENSSL_cleanse(token, strlen(token));
+		free(token);
+	}
+	json_array_append_new(batch,
+		json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", ++r->last_id, "method", method, "params", params));
+}
+
+/* Answers come in the order of the requests from every known daemon, but the standard allows any: place them by id. */
+static void place_answers(json_t *out, json_int_t first, size_t n, const json_t *got)
+{
+	size_t base = json_array_size(out), i;
+	json_t *a;
+	for (i = 0; i < n; i++)
+		json_array_append_new(out, json_null());
+	json_array_foreach (got, i, a) {
+		json_int_t id = json_integer_value(json_object_get(a, "id"));
+		if (id >= first && (size_t)(id - first) < n)
+			json_array_set(out, base + (size_t)(id - first), a);
+	}
+}
+
+/* text: a JSON array of n requests with ids from first on. */
+static int run_part(struct rpc *r, const struct buf *text, json_int_t first, size_t n, json_t *out, struct fail *f)
+{
+	json_t *got = NULL;
+	int rc = r->ws ? exchange_ws(r, text->data, text->len, &got, f) : exchange_http(r, text->data, text->len, &got, f);
+	if (rc < 0)
+		return rc;
+	if (json_is_array(got)) {
+		place_answers(out, first, n, got);
+	} else {
+		const char *msg = json_string_value(json_object_get(json_object_get(got, "error"), "message"));
+		rc = fail_set(f, ERR_PROTO, "the daemon refuses the call: %s", msg ? msg : "its answer makes no sense");
+	}
+	json_decref(got);
+	return rc;
+}
+
+/* Fill text with "[...]" of requests from *at on, until it is large enough; *at moves on. */
+static void fill_part(const json_t *batch, size_t *at, struct buf *text)
+{
+	buf_adds(text, "[");
+	for (size_t first = *at; *at < json_array_size(batch); ++*at) {
+		char *one = json_dumps(json_array_get(batch, *at), JSON_COMPACT);
+		size_t n = one ? strlen(one) : 0;
+		bool full = *at > first && text->len + n + 2 > PART_MAX;
+		if (!full) {
+			buf_adds(text, *at > first ? "," : "");
+			buf_add(text, one, n);
+		}
+		free(one);
+		if (full)
+			break;
+	}
+	buf_adds(text, "]");
+}
+
+int rpc_run(struct rpc *r, json_t *batch, json_t **ret, struct fail *f)
+{
+	json_t *out = json_array();
+	int rc = 0;
+	size_t at = 0;
+	while (rc == 0 && at < json_array_size(batch)) {
+		struct buf text;
+		size_t from = at;
+		json_int_t first = json_integer_value(json_object_get(json_array_get(batch, from), "id"));
+		buf_init(&text, HTTP_BODY_MAX);
+		fill_part(batch, &at, &text);
+		rc = text.err ? fail_set(f, ERR_LIMIT, "the request is too large") : run_part(r, &text, first, at - from, out, f);
+		if (text.data)
+			OPENSSL_cleanse(text.data, text.len);
+		buf_free(&text);
+	}
+	json_decref(batch);
+	if (rc < 0)
+		json_decref(out);
+	else
+		*ret = out;
+	return rc;
+}
+
+json_t *rpc_result(const json_t *answers, size_t i, struct fail *f)
+{
+	json_t *a = json_array_get(answers, i);
+	json_t *result = json_object_get(a, "result");
+	if (result)
+		return result;
+	const char *msg = json_string_value(json_object_get(json_object_get(a, "error"), "message"));
+	if (msg && strcmp(msg, "Unauthorized") == 0)
+		fail_set(f, ERR_AUTH, "the daemon refuses the secret: name the file that holds it with --secret-file or HAUL_SECRET_FILE");
+	else
+		fail_set(f, ERR_UNKNOWN, "%s", msg ? msg : "the daemon gave no answer to a call");
+	return NULL;
+}
+
+json_t *rpc_call(struct rpc *r, const char *method, json_t *params, struct fail *f)
+{
+	json_t *batch = json_array(), *answers = NULL;
+	rpc_add(r, batch, method, params);
+	if (rpc_run(r, batch, &answers, f) < 0)
+		return NULL;
+	json_t *result = rpc_result(answers, 0, f);
+	json_incref(result);
+	json_decref(answers);
+	return result;
+}
+
+/* ---- notifications ---- */
+
+int rpc_fd(const struct rpc *r)
+{
+	return r->ws ? ws_fd(r->ws) : -1;
+}
+
+int rpc_pump(struct rpc *r, struct fail *f)
+{
+	if (!r->ws)
+		return 0;
+	int rc = ws_pump(r->ws, f);
+	json_t *other;
+	do {
+		other = NULL;
+		sort_messages(r, &other);
+		json_decref(other); /* an answer that nobody waits for any more */
+	} while (other);
+	if (rc < 0)
+		rpc_disconnect(r);
+	return rc;
+}
+
+bool rpc_event(struct rpc *r, char ret_what[32], char ret_gid[17])
+{
+	while (r->next_event < json_array_size(r->events)) {
+		json_t *ev = json_array_get(r->events, r->next_event++);
+		const char *method = json_string_value(json_object_get(ev, "method"));
+		const char *gid = json_string_value(json_object_get(json_array_get(json_object_get(ev, "params"), 0), "gid"));
+		if (!method || strncmp(method, "aria2.", 6) != 0 || !gid || strlen(gid) != 16)
+			continue;
+		snprintf(ret_what, 32, "%s", method + 6);
+		snprintf(ret_gid, 17, "%s", gid);
+		return true;
+	}
+	json_array_clear(r->events);
+	r->next_event = 0;
+	return false;
+}

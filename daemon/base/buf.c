@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ * struct buf: bounded growth.
+ */
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+#define BUF_FIRST 64
+
+/* Room for n more bytes and the NUL, within max. */
+static int buf_grow(struct buf *b, size_t n)
+{
+	size_t want, cap;
+
+	if (n > b->max - b->len) {
+		b->err = ERR_LIMIT;
+		return ERR_LIMIT;
+	}
+	if (b->len + n >= SIZE_MAX / 2) {
+		b->err = ERR_LIMIT;
+		return ERR_LIMIT;
+	}
+	want = b->len + n + 1;
+	if (want <= b->cap)
+		return 0;
+	cap = b->cap > 0 ? b->cap : BUF_FIRST;
+	while (cap < want)
+		cap *= 2;
+	b->data = xrealloc(b->data, cap);
+	b->cap = cap;
+	return 0;
+}
+
+void buf_init(struct buf *b, size_t max)
+{
+	memset(b, 0, sizeof(*b));
+	b->max = max;
+}
+
+void buf_free(struct buf *b)
+{
+	free(b->data);
+	buf_init(b, b->max);
+}
+
+void buf_reset(struct buf *b)
+{
+	b->len = 0;
+	b->err = 0;
+	if (b->data != NULL)
+		b->data[0] = '\0';
+}
+
+int buf_add(struct buf *b, const void *p, size_t n)
+{
+	int err;
+
+	if (n == 0)
+		return b->err;
+	err = b->err != 0 ? b->err : buf_grow(b, n);
+	if (err != 0)
+		return err;
+	memcpy(b->data + b->len, p, n);
+	b->len += n;
+	b->data[b->len] = '\0';
+	return 0;
+}
+
+int buf_adds(struct buf *b, const char *s)
+{
+	return buf_add(b, s, strlen(s));
+}
+
+int buf_addf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	int n, err;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n <= 0)
+		return n == 0 ? b->err : (b->err = ERR_LIMIT);
+	err = b->err != 0 ? b->err : buf_grow(b, (size_t)n);
+	if (err != 0)
+		return err;
+	va_start(ap, fmt);
+	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	b->len += (size_t)n;
+	return 0;
+}
+
+void buf_drop(struct buf *b, size_t n)
+{
+	if (n > b->len)
+		n = b->len;
+	if (n == 0)
+		return;
+	memmove(b->data, b->data + n, b->len - n + 1);
+	b->len -= n;
+}
+
+char *buf_take(struct buf *b)
+{
+	char *text = b->data != NULL ? b->data : xstrdup("");
+
+	buf_init(b, b->max);
+	return text;
+}

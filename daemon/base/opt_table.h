@@ -1,0 +1,656 @@
+/* SPDX-License-Identifier: MIT
+ * Every option of hauld and haul, one row each, sorted by name; no include guard: the includer defines OPT(ID, ...),
+ * where ID is the name in upper case with '_' and the rest initialises struct opt_def (base/opt.h). Names, types,
+ * ranges and defaults are aria2's unless `why` says the reason. OF_IGNORED rows are taken and shown as in aria2, but do
+ * nothing in hauld. The first sentence of a help text stands alone in lists.
+ */
+OPT(ALL_PROXY, .name = "all-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http",
+	.arg = "PROXY",
+	.help = "Proxy for every protocol without a proxy of its own: [http://][USER:PASSWORD@]HOST[:PORT]. An empty "
+		"value clears it.")
+OPT(ALL_PROXY_PASSWD, .name = "all-proxy-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
+	.arg = "PASSWORD",
+	.help = "Password for all-proxy. It goes before one in the proxy's URI.")
+OPT(ALL_PROXY_USER, .name = "all-proxy-user", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
+	.arg = "USER",
+	.help = "User name for all-proxy. It goes before one in the proxy's URI.")
+OPT(ALLOW_OVERWRITE, .name = "allow-overwrite", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_BASIC, .group = "general",
+	.help = "Start over on a file that exists already. Without it, such a file is left alone: the download is "
+		"renamed or fails.")
+OPT(ALLOW_PIECE_LENGTH_CHANGE, .name = "allow-piece-length-change", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "general",
+	.help = "Change of the piece length between runs. Progress is kept in byte ranges here, so any length fits.")
+OPT(ALWAYS_RESUME, .name = "always-resume", .type = OT_BOOL, .def = "true", .flags = OF_JOB | OF_OPTARG,
+	.group = "http",
+	.help = "Fail rather than start over when no source can resume. With false the download begins again from "
+		"the first byte.")
+OPT(ASYNC_DNS, .name = "async-dns", .type = OT_BOOL, .def = "true", .flags = OF_JOB | OF_OPTARG | OF_IGNORED,
+	.group = "general",
+	.help = "Resolver library of aria2. Names are always looked up off the loop here.")
+OPT(ASYNC_DNS_SERVER, .name = "async-dns-server", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "general",
+	.arg = "ADDR[,...]",
+	.help = "Name servers for async-dns. The system's resolver is used here.")
+OPT(AUTO_FILE_RENAMING, .name = "auto-file-renaming", .type = OT_BOOL, .def = "true",
+	.flags = OF_JOB | OF_OPTARG | OF_BASIC, .group = "general",
+	.help = "When the file exists already, take NAME.1.EXT, NAME.2.EXT and so on. Without it the download fails "
+		"with exit code 13.")
+OPT(AUTO_SAVE_INTERVAL, .name = "auto-save-interval", .type = OT_INT, .def = "60", .max = 600,
+	.flags = OF_START | OF_IGNORED, .group = "general", .arg = "SEC",
+	.help = "Interval of aria2's control files. Progress is journalled all the time here.")
+OPT(BT_DETACH_SEED_ONLY, .name = "bt-detach-seed-only", .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "Don't count downloads that only seed.")
+OPT(BT_ENABLE_HOOK_AFTER_HASH_CHECK, .name = "bt-enable-hook-after-hash-check", .type = OT_BOOL, .def = "true",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "Run the completion hook after a hash check, too.")
+OPT(BT_ENABLE_LPD, .name = "bt-enable-lpd", .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG | OF_IGNORED,
+	.group = "bt",
+	.help = "Local peer discovery.")
+OPT(BT_EXCLUDE_TRACKER, .name = "bt-exclude-tracker", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "bt",
+	.arg = "URI[,...]",
+	.help = "Trackers not to use.")
+OPT(BT_EXTERNAL_IP, .name = "bt-external-ip", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "bt",
+	.arg = "ADDR",
+	.help = "Address to tell trackers.")
+OPT(BT_FORCE_ENCRYPTION, .name = "bt-force-encryption", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "Encrypted peer connections only.")
+OPT(BT_HASH_CHECK_SEED, .name = "bt-hash-check-seed", .type = OT_BOOL, .def = "true",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "Seed after a hash check.")
+OPT(BT_LOAD_SAVED_METADATA, .name = "bt-load-saved-metadata", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "Look for a saved torrent file before peers are asked.")
+OPT(BT_LPD_INTERFACE, .name = "bt-lpd-interface", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "bt",
+	.arg = "IFACE",
+	.help = "Interface for local peer discovery.")
+OPT(BT_MAX_OPEN_FILES, .name = "bt-max-open-files", .type = OT_INT, .def = "100", .min = 1, .max = INT32_MAX,
+	.flags = OF_START | OF_GLOBAL | OF_IGNORED, .group = "bt", .arg = "N",
+	.help = "Open files of multi-file torrents.")
+OPT(BT_MAX_PEERS, .name = "bt-max-peers", .type = OT_INT, .def = "55", .max = INT32_MAX,
+	.flags = OF_JOB_LIVE | OF_IGNORED, .group = "bt", .arg = "N",
+	.help = "Peers of one torrent; 0: no limit.")
+OPT(BT_METADATA_ONLY, .name = "bt-metadata-only", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "Fetch only the metadata of a magnet link.")
+OPT(BT_MIN_CRYPTO_LEVEL, .name = "bt-min-crypto-level", .type = OT_ENUM, .def = "plain", .values = "plain|arc4",
+	.flags = OF_JOB | OF_IGNORED, .group = "bt", .arg = "LEVEL",
+	.help = "Lowest encryption of peer connections.")
+OPT(BT_PRIORITIZE_PIECE, .name = "bt-prioritize-piece", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "bt",
+	.arg = "head[=SIZE],tail[=SIZE]", .check = opt_check_head_tail,
+	.help = "Parts of each file to fetch first.")
+OPT(BT_REMOVE_UNSELECTED_FILE, .name = "bt-remove-unselected-file", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB_LIVE | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "Delete files that were not selected.")
+OPT(BT_REQUEST_PEER_SPEED_LIMIT, .name = "bt-request-peer-speed-limit", .type = OT_SIZE, .def = "51200",
+	.max = INT64_MAX, .flags = OF_JOB_LIVE | OF_IGNORED, .group = "bt", .arg = "SPEED",
+	.help = "Ask for more peers below this speed.")
+OPT(BT_REQUIRE_CRYPTO, .name = "bt-require-crypto", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "Refuse peers without encryption.")
+OPT(BT_SAVE_METADATA, .name = "bt-save-metadata", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "Save the metadata of magnet links.")
+OPT(BT_SEED_UNVERIFIED, .name = "bt-seed-unverified", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "Seed without a check.")
+OPT(BT_STOP_TIMEOUT, .name = "bt-stop-timeout", .type = OT_INT, .def = "0", .max = INT32_MAX,
+	.flags = OF_JOB | OF_IGNORED, .group = "bt", .arg = "SEC",
+	.help = "Stop after this long without speed; 0: never.")
+OPT(BT_TRACKER, .name = "bt-tracker", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "bt", .arg = "URI[,...]",
+	.help = "More trackers.")
+OPT(BT_TRACKER_CONNECT_TIMEOUT, .name = "bt-tracker-connect-timeout", .type = OT_INT, .def = "60", .min = 1,
+	.max = 600, .flags = OF_JOB | OF_IGNORED, .group = "bt", .arg = "SEC",
+	.help = "Longest time for connecting to a tracker.")
+OPT(BT_TRACKER_INTERVAL, .name = "bt-tracker-interval", .type = OT_INT, .def = "0", .max = INT32_MAX,
+	.flags = OF_JOB | OF_IGNORED, .group = "bt", .arg = "SEC",
+	.help = "Interval of tracker requests; 0: as the tracker says.")
+OPT(BT_TRACKER_TIMEOUT, .name = "bt-tracker-timeout", .type = OT_INT, .def = "60", .min = 1, .max = 600,
+	.flags = OF_JOB | OF_IGNORED, .group = "bt", .arg = "SEC",
+	.help = "Longest time without an answer of a tracker.")
+OPT(CA_CERTIFICATE, .name = "ca-certificate", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http",
+	.arg = "FILE",
+	.help = "PEM file with the certificate authorities to trust. The default is the system's store.")
+OPT(CERTIFICATE, .name = "certificate", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http",
+	.arg = "FILE",
+	.help = "PEM file with the client certificate.")
+OPT(CHECK_CERTIFICATE, .name = "check-certificate", .type = OT_BOOL, .def = "true",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "http",
+	.help = "Verify the certificate and the host name of https servers.")
+OPT(CHECK_INTEGRITY, .name = "check-integrity", .ch = 'V', .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG, .group = "general",
+	.help = "Verify the checksum of data that is there already before it is resumed. Wrong data is fetched again "
+		"from the beginning.")
+OPT(CHECKSUM, .name = "checksum", .type = OT_CHECKSUM,
+	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_BASIC, .group = "http",
+	.arg = "TYPE=HEX",
+	.help = "Checksum of the whole file, verified before it gets its final name. Types: sha-1, sha-224, sha-256, "
+		"sha-384, sha-512, md5, adler32.")
+OPT(CONDITIONAL_GET, .name = "conditional-get", .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG,
+	.group = "http",
+	.help = "Fetch only when the server's file is newer than the local one.")
+OPT(CONF_PATH, .name = "conf-path", .type = OT_PATH, .flags = OF_START | OF_CLIENT | OF_BASIC, .group = "general",
+	.arg = "FILE",
+	.help = "Read this configuration file. Otherwise $HOME/.aria2/aria2.conf, or else "
+		"$XDG_CONFIG_HOME/haul/hauld.conf, or else $XDG_CONFIG_HOME/aria2/aria2.conf is read when there is "
+		"one.")
+OPT(CONNECT_TIMEOUT, .name = "connect-timeout", .type = OT_INT, .def = "60", .min = 1, .max = 600, .flags = OF_JOB,
+	.group = "http", .arg = "SEC",
+	.help = "Longest time for connecting, TLS included. Afterwards timeout counts.")
+OPT(CONSOLE_LOG_LEVEL, .name = "console-log-level", .type = OT_ENUM, .def = "notice",
+	.values = "debug|info|notice|warn|error", .flags = OF_START | OF_CLIENT | OF_BASIC, .group = "ui",
+	.arg = "LEVEL",
+	.help = "Lowest level that goes to the console.")
+OPT(CONTENT_DISPOSITION_DEFAULT_UTF8, .name = "content-disposition-default-utf8", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG, .group = "http",
+	.help = "Read a plain filename= of the server as UTF-8 instead of ISO-8859-1.")
+OPT(CONTINUE, .name = "continue", .ch = 'c', .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG | OF_BASIC,
+	.group = "http",
+	.help = "Continue a partial file that another program left. Downloads of the queue are always continued.")
+OPT(DAEMON, .name = "daemon", .ch = 'D', .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "general",
+	.help = "Detach and run in the background. Under systemd leave it off.")
+OPT(DEFERRED_INPUT, .name = "deferred-input", .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_OPTARG | OF_IGNORED, .group = "general",
+	.help = "Read the input file entry by entry. The queue lives on disk here, so it is read at once.")
+OPT(DHT_ENTRY_POINT, .name = "dht-entry-point", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "bt",
+	.arg = "HOST:PORT", .check = opt_check_host_port,
+	.help = "First node of the IPv4 DHT.")
+OPT(DHT_ENTRY_POINT6, .name = "dht-entry-point6", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "bt",
+	.arg = "HOST:PORT", .check = opt_check_host_port,
+	.help = "First node of the IPv6 DHT.")
+OPT(DHT_FILE_PATH, .name = "dht-file-path", .type = OT_PATH, .flags = OF_START | OF_IGNORED, .group = "bt",
+	.arg = "FILE",
+	.help = "Table of the IPv4 DHT.")
+OPT(DHT_FILE_PATH6, .name = "dht-file-path6", .type = OT_PATH, .flags = OF_START | OF_IGNORED, .group = "bt",
+	.arg = "FILE",
+	.help = "Table of the IPv6 DHT.")
+OPT(DHT_LISTEN_ADDR6, .name = "dht-listen-addr6", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "bt",
+	.arg = "ADDR",
+	.help = "Address of the IPv6 DHT.")
+OPT(DHT_LISTEN_PORT, .name = "dht-listen-port", .type = OT_STR, .def = "6881-6999", .min = 1024, .max = 65535,
+	.flags = OF_START | OF_IGNORED, .group = "bt", .arg = "PORTS", .check = opt_check_ranges,
+	.help = "UDP ports of the DHT: numbers and ranges, as 6881,6885-6889.")
+OPT(DHT_MESSAGE_TIMEOUT, .name = "dht-message-timeout", .type = OT_INT, .def = "10", .min = 1, .max = 60,
+	.flags = OF_START | OF_IGNORED, .group = "bt", .arg = "SEC",
+	.help = "Longest wait for a DHT answer.")
+OPT(DIR, .name = "dir", .ch = 'd', .type = OT_PATH, .def = ".", .flags = OF_JOB | OF_BASIC, .group = "general",
+	.arg = "DIR",
+	.help = "Directory for the downloaded files. It is created with its parents; the default is the working "
+		"directory at start.",
+	.why = "aria2 shows the absolute path; it is put in at start here, too")
+OPT(DISABLE_IPV6, .name = "disable-ipv6", .type = OT_BOOL, .def = "false", .flags = OF_START | OF_CLIENT | OF_OPTARG,
+	.group = "general",
+	.help = "Use IPv4 only, also for the RPC listener.")
+OPT(DISK_CACHE, .name = "disk-cache", .type = OT_SIZE, .def = "16777216", .max = INT64_MAX,
+	.flags = OF_START | OF_IGNORED, .group = "general", .arg = "SIZE",
+	.help = "Write cache of aria2. See memory-limit.")
+OPT(DOWNLOAD_RESULT, .name = "download-result", .type = OT_ENUM, .def = "default", .values = "default|full|hide",
+	.flags = OF_START | OF_GLOBAL | OF_CLIENT | OF_IGNORED, .group = "ui", .arg = "FORM",
+	.help = "Final table of haul get: default, full (with per cent), hide.")
+OPT(DRY_RUN, .name = "dry-run", .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG, .group = "http",
+	.help = "Ask only whether the file is there, and fetch nothing.")
+OPT(DSCP, .name = "dscp", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START, .group = "general",
+	.arg = "N",
+	.help = "DSCP value of outgoing packets.")
+OPT(ENABLE_ASYNC_DNS6, .name = "enable-async-dns6", .type = OT_BOOL, .flags = OF_JOB | OF_OPTARG | OF_IGNORED,
+	.group = "general",
+	.help = "Deprecated in aria2.")
+OPT(ENABLE_COLOR, .name = "enable-color", .type = OT_BOOL, .def = "true",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui",
+	.help = "Colours on a terminal.")
+OPT(ENABLE_DHT, .name = "enable-dht", .type = OT_BOOL, .def = "true", .flags = OF_START | OF_OPTARG | OF_IGNORED,
+	.group = "bt",
+	.help = "Take part in the IPv4 DHT.")
+OPT(ENABLE_DHT6, .name = "enable-dht6", .type = OT_BOOL, .def = "false", .flags = OF_START | OF_OPTARG | OF_IGNORED,
+	.group = "bt",
+	.help = "Take part in the IPv6 DHT.")
+OPT(ENABLE_HTTP_KEEP_ALIVE, .name = "enable-http-keep-alive", .type = OT_BOOL, .def = "true",
+	.flags = OF_JOB | OF_OPTARG, .group = "http",
+	.help = "Use connections for more than one request.")
+OPT(ENABLE_HTTP_PIPELINING, .name = "enable-http-pipelining", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "http",
+	.help = "Requests ahead of answers in aria2.")
+OPT(ENABLE_MMAP, .name = "enable-mmap", .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG | OF_IGNORED,
+	.group = "general",
+	.help = "Write through mapped files in aria2.")
+OPT(ENABLE_PEER_EXCHANGE, .name = "enable-peer-exchange", .type = OT_BOOL, .def = "true",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "Learn peers from peers.")
+OPT(ENABLE_RPC, .name = "enable-rpc", .type = OT_BOOL, .def = "true", .flags = OF_START | OF_OPTARG | OF_BASIC,
+	.group = "rpc",
+	.help = "Serve JSON-RPC over HTTP and WebSocket.",
+	.why = "a download daemon without its RPC could not be told anything")
+OPT(EVENT_POLL, .name = "event-poll", .type = OT_ENUM, .def = "epoll", .values = "epoll|poll|select",
+	.flags = OF_START | OF_IGNORED, .group = "general", .arg = "METHOD",
+	.help = "Polling call of aria2. The event loop chooses it here.")
+OPT(FILE_ALLOCATION, .name = "file-allocation", .ch = 'a', .type = OT_ENUM, .def = "falloc",
+	.values = "none|prealloc|trunc|falloc", .flags = OF_JOB | OF_BASIC, .group = "general", .arg = "METHOD",
+	.help = "How space is reserved before a download. falloc reserves blocks at once and refuses a full disk "
+		"early, trunc sets only the size, prealloc writes zeros where falloc is not supported, none does "
+		"nothing.",
+	.why = "prealloc writes every byte twice; falloc reserves the same space at once")
+OPT(FOLLOW_METALINK, .name = "follow-metalink", .type = OT_ENUM, .def = "true", .values = "true|mem|false",
+	.flags = OF_JOB | OF_IGNORED, .group = "metalink", .arg = "true|mem|false",
+	.help = "Open downloaded metalink files; mem: without saving them.")
+OPT(FOLLOW_TORRENT, .name = "follow-torrent", .type = OT_ENUM, .def = "true", .values = "true|mem|false",
+	.flags = OF_JOB | OF_IGNORED, .group = "bt", .arg = "true|mem|false",
+	.help = "Open downloaded torrent files; mem: without saving them.")
+OPT(FORCE_SAVE, .name = "force-save", .type = OT_BOOL, .def = "false", .flags = OF_JOB_LIVE | OF_OPTARG,
+	.group = "general",
+	.help = "Keep finished and removed downloads in the session file, too.")
+OPT(FORCE_SEQUENTIAL, .name = "force-sequential", .ch = 'Z', .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "general",
+	.help = "Make each URI of the command line or of an input line a download of its own. Otherwise they are "
+		"mirrors of one file.")
+OPT(FTP_PASSWD, .name = "ftp-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET | OF_IGNORED, .group = "ftp",
+	.arg = "PASSWORD",
+	.help = "Password for ftp.")
+OPT(FTP_PASV, .name = "ftp-pasv", .ch = 'p', .type = OT_BOOL, .def = "true", .flags = OF_JOB | OF_OPTARG | OF_IGNORED,
+	.group = "ftp",
+	.help = "Passive mode.")
+OPT(FTP_PROXY, .name = "ftp-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET | OF_IGNORED, .group = "ftp",
+	.arg = "PROXY",
+	.help = "Proxy for ftp URIs, in the form of all-proxy.")
+OPT(FTP_PROXY_PASSWD, .name = "ftp-proxy-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET | OF_IGNORED,
+	.group = "ftp", .arg = "PASSWORD",
+	.help = "Password for ftp-proxy.")
+OPT(FTP_PROXY_USER, .name = "ftp-proxy-user", .type = OT_STR, .flags = OF_JOB | OF_SECRET | OF_IGNORED,
+	.group = "ftp", .arg = "USER",
+	.help = "User name for ftp-proxy.")
+OPT(FTP_REUSE_CONNECTION, .name = "ftp-reuse-connection", .type = OT_BOOL, .def = "true",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "ftp",
+	.help = "Keep the control connection.")
+OPT(FTP_TYPE, .name = "ftp-type", .type = OT_ENUM, .def = "binary", .values = "binary|ascii",
+	.flags = OF_JOB | OF_IGNORED, .group = "ftp", .arg = "TYPE",
+	.help = "Transfer type.")
+OPT(FTP_USER, .name = "ftp-user", .type = OT_STR, .flags = OF_JOB | OF_SECRET | OF_IGNORED, .group = "ftp",
+	.arg = "USER",
+	.help = "User name for ftp.")
+OPT(GID, .name = "gid", .type = OT_GID, .flags = OF_START | OF_INITIAL | OF_CLIENT | OF_HIDDEN | OF_ONCE,
+	.group = "general", .arg = "GID",
+	.help = "Identifier for the new download: 16 hex digits, not all zero, not in use. Random when not given.")
+OPT(HASH_CHECK_ONLY, .name = "hash-check-only", .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG,
+	.group = "general",
+	.help = "Stop after the check of existing data, whatever it found.")
+OPT(HEADER, .name = "header", .type = OT_LIST, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http", .arg = "LINE",
+	.check = opt_check_header,
+	.help = "Add this \"Name: value\" to requests. May be given more than once; it takes the place of a built-in "
+		"field of that name, and only goes to the origin of the given URI.")
+OPT(HELP, .name = "help", .ch = 'h', .type = OT_STR, .def = "#basic",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "ui", .arg = "#GROUP|WORD",
+	.help = "Print help: the options of a group (#basic, #all, #http ...), or those with a word in their name.")
+OPT(HTTP_ACCEPT_GZIP, .name = "http-accept-gzip", .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG,
+	.group = "http",
+	.help = "Ask for gzip and deflate, and decode the answer. Such answers can neither be split nor resumed.")
+OPT(HTTP_AUTH_CHALLENGE, .name = "http-auth-challenge", .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG,
+	.group = "http",
+	.help = "Send user name and password only when the server asks for them.")
+OPT(HTTP_NO_CACHE, .name = "http-no-cache", .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG,
+	.group = "http",
+	.help = "Ask caches on the way for a fresh copy (Cache-Control and Pragma: no-cache).")
+OPT(HTTP_PASSWD, .name = "http-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http",
+	.arg = "PASSWORD",
+	.help = "Password for the server of the given URI.")
+OPT(HTTP_PROXY, .name = "http-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET, .group = "http", .arg = "PROXY",
+	.help = "Proxy for http URIs, in the form of all-proxy.")
+OPT(HTTP_PROXY_PASSWD, .name = "http-proxy-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
+	.arg = "PASSWORD",
+	.help = "Password for http-proxy. It goes before one in the proxy's URI.")
+OPT(HTTP_PROXY_USER, .name = "http-proxy-user", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
+	.arg = "USER",
+	.help = "User name for http-proxy. It goes before one in the proxy's URI.")
+OPT(HTTP_USER, .name = "http-user", .type = OT_STR, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http",
+	.arg = "USER",
+	.help = "User name for the server of the given URI.")
+OPT(HTTPS_PROXY, .name = "https-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET, .group = "http",
+	.arg = "PROXY",
+	.help = "Proxy for https URIs, in the form of all-proxy. Connections go through it by CONNECT.")
+OPT(HTTPS_PROXY_PASSWD, .name = "https-proxy-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
+	.arg = "PASSWORD",
+	.help = "Password for https-proxy. It goes before one in the proxy's URI.")
+OPT(HTTPS_PROXY_USER, .name = "https-proxy-user", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
+	.arg = "USER",
+	.help = "User name for https-proxy. It goes before one in the proxy's URI.")
+OPT(HUMAN_READABLE, .name = "human-readable", .type = OT_BOOL, .def = "true",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui",
+	.help = "Print sizes as KiB, MiB, GiB instead of bytes.")
+OPT(INDEX_OUT, .name = "index-out", .ch = 'O', .type = OT_LIST,
+	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_IGNORED, .group = "bt",
+	.arg = "INDEX=PATH", .check = opt_check_index_path,
+	.help = "Name of the torrent's file with this number. May be given more than once.")
+OPT(INPUT_FILE, .name = "input-file", .ch = 'i', .type = OT_PATH, .flags = OF_START | OF_CLIENT | OF_BASIC,
+	.group = "general", .arg = "FILE",
+	.help = "Add the downloads listed in FILE, or in standard input when it is \"-\". One line of TAB-separated "
+		"URIs for each file, its options below it on indented lines; gzip is recognised.")
+OPT(INTERFACE, .name = "interface", .type = OT_STR, .flags = OF_START | OF_CLIENT, .group = "general", .arg = "IFACE",
+	.help = "Bind outgoing connections to this interface, or to this local address.")
+OPT(KEEP_UNFINISHED_DOWNLOAD_RESULT, .name = "keep-unfinished-download-result", .type = OT_BOOL, .def = "true",
+	.flags = OF_START | OF_GLOBAL | OF_OPTARG | OF_IGNORED, .group = "general",
+	.help = "Keep failed results that max-download-result pushed out in the session file.")
+OPT(LISTEN_PORT, .name = "listen-port", .type = OT_STR, .def = "6881-6999", .min = 1024, .max = 65535,
+	.flags = OF_START | OF_IGNORED, .group = "bt", .arg = "PORTS", .check = opt_check_ranges,
+	.help = "TCP ports for peers: numbers and ranges, as 6881,6885-6889.")
+OPT(LOAD_COOKIES, .name = "load-cookies", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http",
+	.arg = "FILE",
+	.help = "Read cookies from FILE, in Netscape's text form.")
+OPT(LOG, .name = "log", .ch = 'l', .type = OT_PATH, .flags = OF_START | OF_GLOBAL | OF_CLIENT | OF_BASIC,
+	.group = "general", .arg = "FILE",
+	.help = "Append the log to FILE, or write it to standard output when it is \"-\".")
+OPT(LOG_LEVEL, .name = "log-level", .type = OT_ENUM, .def = "debug", .values = "debug|info|notice|warn|error",
+	.flags = OF_START | OF_GLOBAL | OF_CLIENT | OF_BASIC, .group = "general", .arg = "LEVEL",
+	.help = "Lowest level that goes to the log file.")
+OPT(LOWEST_SPEED_LIMIT, .name = "lowest-speed-limit", .type = OT_SIZE, .def = "0", .max = INT64_MAX, .flags = OF_JOB,
+	.group = "http", .arg = "SPEED",
+	.help = "Give a connection up when it is slower than this for 10 seconds, in bytes a second. 0: off.")
+OPT(MAX_CONCURRENT_DOWNLOADS, .name = "max-concurrent-downloads", .ch = 'j', .type = OT_INT, .def = "5", .min = 1,
+	.max = INT32_MAX, .flags = OF_START | OF_GLOBAL | OF_CLIENT | OF_BASIC, .group = "general", .arg = "N",
+	.help = "Downloads that run at the same time. The others wait in the queue; a lower number stops none that "
+		"runs.")
+OPT(MAX_CONNECTION_PER_SERVER, .name = "max-connection-per-server", .ch = 'x', .type = OT_INT, .def = "1", .min = 1,
+	.max = 1024, .flags = OF_JOB | OF_BASIC, .group = "http", .arg = "N",
+	.help = "Connections of one download to one server.",
+	.why = "aria2 refuses more than 16; a server that bears more should be used")
+OPT(MAX_DOWNLOAD_LIMIT, .name = "max-download-limit", .type = OT_SIZE, .def = "0", .max = INT64_MAX,
+	.flags = OF_JOB_LIVE | OF_BASIC, .group = "http", .arg = "SPEED",
+	.help = "Limit for one download, in bytes a second. 0: none.")
+OPT(MAX_DOWNLOAD_RESULT, .name = "max-download-result", .type = OT_INT, .def = "1000", .max = INT32_MAX,
+	.flags = OF_START | OF_GLOBAL, .group = "general", .arg = "N",
+	.help = "Ended downloads that are remembered. The oldest are forgotten first; files are never touched.")
+OPT(MAX_FILE_NOT_FOUND, .name = "max-file-not-found", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_JOB,
+	.group = "http", .arg = "N",
+	.help = "Give up after this many answers 404 without a byte received. 0: the first one is final.")
+OPT(MAX_MMAP_LIMIT, .name = "max-mmap-limit", .type = OT_SIZE, .def = "9223372036854775807", .max = INT64_MAX,
+	.flags = OF_JOB | OF_IGNORED, .group = "general", .arg = "SIZE",
+	.help = "Largest file for enable-mmap.")
+OPT(MAX_OVERALL_DOWNLOAD_LIMIT, .name = "max-overall-download-limit", .type = OT_SIZE, .def = "0", .max = INT64_MAX,
+	.flags = OF_START | OF_GLOBAL | OF_CLIENT | OF_BASIC, .group = "http", .arg = "SPEED",
+	.help = "Limit for all downloads together, in bytes a second. 0: none.")
+OPT(MAX_OVERALL_UPLOAD_LIMIT, .name = "max-overall-upload-limit", .type = OT_SIZE, .def = "0", .max = INT64_MAX,
+	.flags = OF_START | OF_GLOBAL | OF_IGNORED, .group = "bt", .arg = "SPEED",
+	.help = "Limit for all uploads, in bytes a second; 0: none.")
+OPT(MAX_RESUME_FAILURE_TRIES, .name = "max-resume-failure-tries", .type = OT_INT, .def = "0", .max = INT32_MAX,
+	.flags = OF_JOB, .group = "http", .arg = "N",
+	.help = "With always-resume=false: start over after this many sources that can't resume. 0: after all.")
+OPT(MAX_RETRY_WAIT, .name = "max-retry-wait", .type = OT_INT, .def = "60", .min = 1, .max = 3600,
+	.flags = OF_JOB | OF_OWN, .group = "http", .arg = "SEC",
+	.help = "Longest wait before a URI is tried again. Waits double from retry-wait up to this.")
+OPT(MAX_TRIES, .name = "max-tries", .ch = 'm', .type = OT_INT, .def = "5", .max = INT32_MAX,
+	.flags = OF_JOB | OF_BASIC, .group = "http", .arg = "N",
+	.help = "Tries for each URI. 0: without end.")
+OPT(MAX_UPLOAD_LIMIT, .name = "max-upload-limit", .ch = 'u', .type = OT_SIZE, .def = "0", .max = INT64_MAX,
+	.flags = OF_JOB_LIVE | OF_IGNORED, .group = "bt", .arg = "SPEED",
+	.help = "Limit for one upload, in bytes a second; 0: none.")
+OPT(MEMORY_LIMIT, .name = "memory-limit", .type = OT_SIZE, .def = "67108864", .min = 1048576, .max = INT64_MAX,
+	.flags = OF_START | OF_OWN, .group = "general", .arg = "SIZE",
+	.help = "Memory for received data that is not yet on disk, of all downloads together. When it is used up, "
+		"reading from the network waits.")
+OPT(METALINK_BASE_URI, .name = "metalink-base-uri", .type = OT_STR,
+	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_IGNORED, .group = "metalink", .arg = "URI",
+	.help = "Base of relative URIs in a local metalink file.")
+OPT(METALINK_ENABLE_UNIQUE_PROTOCOL, .name = "metalink-enable-unique-protocol", .type = OT_BOOL, .def = "true",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "metalink",
+	.help = "One protocol for each mirror.")
+OPT(METALINK_FILE, .name = "metalink-file", .ch = 'M', .type = OT_PATH, .flags = OF_START | OF_IGNORED,
+	.group = "metalink", .arg = "FILE",
+	.help = "Metalink file to read.")
+OPT(METALINK_LANGUAGE, .name = "metalink-language", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "metalink",
+	.arg = "LANG",
+	.help = "Language wanted.")
+OPT(METALINK_LOCATION, .name = "metalink-location", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "metalink",
+	.arg = "CC[,...]",
+	.help = "Preferred countries of mirrors.")
+OPT(METALINK_OS, .name = "metalink-os", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "metalink",
+	.arg = "OS",
+	.help = "Operating system wanted.")
+OPT(METALINK_PREFERRED_PROTOCOL, .name = "metalink-preferred-protocol", .type = OT_ENUM, .def = "none",
+	.values = "http|https|ftp|none", .flags = OF_JOB | OF_IGNORED, .group = "metalink", .arg = "PROTO",
+	.help = "Preferred protocol of mirrors.")
+OPT(METALINK_VERSION, .name = "metalink-version", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "metalink",
+	.arg = "VERSION",
+	.help = "Version wanted.")
+OPT(MIN_SPLIT_SIZE, .name = "min-split-size", .ch = 'k', .type = OT_SIZE, .def = "20971520", .min = 1048576,
+	.max = 1073741824, .flags = OF_JOB | OF_BASIC, .group = "http", .arg = "SIZE",
+	.help = "A range is split between connections only while both parts are at least this large.")
+OPT(MIN_TLS_VERSION, .name = "min-tls-version", .type = OT_ENUM, .def = "TLSv1.2",
+	.values = "TLSv1.1|TLSv1.2|TLSv1.3", .flags = OF_START | OF_CLIENT, .group = "general", .arg = "VERSION",
+	.help = "Lowest TLS version for downloads and for the RPC port.")
+OPT(MULTIPLE_INTERFACE, .name = "multiple-interface", .type = OT_STR, .flags = OF_START, .group = "general",
+	.arg = "IFACE[,...]",
+	.help = "Spread connections over these interfaces or local addresses. Not looked at when interface is set.")
+OPT(NETRC_PATH, .name = "netrc-path", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http", .arg = "FILE",
+	.help = "Where user names and passwords of servers are read from. Refused when group or others may read it; "
+		"the default is $HOME/.netrc.")
+OPT(NO_CONF, .name = "no-conf", .type = OT_BOOL, .def = "false", .flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC,
+	.group = "general",
+	.help = "Read no configuration file.")
+OPT(NO_FILE_ALLOCATION_LIMIT, .name = "no-file-allocation-limit", .type = OT_SIZE, .def = "5242880", .max = INT64_MAX,
+	.flags = OF_JOB, .group = "general", .arg = "SIZE",
+	.help = "Files smaller than this are not preallocated.")
+OPT(NO_NETRC, .name = "no-netrc", .ch = 'n', .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG,
+	.group = "http",
+	.help = "Don't look into the .netrc file.")
+OPT(NO_PROXY, .name = "no-proxy", .type = OT_STR, .flags = OF_JOB, .group = "http", .arg = "HOST[,...]",
+	.help = "Hosts that are asked without a proxy: names, .domain suffixes, addresses, address/bits.")
+OPT(ON_BT_DOWNLOAD_COMPLETE, .name = "on-bt-download-complete", .type = OT_PATH, .flags = OF_START | OF_IGNORED,
+	.group = "bt", .arg = "COMMAND",
+	.help = "Program to run when a torrent is complete, before it seeds.")
+OPT(ON_DOWNLOAD_COMPLETE, .name = "on-download-complete", .type = OT_PATH, .flags = OF_START, .group = "general",
+	.arg = "COMMAND",
+	.help = "Program to run when a download is complete, instead of on-download-stop. Arguments: GID, number of "
+		"files, path of the first file.")
+OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START, .group = "general",
+	.arg = "COMMAND",
+	.help = "Program to run when a download failed, instead of on-download-stop. Arguments as for "
+		"on-download-complete.")
+OPT(ON_DOWNLOAD_PAUSE, .name = "on-download-pause", .type = OT_PATH, .flags = OF_START, .group = "general",
+	.arg = "COMMAND",
+	.help = "Program to run when a running download was paused. Arguments as for on-download-complete.")
+OPT(ON_DOWNLOAD_START, .name = "on-download-start", .type = OT_PATH, .flags = OF_START, .group = "general",
+	.arg = "COMMAND",
+	.help = "Program to run when a download starts, also after a pause. Arguments as for on-download-complete.")
+OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_START, .group = "general",
+	.arg = "COMMAND",
+	.help = "Program to run when a running download was removed, and when one ended that has no hook of its own. "
+		"Arguments as for on-download-complete.")
+OPT(OPTIMIZE_CONCURRENT_DOWNLOADS, .name = "optimize-concurrent-downloads", .type = OT_STR, .def = "false",
+	.flags = OF_START | OF_GLOBAL | OF_OPTARG, .group = "general", .arg = "true|false|A:B",
+	.check = opt_check_slots,
+	.help = "Derive the number of running downloads from the speed: A + B * log10(Mbit/s), at most "
+		"max-concurrent-downloads. true takes 5:25.")
+OPT(OUT, .name = "out", .ch = 'o', .type = OT_PATH,
+	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_BASIC, .group = "http", .arg = "NAME",
+	.help = "Name of the file, relative to dir. It can't leave dir; one download only.")
+OPT(PARAMETERIZED_URI, .name = "parameterized-uri", .ch = 'P', .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "general",
+	.help = "Expand {a,b,c} and [1-10:2] in URIs.")
+OPT(PAUSE, .name = "pause", .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_INITIAL | OF_CLIENT | OF_OPTARG | OF_HIDDEN | OF_ONCE, .group = "general",
+	.help = "Add the download paused.")
+OPT(PAUSE_METADATA, .name = "pause-metadata", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "general",
+	.help = "Pause downloads that come out of torrent or metalink files.")
+OPT(PEER_AGENT, .name = "peer-agent", .type = OT_STR, .def = "aria2/1.36.0", .flags = OF_START | OF_IGNORED,
+	.group = "bt", .arg = "TEXT",
+	.help = "Client name told to peers.")
+OPT(PEER_ID_PREFIX, .name = "peer-id-prefix", .type = OT_STR, .def = "A2-1-36-0-", .flags = OF_START | OF_IGNORED,
+	.group = "bt", .arg = "TEXT",
+	.help = "First bytes of the peer id.")
+OPT(PIECE_LENGTH, .name = "piece-length", .type = OT_SIZE, .def = "1048576", .min = 1048576, .max = 1073741824,
+	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT, .group = "http", .arg = "SIZE",
+	.help = "Unit of the piece map that RPC clients see.")
+OPT(PRINT, .name = "print", .type = OT_ENUM, .values = "md|man|json|bash", .flags = OF_START | OF_OWN | OF_HIDDEN,
+	.group = "ui", .arg = "FORM",
+	.help = "Print what is made from the option table, and end: md (reference), man (manual page), json, bash "
+		"(completion).")
+OPT(PRIVATE_KEY, .name = "private-key", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http",
+	.arg = "FILE",
+	.help = "PEM file with the key of the client certificate.")
+OPT(PROXY_METHOD, .name = "proxy-method", .type = OT_ENUM, .def = "get", .values = "get|tunnel", .flags = OF_JOB,
+	.group = "http", .arg = "METHOD",
+	.help = "How plain http goes through a proxy: get sends the whole URI, tunnel uses CONNECT. https always "
+		"tunnels.")
+OPT(QUIET, .name = "quiet", .ch = 'q', .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "ui",
+	.help = "Print nothing on the console but the reason of a failed start.")
+OPT(REALTIME_CHUNK_CHECKSUM, .name = "realtime-chunk-checksum", .type = OT_BOOL, .def = "true",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "general",
+	.help = "Check piece hashes while downloading in aria2.")
+OPT(REFERER, .name = "referer", .type = OT_STR, .flags = OF_JOB | OF_BASIC, .group = "http", .arg = "URI",
+	.help = "Referer field of requests. \"*\" stands for the URI itself.")
+OPT(REMOTE_TIME, .name = "remote-time", .ch = 'R', .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG,
+	.group = "http",
+	.help = "Give the file the server's modification time.")
+OPT(REMOVE_CONTROL_FILE, .name = "remove-control-file", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "general",
+	.help = "Delete aria2's control file first. Progress is not kept beside the file here; remove the download "
+		"to start over.")
+OPT(RESERVE_SPACE, .name = "reserve-space", .type = OT_SIZE, .def = "67108864", .max = INT64_MAX,
+	.flags = OF_START | OF_GLOBAL | OF_OWN | OF_BASIC, .group = "general", .arg = "SIZE",
+	.help = "Space to leave free on the file system that a download goes to. A download that would take it waits "
+		"or fails as on a full disk.")
+OPT(RESOLVE, .name = "resolve", .type = OT_LIST, .flags = OF_START | OF_OWN, .group = "http", .arg = "HOST:PORT:ADDR",
+	.check = opt_check_resolve,
+	.help = "Connect to ADDR for HOST and PORT instead of asking the name server. May be given more than once; "
+		"IPv6 addresses in brackets or bare.")
+OPT(RETRY_WAIT, .name = "retry-wait", .type = OT_INT, .def = "0", .max = 600, .flags = OF_JOB | OF_BASIC,
+	.group = "http", .arg = "SEC",
+	.help = "Shortest wait before a URI is tried again. Waits grow from there up to max-retry-wait.")
+OPT(REUSE_URI, .name = "reuse-uri", .type = OT_BOOL, .def = "true", .flags = OF_JOB | OF_OPTARG, .group = "http",
+	.help = "Use URIs again when all have been used.")
+OPT(RLIMIT_NOFILE, .name = "rlimit-nofile", .type = OT_INT, .def = "1024", .min = 1, .max = INT32_MAX,
+	.flags = OF_START, .group = "general", .arg = "N",
+	.help = "Raise the limit of open files to N where the system allows it.")
+OPT(RPC_ALLOW_JSONP, .name = "rpc-allow-jsonp", .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_OWN | OF_OPTARG, .group = "rpc",
+	.help = "Answer GET requests that name a jsoncallback. Any web page can read such answers when it knows the "
+		"token.")
+OPT(RPC_ALLOW_ORIGIN_ALL, .name = "rpc-allow-origin-all", .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_OPTARG, .group = "rpc",
+	.help = "Let web pages of any origin use the RPC. Set rpc-secret as well.")
+OPT(RPC_CERTIFICATE, .name = "rpc-certificate", .type = OT_PATH, .flags = OF_START, .group = "rpc", .arg = "FILE",
+	.help = "PEM file with the certificate for rpc-secure.")
+OPT(RPC_LISTEN_ADDRESS, .name = "rpc-listen-address", .type = OT_STR, .flags = OF_START | OF_OWN, .group = "rpc",
+	.arg = "ADDR",
+	.help = "Listen on this address instead of the loopback. Goes before rpc-listen-all.")
+OPT(RPC_LISTEN_ALL, .name = "rpc-listen-all", .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_OPTARG | OF_BASIC, .group = "rpc",
+	.help = "Listen on all addresses of the machine instead of the loopback only. Set rpc-secret as well.")
+OPT(RPC_LISTEN_PORT, .name = "rpc-listen-port", .type = OT_INT, .def = "6800", .min = 1024, .max = 65535,
+	.flags = OF_START | OF_BASIC, .group = "rpc", .arg = "PORT",
+	.help = "TCP port of the RPC.")
+OPT(RPC_MAX_REQUEST_SIZE, .name = "rpc-max-request-size", .type = OT_SIZE, .def = "2097152", .max = INT64_MAX,
+	.flags = OF_START, .group = "rpc", .arg = "SIZE",
+	.help = "Largest RPC request.")
+OPT(RPC_PASSWD, .name = "rpc-passwd", .type = OT_STR, .flags = OF_START | OF_SECRET, .group = "rpc",
+	.arg = "PASSWORD",
+	.help = "Password for rpc-user. Deprecated: use rpc-secret.")
+OPT(RPC_PRIVATE_KEY, .name = "rpc-private-key", .type = OT_PATH, .flags = OF_START, .group = "rpc", .arg = "FILE",
+	.help = "PEM file with the key for rpc-secure.")
+OPT(RPC_SAVE_UPLOAD_METADATA, .name = "rpc-save-upload-metadata", .type = OT_BOOL, .def = "true",
+	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "rpc",
+	.help = "Keep uploaded torrent and metalink files.")
+OPT(RPC_SECRET, .name = "rpc-secret", .type = OT_STR,
+	.flags = OF_START | OF_CLIENT | OF_SECRET | OF_HIDDEN | OF_BASIC, .group = "rpc", .arg = "TOKEN",
+	.check = opt_check_not_empty,
+	.help = "Token that every RPC call must carry. In the configuration file it stays out of the process list.")
+OPT(RPC_SECURE, .name = "rpc-secure", .type = OT_BOOL, .def = "false", .flags = OF_START | OF_OPTARG, .group = "rpc",
+	.help = "Serve the RPC over TLS, with rpc-certificate and rpc-private-key.")
+OPT(RPC_SOCKET, .name = "rpc-socket", .type = OT_PATH, .flags = OF_START | OF_OWN, .group = "rpc", .arg = "PATH",
+	.help = "Serve the RPC on this Unix socket, too.")
+OPT(RPC_USER, .name = "rpc-user", .type = OT_STR, .flags = OF_START | OF_SECRET, .group = "rpc", .arg = "USER",
+	.help = "User name for HTTP basic authentication of the RPC. Deprecated: use rpc-secret.")
+OPT(SAVE_COOKIES, .name = "save-cookies", .type = OT_PATH, .flags = OF_START | OF_GLOBAL | OF_CLIENT, .group = "http",
+	.arg = "FILE",
+	.help = "Write cookies to FILE at exit, in Netscape's text form.")
+OPT(SAVE_NOT_FOUND, .name = "save-not-found", .type = OT_BOOL, .def = "true", .flags = OF_JOB_LIVE | OF_OPTARG,
+	.group = "general",
+	.help = "Write downloads that failed with 404 to the session file.")
+OPT(SAVE_SESSION, .name = "save-session", .type = OT_PATH, .flags = OF_START | OF_GLOBAL | OF_CLIENT,
+	.group = "general", .arg = "FILE",
+	.help = "Write unfinished downloads to FILE at exit, in the form of an input file; gzip when the name ends "
+		"in .gz. The queue itself is always kept in state-dir.")
+OPT(SAVE_SESSION_INTERVAL, .name = "save-session-interval", .type = OT_INT, .def = "0", .max = INT32_MAX,
+	.flags = OF_START | OF_CLIENT, .group = "general", .arg = "SEC",
+	.help = "Write the save-session file this often, too. 0: only at exit.")
+OPT(SEED_RATIO, .name = "seed-ratio", .type = OT_FLOAT, .def = "1.0", .flags = OF_JOB | OF_IGNORED, .group = "bt",
+	.arg = "RATIO",
+	.help = "Seed until this much was uploaded; 0.0: without end.")
+OPT(SEED_TIME, .name = "seed-time", .type = OT_FLOAT, .flags = OF_JOB | OF_IGNORED, .group = "bt", .arg = "MINUTES",
+	.help = "Seed for this long.")
+OPT(SELECT_FILE, .name = "select-file", .type = OT_STR, .min = 1, .max = 1048576,
+	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_IGNORED, .group = "bt",
+	.arg = "N[-M][,...]", .check = opt_check_ranges,
+	.help = "Files of a torrent to fetch, by number.")
+OPT(SERVER_STAT_IF, .name = "server-stat-if", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http",
+	.arg = "FILE",
+	.help = "Read what is known of servers' speed from FILE at start.")
+OPT(SERVER_STAT_OF, .name = "server-stat-of", .type = OT_PATH, .flags = OF_START | OF_GLOBAL | OF_CLIENT,
+	.group = "http", .arg = "FILE",
+	.help = "Write what is known of servers' speed to FILE at exit.")
+OPT(SERVER_STAT_TIMEOUT, .name = "server-stat-timeout", .type = OT_INT, .def = "86400", .max = INT32_MAX,
+	.flags = OF_START | OF_CLIENT, .group = "http", .arg = "SEC",
+	.help = "Age after which records of server-stat-if are passed over.")
+OPT(SHOW_CONSOLE_READOUT, .name = "show-console-readout", .type = OT_BOOL, .def = "true",
+	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "ui", .arg = "true|false",
+	.help = "Print the progress line.")
+OPT(SHOW_FILES, .name = "show-files", .ch = 'S', .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_OPTARG | OF_IGNORED, .group = "bt",
+	.help = "List what is in a torrent or metalink file, and end.")
+OPT(SOCKET_RECV_BUFFER_SIZE, .name = "socket-recv-buffer-size", .type = OT_SIZE, .def = "0", .max = 16777216,
+	.flags = OF_START, .group = "general", .arg = "SIZE",
+	.help = "Receive buffer of each connection in the kernel. 0: the system decides.")
+OPT(SPLIT, .name = "split", .ch = 's', .type = OT_INT, .def = "5", .min = 1, .max = INT32_MAX,
+	.flags = OF_JOB | OF_BASIC, .group = "http", .arg = "N",
+	.help = "Connections of one download over all its URIs.")
+OPT(SSH_HOST_KEY_MD, .name = "ssh-host-key-md", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "ftp",
+	.arg = "TYPE=HEX", .check = opt_check_key_digest,
+	.help = "Digest of the host key of an sftp server: sha-1 or md5.")
+OPT(STALL_TIMEOUT, .name = "stall-timeout", .type = OT_INT, .def = "15", .max = 600, .flags = OF_JOB | OF_OWN,
+	.group = "http", .arg = "SEC",
+	.help = "Give the rest of a range to another connection when its own brought next to nothing for this long. "
+		"0: never.")
+OPT(STATE_DIR, .name = "state-dir", .type = OT_PATH, .flags = OF_START | OF_OWN | OF_BASIC, .group = "general",
+	.arg = "DIR",
+	.help = "Where the queue and the progress of downloads are kept. The default is systemd's $STATE_DIRECTORY, "
+		"or else $XDG_STATE_HOME/haul.")
+OPT(STDERR, .name = "stderr", .type = OT_BOOL, .def = "false", .flags = OF_START | OF_CLIENT | OF_OPTARG,
+	.group = "ui",
+	.help = "Print to standard error what would go to standard output.")
+OPT(STOP, .name = "stop", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START | OF_CLIENT,
+	.group = "general", .arg = "SEC",
+	.help = "End the process after this many seconds. 0: never.")
+OPT(STOP_WITH_PROCESS, .name = "stop-with-process", .type = OT_INT, .max = INT32_MAX, .flags = OF_START,
+	.group = "general", .arg = "PID",
+	.help = "End when the process with this number is gone.")
+OPT(STREAM_PIECE_SELECTOR, .name = "stream-piece-selector", .type = OT_ENUM, .def = "default",
+	.values = "default|inorder|random|geom", .flags = OF_JOB, .group = "http", .arg = "METHOD",
+	.help = "Which missing part a new connection takes: default halves the largest one, inorder takes the first, "
+		"random any, geom keeps the beginning dense.")
+OPT(SUMMARY_INTERVAL, .name = "summary-interval", .type = OT_INT, .def = "60", .max = INT32_MAX,
+	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "ui", .arg = "SEC",
+	.help = "Seconds between progress summaries. 0: none.")
+OPT(TIMEOUT, .name = "timeout", .ch = 't', .type = OT_INT, .def = "60", .min = 1, .max = 600,
+	.flags = OF_JOB | OF_BASIC, .group = "http", .arg = "SEC",
+	.help = "Longest time without a byte on a connection.")
+OPT(TORRENT_FILE, .name = "torrent-file", .ch = 'T', .type = OT_PATH, .flags = OF_START | OF_IGNORED, .group = "bt",
+	.arg = "FILE",
+	.help = "Torrent file to fetch.")
+OPT(TRUNCATE_CONSOLE_READOUT, .name = "truncate-console-readout", .type = OT_BOOL, .def = "true",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui",
+	.help = "Cut the progress line at the terminal's width.")
+OPT(URI_SELECTOR, .name = "uri-selector", .type = OT_ENUM, .def = "feedback", .values = "inorder|feedback|adaptive",
+	.flags = OF_JOB, .group = "http", .arg = "METHOD",
+	.help = "Which URI the next connection takes: inorder as given, feedback the fastest so far, adaptive also "
+		"tries others.")
+OPT(USE_HEAD, .name = "use-head", .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG, .group = "http",
+	.help = "Begin with a HEAD request.")
+OPT(USER_AGENT, .name = "user-agent", .ch = 'U', .type = OT_STR, .def = "hauld/" HAUL_VERSION,
+	.flags = OF_JOB | OF_BASIC, .group = "http", .arg = "TEXT",
+	.help = "User-Agent field of requests.",
+	.why = "servers should see who asks")
+OPT(VERSION, .name = "version", .ch = 'v', .type = OT_STR, .flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC,
+	.group = "ui",
+	.help = "Print the version and end.")

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT
+ * The engine as a whole: it is made with the stored jobs in it, begins to run them, stops, ends.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "core/engine_internal.h"
+
+void engine_job_changed(void *arg, struct job *j)
+{
+	struct engine *e = arg;
+
+	store_set_ord(e->store, j->rec.gid, j->rec.ord);
+	e->changes++;
+}
+
+/* ---- loading ---- */
+
+/* Jobs that need a new place, which can only be stored when all are loaded. */
+struct loading {
+	struct engine *e;
+	struct job **later;
+	size_t n, cap;
+	size_t bad;
+};
+
+static void load_later(struct loading *l, struct job *j)
+{
+	if (l->n == l->cap) {
+		l->cap = l->cap == 0 ? 16 : l->cap * 2;
+		l->later = xrealloc(l->later, l->cap * sizeof(struct job *));
+	}
+	l->later[l->n++] = j;
+}
+
+static void on_load(void *arg, struct job_rec *r)
+{
+	struct loading *l = arg;
+	struct engine *e = l->e;
+	struct fail f = {0};
+	struct job *j;
+
+	if (job_from_rec(r, e->global, &j, &f) < 0) {
+		log_warn(CORE, "a stored download is passed over: %s", f.text);
+		l->bad++;
+		return;
+	}
+	j->engine = e;
+	otree_insert(&e->jobs, &j->by_gid, j->rec.gid);
+	if (job_is_ended(j))
+		result_load(e, j);
+	else if (j->rec.state == JOB_ACTIVE || !queue_restore(&e->queue, j))
+		load_later(l, j);
+	else
+		queue_set_ready(&e->queue, j, j->rec.state == JOB_WAITING);
+}
+
+/* Those that were active go to the front in their order; others whose number is taken, before the one that has it. */
+static void place_later(struct loading *l)
+{
+	struct engine *e = l->e;
+
+	while (l->n > 0) {
+		struct job *j = l->later[--l->n];
+		struct onode *same = otree_find(&e->queue.all, j->rec.ord);
+		bool front = j->rec.state == JOB_ACTIVE || same == NULL;
+
+		if (j->rec.state == JOB_ACTIVE)
+			j->rec.state = JOB_WAITING; /* the process that ran it is gone */
+		queue_insert(&e->queue, j, front ? 0 : otree_pos(same));
+		queue_set_ready(&e->queue, j, j->rec.state == JOB_WAITING);
+		engine_save_state(e, j);
+	}
+}
+
+static int load(struct engine *e, struct fail *f)
+{
+	struct loading l = {.e = e};
+	int err = store_load(e->store, on_load, &l, f);
+
+	if (err == 0)
+		place_later(&l);
+	free(l.later);
+	return err;
+}
+
+/* ---- life ---- */
+
+static int make_progress_dir(struct engine *e, const char *state_dir, struct fail *f)
+{
+	e->progress_dir = xasprintf("%s/progress", state_dir);
+	if (mkdir(e->progress_dir, 0700) < 0 && errno != EEXIST)
+		return fail_set(f, ERR_STATE_DIR, "%s can't be made: %s", e->progress_dir, strerror(errno));
+	return 0;
+}
+
+static void make_session_id(struct engine *e)
+{
+	unsigned char id[20];
+
+	if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id))
+		memset(id, 0, sizeof(id)); /* cannot happen for so few bytes */
+	for (size_t i = 0; i < sizeof(id); i++)
+		snprintf(&e->session_id[2 * i], 3, "%02x", id[i]);
+}
+
+static void free_jobs(struct engine *e)
+{
+	struct onode *n;
+
+	while ((n = otree_at(&e->jobs, 0)) != NULL) {
+		struct job *j = otree_entry(n, struct job, by_gid);
+
+		otree_remove(&e->jobs, n);
+		job_free(j);
+	}
+}
+
+static void free_claims(struct engine *e)
+{
+	struct claim *c, *next;
+
+	HASH_ITER(hh, e->claims, c, next)
+	{
+		HASH_DEL(e->claims, c);
+		free(c->path);
+		free(c);
+	}
+}
+
+int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
+{
+	struct engine *e = xcalloc(1, sizeof(*e));
+	int err;
+
+	OBJ_INIT(e, ENGINE);
+	e->loop = c->loop;
+	e->net = c->net;
+	e->store = c->store;
+	e->global = opts_ref(c->global);
+	otree_init(&e->jobs);
+	otree_init(&e->active);
+	otree_init(&e->stopped);
+	queue_init(&e->queue, engine_job_changed, e);
+	ranges_init(&e->view_have);
+	TAILQ_INIT(&e->not_durable);
+	TAILQ_INIT(&e->flushes);
+	TAILQ_INIT(&e->subs);
+	STAILQ_INIT(&e->events);
+	STAILQ_INIT(&e->saves);
+	e->turn.cb = engine_turn;
+	e->turn.arg = e;
+	rate_init(&e->rate, (uint64_t)opts_num(e->global, OPT_MAX_OVERALL_DOWNLOAD_LIMIT), loop_now(e->loop));
+	make_session_id(e);
+	err = make_progress_dir(e, c->state_dir, f);
+	if (err == 0)
+		err = load(e, f);
+	if (err < 0)
+		engine_free(e);
+	else
+		*ret = e;
+	return err;
+}
+
+void engine_start(struct engine *e)
+{
+	OBJ_CHECK(e, ENGINE);
+	earlier_free(e);
+	e->running = true;
+	session_timer_start(e);
+	sched_dirty(e);
+}
+
+static void on_stop_turn(void *arg)
+{
+	run_stopped_check(arg);
+}
+
+void engine_stop(struct engine *e, bool force, void (*cb)(void *arg), void *arg)
+{
+	struct onode *n;
+
+	OBJ_CHECK(e, ENGINE);
+	if (!e->stopping) {
+		e->stopping = true;
+		e->stop_cb = cb;
+		e->stop_arg = arg;
+		e->stop_turn = (struct deferred){.cb = on_stop_turn, .arg = e};
+	}
+	for (n = otree_at(&e->active, 0); n != NULL;) {
+		uint64_t key = n->key;
+
+		run_stop(e, otree_entry(n, struct job, in_list), force);
+		n = otree_lower(&e->active, key + 1);
+	}
+	defer(e->loop, &e->stop_turn);
+}
+
+void engine_free(struct engine *e)
+{
+	if (e == NULL)
+		return;
+	OBJ_CHECK(e, ENGINE);
+	defer_cancel(e->loop, &e->turn);
+	defer_cancel(e->loop, &e->stop_turn);
+	timer_stop(&e->slots_timer);
+	earlier_free(e);
+	session_free(e);
+	flush_free_all(e);
+	free_claims(e);
+	free_jobs(e);
+	ranges_free(&e->view_have);
+	free(e->view_path);
+	free(e->progress_dir);
+	opts_unref(e->global);
+	OBJ_FREE(e);
+}
+
+/* ---- getters ---- */
+
+struct opts *engine_global(struct engine *e)
+{
+	OBJ_CHECK(e, ENGINE);
+	return e->global;
+}
+
+struct loop *engine_loop(struct engine *e)
+{
+	OBJ_CHECK(e, ENGINE);
+	return e->loop;
+}
+
+struct net *engine_net(struct engine *e)
+{
+	OBJ_CHECK(e, ENGINE);
+	return e->net;
+}
+
+const char *engine_session_id(const struct engine *e)
+{
+	OBJ_CHECK(e, ENGINE);
+	return e->session_id;
+}
+
+void engine_on_shutdown(struct engine *e, void (*cb)(void *arg, bool force), void *arg)
+{
+	OBJ_CHECK(e, ENGINE);
+	e->shutdown_cb = cb;
+	e->shutdown_arg = arg;
+}
+
+void engine_shutdown(struct engine *e, bool force)
+{
+	OBJ_CHECK(e, ENGINE);
+	if (e->shutdown_cb != NULL)
+		e->shutdown_cb(e->shutdown_arg, force);
+}

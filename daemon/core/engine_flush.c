@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT
+ * What is durable. Changes go to the store as they are made; whoever has to tell somebody about them waits here: callers of
+ * engine_flush, and the events, which are flushed once at the end of a turn and so come after the answers of that turn.
+ *
+ * An add whose batch failed is taken back before its caller hears of it (the store tries the batch again later, with the
+ * deletion behind it). Other changes stay: memory is ahead of the disk until the disk lets the store catch up.
+ */
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "core/engine_internal.h"
+
+#define RETRY_MS 2000 /* as the store itself tries again */
+
+void engine_save(struct engine *e, const struct job *j)
+{
+	struct job_rec r;
+
+	job_to_rec(j, &r);
+	if (r.state == JOB_ACTIVE && j->want_remove) {
+		r.state = JOB_REMOVED;
+		r.ord = ++e->end_seq;
+		r.err = ERR_REMOVED;
+		r.ended_at = time(NULL);
+	} else if (r.state == JOB_ACTIVE && j->want_pause) {
+		r.state = JOB_PAUSED;
+	}
+	store_put(e->store, &r);
+	job_rec_free(&r);
+	e->changes++;
+}
+
+void engine_save_state(struct engine *e, const struct job *j)
+{
+	store_set_state(e->store, j->rec.gid, j->rec.state, j->rec.ord);
+	e->changes++;
+}
+
+void engine_wait_durable(struct engine *e, struct job *j)
+{
+	j->add_seq = ++e->add_seq;
+	TAILQ_INSERT_TAIL(&e->not_durable, j, not_durable);
+	defer(e->loop, &e->turn);
+}
+
+void engine_vanish(struct engine *e, struct job *j)
+{
+	if (j->add_seq != 0)
+		TAILQ_REMOVE(&e->not_durable, j, not_durable);
+	otree_remove(&e->jobs, &j->by_gid);
+	queue_remove(&e->queue, j);
+	store_del(e->store, j->rec.gid);
+	e->changes++;
+	if (j->rec.flags & JOB_STARTED)
+		engine_remove_journal(e, j->rec.gid);
+	job_free(j);
+}
+
+/* The adds up to number `upto` are durable, or are not going to be. */
+static void adds_settle(struct engine *e, uint64_t upto, int err)
+{
+	struct job *j;
+
+	while ((j = TAILQ_FIRST(&e->not_durable)) != NULL && j->add_seq <= upto) {
+		if (err != 0) {
+			log_warn(CORE, "GID#" GID_FMT " is dropped: its add could not be made durable", GID_ARG(j->rec.gid));
+			engine_vanish(e, j);
+			continue;
+		}
+		TAILQ_REMOVE(&e->not_durable, j, not_durable);
+		j->add_seq = 0;
+		queue_set_ready(&e->queue, j, j->rec.state == JOB_WAITING);
+		sched_dirty(e);
+	}
+}
+
+static void on_flush(void *arg, int err, const struct fail *f)
+{
+	struct flush *w = arg;
+	struct engine *e = w->engine;
+
+	adds_settle(e, w->adds, err);
+	TAILQ_REMOVE(&e->flushes, w, link);
+	w->cb(w->arg, err, f);
+	free(w);
+}
+
+void engine_flush(struct engine *e, void (*cb)(void *arg, int err, const struct fail *f), void *arg)
+{
+	struct flush *w;
+
+	OBJ_CHECK(e, ENGINE);
+	if (!store_pending(e->store)) {
+		adds_settle(e, e->add_seq, 0);
+		cb(arg, 0, NULL);
+		return;
+	}
+	w = xcalloc(1, sizeof(*w));
+	w->engine = e;
+	w->adds = e->add_seq;
+	w->cb = cb;
+	w->arg = arg;
+	TAILQ_INSERT_TAIL(&e->flushes, w, link);
+	store_flush(e->store, on_flush, w);
+}
+
+static void event_deliver(struct engine *e, const struct event *ev)
+{
+	struct event_sub *s;
+
+	for (s = TAILQ_FIRST(&e->subs); s != NULL; s = e->next_sub) {
+		e->next_sub = TAILQ_NEXT(s, link);
+		s->cb(s->arg, ev);
+	}
+	e->next_sub = NULL;
+}
+
+static void on_retry(void *arg)
+{
+	events_flush(arg);
+}
+
+static void on_turn_flush(void *arg, int err, const struct fail *f)
+{
+	struct engine *e = arg;
+	struct event_wait *w;
+
+	(void)f;
+	OBJ_CHECK(e, ENGINE);
+	adds_settle(e, e->flushing_adds, err);
+	if (err != 0) { /* the events still have to wait for the change that they tell of */
+		e->turn_flush = false;
+		timer_start(e->loop, &e->retry, RETRY_MS, 0, on_retry, e);
+		return;
+	}
+	for (; e->flushing > 0; e->flushing--, e->n_events--) {
+		w = STAILQ_FIRST(&e->events);
+		STAILQ_REMOVE_HEAD(&e->events, link);
+		event_deliver(e, &w->ev);
+		free(w);
+	}
+	e->turn_flush = false;
+	events_flush(e);
+	run_stopped_check(e);
+}
+
+void event_push(struct engine *e, enum event_type t, uint64_t gid)
+{
+	struct event_wait *w = xcalloc(1, sizeof(*w));
+
+	w->ev = (struct event){.type = t, .gid = gid};
+	STAILQ_INSERT_TAIL(&e->events, w, link);
+	e->n_events++;
+	defer(e->loop, &e->turn);
+}
+
+/* One flush at a time; what comes meanwhile goes with the next one. */
+void events_flush(struct engine *e)
+{
+	if (e->turn_flush || timer_running(&e->retry) || (e->n_events == 0 && TAILQ_EMPTY(&e->not_durable)))
+		return;
+	e->turn_flush = true;
+	e->flushing = e->n_events;
+	e->flushing_adds = e->add_seq;
+	store_flush(e->store, on_turn_flush, e);
+}
+
+void engine_turn(void *arg)
+{
+	struct engine *e = arg;
+
+	OBJ_CHECK(e, ENGINE);
+	sched_run(e);
+	events_flush(e);
+}
+
+void flush_free_all(struct engine *e)
+{
+	struct event_wait *ev;
+	struct flush *w;
+
+	timer_stop(&e->retry);
+	while ((w = TAILQ_FIRST(&e->flushes)) != NULL) {
+		TAILQ_REMOVE(&e->flushes, w, link);
+		free(w);
+	}
+	while ((ev = STAILQ_FIRST(&e->events)) != NULL) {
+		STAILQ_REMOVE_HEAD(&e->events, link);
+		free(ev);
+	}
+}
+
+void engine_subscribe(struct engine *e, struct event_sub *s)
+{
+	TAILQ_INSERT_TAIL(&e->subs, s, link);
+}
+
+void engine_unsubscribe(struct engine *e, struct event_sub *s)
+{
+	if (e->next_sub == s)
+		e->next_sub = TAILQ_NEXT(s, link);
+	TAILQ_REMOVE(&e->subs, s, link);
+}

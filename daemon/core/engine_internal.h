@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of the engine share. Private to core/engine*.c, sched.c.
+ *
+ *   engine.c         making, loading, starting and stopping; small getters
+ *   engine_add.c     a new job
+ *   engine_startup.c downloads named on the command line and in input files
+ *   engine_ctl.c     pause, unpause, remove, move, URIs
+ *   engine_opts.c    options of a job and of the daemon
+ *   engine_flush.c   what is durable: answers, adds taken back, events
+ *   engine_run.c     the running side: transfers begin, report and end
+ *   engine_result.c  ended jobs: kept, dropped, their unfinished files
+ *   engine_view.c    looking
+ *   engine_session.c the session file
+ *   sched.c          who gets a slot
+ *
+ * Rules
+ *   - Every change of what is persisted goes through engine_save or another engine_save_* in the same call.
+ *   - A state that was asked of an active job (pause, remove) is stored at once, though the job becomes so only when its
+ *     transfer has stopped: what was acknowledged survives a crash in between.
+ *   - A job whose add is not yet durable does not run, so taking it back leaves nothing behind.
+ */
+#ifndef HAUL_CORE_ENGINE_INTERNAL_H
+#define HAUL_CORE_ENGINE_INTERNAL_H
+
+#include <uthash.h>
+
+#include "base/obj.h"
+#include "core/engine.h"
+#include "core/queue.h"
+#include "core/rate.h"
+#include "core/xfer.h"
+#include "ev/loop.h"
+#include "ev/timer.h"
+
+/* The unfinished file of an ended job, which a newcomer with the same path may adopt. */
+struct claim {
+	char *path; /* key */
+	uint64_t gid;
+	UT_hash_handle hh;
+};
+
+/* An event on its way to the subscribers. */
+struct event_wait {
+	struct event ev;
+	STAILQ_ENTRY(event_wait) link;
+};
+
+/* A caller of engine_flush that waits. */
+struct flush {
+	struct engine *engine;
+	uint64_t adds; /* engine.add_seq at the call: it speaks for these adds */
+	void (*cb)(void *arg, int err, const struct fail *f);
+	void *arg;
+	TAILQ_ENTRY(flush) link;
+};
+
+struct session_save;
+
+struct engine {
+	OBJ(ENGINE);
+	struct loop *loop;
+	struct net *net;
+	struct store *store;
+	struct opts *global;
+	char *progress_dir; /* of the transfers' journals */
+	char session_id[41];
+
+	struct otree jobs;    /* all, by GID */
+	struct otree active;  /* by order of start */
+	struct queue queue;   /* waiting and paused */
+	struct otree stopped; /* results, by rec.ord = order of ending */
+	uint64_t start_seq, end_seq;
+	size_t stopped_total;
+	int last_err;
+	struct claim *claims; /* by path */
+	struct earlier *earlier; /* engine_startup.c; until engine_start */
+	bool earlier_loaded;
+	struct rate rate;     /* max-overall-download-limit */
+
+	bool running, stopping;
+	bool stop_flush; /* nothing runs any more; waiting for the store */
+	struct deferred stop_turn;
+	void (*stop_cb)(void *arg);
+	void *stop_arg;
+	void (*shutdown_cb)(void *arg, bool force);
+	void *shutdown_arg;
+
+	struct timer slots_timer;
+	struct deferred turn; /* end of the turn: sched_run, then events_flush */
+	uint64_t add_seq;     /* number of the newest add */
+	TAILQ_HEAD(, job) not_durable; /* adds not known to be durable, oldest first */
+	TAILQ_HEAD(, flush) flushes;
+	STAILQ_HEAD(, event_wait) events;
+	size_t n_events;      /* in the list */
+	size_t flushing;      /* events that the flush under way speaks for */
+	uint64_t flushing_adds;
+	bool turn_flush;      /* such a flush is under way */
+	struct timer retry;   /* after a failed one */
+	TAILQ_HEAD(, event_sub) subs;
+	struct event_sub *next_sub; /* while delivering: who comes next, so that anybody may unsubscribe */
+
+	uint64_t changes;     /* counts changes of what a session file would show */
+	uint64_t saved;       /* value of changes at the last save */
+	struct timer session_timer;
+	STAILQ_HEAD(, session_save) saves; /* the first one is being written */
+
+	/* Backing of the last engine_view. */
+	struct ranges view_have;
+	char *view_path;
+};
+
+#define GID_FMT "%016llx"
+#define GID_ARG(gid) ((unsigned long long)(gid))
+
+struct job *engine_job(const struct engine *e, uint64_t gid); /* or NULL */
+struct job *engine_get(const struct engine *e, uint64_t gid, struct fail *f); /* or NULL, f "GID x is not found" */
+uint64_t engine_new_gid(const struct engine *e);
+void engine_job_changed(void *arg, struct job *j); /* queue's moved() */
+
+/* engine_add.c: the URIs of a job to be */
+struct uri_list {
+	char **v; /* NULL-terminated once n > 0 */
+	size_t n, cap;
+};
+int uri_list_collect(const struct add_spec *s, struct uri_list *l, struct fail *f); /* into an empty one; expanded, normalised */
+void uri_list_free(struct uri_list *l);
+
+/* engine_flush.c: store what changed */
+void engine_save(struct engine *e, const struct job *j);       /* all of it */
+void engine_save_state(struct engine *e, const struct job *j); /* state and place */
+void engine_wait_durable(struct engine *e, struct job *j);     /* j was just added */
+/* Take j out of everything, store included, and free it. */
+void engine_vanish(struct engine *e, struct job *j);
+void event_push(struct engine *e, enum event_type t, uint64_t gid);
+void events_flush(struct engine *e);
+void engine_turn(void *arg); /* of engine.turn */
+void flush_free_all(struct engine *e);
+
+/* sched.c */
+void sched_dirty(struct engine *e); /* slots, jobs or limits changed: look again at the end of the turn */
+void sched_run(struct engine *e);
+
+/* engine_run.c */
+void run_start(struct engine *e, struct job *j);              /* a job of the queue gets a slot */
+void run_stop(struct engine *e, struct job *j, bool force);   /* what for is set in j->want_* or engine.stopping */
+void run_stopped_check(struct engine *e);                     /* engine.stopping: call back when nothing runs any more */
+
+/* engine_result.c */
+void result_add(struct engine *e, struct job *j);  /* j has just ended and is in no list; may free it */
+void result_load(struct engine *e, struct job *j); /* stored earlier */
+void result_drop(struct engine *e, struct job *j); /* forget it, here and in the store */
+/* The result that owns an unfinished file at this final path, or NULL. */
+struct job *result_claimant(struct engine *e, const char *path);
+void result_unclaim(struct engine *e, struct job *j);
+void engine_remove_journal(struct engine *e, uint64_t gid);
+char *journal_path(const struct engine *e, uint64_t gid); /* malloc'd */
+
+/* engine_startup.c */
+void earlier_free(struct engine *e);
+
+/* engine_session.c */
+void session_timer_start(struct engine *e);
+void session_free(struct engine *e);
+
+#endif

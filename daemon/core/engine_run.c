@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ * The running side: a job gets a slot and a transfer, the transfer reports, and when it has ended the job goes where it was asked
+ * to go or where the outcome puts it. The struct xfer is the transfer's own; job.xfer is valid until its end().
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "base/uri.h"
+#include "core/engine_internal.h"
+
+#define FORGET_RETRY_MS 2000
+
+static void set_text(char **where, const char *text)
+{
+	char *copy = text != NULL && *text != '\0' ? xstrdup(text) : NULL;
+
+	free(*where); /* text may be *where itself */
+	*where = copy;
+}
+
+static void set_have(struct job *j, const struct ranges *have)
+{
+	free(j->rec.have);
+	j->rec.have = have->n > 0 ? ranges_encode(have) : NULL;
+	j->rec.done = ranges_total(have);
+}
+
+static void on_known(void *owner, const struct xfer_known *k)
+{
+	struct job *j = owner;
+
+	OBJ_CHECK(j, JOB);
+	if (j->new_path)
+		return;
+	set_text(&j->rec.path, k->path);
+	set_text(&j->rec.etag, k->etag);
+	set_text(&j->rec.last_modified, k->last_modified);
+	j->rec.total = k->total;
+	if (j->rec.path != NULL)
+		j->rec.flags |= JOB_PART;
+	if (k->have != NULL)
+		set_have(j, k->have);
+	engine_save(j->engine, j);
+}
+
+static void on_progress(void *owner, const struct ranges *have)
+{
+	struct job *j = owner;
+
+	OBJ_CHECK(j, JOB);
+	if (j->new_path)
+		return;
+	set_have(j, have);
+	store_progress(j->engine->store, j->rec.gid, j->rec.have, j->rec.done);
+}
+
+static bool on_adopt(void *owner, const char *path, struct xfer_known *ret)
+{
+	struct job *j = owner, *old;
+	struct engine *e = j->engine;
+
+	old = result_claimant(e, path);
+	if (old == NULL)
+		return false;
+	log_info(CORE, "GID#" GID_FMT " takes over the unfinished file of GID#" GID_FMT, GID_ARG(j->rec.gid), GID_ARG(old->rec.gid));
+	result_unclaim(e, old);
+	if (old->rec.have == NULL || ranges_decode(&e->view_have, old->rec.have) < 0)
+		ranges_remove(&e->view_have, 0, INT64_MAX);
+	*ret = (struct xfer_known){.path = old->rec.path, .total = old->rec.total, .etag = old->rec.etag,
+		.last_modified = old->rec.last_modified, .have = &e->view_have};
+	return true;
+}
+
+/* An owner of a transfer waits until its knowledge of the file is gone from the store. */
+struct forget {
+	struct engine *engine;
+	uint64_t gid, run; /* run: key in the list of active jobs, so that an answer for an earlier transfer is dropped */
+	struct timer again;
+	void (*cb)(void *arg);
+	void *arg;
+};
+
+static void on_forgotten(void *arg, int err, const struct fail *f);
+
+static void forget_flush(void *arg)
+{
+	struct forget *w = arg;
+
+	store_flush(w->engine->store, on_forgotten, w);
+}
+
+static void on_forgotten(void *arg, int err, const struct fail *f)
+{
+	struct forget *w = arg;
+	struct job *j = engine_job(w->engine, w->gid);
+
+	(void)f;
+	if (err != 0 && j != NULL && j->xfer != NULL && !w->engine->stopping) {
+		timer_start(w->engine->loop, &w->again, FORGET_RETRY_MS, 0, forget_flush, w);
+		return;
+	}
+	if (j != NULL && j->xfer != NULL && j->in_list.key == w->run) /* on a failure it is stopping, and writes nothing */
+		w->cb(w->arg);
+	free(w);
+}
+
+static void on_forget(void *owner, void (*cb)(void *arg), void *arg)
+{
+	struct job *j = owner;
+	struct forget *w = xcalloc(1, sizeof(*w));
+
+	OBJ_CHECK(j, JOB);
+	job_forget_file(j);
+	engine_save(j->engine, j);
+	*w = (struct forget){.engine = j->engine, .gid = j->rec.gid, .run = j->in_list.key, .cb = cb, .arg = arg};
+	forget_flush(w);
+}
+
+static void log_outcome(const struct job *j)
+{
+	char uri[200];
+
+	if (j->rec.state == JOB_COMPLETE) {
+		char path[1024];
+
+		log_notice(CORE, "download complete: %s", str_safe(j->rec.path != NULL ? j->rec.path : "",
+			j->rec.path != NULL ? strlen(j->rec.path) : 0, path, sizeof(path)));
+	} else if (j->rec.state == JOB_ERROR) {
+		uri_show_short(j->uris[0] != NULL ? j->uris[0] : "", uri, sizeof(uri));
+		log_notice(CORE, "download failed: %s: %s", uri, j->rec.err_text != NULL ? j->rec.err_text : err_text(j->rec.err));
+	} else {
+		log_info(CORE, "GID#" GID_FMT " is %s", GID_ARG(j->rec.gid), job_state_name((enum job_state)j->rec.state));
+	}
+}
+
+/* The job (in no list now) becomes a result; it may be gone afterwards. */
+static void become_result(struct job *j, enum job_state to, int err, const char *text)
+{
+	static const enum event_type events[JOB_STATE_COUNT] = {
+		[JOB_COMPLETE] = EV_COMPLETE, [JOB_ERROR] = EV_ERROR, [JOB_REMOVED] = EV_STOP,
+	};
+	struct engine *e = j->engine;
+
+	job_set_state(j, to);
+	j->rec.err = err;
+	set_text(&j->rec.err_text, text);
+	j->rec.ended_at = time(NULL);
+	if (to == JOB_ERROR)
+		e->last_err = err;
+	if (to == JOB_COMPLETE) {
+		j->rec.flags &= ~(uint32_t)JOB_PART;
+		set_text(&j->rec.have, NULL);
+	}
+	log_outcome(j);
+	event_push(e, events[to], j->rec.gid);
+	result_add(e, j);
+}
+
+static void become_paused(struct job *j)
+{
+	struct engine *e = j->engine;
+
+	job_set_state(j, JOB_PAUSED);
+	j->want_pause = j->want_restart = j->forced = false;
+	queue_insert(&e->queue, j, 0);
+	engine_save(e, j);
+	log_info(CORE, "GID#" GID_FMT " is paused", GID_ARG(j->rec.gid));
+	event_push(e, EV_PAUSE, j->rec.gid);
+}
+
+static void stay_active(struct job *j)
+{
+	otree_insert(&j->engine->active, &j->in_list, ++j->engine->start_seq);
+	engine_save(j->engine, j);
+}
+
+static void take_end(struct job *j, const struct xfer_end *end)
+{
+	if (j->new_path) {
+		j->new_path = false;
+		return;
+	}
+	j->rec.total = end->total;
+	j->rec.done = end->done;
+	j->rec.flags |= end->flags;
+}
+
+static void begin(struct job *j);
+
+/* What was asked for wins over a failure, but not over a file that is complete. */
+static void on_end(void *owner, const struct xfer_end *end)
+{
+	struct job *j = owner;
+	struct engine *e;
+
+	OBJ_CHECK(j, JOB);
+	e = j->engine;
+	j->xfer = NULL;
+	otree_remove(&e->active, &j->in_list);
+	take_end(j, end);
+	if (end->result == XFER_COMPLETE)
+		become_result(j, JOB_COMPLETE, 0, NULL);
+	else if (j->want_remove)
+		become_result(j, JOB_REMOVED, ERR_REMOVED, NULL);
+	else if (j->want_pause)
+		become_paused(j);
+	else if (e->stopping && (end->result == XFER_STOPPED || j->want_restart))
+		stay_active(j);
+	else if (j->want_restart)
+		begin(j);
+	else if (end->result == XFER_FAILED)
+		become_result(j, JOB_ERROR, end->err, end->err_text);
+	else
+		become_result(j, JOB_ERROR, ERR_CANCELED, NULL);
+	sched_dirty(e);
+	run_stopped_check(e);
+}
+
+/* The job, in no list, gets a transfer. */
+static void begin(struct job *j)
+{
+	static const struct xfer_ops ops = {.known = on_known, .progress = on_progress, .adopt = on_adopt,
+		.forget = on_forget, .end = on_end};
+	struct engine *e = j->engine;
+	struct ranges have;
+	char *journal = journal_path(e, j->rec.gid);
+	struct xfer_req req = {.loop = e->loop, .net = e->net, .gid = j->rec.gid, .uris = j->uris, .opts = j->opts,
+		.dir = j->rec.dir != NULL ? j->rec.dir : "", .journal = journal, .global_rate = &e->rate,
+		.known = {.path = j->rec.path, .total = j->rec.total, .etag = j->rec.etag,
+			.last_modified = j->rec.last_modified, .have = &have}};
+
+	ranges_init(&have);
+	if (j->rec.have != NULL && ranges_decode(&have, j->rec.have) < 0)
+		log_warn(CORE, "GID#" GID_FMT ": its stored progress can't be read; it starts anew", GID_ARG(j->rec.gid));
+	job_set_state(j, JOB_ACTIVE);
+	j->want_restart = j->forced = false;
+	j->rec.flags |= JOB_STARTED;
+	otree_insert(&e->active, &j->in_list, ++e->start_seq);
+	engine_save(e, j);
+	event_push(e, EV_START, j->rec.gid);
+	j->xfer = xfer_start(&req, &ops, j);
+	ranges_free(&have);
+	free(journal);
+}
+
+void run_start(struct engine *e, struct job *j)
+{
+	queue_remove(&e->queue, j);
+	begin(j);
+}
+
+void run_stop(struct engine *e, struct job *j, bool force)
+{
+	(void)e;
+	if (j->xfer != NULL)
+		xfer_stop(j->xfer, force, false);
+}
+
+static void on_stopped_flush(void *arg, int err, const struct fail *f)
+{
+	struct engine *e = arg;
+
+	OBJ_CHECK(e, ENGINE);
+	if (err != 0)
+		log_error(CORE, "the last changes are not on disk: %s", f != NULL ? f->text : err_text(err));
+	if (e->stop_cb != NULL)
+		e->stop_cb(e->stop_arg);
+	e->stop_cb = NULL;
+}
+
+void run_stopped_check(struct engine *e)
+{
+	struct onode *n;
+
+	if (!e->stopping || e->stop_cb == NULL || e->stop_flush)
+		return;
+	for (n = otree_at(&e->active, 0); n != NULL; n = otree_next(n)) {
+		if (otree_entry(n, struct job, in_list)->xfer != NULL)
+			return;
+	}
+	e->stop_flush = true;
+	store_flush(e->store, on_stopped_flush, e);
+}

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT
+ * Lanes: run one fetch after the other and receive bodies into blocks.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "core/xfer_int.h"
+
+#define GRANT_MAX (64 * 1024) /* bytes taken from a limited rate at a time, so that lanes share it evenly */
+#define THROTTLE_TICK_MS 20
+
+static void throttle_tick(void *arg)
+{
+	struct xfer *x = arg;
+	struct lane *l;
+
+	timer_stop(&x->throttle);
+	TAILQ_FOREACH(l, &x->lanes, link) lane_resume(l);
+}
+
+/* Bytes the limits let this lane take now; 0 arms the timer that asks again. */
+static size_t grant(struct xfer *x, uint64_t now)
+{
+	int64_t n = rate_avail(&x->rate, now);
+	int64_t all = x->global_rate ? rate_avail(x->global_rate, now) : INT64_MAX;
+
+	if (all < n)
+		n = all;
+	if (n == INT64_MAX)
+		return SIZE_MAX;
+	if (n > GRANT_MAX)
+		n = GRANT_MAX;
+	if (n > 0)
+		return (size_t)n;
+	if (!timer_running(&x->throttle))
+		timer_start(x->loop, &x->throttle, THROTTLE_TICK_MS, 0, throttle_tick, x);
+	return 0;
+}
+
+/* A quarter of the memory is the most that one file may hold, so that a slow disk stops its own jobs only. */
+static bool too_much_queued(const struct xfer *x, const struct segment *s)
+{
+	size_t used, total;
+
+	if (wstream_queued(s->ws) >= LANE_QUEUE_MAX)
+		return true;
+	block_stats(x->loop->blocks, &used, &total);
+	return segment_queued(x) >= total * BLOCK_SIZE / 4;
+}
+
+/* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are
+ * aligned extents of the file. */
+static size_t block_room(const struct block *b)
+{
+	size_t cap = BLOCK_SIZE - (size_t)(b->off % BLOCK_SIZE);
+
+	return cap - b->len;
+}
+
+static bool need_block(struct lane *l)
+{
+	if (l->cur)
+		return true;
+	l->cur = block_get(l->x->loop->blocks);
+	if (!l->cur) {
+		block_wait(l->x->loop->blocks, &l->waiter);
+		return false;
+	}
+	l->cur->off = l->seg->next;
+	return true;
+}
+
+void lane_flush(struct lane *l)
+{
+	struct block *b = l->cur;
+
+	if (!b)
+		return;
+	l->cur = NULL;
+	l->fresh = false;
+	if (b->len > 0)
+		wstream_push(l->seg->ws, b);
+	else
+		block_put(l->x->loop->blocks, b);
+}
+
+static void drop_fetch(struct lane *l)
+{
+	void *f = l->fetch;
+
+	l->fetch = NULL;
+	if (f)
+		l->proto->cancel(f);
+	block_wait_cancel(l->x->loop->blocks, &l->waiter);
+}
+
+/* The segment has all its bytes. */
+static void segment_full(struct lane *l)
+{
+	lane_flush(l);
+	segment_leave(l->seg);
+	l->state = LANE_IDLE;
+	xfer_dirty(l->x);
+}
+
+static bool is_full(const struct segment *s)
+{
+	return s->end >= 0 && s->next >= s->end;
+}
+
+static void on_space(void *owner, struct span *ret)
+{
+	struct lane *l = owner;
+	struct xfer *x = l->x;
+	struct segment *s = l->seg;
+	size_t n;
+
+	ret->base = NULL;
+	ret->len = 0;
+	l->paused = true;
+	if (x->state != XS_RUN || !s || !s->ws)
+		return;
+	if (is_full(s)) { /* the server sends more than it said or was asked for */
+		drop_fetch(l);
+		segment_full(l);
+		return;
+	}
+	if (too_much_queued(x, s))
+		return;
+	n = grant(x, loop_now(x->loop));
+	if (n == 0 || !need_block(l))
+		return;
+	if (n > block_room(l->cur))
+		n = block_room(l->cur);
+	if (s->end >= 0 && (int64_t)n > s->end - s->next)
+		n = (size_t)(s->end - s->next);
+	l->paused = false;
+	ret->base = l->cur->mem + l->cur->len;
+	ret->len = n;
+}
+
+static void count(struct lane *l, size_t n)
+{
+	struct xfer *x = l->x;
+	uint64_t now = loop_now(x->loop);
+
+	l->got += (int64_t)n;
+	l->src->tries = 0;
+	meter_add(&l->meter, n, now);
+	meter_add(&x->meter, n, now);
+	rate_take(&x->rate, n);
+	if (x->global_rate)
+		rate_take(x->global_rate, n);
+}
+
+static void on_data(void *owner, size_t n)
+{
+	struct lane *l = owner;
+	struct segment *s = l->seg;
+
+	l->cur->len += (uint32_t)n;
+	l->fresh = true;
+	s->next += (int64_t)n;
+	count(l, n);
+	if (block_room(l->cur) == 0 || s->next == s->end || block_pressure(l->x->loop->blocks))
+		lane_flush(l);
+	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest belongs
+	 * to others. An answer that ends just here is left alone, so that its connection can be used again. */
+	if (is_full(s) && l->answer_end != s->end && !segment_extend(s, l->answer_end)) {
+		drop_fetch(l);
+		segment_full(l);
+	}
+}
+
+static void on_head(void *owner, const struct fetch_head *h)
+{
+	struct lane *l = owner;
+
+	lane_judge(l, h);
+	if (!l->fetch) /* stopped meanwhile: the file was found to be begun already */
+		return;
+	l->state = l->verdict || l->redirect_to ? LANE_DRAIN : LANE_BODY;
+}
+
+static void on_retry(void *arg)
+{
+	struct lane *l = arg;
+
+	l->state = LANE_IDLE;
+	xfer_dirty(l->x);
+}
+
+void lane_retry_in(struct lane *l, uint64_t ms)
+{
+	l->state = LANE_WAIT;
+	timer_start(l->x->loop, &l->timer, ms, 0, on_retry, l);
+}
+
+/* The fetch ended without all of its bytes. */
+static void failed(struct lane *l, int err, const struct fail *f)
+{
+	struct xfer *x = l->x;
+	struct fail copy = *f;
+	char show[256];
+	uint64_t ms;
+
+	if (err == ERR_AGAIN) {
+		lane_retry_in(l, 0);
+		return;
+	}
+	if (l->src->final_uri && err_retry(err) == RETRY_NEXT && l->got == 0) {
+		/* The place a redirect led to before doesn't answer any more: ask the first one again. */
+		free(l->src->final_uri);
+		l->src->final_uri = NULL;
+		lane_retry_in(l, 0);
+		return;
+	}
+	log_info(XFER, "%016llx lane %u: %s: %s", (unsigned long long)x->gid, l->id,
+		uri_show_short(l->uri ? l->uri : l->src->uri, show, sizeof(show)), copy.text);
+	if (source_failed(x, l, err, &copy, &ms))
+		lane_retry_in(l, ms);
+	else
+		l->state = LANE_IDLE;
+	xfer_dirty(x);
+}
+
+/* A lane that fails before the name of the file is known has a segment without a writer. */
+static void give_back(struct lane *l)
+{
+	if (!l->seg)
+		return;
+	lane_flush(l);
+	segment_leave(l->seg);
+}
+
+static void follow(struct lane *l)
+{
+	int err;
+
+	free(l->uri);
+	l->uri = l->redirect_to;
+	l->redirect_to = NULL;
+	l->redirects++;
+	err = lane_fetch(l);
+	if (!err)
+		return;
+	give_back(l);
+	failed(l, err, &l->fail);
+}
+
+/* An answer without a given length is whole: now the size is known. */
+static void size_found(struct lane *l)
+{
+	struct xfer *x = l->x;
+
+	x->total = l->seg->next;
+	l->seg->end = x->total;
+	ranges_add(&x->taken, 0, x->total);
+	xfer_report_known(x);
+}
+
+/* A lawful answer may be shorter than asked; going on is only right when it brought something. */
+static bool short_answer(struct lane *l, struct fail *f)
+{
+	if (l->got > 0)
+		return true;
+	fail_set(f, ERR_BAD_RANGE, "The server sent no byte of the range asked for");
+	return false;
+}
+
+static void on_done(void *owner, int err, const struct fail *f)
+{
+	struct lane *l = owner;
+	struct xfer *x = l->x;
+	struct fail why = f ? *f : (struct fail){0};
+	bool open_end = l->seg && l->seg->end < 0;
+
+	l->fetch = NULL;
+	block_wait_cancel(x->loop->blocks, &l->waiter);
+	if (l->redirect_to) {
+		follow(l);
+		return;
+	}
+	if (l->verdict) { /* what the head said counts more than how its body ended */
+		err = l->verdict;
+		why = l->fail;
+	} else if (err == 0 && open_end) {
+		size_found(l);
+	}
+	if (err == 0 && opts_bool(x->opts, OPT_DRY_RUN)) {
+		l->state = LANE_IDLE;
+		xfer_complete(x);
+		return;
+	}
+	if (err == 0 && l->seg && is_full(l->seg)) {
+		segment_full(l);
+		xfer_check_done(x);
+		return;
+	}
+	give_back(l);
+	if (err == 0) {
+		if (short_answer(l, &why)) {
+			l->state = LANE_IDLE;
+			xfer_dirty(x);
+			return;
+		}
+		err = why.code;
+	}
+	failed(l, err, &why);
+}
+
+static const struct fetch_ops lane_ops = {.head = on_head, .space = on_space, .data = on_data, .done = on_done};
+
+static void block_free_again(void *arg)
+{
+	lane_resume(arg);
+}
+
+void lane_resume(struct lane *l)
+{
+	if (!l->fetch || !l->paused)
+		return;
+	l->paused = false;
+	l->proto->resume(l->fetch);
+}
+
+/* If-Range needs a strong validator (RFC 9110 13.1.5); a date only counts when there is no ETag. */
+static const char *if_range_of(const struct lane *l)
+{
+	const struct xfer *x = l->x;
+
+	if (l->src->skip_if_range || !x->pinned)
+		return NULL;
+	if (x->etag)
+		return strncmp(x->etag, "W/", 2) == 0 ? NULL : x->etag;
+	return x->last_modified;
+}
+
+static const struct proto *proto_of(const char *uri)
+{
+	struct uri u;
+	const struct proto *p;
+
+	if (uri_parse(uri, strlen(uri), &u, NULL) < 0)
+		return NULL;
+	p = proto_find(u.scheme);
+	uri_free(&u);
+	return p;
+}
+
+int lane_fetch(struct lane *l)
+{
+	struct xfer *x = l->x;
+	struct segment *s = l->seg;
+	struct fetch_req req = {.uri = l->uri, .cred_uri = l->src->uri, .opts = x->opts, .if_modified_since = -1};
+	int err;
+
+	req.want.start = s->next;
+	req.want.end = s->end >= 0 && s->end != x->total ? s->end : -1;
+	l->whole = s->next == 0 && req.want.end < 0;
+	if (!l->whole && req.want.end < 0 && x->total >= 0)
+		req.want.end = x->total;
+	req.if_range = l->whole ? NULL : if_range_of(l);
+	req.head_only = opts_bool(x->opts, OPT_DRY_RUN);
+	l->asked = req.want;
+	l->if_range = req.if_range != NULL;
+	l->got = 0;
+	l->verdict = 0;
+	l->retry_after = -1;
+	l->paused = false;
+	l->since = loop_now(x->loop);
+	memset(&l->meter, 0, sizeof(l->meter));
+	l->proto = proto_of(l->uri);
+	if (!l->proto)
+		return fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
+	l->state = LANE_HEAD;
+	err = l->proto->start(x->net, &req, &lane_ops, l, &l->fetch, &l->fail);
+	if (err)
+		l->state = LANE_IDLE;
+	return err;
+}
+
+void lane_begin(struct lane *l, struct source *src)
+{
+	int err;
+
+	l->src = src;
+	l->redirects = 0;
+	free(l->uri);
+	l->uri = xstrdup(src->final_uri ? src->final_uri : src->uri);
+	err = lane_fetch(l);
+	if (!err)
+		return;
+	give_back(l);
+	failed(l, err, &l->fail);
+}
+
+void lane_drop(struct lane *l, int err)
+{
+	struct fail f;
+
+	fail_set(&f, err, NULL);
+	drop_fetch(l);
+	give_back(l);
+	failed(l, err, &f);
+}
+
+void lane_stop(struct lane *l)
+{
+	drop_fetch(l);
+	timer_stop(&l->timer);
+	give_back(l);
+	free(l->redirect_to);
+	l->redirect_to = NULL;
+	l->state = LANE_IDLE;
+}
+
+struct lane *lane_new(struct xfer *x)
+{
+	struct lane *l = xcalloc(1, sizeof(*l));
+
+	OBJ_INIT(l, LANE);
+	l->x = x;
+	l->id = x->lane_ids++;
+	l->waiter.cb = block_free_again;
+	l->waiter.arg = l;
+	l->retry_after = -1;
+	TAILQ_INSERT_TAIL(&x->lanes, l, link);
+	return l;
+}
+
+void lane_free(struct lane *l)
+{
+	lane_stop(l);
+	TAILQ_REMOVE(&l->x->lanes, l, link);
+	free(l->uri);
+	OBJ_FREE(l);
+}

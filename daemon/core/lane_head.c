@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ * Judging the head of an answer: is this a piece of the one version of the file that is being fetched (RFC 9110 13, 14, 15)?
+ * Nothing of a body is taken before its head passed here.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "core/xfer_int.h"
+
+static void refuse(struct lane *l, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void refuse(struct lane *l, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	l->verdict = fail_vset(&l->fail, err, fmt, ap);
+	va_end(ap);
+}
+
+/* ---- redirects ---- */
+
+static void judge_redirect(struct lane *l, const struct fetch_head *h)
+{
+	struct uri base, to;
+	struct fail f = {0};
+
+	if (!h->location || !*h->location) {
+		refuse(l, ERR_STATUS, "Got %d status, but no location header provided.", h->status);
+		return;
+	}
+	if (l->redirects >= REDIRECTS_MAX) {
+		refuse(l, ERR_REDIRECTS, "Too many redirects: count=%d", REDIRECTS_MAX);
+		return;
+	}
+	if (uri_parse(l->uri, strlen(l->uri), &base, &f) < 0) {
+		refuse(l, ERR_BAD_URI, NULL);
+		return;
+	}
+	if (uri_resolve(&base, h->location, strlen(h->location), &to, &f) < 0 || !proto_find(to.scheme)) {
+		refuse(l, ERR_STATUS, "Redirected to a URI that is not supported");
+	} else {
+		l->redirect_to = uri_text(&to); /* without userinfo: a server can't make us log in elsewhere */
+		if (!l->redirect_to)
+			refuse(l, ERR_STATUS, "Redirected to a URI that is not supported");
+	}
+	if (!f.code)
+		uri_free(&to);
+	uri_free(&base);
+}
+
+/* ---- statuses ---- */
+
+static void judge_not_found(struct lane *l)
+{
+	int64_t max = opts_num(l->x->opts, OPT_MAX_FILE_NOT_FOUND);
+
+	l->src->not_found++;
+	if (max == 0)
+		refuse(l, ERR_NOT_FOUND, NULL);
+	else if (l->src->not_found >= max)
+		refuse(l, ERR_NOT_FOUND_MAX, "Reached max-file-not-found count=%lld", (long long)max);
+	else
+		refuse(l, ERR_STATUS_5XX, "Resource not found"); /* to be tried again */
+}
+
+/* The first row that fits. The status is put behind the text; NULL: the error's own text. */
+static const struct status_row {
+	int first, last, err;
+	const char *text;
+} status_rows[] = {
+	{401, 401, ERR_AUTH, NULL},
+	{408, 408, ERR_STATUS_5XX, "The response status is not successful. status="},
+	{429, 429, ERR_TOO_MANY, "The response status is not successful. status="},
+	{502, 504, ERR_BUSY, "The response status is not successful. status="},
+	{500, 599, ERR_STATUS_5XX, "The response status is not successful. status="},
+	{400, 499, ERR_STATUS, "The response status is not successful. status="},
+	{INT_MIN, INT_MAX, ERR_STATUS, "Unexpected status "},
+};
+
+static void judge_failure(struct lane *l, const struct fetch_head *h)
+{
+	const struct status_row *r = status_rows;
+
+	if (h->status == 404) {
+		judge_not_found(l);
+		return;
+	}
+	while (h->status < r->first || h->status > r->last)
+		r++;
+	if (r->text)
+		refuse(l, r->err, "%s%d", r->text, h->status);
+	else
+		refuse(l, r->err, NULL);
+	l->retry_after = h->retry_after_ms;
+}
+
+/* ---- one version of the file ---- */
+
+static bool text_same(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0;
+}
+
+/* Does the answer belong to the version that was pinned? Validators that one of the two lacks prove nothing. */
+static bool same_version(const struct xfer *x, const struct fetch_head *h, struct fail *f)
+{
+	if (h->total >= 0 && x->total >= 0 && h->total != x->total && !h->coded) {
+		fail_set(f, ERR_CHANGED, "The file changed on the server: its size was %lld, now it is %lld", (long long)x->total,
+			(long long)h->total);
+		return false;
+	}
+	if (x->etag && h->etag && !text_same(x->etag, h->etag)) {
+		fail_set(f, ERR_CHANGED, "The file changed on the server: another ETag");
+		return false;
+	}
+	if (x->last_modified && h->last_modified && !text_same(x->last_modified, h->last_modified)) {
+		fail_set(f, ERR_CHANGED, "The file changed on the server: another Last-Modified");
+		return false;
+	}
+	return true;
+}
+
+/* A server that sent validators and now sends none can't be checked any more. */
+static bool validators_lost(const struct xfer *x, const struct fetch_head *h)
+{
+	return (x->etag || x->last_modified) && !h->etag && !h->last_modified;
+}
+
+static bool has_validator(const struct xfer *x)
+{
+	return x->etag || x->last_modified;
+}
+
+/* 200 where a range was asked for. */
+static void judge_whole_for_range(struct lane *l, const struct fetch_head *h)
+{
+	struct xfer *x = l->x;
+	struct fail f = {0};
+
+	if (!same_version(x, h, &f)) {
+		refuse(l, f.code, "%s", f.text);
+		return;
+	}
+	if (l->if_range && has_validator(x) && !validators_lost(x, h)) {
+		/* The same version, and yet no range: it mishandles If-Range, or has no ranges at all. Ask once without. */
+		l->src->skip_if_range = true;
+		refuse(l, ERR_AGAIN, "The server ignores If-Range; asking again without it");
+		return;
+	}
+	if (l->seg->next == 0 && !l->src->no_ranges && source_lanes(x, l->src, false) <= 1) {
+		l->answer_end = x->total; /* usable as it is */
+		l->src->no_ranges = true;
+		return;
+	}
+	l->src->no_ranges = true;
+	refuse(l, ERR_NO_RANGE, NULL);
+}
+
+static void judge_range(struct lane *l, const struct fetch_head *h)
+{
+	struct xfer *x = l->x;
+	struct fail f = {0};
+
+	if (!h->has_range) {
+		refuse(l, ERR_BAD_RANGE, "The server sent a part of the file without saying which");
+	} else if (h->range.start != l->asked.start) {
+		refuse(l, ERR_BAD_RANGE, "The server sent bytes from %lld on where %lld was asked for", (long long)h->range.start,
+			(long long)l->asked.start);
+	} else if (h->coded) {
+		refuse(l, ERR_CODING, "The server sent a part of a coded file");
+	} else if (!same_version(x, h, &f)) {
+		refuse(l, f.code, "%s", f.text);
+	} else if (validators_lost(x, h) && !opts_str(x->opts, OPT_CHECKSUM)) {
+		refuse(l, ERR_CHANGED, "The server no longer tells which version of the file it sends");
+	} else {
+		l->answer_end = h->range.end;
+	}
+}
+
+/* ---- the first answer ---- */
+
+static char *copy_or_null(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static void pin(struct lane *l, const struct fetch_head *h)
+{
+	struct xfer *x = l->x;
+
+	free(x->etag);
+	free(x->last_modified);
+	x->etag = copy_or_null(h->etag);
+	x->last_modified = copy_or_null(h->last_modified);
+	x->mtime = h->mtime;
+	x->total = h->coded ? -1 : h->total;
+	x->pinned = true;
+	x->close_delimited = h->body_len < 0;
+	free(x->digest);
+	x->digest = copy_or_null(h->digest);
+	if (h->refuses_ranges || x->total < 0)
+		l->src->no_ranges = true;
+}
+
+/* The answer to the first request of a new file: it decides name, size and version. */
+static void judge_probe(struct lane *l, const struct fetch_head *h)
+{
+	struct xfer *x = l->x;
+	struct segment *s = l->seg;
+
+	if (h->status == 206 && (!h->has_range || h->range.start != 0 || h->coded)) {
+		refuse(l, ERR_BAD_RANGE, "The server sent a part of the file that was not asked for");
+		return;
+	}
+	pin(l, h);
+	s->end = x->total;
+	l->answer_end = h->has_range ? h->range.end : x->total;
+	if (h->status == 206 && x->total < 0) {
+		refuse(l, ERR_BAD_RANGE, "The server sent a part of the file without telling its size");
+		return;
+	}
+	if (s->end >= 0)
+		ranges_add(&x->taken, 0, s->end);
+	if (!opts_bool(x->opts, OPT_DRY_RUN))
+		xfer_open_new(x, h->name, l->uri);
+}
+
+/* Not a byte of the file is there, so that another version may be taken. */
+static bool nothing_yet(const struct lane *l)
+{
+	const struct xfer *x = l->x;
+
+	return x->written.n == 0 && l->seg->next == 0 && TAILQ_FIRST(&x->segs) == l->seg && !TAILQ_NEXT(l->seg, link);
+}
+
+static void pin_anew(struct lane *l, const struct fetch_head *h)
+{
+	struct xfer *x = l->x;
+
+	pin(l, h);
+	ranges_free(&x->taken);
+	l->seg->end = l->answer_end = x->total;
+	if (x->total >= 0)
+		ranges_add(&x->taken, 0, x->total);
+	xfer_report_known(x);
+}
+
+static void judge_body(struct lane *l, const struct fetch_head *h)
+{
+	struct xfer *x = l->x;
+	struct fail f = {0};
+
+	if (x->state == XS_PROBE && !x->pinned)
+		judge_probe(l, h);
+	else if (h->status == 206)
+		judge_range(l, h);
+	else if (!l->whole)
+		judge_whole_for_range(l, h);
+	else if (nothing_yet(l) && h->status == 200)
+		pin_anew(l, h);
+	else if (!same_version(x, h, &f))
+		refuse(l, f.code, "%s", f.text);
+	else
+		l->answer_end = x->total;
+}
+
+static void remember_place(struct lane *l)
+{
+	struct source *s = l->src;
+
+	if (l->redirects == 0 || strcmp(l->uri, s->uri) == 0)
+		return;
+	free(s->final_uri);
+	s->final_uri = xstrdup(l->uri);
+}
+
+void lane_judge(struct lane *l, const struct fetch_head *h)
+{
+	l->answer_end = -1;
+	l->retry_after = -1;
+	switch (h->status) {
+	case 200:
+	case 206:
+		judge_body(l, h);
+		if (!l->verdict)
+			remember_place(l);
+		break;
+	case 300:
+	case 301:
+	case 302:
+	case 303:
+	case 307:
+	case 308:
+		judge_redirect(l, h);
+		break;
+	case 416:
+		if (!l->whole) {
+			l->src->no_ranges = true;
+			refuse(l, ERR_NO_RANGE, NULL);
+			break;
+		}
+		/* fallthrough */
+	default:
+		judge_failure(l, h);
+	}
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ * Segments: which bytes each lane gets, and the bookkeeping of what is in the file. See xfer_int.h.
+ */
+#include <stdlib.h>
+
+#include "base/str.h"
+#include "core/xfer_int.h"
+
+static void on_written(void *owner, int64_t from, int64_t to)
+{
+	struct segment *s = owner;
+	struct xfer *x = s->x;
+
+	ranges_add(&x->written, from, to);
+	x->dirty += (uint64_t)(to - from);
+	xfer_hash_advance(x);
+	if (s->lane)
+		lane_resume(s->lane);
+}
+
+static void on_write_error(void *owner, int err, const struct fail *f)
+{
+	struct segment *s = owner;
+
+	xfer_fail(s->x, err, f->text);
+}
+
+static void on_idle(void *owner)
+{
+	struct segment *s = owner;
+	struct xfer *x = s->x;
+
+	if (!s->lane)
+		segment_free(s);
+	xfer_check_done(x);
+}
+
+static const struct wstream_ops writer_ops = {.written = on_written, .error = on_write_error, .idle = on_idle};
+
+struct segment *segment_new(struct lane *l, int64_t start, int64_t end)
+{
+	struct segment *s = xcalloc(1, sizeof(*s));
+	struct xfer *x = l->x;
+
+	s->x = x;
+	s->lane = l;
+	s->start = s->next = start;
+	s->end = end;
+	if (x->file)
+		s->ws = wstream_new(x->file, start, &writer_ops, s);
+	if (end >= 0)
+		ranges_add(&x->taken, start, end);
+	TAILQ_INSERT_TAIL(&x->segs, s, link);
+	l->seg = s;
+	return s;
+}
+
+void segment_free(struct segment *s)
+{
+	TAILQ_REMOVE(&s->x->segs, s, link);
+	if (s->ws)
+		wstream_close(s->ws);
+	free(s);
+}
+
+/* The probe's segment exists before the file does. */
+void segment_attach_file(struct segment *s)
+{
+	if (!s->ws)
+		s->ws = wstream_new(s->x->file, s->start, &writer_ops, s);
+}
+
+void segment_leave(struct segment *s)
+{
+	struct xfer *x = s->x;
+
+	s->lane->seg = NULL;
+	s->lane = NULL;
+	if (s->end >= 0)
+		ranges_remove(&x->taken, s->next, s->end);
+	s->end = s->next;
+	if (!s->ws || !wstream_busy(s->ws))
+		segment_free(s);
+}
+
+bool segment_extend(struct segment *s, int64_t limit)
+{
+	struct xfer *x = s->x;
+	struct range gap;
+
+	if (limit < 0 || limit > x->total)
+		limit = x->total;
+	if (limit <= s->end || !ranges_gap(&x->taken, s->end, limit, &gap) || gap.start != s->end)
+		return false;
+	ranges_add(&x->taken, gap.start, gap.end);
+	s->end = gap.end;
+	return true;
+}
+
+size_t segment_queued(const struct xfer *x)
+{
+	const struct segment *s;
+	size_t n = 0;
+
+	TAILQ_FOREACH(s, &x->segs, link) if (s->ws) n += wstream_queued(s->ws);
+	return n;
+}
+
+/* The attached segment with most left; it can be split at a piece boundary so that both halves keep min-split-size. */
+static struct segment *largest_divisible(struct xfer *x)
+{
+	int64_t least = opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
+	struct segment *s, *best = NULL;
+
+	TAILQ_FOREACH(s, &x->segs, link) {
+		if (!s->lane || s->end < 0 || s->end - s->next < 2 * least)
+			continue;
+		if (!best || s->end - s->next > best->end - best->next)
+			best = s;
+	}
+	return best;
+}
+
+/* Where to cut s when `lanes` more lanes want work: the last of so many equal parts, at a piece boundary if that leaves it
+ * anything, each at least min-split-size. */
+static int64_t split_point(const struct xfer *x, const struct segment *s, unsigned lanes)
+{
+	int64_t piece = opts_num(x->opts, OPT_PIECE_LENGTH);
+	int64_t least = opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
+	int64_t left = s->end - s->next;
+	int64_t parts = (int64_t)lanes + 1;
+	int64_t at, up;
+
+	if (parts > left / least)
+		parts = left / least;
+	at = s->end - left / parts;
+	up = at + (piece - at % piece) % piece;
+	return up < s->end ? up : at;
+}
+
+bool segment_pick(struct xfer *x, unsigned lanes, struct range *ret)
+{
+	struct segment *s;
+
+	if (x->total < 0)
+		return false;
+	if (ranges_gap(&x->taken, 0, x->total, ret))
+		return true;
+	s = largest_divisible(x);
+	if (!s)
+		return false;
+	ret->start = split_point(x, s, lanes);
+	ret->end = s->end;
+	s->end = ret->start;
+	ranges_remove(&x->taken, ret->start, ret->end);
+	return true;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT
+ * The states of a job and the moves between them; no include guard: the includer defines JOB_MOVE(...).
+ *
+ * JOB_MOVE(state, set of next states, why it needs no deadline of its own)
+ *   A move that is not in the table is a programming error and ends the process in job_set_state. A job that vanishes (removed
+ *   while waiting or paused) leaves the table altogether. ACTIVE -> ACTIVE is a restart for changed options.
+ */
+JOB_MOVE(WAITING, TO(ACTIVE) | TO(PAUSED), "waits for a slot; max-concurrent-downloads decides")
+JOB_MOVE(ACTIVE, TO(ACTIVE) | TO(PAUSED) | TO(COMPLETE) | TO(ERROR) | TO(REMOVED), "its transfer has the deadlines")
+JOB_MOVE(PAUSED, TO(WAITING), "until a user wants it to go on")
+JOB_MOVE(COMPLETE, 0, "a result: until it is purged or pushed out by max-download-result")
+JOB_MOVE(ERROR, 0, "a result")
+JOB_MOVE(REMOVED, 0, "a result")

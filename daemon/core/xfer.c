@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT
+ * Transfers: states, work for the lanes, the view from outside. See xfer_int.h for the other files.
+ */
+#include "core/xfer.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "core/xfer_int.h"
+
+#define TICK_MS 1000
+#define SYNC_BYTES (8u * 1024 * 1024) /* a checkpoint is made when so much is unsynced, */
+#define SYNC_MS 5000                  /* or anything for so long */
+#define SLOW_AFTER_MS 10000           /* lowest-speed-limit counts from then on */
+
+void xfer_set_state(struct xfer *x, enum xstate s)
+{
+	static const char *const names[] = {
+#define X(id, text) text,
+		XSTATES(X)
+#undef X
+	};
+
+	if (x->state != s)
+		log_debug(XFER, "%016llx: %s -> %s", (unsigned long long)x->gid, names[x->state], names[s]);
+	x->state = s;
+}
+
+void xfer_dirty(struct xfer *x)
+{
+	if (!x->ending)
+		defer(x->loop, &x->fill);
+}
+
+void xfer_report_known(struct xfer *x)
+{
+	struct xfer_known k = {
+		.path = x->path,
+		.total = x->total,
+		.etag = x->etag,
+		.last_modified = x->last_modified,
+		.have = &x->durable,
+	};
+
+	x->ops->known(x->owner, &k);
+}
+
+/* ---- beginning anew ---- */
+
+static void forgotten(void *arg)
+{
+	struct xfer *x = arg;
+
+	x->pending--;
+	if (x->ending) {
+		xfer_wind_down(x);
+		return;
+	}
+	x->total = -1;
+	x->pinned = x->spliced = false;
+	free(x->etag);
+	free(x->last_modified);
+	x->etag = x->last_modified = NULL;
+	xfer_set_state(x, XS_PROBE);
+	xfer_dirty(x);
+}
+
+static void part_removed(void *arg, int err, const struct fail *f)
+{
+	struct xfer *x = arg;
+
+	(void)err; /* what could not be removed makes the next open fail or take another name */
+	(void)f;
+	x->pending--;
+	if (x->ending) {
+		xfer_wind_down(x);
+		return;
+	}
+	x->pending++;
+	x->ops->forget(x->owner, forgotten, x);
+}
+
+/* Called again whenever a segment or a sync ends, until nothing is under way. */
+static void reset_step(struct xfer *x)
+{
+	struct dfile *file = x->file;
+
+	if (!TAILQ_EMPTY(&x->segs) || x->pending > 0)
+		return;
+	x->pending++;
+	x->file = NULL;
+	x->dirty = 0;
+	ranges_free(&x->written);
+	ranges_free(&x->taken);
+	ranges_free(&x->durable);
+	if (file)
+		dfile_close(file, true, part_removed, x);
+	else
+		part_removed(x, 0, NULL);
+}
+
+void xfer_restart(struct xfer *x)
+{
+	int64_t max_tries = opts_num(x->opts, OPT_MAX_TRIES);
+	const struct fail *f = source_last_fail(x);
+	struct lane *l;
+
+	if (x->user_part) {
+		xfer_fail(x, ERR_NO_RANGE, err_text(ERR_NO_RANGE));
+		return;
+	}
+	if (max_tries > 0 && x->restarts >= max_tries) {
+		xfer_fail(x, f ? f->code : ERR_NO_RANGE, f ? f->text : err_text(ERR_NO_RANGE));
+		return;
+	}
+	x->restarts++;
+	xfer_set_state(x, XS_RESET);
+	hasher_close(x->hasher);
+	x->hasher = NULL;
+	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	reset_step(x);
+}
+
+static bool all_written(const struct xfer *x)
+{
+	return x->total == 0 || ranges_has(&x->written, 0, x->total);
+}
+
+void xfer_check_done(struct xfer *x)
+{
+	if (x->ending)
+		xfer_wind_down(x);
+	else if (x->state == XS_RESET)
+		reset_step(x);
+	else if (x->state == XS_RUN && x->total >= 0 && all_written(x) && !x->sync_running)
+		xfer_verify(x);
+}
+
+/* ---- work for the lanes ---- */
+
+static unsigned lanes_busy(const struct xfer *x)
+{
+	const struct lane *l;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state != LANE_IDLE)
+			n++;
+	}
+	return n;
+}
+
+static struct lane *idle_lane(struct xfer *x)
+{
+	struct lane *l;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state == LANE_IDLE)
+			return l;
+	}
+	return lane_new(x);
+}
+
+static void on_wake(void *arg)
+{
+	xfer_dirty(arg);
+}
+
+/* always-resume=false: rather than fail for want of a way to go on, begin anew with those sources. */
+static bool begin_anew(struct xfer *x)
+{
+	bool any = false;
+
+	if (opts_bool(x->opts, OPT_ALWAYS_RESUME))
+		return false;
+	for (size_t i = 0; i < x->nsources; i++) {
+		struct source *s = x->sources[i];
+
+		if (s->gone || err_exit_code(s->fail.code) != err_exit_code(ERR_CHANGED))
+			continue;
+		s->dead = false;
+		any = true;
+	}
+	if (any)
+		xfer_restart(x);
+	return any;
+}
+
+static void no_source_left(struct xfer *x)
+{
+	const struct fail *f = source_last_fail(x);
+
+	if (begin_anew(x))
+		return;
+	if (f)
+		xfer_fail(x, f->code, f->text);
+	else
+		xfer_fail(x, ERR_BAD_URI, "No URI available.");
+}
+
+/* Nobody works: is there hope? */
+static void when_idle(struct xfer *x, uint64_t wait)
+{
+	if (!source_any_alive(x))
+		no_source_left(x);
+	else if (wait != UINT64_MAX)
+		timer_start(x->loop, &x->wake, wait, 0, on_wake, x);
+}
+
+static void fill_probe(struct xfer *x)
+{
+	struct source *src;
+	struct lane *l;
+	uint64_t wait;
+
+	if (lanes_busy(x) > 0)
+		return;
+	src = source_pick(x, loop_now(x->loop), &wait);
+	if (!src) {
+		when_idle(x, wait);
+		return;
+	}
+	l = idle_lane(x);
+	segment_new(l, 0, -1);
+	lane_begin(l, src);
+}
+
+/* How many more lanes could be given work by options, at most. */
+static unsigned lanes_wanted(const struct xfer *x)
+{
+	int64_t split = opts_num(x->opts, OPT_SPLIT);
+	int64_t per_host = opts_num(x->opts, OPT_MAX_CONNECTION_PER_SERVER);
+	int64_t possible = 0;
+	unsigned busy = lanes_busy(x);
+
+	for (size_t i = 0; i < x->nsources && possible < split; i++) {
+		const struct source *s = x->sources[i];
+
+		if (!s->dead)
+			possible += s->no_ranges ? 1 : per_host < s->max_lanes ? per_host : (int64_t)s->max_lanes;
+	}
+	if (possible > split)
+		possible = split;
+	return possible > (int64_t)busy ? (unsigned)(possible - busy) : 0;
+}
+
+/* A source without ranges can't give just these bytes. */
+static bool unobtainable(const struct xfer *x, const struct source *src, const struct range *r)
+{
+	return src->no_ranges && (r->start != 0 || r->end != x->total);
+}
+
+static void fill_run(struct xfer *x)
+{
+	uint64_t wait = UINT64_MAX;
+	unsigned wanted;
+	struct range r;
+
+	for (wanted = lanes_wanted(x); wanted > 0 && x->state == XS_RUN; wanted--) {
+		struct source *src = source_pick(x, loop_now(x->loop), &wait);
+		struct lane *l;
+
+		if (!src || !segment_pick(x, wanted, &r))
+			break;
+		if (unobtainable(x, src, &r)) {
+			xfer_restart(x);
+			return;
+		}
+		l = idle_lane(x);
+		if (r.start > 0 || x->written.n > 0)
+			x->spliced = true;
+		segment_new(l, r.start, r.end);
+		lane_begin(l, src);
+	}
+	if (x->state != XS_RUN || lanes_busy(x) > 0 || !TAILQ_EMPTY(&x->segs))
+		return;
+	if (x->total < 0 && source_any_alive(x))
+		xfer_restart(x); /* without a size there is nothing to go on from */
+	else if (!all_written(x))
+		when_idle(x, wait);
+}
+
+static void fill(void *arg)
+{
+	struct xfer *x = arg;
+
+	if (x->state == XS_PROBE)
+		fill_probe(x);
+	else if (x->state == XS_RUN)
+		fill_run(x);
+}
+
+/* ---- each second ---- */
+
+static void flush_stale_block(struct lane *l)
+{
+	if (l->cur && l->cur->len > 0 && !l->fresh)
+		lane_flush(l);
+	l->fresh = false;
+}
+
+static bool too_slow(const struct lane *l, uint64_t now)
+{
+	int64_t least = opts_num(l->x->opts, OPT_LOWEST_SPEED_LIMIT);
+
+	return least > 0 && l->state == LANE_BODY && now - l->since >= SLOW_AFTER_MS &&
+	       meter_speed(&l->meter, now) < (uint64_t)least;
+}
+
+static void explain_wait(struct xfer *x, uint64_t now)
+{
+	x->wait_text[0] = '\0';
+	for (size_t i = 0; i < x->nsources; i++) {
+		const struct source *s = x->sources[i];
+
+		if (s->dead || s->ready_at <= now || source_lanes(x, s, true) > 0)
+			continue;
+		snprintf(x->wait_text, sizeof(x->wait_text), "waiting %llu s for %.60s: %.60s",
+			(unsigned long long)((s->ready_at - now + 999) / 1000), s->u.host, s->fail.text);
+		return;
+	}
+}
+
+static void on_tick(void *arg)
+{
+	struct xfer *x = arg;
+	uint64_t now = loop_now(x->loop);
+	struct lane *l;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		flush_stale_block(l);
+		if (too_slow(l, now))
+			lane_drop(l, ERR_TOO_SLOW);
+	}
+	explain_wait(x, now);
+	if (x->dirty >= SYNC_BYTES || (x->dirty > 0 && now - x->synced_at >= SYNC_MS))
+		xfer_sync(x);
+	xfer_dirty(x);
+}
+
+/* ---- birth and death ---- */
+
+static void xfer_free(struct xfer *x)
+{
+	struct lane *l;
+
+	while ((l = TAILQ_FIRST(&x->lanes)))
+		lane_free(l);
+	source_list_free(x);
+	ranges_free(&x->written);
+	ranges_free(&x->taken);
+	ranges_free(&x->durable);
+	ranges_free(&x->syncing);
+	opts_unref(x->opts);
+	free(x->dir);
+	free(x->journal);
+	free(x->path);
+	free(x->etag);
+	free(x->last_modified);
+	free(x->digest);
+	free(x->want_name);
+	defer_cancel(x->loop, &x->finale);
+	OBJ_FREE(x);
+}
+
+static void finale(void *arg)
+{
+	struct xfer *x = arg;
+
+	x->result.total = x->total;
+	x->result.done = ranges_total(&x->written);
+	x->ops->end(x->owner, &x->result);
+	xfer_free(x);
+}
+
+static void take_known(struct xfer *x, const struct xfer_known *k)
+{
+	x->total = k->path ? k->total : -1;
+	if (!k->path)
+		return;
+	x->path = xstrdup(k->path);
+	x->etag = xstrdup(k->etag);
+	x->last_modified = xstrdup(k->last_modified);
+	x->pinned = true;
+	if (!k->have || k->total < 0)
+		return;
+	ranges_copy(&x->written, k->have);
+	ranges_copy(&x->taken, k->have);
+	ranges_copy(&x->durable, k->have);
+}
+
+struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, void *owner)
+{
+	struct xfer *x = xcalloc(1, sizeof(*x));
+	uint64_t now = loop_now(req->loop);
+
+	OBJ_INIT(x, XFER);
+	x->loop = req->loop;
+	x->net = req->net;
+	x->ops = ops;
+	x->owner = owner;
+	x->gid = req->gid;
+	x->opts = opts_ref(req->opts);
+	x->dir = xstrdup(req->dir);
+	x->journal = xstrdup(req->journal);
+	x->mtime = -1;
+	x->global_rate = req->global_rate;
+	x->synced_at = now;
+	TAILQ_INIT(&x->lanes);
+	TAILQ_INIT(&x->segs);
+	x->fill = (struct deferred){.cb = fill, .arg = x};
+	x->finale = (struct deferred){.cb = finale, .arg = x};
+	rate_init(&x->rate, (uint64_t)opts_num(x->opts, OPT_MAX_DOWNLOAD_LIMIT), now);
+	source_list_set(x, req->uris);
+	take_known(x, &req->known);
+	timer_start(x->loop, &x->tick, TICK_MS, TICK_MS, on_tick, x);
+	if (x->path)
+		xfer_open_known(x);
+	else
+		xfer_dirty(x);
+	return x;
+}
+
+void xfer_stop(struct xfer *x, bool force, bool discard)
+{
+	OBJ_CHECK(x, XFER);
+	x->force |= force;
+	x->discard |= discard;
+	if (x->ending)
+		return;
+	x->result.result = XFER_STOPPED;
+	xfer_wind_down(x);
+}
+
+void xfer_set_opts(struct xfer *x, struct opts *o)
+{
+	opts_ref(o);
+	opts_unref(x->opts);
+	x->opts = o;
+	rate_set(&x->rate, (uint64_t)opts_num(o, OPT_MAX_DOWNLOAD_LIMIT), loop_now(x->loop));
+}
+
+void xfer_set_uris(struct xfer *x, char *const *uris)
+{
+	struct lane *l;
+
+	source_list_set(x, uris);
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->src && l->src->gone)
+			lane_stop(l);
+	}
+	xfer_dirty(x);
+}
+
+/* ---- the view from outside ---- */
+
+static bool connected(const struct lane *l)
+{
+	return l->state == LANE_HEAD || l->state == LANE_BODY || l->state == LANE_DRAIN;
+}
+
+void xfer_view(const struct xfer *x, struct job_view *v)
+{
+	const struct lane *l;
+
+	v->total = x->total > 0 ? x->total : 0;
+	v->done = ranges_total(&x->written);
+	v->have = &x->written;
+	v->verified = x->state == XS_VERIFY && x->hasher ? hasher_done(x->hasher) : -1;
+	v->speed = meter_speed(&x->meter, loop_now(x->loop));
+	v->conns = 0;
+	TAILQ_FOREACH(l, &x->lanes, link) v->conns += connected(l);
+	v->path = x->path ? x->path : "";
+	v->wait = x->wait_text[0] ? x->wait_text : NULL;
+}
+
+size_t xfer_uris(const struct xfer *x, struct uri_view *ret, size_t max)
+{
+	const struct lane *l;
+	size_t n = 0;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->src && connected(l) && !l->src->gone && n++ < max)
+			ret[n - 1] = (struct uri_view){.uri = l->src->uri, .used = true};
+	}
+	for (size_t i = 0; i < x->nsources; i++)
+		if (!x->sources[i]->gone && n++ < max)
+			ret[n - 1] = (struct uri_view){.uri = x->sources[i]->uri, .used = false};
+	return n;
+}
+
+size_t xfer_servers(const struct xfer *x, struct server_view *ret, size_t max)
+{
+	const struct lane *l;
+	size_t n = 0;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state != LANE_BODY || l->got == 0)
+			continue;
+		if (n++ < max)
+			ret[n - 1] = (struct server_view){
+				.uri = l->src->uri, .current = l->uri, .speed = meter_speed(&l->meter, loop_now(x->loop))};
+	}
+	return n;
+}

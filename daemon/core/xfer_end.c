@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ * Transfers: checkpoints, verification, finish, and the orderly end. Everything here waits for disk callbacks; x->pending
+ * counts them, and the transfer is not freed before it is 0.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "core/xfer_int.h"
+
+/* ---- checkpoints ---- */
+
+static void synced(void *arg, int err, const struct fail *f)
+{
+	struct xfer *x = arg;
+
+	x->pending--;
+	x->sync_running = false;
+	if (err) {
+		xfer_fail(x, err, f->text);
+		return;
+	}
+	ranges_copy(&x->durable, &x->syncing);
+	x->ops->progress(x->owner, &x->durable);
+	if (x->ending)
+		xfer_wind_down(x);
+	else
+		xfer_check_done(x);
+}
+
+void xfer_sync(struct xfer *x)
+{
+	if (x->sync_running || !x->file)
+		return;
+	ranges_copy(&x->syncing, &x->written);
+	x->dirty = 0;
+	x->synced_at = loop_now(x->loop);
+	x->sync_running = true;
+	x->pending++;
+	dfile_sync(x->file, synced, x);
+}
+
+void xfer_hash_advance(struct xfer *x)
+{
+	if (x->hasher)
+		hasher_advance(x->hasher, ranges_prefix(&x->written));
+}
+
+/* ---- the end of every transfer ---- */
+
+static void stop_work(struct xfer *x)
+{
+	struct lane *l;
+
+	timer_stop(&x->tick);
+	timer_stop(&x->throttle);
+	timer_stop(&x->wake);
+	defer_cancel(x->loop, &x->fill);
+	hasher_close(x->hasher);
+	x->hasher = NULL;
+	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+}
+
+static bool sync_wanted(const struct xfer *x)
+{
+	return x->file && x->dirty > 0 && !x->force && !x->discard && !x->final_synced && x->result.result != XFER_COMPLETE &&
+	       x->result.err != ERR_IO;
+}
+
+static void closed(void *arg, int err, const struct fail *f)
+{
+	struct xfer *x = arg;
+
+	(void)err;
+	(void)f;
+	x->pending--;
+	xfer_wind_down(x);
+}
+
+void xfer_wind_down(struct xfer *x)
+{
+	struct dfile *file = x->file;
+
+	if (!x->ending) {
+		x->ending = true;
+		xfer_set_state(x, XS_STOP);
+		stop_work(x);
+	}
+	if (!TAILQ_EMPTY(&x->segs) || x->pending > 0)
+		return;
+	if (sync_wanted(x)) {
+		x->final_synced = true;
+		xfer_sync(x);
+		return;
+	}
+	if (file) {
+		x->file = NULL;
+		x->pending++;
+		dfile_close(file, x->discard, closed, x);
+		return;
+	}
+	defer(x->loop, &x->finale);
+}
+
+void xfer_complete(struct xfer *x)
+{
+	if (x->ending)
+		return;
+	x->result.result = XFER_COMPLETE;
+	xfer_wind_down(x);
+}
+
+void xfer_fail(struct xfer *x, int err, const char *text)
+{
+	if (x->ending) {
+		log_info(XFER, "%016llx: while stopping: %s", (unsigned long long)x->gid, text);
+		xfer_wind_down(x);
+		return;
+	}
+	x->result.result = XFER_FAILED;
+	x->result.err = err;
+	snprintf(x->result_text, sizeof(x->result_text), "%s", text);
+	x->result.err_text = x->result_text;
+	xfer_wind_down(x);
+}
+
+/* ---- verify and finish ---- */
+
+/* Nothing proves that all bytes are of one version: no checksum was checked, and more than one answer went into the file
+ * without a validator to compare, or its end was only told by the end of the connection. */
+static unsigned proof_flags(const struct xfer *x)
+{
+	if (x->hash_checked)
+		return 0;
+	if (x->close_delimited || (x->spliced && !x->etag && !x->last_modified))
+		return JOB_UNPROVEN;
+	return 0;
+}
+
+static void finished(void *arg, int err, const struct fail *f)
+{
+	struct xfer *x = arg;
+
+	x->pending--;
+	if (err) {
+		xfer_fail(x, err, f->text);
+		return;
+	}
+	x->result.flags = proof_flags(x);
+	xfer_complete(x);
+	xfer_wind_down(x);
+}
+
+static void finish(struct xfer *x)
+{
+	struct dfile_finish how = {.size = x->total, .mtime = -1};
+
+	xfer_set_state(x, XS_FINISH);
+	if (opts_bool(x->opts, OPT_REMOTE_TIME))
+		how.mtime = x->mtime;
+	how.replace = opts_bool(x->opts, OPT_ALLOW_OVERWRITE);
+	x->pending++;
+	dfile_finish(x->file, &how, finished, x);
+}
+
+/* The bytes are wrong: none of them may count when the job is tried again. */
+static void checksum_wrong(struct xfer *x)
+{
+	ranges_free(&x->written);
+	ranges_free(&x->durable);
+	x->dirty = 0;
+	x->ops->progress(x->owner, &x->durable);
+	xfer_fail(x, ERR_CHECKSUM, "The checksum is wrong: the file was not given its name");
+}
+
+static void hashed(void *arg, int err, const unsigned char *digest, size_t len)
+{
+	struct xfer *x = arg;
+
+	hasher_close(x->hasher);
+	x->hasher = NULL;
+	if (err) {
+		xfer_fail(x, err, "Reading the file back for its checksum failed");
+		return;
+	}
+	if (len != x->hash_len || memcmp(digest, x->hash_want, len) != 0) {
+		checksum_wrong(x);
+		return;
+	}
+	x->hash_checked = true;
+	finish(x);
+}
+
+void xfer_verify(struct xfer *x)
+{
+	struct lane *l;
+
+	xfer_set_state(x, XS_VERIFY);
+	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	timer_stop(&x->tick);
+	timer_stop(&x->wake);
+	if (x->hasher)
+		hasher_finish(x->hasher, x->total, hashed, x);
+	else
+		finish(x);
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of a transfer share: struct xfer and its parts. Private to core/xfer*.c, lane.c, segment.c, source.c.
+ *
+ * Who calls whom: xfer.c drives the states; xfer_open.c chooses the name and opens the file; lane.c runs fetches and receives;
+ * lane_head.c judges answers; segment.c hands out bytes and takes written ones; source.c picks URIs and keeps their record;
+ * xfer_end.c verifies, finishes, stops. See docs/types/xfer.md.
+ */
+#ifndef HAUL_CORE_XFER_INT_H
+#define HAUL_CORE_XFER_INT_H
+
+#include "base/hash.h"
+#include "base/obj.h"
+#include "base/uri.h"
+#include "core/rate.h"
+#include "core/xfer.h"
+#include "disk/file.h"
+#include "disk/verify.h"
+#include "disk/wstream.h"
+#include "ev/block.h"
+#include "ev/loop.h"
+#include "ev/timer.h"
+#include "proto/proto.h"
+
+#define LANE_QUEUE_MAX (4 * 1024 * 1024) /* bytes a lane may have received but not written */
+#define REDIRECTS_MAX 20
+
+/* X(id, text for logs). What ends each state: OPEN a disk callback; PROBE, RUN the protocol's timeouts and max-tries; VERIFY,
+ * FINISH, STOP disk callbacks; RESET the store's commit. */
+#define XSTATES(X) X(PROBE, "probe") X(OPEN, "open") X(RUN, "run") X(RESET, "reset") X(VERIFY, "verify") X(FINISH, "finish") \
+	X(STOP, "stop")
+enum xstate {
+#define X(id, text) XS_##id,
+	XSTATES(X)
+#undef X
+	XSTATE_COUNT
+};
+
+/* One URI of the job with its record. Owned by the xfer; lanes point to it, so it is only freed with the xfer. */
+struct source {
+	OBJ(SOURCE);
+	char *uri;          /* as the user gave it; credentials belong to its origin */
+	struct uri u;       /* parsed */
+	char *final_uri;    /* where redirects led the last time, tried first by later fetches; NULL */
+	bool dead;          /* given up, or taken off the list by changeUri */
+	bool gone;          /* taken off the list: not shown any more */
+	bool no_ranges;     /* answers ranges with the whole file */
+	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
+	unsigned tries;     /* failures in a row without a byte of progress */
+	unsigned not_found; /* 404s so far */
+	unsigned max_lanes; /* what the server was found to allow at a time; UINT_MAX: not found out */
+	uint64_t more_at;   /* ms: when to try more than max_lanes again */
+	uint64_t ready_at;  /* ms: not before (Retry-After, back-off) */
+	struct fail fail;   /* last failure */
+};
+
+/* Bytes [start, end) given to a lane, with their writer. Lives until the lane has left it and all its bytes are written.
+ * Owned by the xfer (segs). Invariant: start <= next <= end (end -1: unknown); [start, next) is received. */
+struct segment {
+	struct xfer *x;
+	struct wstream *ws;
+	struct lane *lane; /* NULL: being written out */
+	int64_t start, next, end;
+	TAILQ_ENTRY(segment) link;
+};
+
+enum lane_state {
+	LANE_IDLE,  /* nothing to do */
+	LANE_WAIT,  /* before the next try (timer) */
+	LANE_HEAD,  /* request sent, no answer yet */
+	LANE_BODY,  /* receiving */
+	LANE_DRAIN, /* the answer was not a body; its end is awaited */
+};
+
+/* A place that runs one fetch after the other. Owned by the xfer. */
+struct lane {
+	OBJ(LANE);
+	struct xfer *x;
+	unsigned id; /* from 0, for logs */
+	enum lane_state state;
+	struct source *src;
+	struct segment *seg;
+	const struct proto *proto;
+	void *fetch;         /* protocol's handle, NULL: none */
+	char *uri;           /* asked now (after redirects) */
+	unsigned redirects;
+	struct range asked;  /* range of the request under way; end -1: to the end */
+	bool whole;          /* the request had no Range field */
+	bool if_range;       /* ... and had If-Range */
+	int64_t answer_end;  /* offset at which the answer will end, -1 unknown */
+	int64_t got;         /* body bytes of this fetch */
+	int verdict;         /* what the head was judged to be (enum err), acted on when the fetch is done; 0 */
+	char *redirect_to;   /* verdict's companion: where to go on */
+	struct fail fail;
+	int64_t retry_after; /* ms, -1 */
+	struct block *cur;   /* being filled */
+	bool fresh;          /* cur got bytes since the last tick */
+	bool paused;         /* space() said 0 */
+	struct block_waiter waiter;
+	struct timer timer;  /* LANE_WAIT */
+	uint64_t since;      /* ms: start of the fetch */
+	struct meter meter;
+	TAILQ_ENTRY(lane) link;
+};
+
+struct xfer {
+	OBJ(XFER);
+	struct loop *loop;
+	struct net *net;
+	const struct xfer_ops *ops;
+	void *owner;
+	uint64_t gid;
+	struct opts *opts;
+	char *dir;
+	char *journal;
+	enum xstate state;
+	struct source **sources; /* NULL-terminated */
+	size_t nsources;
+	TAILQ_HEAD(, lane) lanes;
+	unsigned lane_ids;
+	TAILQ_HEAD(, segment) segs;
+	/* the file */
+	char *path;              /* final path, NULL until chosen */
+	int64_t total;           /* -1 unknown */
+	char *etag, *last_modified;
+	int64_t mtime;
+	char *digest;            /* of an answer's header, "sha-256=HEX" */
+	struct dfile *file;
+	bool pinned;             /* total and validators are those of the version being fetched */
+	bool user_part;          /* the file's beginning is the user's (continue): never thrown away by us */
+	unsigned restarts;       /* times it began anew */
+	bool spliced;            /* bytes of more than one answer are in the file */
+	bool close_delimited;    /* the end of the file was told by the end of the connection only */
+	char *want_name;         /* name for the open under way */
+	struct ranges written;   /* in the file */
+	struct ranges taken;     /* written, or some segment's */
+	struct ranges durable;   /* synced and reported by progress */
+	struct ranges syncing;   /* what the sync under way will make durable */
+	bool sync_running;
+	uint64_t dirty;          /* bytes written since the last sync began */
+	uint64_t synced_at;      /* ms */
+	struct hasher *hasher;
+	char hash_type[8];
+	unsigned char hash_want[HASH_MAX];
+	size_t hash_len;
+	bool hash_checked;
+	/* limits */
+	struct rate rate;
+	struct rate *global_rate;
+	struct timer throttle;   /* runs while a lane waits for tokens */
+	struct timer tick;       /* each second */
+	struct timer wake;       /* a source may be asked again */
+	struct deferred fill;    /* give idle lanes work, once per turn */
+	struct meter meter;
+	/* the end */
+	unsigned pending;        /* callbacks of disk and owner still to come */
+	bool force, discard;
+	bool final_synced;
+	bool ending;             /* an end was decided; result holds which */
+	struct xfer_end result;
+	char result_text[sizeof(((struct fail *)0)->text)];
+	struct deferred finale;  /* calls end() from a clean stack */
+	char wait_text[160];
+};
+
+/* xfer.c */
+void xfer_set_state(struct xfer *x, enum xstate s);
+void xfer_dirty(struct xfer *x);              /* lanes may have work: fill at the end of the turn */
+void xfer_fail(struct xfer *x, int err, const char *text); /* the job failed: everything stops */
+void xfer_report_known(struct xfer *x);
+void xfer_check_done(struct xfer *x);         /* all bytes there? then verify */
+void xfer_complete(struct xfer *x);           /* the result is COMPLETE: wind down */
+void xfer_restart(struct xfer *x);            /* throw away what there is and probe again (RESET) */
+
+/* xfer_open.c */
+void xfer_open_known(struct xfer *x);                          /* OPEN: the part of an earlier run */
+void xfer_open_new(struct xfer *x, const char *server_name, const char *uri); /* OPEN: choose a name, create */
+
+/* xfer_end.c */
+void xfer_verify(struct xfer *x);
+void xfer_wind_down(struct xfer *x);          /* after the result is set: sync, close, end */
+void xfer_sync(struct xfer *x);               /* checkpoint, unless one is running */
+void xfer_hash_advance(struct xfer *x);
+
+/* lane.c */
+struct lane *lane_new(struct xfer *x);
+void lane_free(struct lane *l);               /* stops it */
+void lane_begin(struct lane *l, struct source *src); /* with its segment; failures are handled */
+void lane_drop(struct lane *l, int err);      /* its fetch counts as failed with err */
+int lane_fetch(struct lane *l);               /* ask for what its segment lacks from its source; 0 or the error */
+void lane_stop(struct lane *l);               /* cancel the fetch, give back what was not received; idle afterwards */
+void lane_resume(struct lane *l);             /* space() may have room again */
+void lane_flush(struct lane *l);              /* hand a partly filled block to the writer */
+void lane_retry_in(struct lane *l, uint64_t ms);
+
+/* lane_head.c: judge the head of an answer. Sets l->verdict, l->fail, l->redirect_to, l->retry_after. */
+void lane_judge(struct lane *l, const struct fetch_head *h);
+
+/* segment.c */
+struct segment *segment_new(struct lane *l, int64_t start, int64_t end);
+void segment_attach_file(struct segment *s);   /* the file is open now */
+void segment_leave(struct segment *s);        /* its lane goes; the rest [next, end) is free again */
+/* Bytes for a lane without work, `lanes` (>= 1) of which there are: a gap, or a share of the largest segment. */
+bool segment_pick(struct xfer *x, unsigned lanes, struct range *ret);
+/* The answer goes on behind the segment's end (up to limit, -1: open) and nobody has those bytes: take them too. */
+bool segment_extend(struct segment *s, int64_t limit);
+size_t segment_queued(const struct xfer *x);  /* bytes waiting to be written, all segments */
+void segment_free(struct segment *s);
+
+/* source.c */
+int source_list_set(struct xfer *x, char *const *uris); /* add new ones, mark missing ones gone */
+void source_list_free(struct xfer *x);
+struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait); /* for one more lane; NULL: none; *ret_wait ms */
+unsigned source_lanes(const struct xfer *x, const struct source *s, bool receiving);
+bool source_any_alive(const struct xfer *x);
+const struct fail *source_last_fail(const struct xfer *x);
+/* What to do after a failed fetch: true: try the source again after *ret_ms; false: it was given up, or is used with fewer
+ * connections; the lane is to look for other work. */
+bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f, uint64_t *ret_ms);
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT
+ * Transfers: choosing the file's name and opening it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/name.h"
+#include "base/str.h"
+#include "core/xfer_int.h"
+
+static enum alloc_mode alloc_mode(const struct xfer *x)
+{
+	static const enum alloc_mode modes[] = {ALLOC_NONE, ALLOC_PREALLOC, ALLOC_TRUNC, ALLOC_FALLOC};
+	const char *s = opts_str(x->opts, OPT_FILE_ALLOCATION);
+	static const char *const names[] = {"none", "prealloc", "trunc", "falloc"};
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+		if (s && strcmp(s, names[i]) == 0)
+			return modes[i];
+	return ALLOC_NONE;
+}
+
+static void fill_req(const struct xfer *x, const char *name, struct dfile_req *req)
+{
+	memset(req, 0, sizeof(*req));
+	req->dir = x->dir;
+	req->name = name;
+	req->rename = opts_bool(x->opts, OPT_AUTO_FILE_RENAMING);
+	req->total = x->total;
+	req->alloc = alloc_mode(x);
+	req->alloc_min = opts_num(x->opts, OPT_NO_FILE_ALLOCATION_LIMIT);
+	req->reserve = (uint64_t)opts_num(x->opts, OPT_RESERVE_SPACE);
+	req->journal = x->journal;
+}
+
+/* The checksum the user gave counts; else the one of a Digest header, if any. */
+static void start_hashing(struct xfer *x)
+{
+	const char *sum = opts_str(x->opts, OPT_CHECKSUM);
+
+	if (!sum)
+		sum = x->digest;
+	if (x->hasher || !sum || hash_parse(sum, x->hash_type, x->hash_want, &x->hash_len) < 0)
+		return;
+	x->hasher = hasher_new(x->loop, dfile_fd(x->file), x->hash_type);
+	xfer_hash_advance(x);
+}
+
+static void run(struct xfer *x)
+{
+	struct segment *s;
+	struct lane *l;
+
+	xfer_set_state(x, XS_RUN);
+	start_hashing(x);
+	TAILQ_FOREACH(s, &x->segs, link) segment_attach_file(s);
+	TAILQ_FOREACH(l, &x->lanes, link) lane_resume(l);
+	xfer_dirty(x);
+	xfer_check_done(x);
+}
+
+/* The beginning [0, n) of the file was there: the lane that asked for all of it goes on behind. */
+static void skip_beginning(struct xfer *x, int64_t n)
+{
+	struct lane *l;
+
+	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	ranges_add(&x->written, 0, n);
+	ranges_add(&x->taken, 0, n);
+	x->user_part = true;
+	x->spliced = true;
+}
+
+/* continue=true, and the file is there with its full size: nothing is fetched, its checksum is not computed here. */
+static void whole_already(struct xfer *x, const char *path)
+{
+	free(x->path);
+	x->path = xstrdup(path);
+	x->result.result = XFER_COMPLETE;
+	x->result.flags = JOB_UNPROVEN;
+	ranges_add(&x->written, 0, x->total);
+	xfer_report_known(x);
+	xfer_wind_down(x);
+}
+
+static void opened_new(void *arg, int err, const struct fail *f, const struct dfile_opened *o)
+{
+	struct xfer *x = arg;
+
+	x->pending--;
+	free(x->want_name);
+	x->want_name = NULL;
+	if (!err)
+		x->file = o->file;
+	if (x->ending) {
+		xfer_wind_down(x);
+		return;
+	}
+	if (err) {
+		xfer_fail(x, err, f->text);
+		return;
+	}
+	if (o->exists_whole) {
+		whole_already(x, o->path);
+		return;
+	}
+	free(x->path);
+	x->path = xstrdup(o->path);
+	xfer_report_known(x);
+	if (o->have_len > 0)
+		skip_beginning(x, o->have_len);
+	run(x);
+}
+
+/* ---- the part of an earlier run ---- */
+
+static void take_ranges(struct xfer *x, const struct ranges *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		ranges_add(&x->written, r->v[i].start, r->v[i].end);
+		ranges_add(&x->taken, r->v[i].start, r->v[i].end);
+	}
+}
+
+static void forget_part(struct xfer *x)
+{
+	ranges_free(&x->written);
+	ranges_free(&x->taken);
+	ranges_free(&x->durable);
+}
+
+static void opened_known(void *arg, int err, const struct fail *f, const struct dfile_opened *o)
+{
+	struct xfer *x = arg;
+
+	x->pending--;
+	if (!err)
+		x->file = o->file;
+	if (x->ending) {
+		xfer_wind_down(x);
+		return;
+	}
+	if (err == ERR_NOT_FOUND) {
+		log_warn(XFER, "%016llx: the unfinished file is gone, starting again", (unsigned long long)x->gid);
+		xfer_restart(x);
+		return;
+	}
+	if (err) {
+		xfer_fail(x, err, f->text);
+		return;
+	}
+	if (o->finished) { /* renamed in an earlier life, which ended before it could say so */
+		whole_already(x, o->path);
+		return;
+	}
+	if (o->journal)
+		take_ranges(x, o->journal);
+	x->spliced = x->written.n > 0;
+	if (x->total < 0)
+		forget_part(x); /* without a size there is nothing to resume at */
+	run(x);
+}
+
+static const char *name_below(const char *dir, const char *path)
+{
+	size_t n = strlen(dir);
+
+	if (strncmp(dir, path, n) == 0)
+		path += n;
+	while (*path == '/')
+		path++;
+	return path;
+}
+
+void xfer_open_known(struct xfer *x)
+{
+	struct dfile_req req;
+
+	xfer_set_state(x, XS_OPEN);
+	fill_req(x, name_below(x->dir, x->path), &req);
+	req.how = OPEN_RESUME;
+	x->pending++;
+	dfile_open(x->loop, &req, opened_known, x);
+}
+
+/* ---- a new file ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* A part that a failed or removed job left behind is continued when it is of the version that is being fetched. */
+static bool adopt_part(struct xfer *x, const char *name)
+{
+	struct xfer_known k = {0};
+	char *path;
+	bool ok;
+
+	if (!x->ops->adopt || x->total < 0)
+		return false;
+	path = xasprintf("%s/%s", x->dir, name);
+	ok = x->ops->adopt(x->owner, path, &k) && k.total == x->total && (k.etag || k.last_modified) &&
+	     same_text(k.etag, x->etag) && same_text(k.last_modified, x->last_modified);
+	if (ok) {
+		struct lane *l;
+
+		TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+		free(x->path);
+		x->path = path;
+		forget_part(x);
+		take_ranges(x, k.have);
+		xfer_report_known(x);
+		xfer_open_known(x);
+		return true;
+	}
+	free(path);
+	return false;
+}
+
+static enum open_how how_to_open(const struct xfer *x)
+{
+	if (x->total > 0 && opts_bool(x->opts, OPT_CONTINUE) && x->restarts == 0)
+		return OPEN_CONTINUE;
+	return opts_bool(x->opts, OPT_ALLOW_OVERWRITE) ? OPEN_OVERWRITE : OPEN_NEW;
+}
+
+static char *choose_name(const struct xfer *x, const char *server_name, const char *uri)
+{
+	const char *out = opts_str(x->opts, OPT_OUT);
+	char *from_uri, *name;
+
+	if (out && *out) {
+		while (*out == '/')
+			out++;
+		return xstrdup(out);
+	}
+	if (server_name)
+		return name_clean(server_name, true);
+	from_uri = name_from_uri(uri);
+	name = name_clean(from_uri, true);
+	free(from_uri);
+	return name;
+}
+
+void xfer_open_new(struct xfer *x, const char *server_name, const char *uri)
+{
+	struct dfile_req req;
+
+	x->want_name = x->path ? xstrdup(name_below(x->dir, x->path)) : choose_name(x, server_name, uri);
+	xfer_set_state(x, XS_OPEN);
+	if (adopt_part(x, x->want_name)) {
+		free(x->want_name);
+		x->want_name = NULL;
+		return;
+	}
+	fill_req(x, x->want_name, &req);
+	req.how = how_to_open(x);
+	x->pending++;
+	dfile_open(x->loop, &req, opened_new, x);
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT
+ * Operations on an open dfile: size, sync, finish, close. Each is a work item that holds the file until its callback is through.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "disk/alloc.h"
+#include "disk/file_priv.h"
+#include "disk/fs.h"
+#include "disk/journal.h"
+#include "disk/verify.h"
+#include "ev/loop.h"
+#include "ev/work.h"
+
+/* One operation. run() is called on the pool until it returns other than 1. */
+struct dop {
+	struct dfile *f;
+	int (*run)(struct dop *op);
+	dfile_cb cb;
+	void *arg;
+	int err;
+	struct fail fail;
+	int64_t size; /* set_size */
+	enum alloc_mode mode;
+	bool begun;
+	struct alloc alloc;
+	struct dfile_finish how; /* finish */
+};
+
+struct dfile *dfile_new(struct loop *l, const struct fs_ops *fs)
+{
+	struct dfile *f = xcalloc(1, sizeof(*f));
+
+	OBJ_INIT(f, DFILE);
+	f->loop = l;
+	f->fs = fs;
+	f->fd = -1;
+	f->dirfd = -1;
+	return f;
+}
+
+void dfile_shut(struct dfile *f, bool unlink_journal)
+{
+	journal_close(f->journal, unlink_journal);
+	f->journal = NULL;
+	if (f->fd >= 0) {
+		/* Said aloud, since a copy of the descriptor (a hasher's, or one in a child before its exec) may live on. */
+		f->fs->flock(f->fd, LOCK_UN);
+		close(f->fd);
+	}
+	if (f->dirfd >= 0)
+		close(f->dirfd);
+	f->fd = f->dirfd = -1;
+}
+
+void dfile_free(struct dfile *f)
+{
+	free(f->path);
+	free(f->leaf);
+	free(f->part);
+	free(f->journal_path);
+	OBJ_FREE(f);
+}
+
+/* ---- the life of an operation ---- */
+
+static void dop_run(void *arg)
+{
+	struct dop *op = arg;
+
+	op->err = op->run(op);
+}
+
+static void dop_done(void *arg, int status)
+{
+	struct dop *op = arg;
+	struct dfile *f = op->f;
+
+	OBJ_CHECK(f, DFILE);
+	if (status == 0 && op->err > 0) {
+		work_submit(f->loop, WORK_DISK, dop_run, dop_done, op);
+		return;
+	}
+	if (status)
+		op->err = fail_set(&op->fail, status, NULL);
+	alloc_end(&op->alloc);
+	if (op->cb)
+		op->cb(op->arg, op->err, &op->fail);
+	free(op);
+	dfile_release(f);
+}
+
+static struct dop *dop_new(struct dfile *f, int (*run)(struct dop *op), dfile_cb cb, void *arg)
+{
+	struct dop *op = xcalloc(1, sizeof(*op));
+
+	OBJ_CHECK(f, DFILE);
+	op->f = f;
+	op->run = run;
+	op->cb = cb;
+	op->arg = arg;
+	dfile_hold(f);
+	return op;
+}
+
+static void dop_start(struct dop *op)
+{
+	work_submit(op->f->loop, WORK_DISK, dop_run, dop_done, op);
+}
+
+/* ---- size ---- */
+
+static int note_size(struct dop *op)
+{
+	struct stat st;
+
+	if (op->f->fs->fstat(op->f->fd, &st) == 0)
+		atomic_store(&op->f->size, st.st_size);
+	return 0;
+}
+
+static int size_begin(struct dop *op)
+{
+	struct dfile *f = op->f;
+	struct stat st;
+	int err;
+
+	op->begun = true;
+	if (f->fs->fstat(f->fd, &st) < 0)
+		return fs_fail(&op->fail, ERR_IO, "Failed to look at the file", f->path, errno);
+	if (op->size < st.st_size) {
+		journal_cut(f->journal, op->size);
+		if (f->fs->ftruncate(f->fd, op->size) < 0)
+			return fs_fail(&op->fail, ERR_IO, "Failed to set the size of", f->path, errno);
+		return note_size(op);
+	}
+	err = alloc_check_room(f->fs, f->fd, f->path, alloc_missing(&st, op->size), f->reserve, &op->fail);
+	if (!err)
+		err = alloc_begin(&op->alloc, f->fs, f->fd, f->path, op->mode, op->size, &op->fail);
+	return err ? err : 1;
+}
+
+static int size_run(struct dop *op)
+{
+	int err;
+
+	if (atomic_load(&op->f->cancel))
+		return fail_set(&op->fail, ERR_CANCELED, NULL);
+	if (!op->begun)
+		return size_begin(op);
+	err = alloc_step(&op->alloc, &op->fail);
+	return err == 0 ? note_size(op) : err;
+}
+
+void dfile_set_size(struct dfile *f, int64_t n, enum alloc_mode alloc, dfile_cb cb, void *arg)
+{
+	struct dop *op = dop_new(f, size_run, cb, arg);
+
+	op->size = n;
+	op->mode = alloc;
+	dop_start(op);
+}
+
+/* ---- sync and finish ---- */
+
+/* What a failed write-back lost is not in the page cache any more, but the journal would still claim it. */
+static int sync_failed(struct dop *op, int cause)
+{
+	atomic_store(&op->f->sync_failed, true);
+	journal_unlink(op->f->journal);
+	return fs_fail(&op->fail, ERR_IO, "Failed to write to the disk:", op->f->path, cause);
+}
+
+/* Folders on some file systems, or without the right to read them, can't be synced. */
+static int sync_folder(struct dop *op)
+{
+	if (op->f->fs->fsync(op->f->dirfd) < 0 && errno != EINVAL && errno != EBADF && errno != EROFS && errno != ENOTSUP)
+		return fs_fail(&op->fail, ERR_IO, "Failed to sync the folder of", op->f->path, errno);
+	atomic_store(&op->f->folder_synced, true);
+	return 0;
+}
+
+static int sync_run(struct dop *op)
+{
+	struct dfile *f = op->f;
+
+	if (atomic_load(&f->sync_failed))
+		return fail_set(&op->fail, ERR_IO, "An earlier write to the disk failed: %s", f->path);
+	if (f->fs->fdatasync(f->fd) < 0)
+		return sync_failed(op, errno);
+	/* The entry of a new file in its folder is not the file's data: once. */
+	return atomic_load(&f->folder_synced) ? 0 : sync_folder(op);
+}
+
+void dfile_sync(struct dfile *f, dfile_cb cb, void *arg)
+{
+	dop_start(dop_new(f, sync_run, cb, arg));
+}
+
+static int finish_data(struct dop *op)
+{
+	struct dfile *f = op->f;
+	struct timespec t[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = op->how.mtime}};
+	struct stat st;
+
+	if (atomic_load(&f->sync_failed))
+		return fail_set(&op->fail, ERR_IO, "An earlier write to the disk failed: %s", f->path);
+	if (f->fs->fstat(f->fd, &st) < 0)
+		return fs_fail(&op->fail, ERR_IO, "Failed to look at the file", f->path, errno);
+	if (st.st_size < op->how.size)
+		return fail_set(&op->fail, ERR_IO, "%s is shorter than it should be: %lld of %lld bytes", f->path,
+			(long long)st.st_size, (long long)op->how.size);
+	if (st.st_size > op->how.size && f->fs->ftruncate(f->fd, op->how.size) < 0)
+		return fs_fail(&op->fail, ERR_IO, "Failed to set the size of", f->path, errno);
+	atomic_store(&f->size, op->how.size);
+	if (op->how.mtime >= 0 && f->fs->futimens(f->fd, t) < 0)
+		log_warn(DISK, "%s: the time can't be set: errno %d", f->path, errno);
+	return f->fs->fsync(f->fd) < 0 ? sync_failed(op, errno) : 0;
+}
+
+static int finish_name(struct dop *op)
+{
+	struct dfile *f = op->f;
+	int r;
+
+	if (!fs_is_same(f->fs, f->fd, f->dirfd, f->part))
+		return fail_set(&op->fail, ERR_RENAME, "%s.part was moved or replaced by somebody else", f->path);
+	journal_set_finished(f->journal);
+	if (op->how.replace)
+		r = f->fs->renameat2(f->dirfd, f->part, f->dirfd, f->leaf, 0);
+	else
+		r = fs_rename_new(f->fs, f->dirfd, f->part, f->leaf);
+	if (r < 0 && errno == EEXIST)
+		return fail_set(&op->fail, ERR_EXISTS, "%s was made by somebody else meanwhile; the download stays in %s.part",
+			f->path, f->path);
+	if (r < 0)
+		return fs_fail(&op->fail, ERR_RENAME, "Failed to give the file its name", f->path, errno);
+	atomic_store(&f->finished, true);
+	return 0;
+}
+
+static int finish_run(struct dop *op)
+{
+	int err;
+
+	if (!atomic_load(&op->f->finished)) {
+		err = finish_data(op);
+		if (!err)
+			err = finish_name(op);
+		if (err)
+			return err;
+	}
+	return sync_folder(op);
+}
+
+void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, void *arg)
+{
+	struct dop *op = dop_new(f, finish_run, cb, arg);
+
+	op->how = *how;
+	dop_start(op);
+}
+
+/* ---- close ---- */
+
+static void close_run(void *arg)
+{
+	struct dfile *f = arg;
+	bool drop = f->unlink && !atomic_load(&f->finished);
+
+	/* A part that is not ours any more (moved away, replaced) is left alone. */
+	if (drop && fs_is_same(f->fs, f->fd, f->dirfd, f->part) && f->fs->unlinkat(f->dirfd, f->part, 0) < 0)
+		log_warn(DISK, "%s.part can't be removed: errno %d", f->path, errno);
+	dfile_shut(f, drop);
+}
+
+static void close_done(void *arg, int status)
+{
+	struct dfile *f = arg;
+	dfile_cb cb = f->close_cb;
+	void *cb_arg = f->close_arg;
+	struct fail none = {0};
+
+	OBJ_CHECK(f, DFILE);
+	if (status)
+		close_run(f); /* the pool did not, and descriptors must not leak */
+	dfile_free(f);
+	if (cb)
+		cb(cb_arg, 0, &none);
+}
+
+static void close_start(struct dfile *f)
+{
+	work_submit(f->loop, WORK_DISK, close_run, close_done, f);
+}
+
+void dfile_close(struct dfile *f, bool unlink, dfile_cb cb, void *arg)
+{
+	OBJ_CHECK(f, DFILE);
+	f->closing = true;
+	f->unlink = unlink;
+	f->close_cb = cb;
+	f->close_arg = arg;
+	atomic_store(&f->cancel, true);
+	if (f->pending == 0)
+		close_start(f);
+}
+
+void dfile_hold(struct dfile *f)
+{
+	OBJ_CHECK(f, DFILE);
+	f->pending++;
+}
+
+void dfile_release(struct dfile *f)
+{
+	OBJ_CHECK(f, DFILE);
+	if (--f->pending == 0 && f->closing)
+		close_start(f);
+}
+
+const char *dfile_path(const struct dfile *f)
+{
+	return f->path;
+}
+
+int64_t dfile_size(const struct dfile *f)
+{
+	return atomic_load(&f->size);
+}
+
+int dfile_fd(const struct dfile *f)
+{
+	return f->fd;
+}

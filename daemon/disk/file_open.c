@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: MIT
+ * Opening the file of a transfer: its folders, the choice of a free name, the lock, the journal, room and allocation. All on the
+ * pool. Below `dir` every component is opened from its parent's descriptor without following links, so no name leaves it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "disk/alloc.h"
+#include "disk/file_priv.h"
+#include "disk/fs.h"
+#include "disk/journal.h"
+#include "ev/loop.h"
+#include "ev/work.h"
+
+#define PART_SUFFIX ".part"
+#define RENAME_MAX  9999
+#define TAKEN	    1 /* of a candidate: somebody else has this name */
+
+/* Text that clients of aria2 know (its wording has a control file where hauld has NAME.part). */
+#define EXISTS_TEXT                                                                                                            \
+	"File %s exists, but a control file(*.aria2) does not exist. Download was canceled in order to prevent your file from " \
+	"being truncated to 0. If you are sure to download the file all over again, then delete it or add "                    \
+	"--allow-overwrite=true option and restart aria2."
+
+struct dfile_opening {
+	struct dfile_req req; /* strings are copies */
+	dfile_open_cb cb;
+	void *arg;
+	struct dfile *f;      /* being made */
+	atomic_bool cancel;
+	bool begun;
+	bool made_part;       /* NAME.part did not exist before */
+	bool took_name;       /* NAME was renamed to NAME.part */
+	unsigned renamed;     /* N of the name that was taken, 0: as asked */
+	int64_t have_len;
+	bool exists_whole, finished;
+	struct ranges proof;
+	struct alloc alloc;
+	int err;
+	struct fail fail;
+};
+
+/* ---- folders ---- */
+
+static int open_folder(const struct fs_ops *fs, int at, const char *path, int more)
+{
+	int flags = O_DIRECTORY | O_CLOEXEC | more;
+	int fd = fs->openat(at, path, O_RDONLY | flags, 0);
+
+	/* A folder may be used without the right to list it. */
+	return fd < 0 && errno == EACCES ? fs->openat(at, path, O_PATH | flags, 0) : fd;
+}
+
+static void make_parents(const struct fs_ops *fs, const char *dir)
+{
+	char *p = xstrdup(dir);
+
+	for (char *s = strchr(p + 1, '/'); s; s = strchr(s + 1, '/')) {
+		*s = '\0';
+		fs->mkdirat(AT_FDCWD, p, 0777); /* the last step tells what is wrong */
+		*s = '/';
+	}
+	free(p);
+}
+
+static int open_dir(struct dfile_opening *o)
+{
+	const char *dir = *o->req.dir ? o->req.dir : ".";
+	const struct fs_ops *fs = o->f->fs;
+	int made = 0;
+
+	o->f->dirfd = open_folder(fs, AT_FDCWD, dir, 0);
+	if (o->f->dirfd < 0 && errno == ENOENT) {
+		make_parents(fs, dir);
+		made = fs->mkdirat(AT_FDCWD, dir, 0777) < 0 && errno != EEXIST ? errno : 0;
+		o->f->dirfd = open_folder(fs, AT_FDCWD, dir, 0);
+	}
+	if (o->f->dirfd < 0)
+		return fs_fail(&o->fail, ERR_MKDIR, "Failed to make the directory", dir, made ? made : errno);
+	return 0;
+}
+
+/* One folder of the name, made when missing; dirfd moves down into it. */
+static int descend(struct dfile_opening *o, const char *folder)
+{
+	struct dfile *f = o->f;
+	struct stat st;
+	int fd, cause = 0;
+
+	if (f->fs->mkdirat(f->dirfd, folder, 0777) < 0 && errno != EEXIST)
+		cause = errno; /* it may be there all the same */
+	fd = open_folder(f->fs, f->dirfd, folder, O_NOFOLLOW);
+	if (fd < 0) {
+		cause = cause ? cause : errno;
+		if (f->fs->fstatat(f->dirfd, folder, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+			return fail_set(&o->fail, ERR_INVAL, "%s is a symbolic link in the name %s: not followed", folder,
+				o->req.name);
+		return fs_fail(&o->fail, ERR_MKDIR, "Failed to make the directory", folder, cause);
+	}
+	close(f->dirfd);
+	f->dirfd = fd;
+	return 0;
+}
+
+static bool component_ok(const char *s, size_t n)
+{
+	return n > 0 && !(n == 1 && s[0] == '.') && !(n == 2 && s[0] == '.' && s[1] == '.');
+}
+
+/* Down the folders of the name; what is left is its last component. */
+static int open_below(struct dfile_opening *o, const char **ret_leaf)
+{
+	const char *at = o->req.name;
+	size_t n = strcspn(at, "/");
+	int err = 0;
+
+	for (const char *s = at;; s += strcspn(s, "/") + 1) {
+		if (!component_ok(s, strcspn(s, "/")))
+			return fail_set(&o->fail, ERR_INVAL, "The file name is not allowed: \"%s\"", o->req.name);
+		if (s[strcspn(s, "/")] == '\0')
+			break;
+	}
+	for (; at[n] == '/' && !err; n = strcspn(at, "/")) {
+		char *folder = xstrndup(at, n);
+		err = descend(o, folder);
+		free(folder);
+		at += n + 1;
+	}
+	*ret_leaf = at;
+	return err;
+}
+
+/* ---- one candidate ---- */
+
+static char *candidate(const char *leaf, unsigned n)
+{
+	const char *dot = strrchr(leaf, '.');
+
+	if (n == 0)
+		return xstrdup(leaf);
+	if (!dot || dot == leaf)
+		return xasprintf("%s.%u", leaf, n);
+	return xasprintf("%.*s.%u%s", (int)(dot - leaf), leaf, n, dot);
+}
+
+/* The final path is dir and name joined as text, as clients of aria2 expect it. */
+static void set_names(struct dfile_opening *o, const char *leaf, unsigned n)
+{
+	struct dfile *f = o->f;
+	const char *dir = *o->req.dir ? o->req.dir : ".";
+
+	free(f->leaf);
+	free(f->part);
+	free(f->path);
+	f->leaf = candidate(leaf, n);
+	f->part = xasprintf("%s" PART_SUFFIX, f->leaf);
+	f->path = xasprintf("%s/%.*s%s", strcmp(dir, "/") == 0 ? "" : dir, (int)(leaf - o->req.name), o->req.name, f->leaf);
+}
+
+/* 0 and *st, TAKEN when nothing is there (so that callers read naturally: no file), or an error. */
+static int look(struct dfile_opening *o, const char *name, struct stat *st)
+{
+	if (o->f->fs->fstatat(o->f->dirfd, name, st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	if (errno == ENOENT)
+		return TAKEN;
+	return fs_fail(&o->fail, errno == ENAMETOOLONG ? ERR_CREATE : ERR_OPEN, "Failed to open the file", o->f->path, errno);
+}
+
+/* Only one process, and one job in it, may hold the part. File systems without locks go without. */
+static int lock(struct dfile_opening *o, int fd)
+{
+	if (o->f->fs->flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return fail_set(&o->fail, ERR_SAME_FILE, "The file is being downloaded by somebody else: %s", o->f->path);
+	return 0;
+}
+
+static int check_room(struct dfile_opening *o, const struct stat *st)
+{
+	static const struct stat nothing;
+
+	return alloc_check_room(o->f->fs, o->f->dirfd, *o->req.dir ? o->req.dir : ".",
+		alloc_missing(st ? st : &nothing, o->req.total), o->req.reserve, &o->fail);
+}
+
+static int create_part(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+	int err = check_room(o, NULL);
+
+	if (err)
+		return err;
+	f->fd = f->fs->openat(f->dirfd, f->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+	if (f->fd < 0)
+		return errno == EEXIST ? TAKEN : fs_fail(&o->fail, ERR_CREATE, "Failed to create the file", f->path, errno);
+	o->made_part = true;
+	return lock(o, f->fd);
+}
+
+static int try_new(struct dfile_opening *o)
+{
+	struct stat st;
+	int err = look(o, o->f->leaf, &st);
+
+	if (err < 0)
+		return err;
+	return err == 0 ? TAKEN : create_part(o);
+}
+
+/* A regular file, opened for writing and locked: 0 with f->fd and *st; TAKEN for anything else that lies there. */
+static int open_existing(struct dfile_opening *o, const char *name, struct stat *st)
+{
+	struct dfile *f = o->f;
+
+	/* O_NONBLOCK: the open of a FIFO must not wait for its other end. */
+	f->fd = f->fs->openat(f->dirfd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+	if (f->fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
+		return TAKEN;
+	if (f->fd < 0)
+		return fs_fail(&o->fail, errno == ENOENT ? ERR_NOT_FOUND : ERR_OPEN, "Failed to open the file", f->path, errno);
+	if (f->fs->fstat(f->fd, st) < 0)
+		return fs_fail(&o->fail, ERR_OPEN, "Failed to open the file", f->path, errno);
+	if (!S_ISREG(st->st_mode)) {
+		close(f->fd);
+		f->fd = -1;
+		return TAKEN;
+	}
+	int err = lock(o, f->fd);
+	if (!err && !fs_is_same(f->fs, f->fd, f->dirfd, name)) /* finished or removed before the lock was ours */
+		err = fail_set(&o->fail, ERR_SAME_FILE, "The file is being changed by somebody else: %s", f->path);
+	return err;
+}
+
+static int try_continue(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+	struct stat st;
+	int err = look(o, f->leaf, &st);
+
+	if (err == TAKEN)
+		return create_part(o);
+	if (err < 0)
+		return err;
+	if (!S_ISREG(st.st_mode) || o->req.total < 0 || st.st_size > o->req.total)
+		return TAKEN;
+	if (st.st_size == o->req.total) {
+		o->exists_whole = true;
+		return 0;
+	}
+	err = check_room(o, &st);
+	if (!err)
+		err = open_existing(o, f->leaf, &st);
+	if (err)
+		return err;
+	if (fs_rename_new(f->fs, f->dirfd, f->leaf, f->part) < 0) {
+		err = errno == EEXIST ? TAKEN : fs_fail(&o->fail, ERR_RENAME, "Failed to rename the file", f->path, errno);
+		close(f->fd);
+		f->fd = -1;
+		return err;
+	}
+	o->took_name = true;
+	o->have_len = st.st_size;
+	return 0;
+}
+
+static int try_overwrite(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+	struct stat st;
+	int err = look(o, f->leaf, &st);
+
+	if (err < 0 || (err == 0 && !S_ISREG(st.st_mode)))
+		return err < 0 ? err : TAKEN;
+	err = create_part(o);
+	if (err != TAKEN)
+		return err;
+	err = open_existing(o, f->part, &st);
+	if (!err)
+		err = check_room(o, &st);
+	if (!err && f->fs->ftruncate(f->fd, 0) < 0)
+		err = fs_fail(&o->fail, ERR_OPEN, "Failed to set the size of", f->path, errno);
+	return err;
+}
+
+/* NAME.part is gone: was it renamed by dfile_finish? */
+static int look_finished(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+	struct stat st;
+	int fd;
+
+	fd = f->fs->openat(f->dirfd, f->leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+	if (fd >= 0) {
+		o->finished = f->journal_path && f->fs->fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+			(o->req.total < 0 || st.st_size == o->req.total) && journal_is_finished(f->fs, f->journal_path, fd);
+		close(fd);
+	}
+	return o->finished ? 0 : ERR_NOT_FOUND;
+}
+
+static int try_resume(struct dfile_opening *o)
+{
+	struct stat st;
+	int err = open_existing(o, o->f->part, &st);
+
+	if (err == ERR_NOT_FOUND)
+		return look_finished(o);
+	if (err == TAKEN)
+		return fail_set(&o->fail, ERR_OPEN, "Failed to open the file %s.part, cause: no regular file", o->f->path);
+	return err ? err : check_room(o, &st);
+}
+
+/* ---- the choice ---- */
+
+typedef int (*try_fn)(struct dfile_opening *o);
+
+static int choose_name(struct dfile_opening *o, const char *leaf)
+{
+	static const try_fn first[] = {
+		[OPEN_NEW] = try_new,
+		[OPEN_RESUME] = try_resume,
+		[OPEN_CONTINUE] = try_continue,
+		[OPEN_OVERWRITE] = try_overwrite,
+	};
+	unsigned n = 0;
+	int err;
+
+	set_names(o, leaf, 0);
+	err = first[o->req.how](o);
+	if (err == TAKEN && !o->req.rename)
+		return fail_set(&o->fail, ERR_EXISTS, EXISTS_TEXT, o->f->path);
+	while (err == TAKEN && n < RENAME_MAX && !atomic_load(&o->cancel)) {
+		set_names(o, leaf, ++n);
+		err = try_new(o);
+	}
+	o->renamed = n;
+	if (err == TAKEN)
+		return fail_set(&o->fail, ERR_RENAME, "No free name: %s and %d others are taken", o->f->path, RENAME_MAX - 1);
+	return err;
+}
+
+static void start_journal(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+	bool resume = o->req.how == OPEN_RESUME;
+	struct ranges ignored;
+
+	if (!f->journal_path)
+		return;
+	ranges_init(&ignored);
+	if (!resume)
+		f->fs->unlinkat(AT_FDCWD, f->journal_path, 0);
+	if (journal_open(f->fs, f->journal_path, f->fd, resume ? &o->proof : &ignored, &f->journal) < 0)
+		log_warn(DISK, "%s can't be written (errno %d): after a crash more will be fetched again", f->journal_path, errno);
+	if (o->have_len > 0)
+		journal_slot_move(f->journal, journal_slot_get(f->journal, 0), o->have_len);
+	ranges_free(&ignored);
+}
+
+static int open_all(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+	enum alloc_mode mode = o->req.total < o->req.alloc_min ? ALLOC_NONE : o->req.alloc;
+	const char *leaf = NULL;
+	int err = open_dir(o);
+
+	o->begun = true;
+	if (!err)
+		err = open_below(o, &leaf);
+	if (!err)
+		err = choose_name(o, leaf);
+	if (err || o->exists_whole || o->finished)
+		return err;
+	start_journal(o);
+	err = alloc_begin(&o->alloc, f->fs, f->fd, f->path, mode, o->req.total, &o->fail);
+	return err ? err : 1;
+}
+
+static int note_size(struct dfile_opening *o)
+{
+	struct stat st;
+
+	if (o->f->fs->fstat(o->f->fd, &st) < 0)
+		return fs_fail(&o->fail, ERR_OPEN, "Failed to look at the file", o->f->path, errno);
+	atomic_store(&o->f->size, st.st_size);
+	return 0;
+}
+
+/* Leave things as they were found. */
+static void undo(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+
+	if (o->took_name) {
+		if (f->fs->ftruncate(f->fd, o->have_len) < 0 || fs_rename_new(f->fs, f->dirfd, f->part, f->leaf) < 0)
+			log_warn(DISK, "%s stays renamed to %s: errno %d", f->path, f->part, errno);
+	} else if (o->made_part) {
+		f->fs->unlinkat(f->dirfd, f->part, 0);
+	}
+	dfile_shut(f, o->req.how != OPEN_RESUME);
+}
+
+static void open_run(void *arg)
+{
+	struct dfile_opening *o = arg;
+	int err;
+
+	if (atomic_load(&o->cancel))
+		err = fail_set(&o->fail, ERR_CANCELED, NULL);
+	else if (!o->begun)
+		err = open_all(o);
+	else
+		err = alloc_step(&o->alloc, &o->fail);
+	if (err == 0 && o->f->fd >= 0)
+		err = note_size(o);
+	if (err < 0)
+		undo(o);
+	else if (err == 0 && o->f->fd < 0)
+		dfile_shut(o->f, false);
+	o->err = err;
+}
+
+/* ---- loop thread ---- */
+
+static void opening_free(struct dfile_opening *o)
+{
+	alloc_end(&o->alloc);
+	ranges_free(&o->proof);
+	free((char *)o->req.dir);
+	free((char *)o->req.name);
+	if (o->f)
+		dfile_free(o->f);
+	free(o);
+}
+
+static void open_done(void *arg, int status)
+{
+	struct dfile_opening *o = arg;
+	struct dfile *f = o->f;
+	struct dfile_opened r = {.path = f->path, .have_len = o->have_len, .journal = &o->proof, .finished = o->finished,
+		.exists_whole = o->exists_whole};
+
+	if (status == 0 && o->err > 0) {
+		work_submit(f->loop, WORK_DISK, open_run, open_done, o);
+		return;
+	}
+	if (status) {
+		o->err = fail_set(&o->fail, status, NULL);
+		undo(o);
+	}
+	if (o->err == ERR_NOT_FOUND)
+		fail_set(&o->fail, ERR_NOT_FOUND, "The unfinished file is gone: %s" PART_SUFFIX, f->path);
+	if (o->err == 0 && f->fd >= 0) {
+		r.file = f;
+		o->f = NULL;
+		if (o->renamed)
+			log_notice(DISK, "File already exists. Renamed to %s.", f->path);
+	}
+	o->cb(o->arg, o->err, &o->fail, o->err ? NULL : &r);
+	opening_free(o);
+}
+
+struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg)
+{
+	struct dfile_opening *o = xcalloc(1, sizeof(*o));
+
+	o->req = *req;
+	o->req.dir = xstrdup(req->dir);
+	o->req.name = xstrdup(req->name);
+	o->cb = cb;
+	o->arg = arg;
+	ranges_init(&o->proof);
+	o->f = dfile_new(l, req->fs ? req->fs : &fs_real);
+	o->f->journal_path = xstrdup(req->journal);
+	o->f->reserve = req->reserve;
+	work_submit(l, WORK_DISK, open_run, open_done, o);
+	return o;
+}
+
+void dfile_open_cancel(struct dfile_opening *o)
+{
+	atomic_store(&o->cancel, true);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ * The inside of struct dfile, for the files of disk/.
+ */
+#ifndef HAUL_DISK_FILE_PRIV_H
+#define HAUL_DISK_FILE_PRIV_H
+
+#include <stdatomic.h>
+
+#include "base/obj.h"
+#include "disk/file.h"
+
+struct journal;
+
+/* Pool threads read what is marked const after open, and the atomics; all else belongs to the loop thread. */
+struct dfile {
+	OBJ(DFILE);
+	struct loop *loop;
+	const struct fs_ops *fs;  /* const after open, as the next six */
+	int fd;                   /* -1: not open */
+	int dirfd;                /* the folder that NAME lies in */
+	char *path;               /* final path */
+	char *leaf;               /* NAME and NAME.part, relative to dirfd */
+	char *part;
+	char *journal_path;       /* NULL: none */
+	struct journal *journal;  /* const after open; NULL: none */
+	uint64_t reserve;
+	_Atomic int64_t size;
+	atomic_bool cancel;       /* long work is to be given up */
+	atomic_bool folder_synced;
+	atomic_bool sync_failed;  /* sticky, see dfile_sync */
+	atomic_bool finished;     /* has its final name */
+	unsigned pending;         /* operations and wstreams that need it */
+	bool closing, unlink;
+	dfile_cb close_cb;
+	void *close_arg;
+};
+
+struct dfile *dfile_new(struct loop *l, const struct fs_ops *fs);
+/* Pool thread, or loop thread when nothing was opened: descriptors and journal are closed. */
+void dfile_shut(struct dfile *f, bool unlink_journal);
+void dfile_free(struct dfile *f);
+
+/* Whoever needs the file beyond the present call holds it; a closed file goes with the last release. Loop thread. */
+void dfile_hold(struct dfile *f);
+void dfile_release(struct dfile *f);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ * The real system calls, and the few loops around them that everybody needs.
+ */
+#include "disk/fs.h"
+
+#include <errno.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static int real_openat(int dirfd, const char *path, int flags, mode_t mode)
+{
+	return openat(dirfd, path, flags, mode);
+}
+
+static int real_boot_id(char ret[FS_BOOT_ID_LEN])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	ssize_t n = read(fd, ret, FS_BOOT_ID_LEN - 1);
+	int cause = n < 0 ? errno : EIO;
+	close(fd);
+	if (n <= 0) {
+		errno = cause;
+		return -1;
+	}
+	ret[n] = '\0';
+	ret[strcspn(ret, "\n")] = '\0';
+	return 0;
+}
+
+const struct fs_ops fs_real = {
+	.openat = real_openat,
+	.mkdirat = mkdirat,
+	.fstat = fstat,
+	.fstatat = fstatat,
+	.statx = statx,
+	.fstatvfs = fstatvfs,
+	.flock = flock,
+	.pread = pread,
+	.pwrite = pwrite,
+	.pwritev = pwritev,
+	.fallocate = fallocate,
+	.ftruncate = ftruncate,
+	.sync_file_range = sync_file_range,
+	.fdatasync = fdatasync,
+	.fsync = fsync,
+	.futimens = futimens,
+	.renameat2 = renameat2,
+	.linkat = linkat,
+	.unlinkat = unlinkat,
+	.boot_id = real_boot_id,
+};
+
+int fs_fail(struct fail *f, int code, const char *what, const char *path, int cause)
+{
+	char buf[128];
+
+	if (cause == ENOSPC || cause == EDQUOT)
+		code = ERR_NO_SPACE;
+	return fail_set(f, code, "%s %s, cause: %s", what, path, strerror_r(cause, buf, sizeof(buf)));
+}
+
+int fs_pwrite_all(const struct fs_ops *fs, int fd, const void *p, size_t n, int64_t off)
+{
+	const char *at = p;
+
+	while (n > 0) {
+		ssize_t w = fs->pwrite(fd, at, n, off);
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0) {
+			errno = w < 0 ? errno : EIO;
+			return -1;
+		}
+		at += w;
+		n -= (size_t)w;
+		off += w;
+	}
+	return 0;
+}
+
+ssize_t fs_pread_all(const struct fs_ops *fs, int fd, void *p, size_t n, int64_t off)
+{
+	size_t got = 0;
+
+	while (got < n) {
+		ssize_t r = fs->pread(fd, (char *)p + got, n - got, off + (int64_t)got);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -1;
+		if (r == 0)
+			break;
+		got += (size_t)r;
+	}
+	return (ssize_t)got;
+}
+
+static int rename_after_look(const struct fs_ops *fs, int dirfd, const char *from, const char *to)
+{
+	struct stat st;
+
+	if (fs->fstatat(dirfd, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return errno == ENOENT ? fs->renameat2(dirfd, from, dirfd, to, 0) : -1;
+}
+
+int fs_rename_new(const struct fs_ops *fs, int dirfd, const char *from, const char *to)
+{
+	if (fs->renameat2(dirfd, from, dirfd, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
+		return -1;
+	if (fs->linkat(dirfd, from, dirfd, to, 0) == 0)
+		return fs->unlinkat(dirfd, from, 0);
+	if (errno != EPERM && errno != ENOSYS && errno != EOPNOTSUPP)
+		return -1;
+	return rename_after_look(fs, dirfd, from, to);
+}
+
+bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name)
+{
+	struct stat a, b;
+
+	return fs->fstat(fd, &a) == 0 && fs->fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_dev == b.st_dev &&
+		a.st_ino == b.st_ino;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ * struct fs_ops: the system calls that disk/ makes, as a table, so that a test can make the n-th one fail, be short or be
+ * slow. Each behaves as its namesake: -1 and errno on failure. Pool threads.
+ */
+#ifndef HAUL_DISK_FS_H
+#define HAUL_DISK_FS_H
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "base/err.h"
+
+#define FS_BOOT_ID_LEN 40
+
+struct fs_ops {
+	int (*openat)(int dirfd, const char *path, int flags, mode_t mode);
+	int (*mkdirat)(int dirfd, const char *path, mode_t mode);
+	int (*fstat)(int fd, struct stat *ret);
+	int (*fstatat)(int dirfd, const char *path, struct stat *ret, int flags);
+	int (*statx)(int dirfd, const char *path, int flags, unsigned mask, struct statx *ret);
+	int (*fstatvfs)(int fd, struct statvfs *ret);
+	int (*flock)(int fd, int op);
+	ssize_t (*pread)(int fd, void *p, size_t n, off_t off);
+	ssize_t (*pwrite)(int fd, const void *p, size_t n, off_t off);
+	ssize_t (*pwritev)(int fd, const struct iovec *v, int n, off_t off);
+	int (*fallocate)(int fd, int mode, off_t off, off_t len);
+	int (*ftruncate)(int fd, off_t len);
+	int (*sync_file_range)(int fd, off_t off, off_t len, unsigned flags);
+	int (*fdatasync)(int fd);
+	int (*fsync)(int fd);
+	int (*futimens)(int fd, const struct timespec t[2]);
+	int (*renameat2)(int fromfd, const char *from, int tofd, const char *to, unsigned flags);
+	int (*linkat)(int fromfd, const char *from, int tofd, const char *to, int flags);
+	int (*unlinkat)(int dirfd, const char *path, int flags);
+	/* The text that names this boot of the machine, NUL-terminated. */
+	int (*boot_id)(char ret[FS_BOOT_ID_LEN]);
+};
+
+extern const struct fs_ops fs_real;
+
+/* errno `cause` as an error about path: ENOSPC and EDQUOT give ERR_NO_SPACE, all else `code`. Text "WHAT PATH, cause: ...".
+ * Returns the code. Any thread. */
+int fs_fail(struct fail *f, int code, const char *what, const char *path, int cause);
+
+/* All n bytes at off, whatever short writes and signals come in between. 0, or -1 and errno. */
+int fs_pwrite_all(const struct fs_ops *fs, int fd, const void *p, size_t n, int64_t off);
+/* As many of n bytes as the file has at off; -1 and errno. */
+ssize_t fs_pread_all(const struct fs_ops *fs, int fd, void *p, size_t n, int64_t off);
+
+/* Rename inside one folder without ever replacing: -1 and EEXIST when `to` is there. File systems that know no
+ * RENAME_NOREPLACE get link and unlink, and those without links a look before the rename. */
+int fs_rename_new(const struct fs_ops *fs, int dirfd, const char *from, const char *to);
+
+/* NAME in dirfd is this very open file. */
+bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT
+ * The journal's file: a header of 256 bytes, then slots of two 8-byte values in native byte order (it never leaves this boot of
+ * this machine). A free slot is all zero; a slot counts while start < end. Slots are never used twice in one run; opening
+ * merges what they prove and writes a new file beside the old one, so at no moment is there less than before.
+ */
+#include "disk/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "disk/fs.h"
+
+#define MAGIC	   "hauljrnl"
+#define VERSION	   1
+#define HEAD_SIZE  256
+#define MAX_FILE   ((size_t)HEAD_SIZE + JOURNAL_SLOTS * sizeof(struct slot))
+#define MAX_PROVEN (JOURNAL_SLOTS / 2) /* ranges taken over at most, so that there is room for new ones */
+
+struct slot {
+	int64_t start;
+	int64_t end;
+};
+
+/* What makes a data file the same one. */
+struct identity {
+	char boot[FS_BOOT_ID_LEN];
+	uint64_t dev;
+	uint64_t mount;
+	uint64_t ino;
+	int64_t birth_sec; /* 0 on file systems that don't know it */
+	uint64_t birth_nsec;
+};
+
+/* Written once, but for `finished`, which the checksum leaves out. */
+struct head {
+	char magic[8];
+	uint32_t version;
+	uint32_t crc; /* of the identity */
+	struct identity id;
+	uint64_t finished;
+	char pad[HEAD_SIZE - 16 - sizeof(struct identity) - 8];
+};
+_Static_assert(sizeof(struct head) == HEAD_SIZE, "slots begin behind the header");
+
+struct journal {
+	const struct fs_ops *fs;
+	char *path;
+	int fd;
+	bool unlinked;
+	atomic_int next; /* first free slot */
+};
+
+static int identify(const struct fs_ops *fs, int fd, struct identity *ret)
+{
+	struct statx st;
+
+	memset(ret, 0, sizeof(*ret));
+	if (fs->statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &st) < 0)
+		return -1;
+	ret->dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	ret->ino = st.stx_ino;
+	if (st.stx_mask & STATX_MNT_ID)
+		ret->mount = st.stx_mnt_id;
+	if (st.stx_mask & STATX_BTIME) {
+		ret->birth_sec = st.stx_btime.tv_sec;
+		ret->birth_nsec = st.stx_btime.tv_nsec;
+	}
+	return fs->boot_id(ret->boot);
+}
+
+static uint32_t checksum(const struct identity *id)
+{
+	return (uint32_t)crc32(0, (const Bytef *)id, sizeof(*id));
+}
+
+static bool head_ok(const struct head *h)
+{
+	return memcmp(h->magic, MAGIC, sizeof(h->magic)) == 0 && h->version == VERSION && h->crc == checksum(&h->id);
+}
+
+/* The whole file in memory, *ret_len bytes; NULL when there is none or it is no journal. */
+static char *read_file(const struct fs_ops *fs, const char *path, size_t *ret_len)
+{
+	struct stat st;
+	int fd = fs->openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
+	char *text = NULL;
+	ssize_t n = -1;
+
+	if (fd < 0)
+		return NULL;
+	if (fs->fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= HEAD_SIZE && st.st_size <= (off_t)MAX_FILE) {
+		text = xmalloc((size_t)st.st_size);
+		n = fs_pread_all(fs, fd, text, (size_t)st.st_size, 0);
+	}
+	close(fd);
+	if (n < HEAD_SIZE || !head_ok((const struct head *)(const void *)text)) {
+		free(text);
+		return NULL;
+	}
+	*ret_len = (size_t)n;
+	return text;
+}
+
+static void add_slots(const char *text, size_t len, int64_t limit, struct ranges *ret)
+{
+	struct slot s;
+
+	for (size_t at = HEAD_SIZE; at + sizeof(s) <= len; at += sizeof(s)) {
+		memcpy(&s, text + at, sizeof(s));
+		if (s.end > limit)
+			s.end = limit;
+		if (s.start >= 0 && s.start < s.end)
+			ranges_add(ret, s.start, s.end);
+	}
+}
+
+static void read_proof(const struct fs_ops *fs, const char *path, int data_fd, const struct identity *id, struct ranges *ret)
+{
+	struct stat st;
+	size_t len = 0;
+	char *text = read_file(fs, path, &len);
+
+	if (!text)
+		return;
+	if (memcmp(&((const struct head *)(const void *)text)->id, id, sizeof(*id)) != 0)
+		log_notice(DISK, "%s is of another boot or file: not believed", path);
+	else if (fs->fstat(data_fd, &st) == 0)
+		add_slots(text, len, st.st_size, ret);
+	free(text);
+}
+
+static int write_new(const struct fs_ops *fs, const char *tmp, const struct identity *id, const struct ranges *proof, size_t n)
+{
+	struct head h = {.magic = MAGIC, .version = VERSION, .crc = checksum(id), .id = *id};
+	int fd = fs->openat(AT_FDCWD, tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int cause;
+
+	_Static_assert(sizeof(struct slot) == sizeof(struct range), "ranges are written as slots");
+	if (fd < 0)
+		return -1;
+	if (fs_pwrite_all(fs, fd, &h, sizeof(h), 0) == 0 &&
+		(n == 0 || fs_pwrite_all(fs, fd, proof->v, n * sizeof(struct slot), HEAD_SIZE) == 0))
+		return fd;
+	cause = errno;
+	close(fd);
+	fs->unlinkat(AT_FDCWD, tmp, 0);
+	errno = cause;
+	return -1;
+}
+
+static void make_folder(const struct fs_ops *fs, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (slash && slash > path) {
+		char *dir = xstrndup(path, (size_t)(slash - path));
+		fs->mkdirat(AT_FDCWD, dir, 0700); /* when this fails, so will the open, with a better reason */
+		free(dir);
+	}
+}
+
+/* Write the file anew and put it in place of the old one: its descriptor, or -1 and errno. */
+static int replace_file(const struct fs_ops *fs, const char *path, const struct identity *id, const struct ranges *proof, size_t n)
+{
+	char *tmp = xasprintf("%s.new", path);
+	int fd, cause;
+
+	make_folder(fs, path);
+	fs->unlinkat(AT_FDCWD, tmp, 0); /* left by a process that was killed */
+	fd = write_new(fs, tmp, id, proof, n);
+	if (fd >= 0 && fs->renameat2(AT_FDCWD, tmp, AT_FDCWD, path, 0) < 0) {
+		cause = errno;
+		close(fd);
+		fs->unlinkat(AT_FDCWD, tmp, 0);
+		errno = cause;
+		fd = -1;
+	}
+	free(tmp);
+	return fd;
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+int journal_open(const struct fs_ops *fs, const char *path, int data_fd, struct ranges *ret_have, struct journal **ret)
+{
+	struct identity id;
+	struct ranges proof;
+	struct journal *j;
+	size_t n;
+	int fd = -1;
+
+	if (!fs)
+		fs = &fs_real;
+	ranges_init(&proof);
+	if (identify(fs, data_fd, &id) == 0) {
+		read_proof(fs, path, data_fd, &id, &proof);
+		n = least(proof.n, MAX_PROVEN);
+		fd = replace_file(fs, path, &id, &proof, n);
+	}
+	/* What was proven holds, whether or not the new file could be written. */
+	for (size_t i = 0; i < proof.n; i++)
+		ranges_add(ret_have, proof.v[i].start, proof.v[i].end);
+	n = least(proof.n, MAX_PROVEN);
+	ranges_free(&proof);
+	if (fd < 0) {
+		fs->unlinkat(AT_FDCWD, path, 0); /* it would not learn when bytes go away again */
+		return ERR_IO;
+	}
+	j = xcalloc(1, sizeof(*j));
+	j->fs = fs;
+	j->path = xstrdup(path);
+	j->fd = fd;
+	atomic_init(&j->next, (int)n);
+	*ret = j;
+	return 0;
+}
+
+void journal_unlink(struct journal *j)
+{
+	if (!j || j->unlinked)
+		return;
+	j->unlinked = true;
+	if (j->fs->unlinkat(AT_FDCWD, j->path, 0) < 0 && errno != ENOENT)
+		log_warn(DISK, "%s can't be removed: errno %d", j->path, errno);
+}
+
+void journal_close(struct journal *j, bool unlink)
+{
+	if (!j)
+		return;
+	if (unlink)
+		journal_unlink(j);
+	close(j->fd);
+	free(j->path);
+	free(j);
+}
+
+void journal_set_finished(struct journal *j)
+{
+	static const uint64_t yes = 1;
+
+	if (j && fs_pwrite_all(j->fs, j->fd, &yes, sizeof(yes), offsetof(struct head, finished)) == 0)
+		j->fs->fsync(j->fd); /* without it a power cut costs a look at the server, no byte */
+}
+
+bool journal_is_finished(const struct fs_ops *fs, const char *path, int data_fd)
+{
+	struct identity id;
+	size_t len;
+	char *text = read_file(fs, path, &len);
+	const struct head *h = (const struct head *)(const void *)text;
+	bool same = text && h->finished && identify(fs, data_fd, &id) == 0 && h->id.ino == id.ino &&
+		h->id.birth_sec == id.birth_sec && h->id.birth_nsec == id.birth_nsec &&
+		(id.birth_sec || strcmp(h->id.boot, id.boot) == 0);
+
+	free(text);
+	return same;
+}
+
+static int64_t slot_off(int slot)
+{
+	return HEAD_SIZE + (int64_t)slot * (int64_t)sizeof(struct slot);
+}
+
+void journal_cut(struct journal *j, int64_t n)
+{
+	int used = j ? (int)least((size_t)atomic_load(&j->next), JOURNAL_SLOTS) : 0;
+
+	for (int i = 0; i < used; i++) {
+		int64_t end = 0; /* of a slot that never got one, the file is too short to have it */
+		bool ok = fs_pread_all(j->fs, j->fd, &end, sizeof(end), slot_off(i) + 8) >= 0;
+		if (ok && end > n)
+			ok = fs_pwrite_all(j->fs, j->fd, &n, sizeof(n), slot_off(i) + 8) == 0;
+		if (!ok) /* it would be believed later */
+			journal_unlink(j);
+	}
+}
+
+int journal_slot_get(struct journal *j, int64_t off)
+{
+	int slot;
+
+	if (!j || atomic_load(&j->next) >= JOURNAL_SLOTS)
+		return -1;
+	slot = atomic_fetch_add(&j->next, 1);
+	/* Only the start: while the end is still 0, the slot says nothing. */
+	if (slot >= JOURNAL_SLOTS || fs_pwrite_all(j->fs, j->fd, &off, sizeof(off), slot_off(slot)) < 0)
+		return -1;
+	return slot;
+}
+
+void journal_slot_move(struct journal *j, int slot, int64_t end)
+{
+	if (j && slot >= 0 && fs_pwrite_all(j->fs, j->fd, &end, sizeof(end), slot_off(slot) + 8) < 0)
+		log_debug(DISK, "%s: progress not journaled, errno %d", j->path, errno);
+}

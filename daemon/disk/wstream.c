@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ * Write-behind: at most one batch of blocks is on the pool; what is pushed meanwhile makes up the next one.
+ */
+#include "disk/wstream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "disk/file_priv.h"
+#include "disk/fs.h"
+#include "disk/journal.h"
+#include "base/str.h"
+#include "ev/loop.h"
+#include "ev/work.h"
+
+#define BATCH	     16		/* blocks a write */
+#define WRITE_OUT    (8 << 20)	/* bytes between two starts of write-out */
+#define SLOT_UNASKED (-2)
+
+struct wstream {
+	OBJ(WSTREAM);
+	struct dfile *f;
+	const struct wstream_ops *ops;
+	void *owner;
+	struct block_list queue; /* not yet handed to the pool */
+	size_t queued;		 /* bytes pushed and not yet written */
+	int64_t next;		 /* where the next block must begin */
+	int64_t written;	 /* all below is in the file */
+	bool busy;		 /* a batch is on the pool, or callbacks are under way */
+	bool failed, closing;
+	struct deferred late;	 /* idle for what was pushed after a failure */
+	/* The batch: the pool thread's from submit to completion. */
+	struct block *batch[BATCH];
+	int n;
+	int64_t from, to;
+	int64_t started;	 /* write-out was started below this */
+	int slot;
+	int cause;		 /* errno, 0 */
+};
+
+static void wstream_free(struct wstream *w)
+{
+	struct dfile *f = w->f;
+
+	defer_cancel(f->loop, &w->late);
+	OBJ_FREE(w);
+	dfile_release(f);
+}
+
+/* ---- pool thread ---- */
+
+static void write_batch(struct wstream *w)
+{
+	struct iovec iov[BATCH];
+	int first = 0;
+
+	for (int i = 0; i < w->n; i++)
+		iov[i] = (struct iovec){.iov_base = w->batch[i]->mem, .iov_len = w->batch[i]->len};
+	while (first < w->n) {
+		ssize_t r = w->f->fs->pwritev(w->f->fd, iov + first, w->n - first, w->to);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0) {
+			w->cause = r < 0 ? errno : EIO;
+			return;
+		}
+		w->to += r;
+		size_t left = (size_t)r;
+		while (first < w->n && left >= iov[first].iov_len)
+			left -= iov[first++].iov_len;
+		if (left > 0) {
+			iov[first].iov_base = (char *)iov[first].iov_base + left;
+			iov[first].iov_len -= left;
+		}
+	}
+}
+
+static void on_pool(void *arg)
+{
+	struct wstream *w = arg;
+	struct dfile *f = w->f;
+
+	if (w->slot == SLOT_UNASKED)
+		w->slot = journal_slot_get(f->journal, w->from);
+	write_batch(w);
+	if (w->to == w->from)
+		return;
+	journal_slot_move(f->journal, w->slot, w->to);
+	if (w->to - w->started >= WRITE_OUT) {
+		/* Only a hint to the kernel: errors show at the next sync. */
+		f->fs->sync_file_range(f->fd, w->started, w->to - w->started, SYNC_FILE_RANGE_WRITE);
+		w->started = w->to;
+	}
+}
+
+/* ---- loop thread ---- */
+
+static void drop_queue(struct wstream *w)
+{
+	struct block *b;
+
+	while ((b = STAILQ_FIRST(&w->queue))) {
+		STAILQ_REMOVE_HEAD(&w->queue, link);
+		block_put(w->f->loop->blocks, b);
+	}
+	w->queued = 0;
+}
+
+static void on_done(void *arg, int status);
+
+static void submit(struct wstream *w)
+{
+	struct block *b;
+
+	w->busy = true;
+	for (w->n = 0; w->n < BATCH && (b = STAILQ_FIRST(&w->queue)); w->n++) {
+		STAILQ_REMOVE_HEAD(&w->queue, link);
+		w->batch[w->n] = b;
+	}
+	w->from = w->to = w->written;
+	work_submit(w->f->loop, WORK_DISK, on_pool, on_done, w);
+}
+
+static void go_on(struct wstream *w)
+{
+	if (!STAILQ_EMPTY(&w->queue)) {
+		submit(w);
+		return;
+	}
+	w->busy = false;
+	if (w->closing)
+		wstream_free(w);
+	else
+		w->ops->idle(w->owner); /* may free w */
+}
+
+static void tell_error(struct wstream *w, int status)
+{
+	struct fail f;
+
+	w->failed = true;
+	drop_queue(w);
+	if (status)
+		fail_set(&f, status, NULL);
+	else
+		fs_fail(&f, ERR_IO, "Failed to write into the file", w->f->path, w->cause);
+	if (!w->closing)
+		w->ops->error(w->owner, f.code, &f);
+}
+
+static void on_done(void *arg, int status)
+{
+	struct wstream *w = arg;
+	int64_t from = w->from;
+
+	OBJ_CHECK(w, WSTREAM);
+	for (int i = 0; i < w->n; i++) {
+		w->queued -= w->batch[i]->len;
+		block_put(w->f->loop->blocks, w->batch[i]);
+	}
+	w->written = w->to;
+	if (w->to > atomic_load(&w->f->size))
+		atomic_store(&w->f->size, w->to);
+	if (w->to > from && !w->closing)
+		w->ops->written(w->owner, from, w->to);
+	if (status || w->cause)
+		tell_error(w, status);
+	go_on(w);
+}
+
+static void on_late(void *arg)
+{
+	struct wstream *w = arg;
+
+	w->busy = false;
+	w->ops->idle(w->owner);
+}
+
+struct wstream *wstream_new(struct dfile *f, int64_t off, const struct wstream_ops *ops, void *owner)
+{
+	struct wstream *w = xcalloc(1, sizeof(*w));
+
+	OBJ_INIT(w, WSTREAM);
+	dfile_hold(f);
+	w->f = f;
+	w->ops = ops;
+	w->owner = owner;
+	w->next = w->written = w->started = off;
+	w->slot = SLOT_UNASKED;
+	w->late.cb = on_late;
+	w->late.arg = w;
+	STAILQ_INIT(&w->queue);
+	return w;
+}
+
+void wstream_push(struct wstream *w, struct block *b)
+{
+	OBJ_CHECK(w, WSTREAM);
+	if (b->off != w->next || b->len == 0) /* it would land at a wrong place, or never complete */
+		obj_die("block of this wstream", __FILE__, __LINE__);
+	w->next += b->len;
+	if (w->failed) {
+		block_put(w->f->loop->blocks, b);
+		if (!w->busy) {
+			w->busy = true;
+			defer(w->f->loop, &w->late);
+		}
+		return;
+	}
+	STAILQ_INSERT_TAIL(&w->queue, b, link);
+	w->queued += b->len;
+	if (!w->busy)
+		submit(w);
+}
+
+size_t wstream_queued(const struct wstream *w)
+{
+	return w->queued;
+}
+
+bool wstream_busy(const struct wstream *w)
+{
+	return w->busy;
+}
+
+void wstream_close(struct wstream *w)
+{
+	OBJ_CHECK(w, WSTREAM);
+	if (w->late.armed) {
+		defer_cancel(w->f->loop, &w->late);
+		w->busy = false;
+	}
+	w->closing = true;
+	if (!w->busy)
+		wstream_free(w);
+}

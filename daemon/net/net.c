@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ * struct net: reads the options once and holds what connections share.
+ */
+#include "net/net.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include <openssl/ssl.h>
+
+#include "base/opt.h"
+#include "base/str.h"
+#include "ev/loop.h"
+#include "net/net_internal.h"
+#include "net/resolve.h"
+#include "net/stream.h"
+#include "net/tls.h"
+
+#define DSCP_MAX 63 /* six bits, RFC 2474 */
+
+static const struct {
+	const char *name;
+	int version;
+} tls_versions[] = {
+	{"TLSv1.1", TLS1_1_VERSION},
+	{"TLSv1.2", TLS1_2_VERSION},
+	{"TLSv1.3", TLS1_3_VERSION},
+};
+
+static int tls_version(const char *name)
+{
+	for (size_t i = 0; i < sizeof(tls_versions) / sizeof(tls_versions[0]); i++)
+		if (name != NULL && strcmp(tls_versions[i].name, name) == 0)
+			return tls_versions[i].version;
+	return TLS1_2_VERSION;
+}
+
+static char *text_of(const struct opts *o, enum opt id)
+{
+	const char *s = opts_str(o, id);
+
+	return s != NULL && s[0] != '\0' ? xstrdup(s) : NULL;
+}
+
+static void read_options(struct net_conf *c, const struct opts *o)
+{
+	int64_t dscp = opts_num(o, OPT_DSCP);
+
+	c->ca_file = text_of(o, OPT_CA_CERTIFICATE);
+	c->cert_file = text_of(o, OPT_CERTIFICATE);
+	c->key_file = text_of(o, OPT_PRIVATE_KEY);
+	c->interface = text_of(o, OPT_INTERFACE);
+	c->overrides = text_of(o, OPT_RESOLVE);
+	c->check_certificate = opts_bool(o, OPT_CHECK_CERTIFICATE);
+	c->no_ipv6 = opts_bool(o, OPT_DISABLE_IPV6);
+	c->min_tls = tls_version(opts_str(o, OPT_MIN_TLS_VERSION));
+	c->rcvbuf = (int)opts_num(o, OPT_SOCKET_RECV_BUFFER_SIZE);
+	c->dscp = dscp > DSCP_MAX ? DSCP_MAX : (int)dscp;
+}
+
+char *net_window(struct net *n)
+{
+	if (n->window == NULL)
+		n->window = xmalloc(NET_WINDOW);
+	return n->window;
+}
+
+size_t net_chop(const struct net *n, size_t len)
+{
+	return n->chop > 0 && n->chop < len ? n->chop : len;
+}
+
+struct net *net_ref(struct net *n)
+{
+	n->refs++;
+	return n;
+}
+
+void net_unref(struct net *n)
+{
+	if (--n->refs > 0)
+		return;
+	tls_ctx_free(n->tls);
+	free(n->window);
+	free(n->conf.ca_file);
+	free(n->conf.cert_file);
+	free(n->conf.key_file);
+	free(n->conf.interface);
+	free(n->conf.overrides);
+	free(n);
+}
+
+int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail *f)
+{
+	struct net *n = xcalloc(1, sizeof(*n));
+	int r;
+
+	signal(SIGPIPE, SIG_IGN); /* libuv writes without MSG_NOSIGNAL */
+	n->loop = l;
+	n->refs = 1;
+	LIST_INIT(&n->lingering);
+	n->conf.check_certificate = true;
+	n->conf.min_tls = TLS1_2_VERSION;
+	if (o != NULL)
+		read_options(&n->conf, o);
+	n->resolver = resolver_new(n);
+	n->cpool = cpool_new(n);
+	r = tls_ctx_new(&n->conf, &n->tls, f);
+	if (r != 0) {
+		net_free(n);
+		return r;
+	}
+	*ret = n;
+	return 0;
+}
+
+void net_free(struct net *n)
+{
+	struct stream *s;
+
+	if (n == NULL)
+		return;
+	while ((s = LIST_FIRST(&n->lingering)) != NULL)
+		stream_close(s);
+	cpool_free(n->cpool);
+	resolver_free(n->resolver);
+	net_unref(n);
+}
+
+struct loop *net_loop(struct net *n)
+{
+	return n->loop;
+}
+
+void net_set_chop(struct net *n, size_t max)
+{
+	n->chop = max;
+}

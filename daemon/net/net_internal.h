@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ * Inside of struct net, for the files of this folder only.
+ */
+#ifndef HAUL_NET_NET_INTERNAL_H
+#define HAUL_NET_NET_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include "net/net.h"
+
+#define NET_WINDOW (256 * 1024) /* bytes of the shared receive window */
+
+struct resolver;
+struct tls_ctx;
+struct cpool;
+struct stream;
+
+/* The options as they were at net_new; strings are owned by struct net, NULL when not set. */
+struct net_conf {
+	char *ca_file, *cert_file, *key_file;
+	char *interface; /* name or literal address to bind to */
+	char *overrides; /* the `resolve` option: HOST:PORT:ADDR lines */
+	bool check_certificate;
+	bool no_ipv6;
+	int min_tls; /* TLS1_2_VERSION ... */
+	int rcvbuf;  /* bytes; 0: the system's choice */
+	int dscp;
+};
+
+struct net {
+	struct loop *loop;
+	struct net_conf conf;
+	struct resolver *resolver;
+	struct tls_ctx *tls;
+	struct cpool *cpool;
+	char *window; /* NET_WINDOW bytes for ciphertext and for what is thrown away; used within one callback only */
+	size_t chop;
+	unsigned refs; /* its owner, streams and listeners: the last one frees it */
+	LIST_HEAD(lingering_list, stream) lingering; /* of stream_close_soon: nobody else would close these */
+};
+
+struct net *net_ref(struct net *n);
+void net_unref(struct net *n);
+
+/* The shared window, allocated when first needed; never NULL. Its length is NET_WINDOW, or less under the test seam. */
+char *net_window(struct net *n);
+size_t net_chop(const struct net *n, size_t len); /* len, or the limit of net_set_chop */
+
+/* cpool.c */
+struct cpool *cpool_new(struct net *n);
+void cpool_free(struct cpool *p); /* closes what is idle */
+
+#endif

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT
+ * Resolver: uv_getaddrinfo with a cache in front. getaddrinfo tells no TTL, so good answers are kept for a minute and
+ * bad ones for two seconds, enough to make the connections of one job ask once.
+ */
+#include "net/resolve.h"
+
+#include <ctype.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+#include <uthash.h>
+
+#include "base/obj.h"
+#include "base/str.h"
+#include "ev/loop.h"
+#include "net/net_internal.h"
+
+#define CACHE_MAX 512
+#define GOOD_MS	  60000
+#define BAD_MS	  2000
+
+/* One lookup on the pool. */
+struct lookup {
+	uv_getaddrinfo_t req;
+	struct entry *entry; /* NULL: nobody wants it any more */
+};
+
+TAILQ_HEAD(resolve_list, resolve);
+
+struct entry {
+	char *host; /* lower case */
+	struct resolver *resolver;
+	struct lookup *lookup; /* running, or NULL: then the rest is the answer */
+	int err;
+	struct fail fail;
+	struct addrs addrs; /* ports 0 */
+	uint64_t expires;
+	struct resolve_list waiting;
+	UT_hash_handle hh;
+};
+
+struct override {
+	char *host;
+	uint16_t port; /* 0: any */
+	struct sockaddr_storage addr;
+};
+
+struct resolver {
+	OBJ(RESOLVE);
+	struct net *net;
+	struct entry *cache;
+	struct override *overrides;
+	size_t n_overrides;
+};
+
+struct resolve {
+	OBJ(RESOLVE);
+	struct resolver *resolver;
+	struct entry *entry; /* in whose waiting list it is, or NULL: the answer is here, told at the end of the turn */
+	TAILQ_ENTRY(resolve) link;
+	struct deferred tell;
+	resolve_cb cb;
+	void *arg;
+	uint16_t port;
+	int err;
+	struct fail fail;
+	struct addrs addrs;
+};
+
+static const struct {
+	int uv_err;
+	const char *text;
+} causes[] = {
+	{UV_EAI_NONAME, "Name or service not known"},
+	{UV_EAI_NODATA, "The name has no address"},
+	{UV_EAI_AGAIN, "Temporary failure in name resolution"},
+	{UV_EAI_FAIL, "The name server failed"},
+};
+
+static const char *cause_text(int uv_err)
+{
+	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		if (causes[i].uv_err == uv_err)
+			return causes[i].text;
+	return uv_strerror(uv_err);
+}
+
+static int fail_resolve(struct fail *f, const char *host, const char *cause)
+{
+	return fail_set(f, ERR_RESOLVE, "Name resolution for %.100s failed: %s", host, cause);
+}
+
+static void add_addr(struct addrs *a, const struct sockaddr *sa)
+{
+	size_t len = sa->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+
+	if (a->n < RESOLVE_MAX && (sa->sa_family == AF_INET || sa->sa_family == AF_INET6))
+		memcpy(&a->a[a->n++], sa, len);
+}
+
+static void set_port(struct sockaddr_storage *ss, uint16_t port)
+{
+	if (ss->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)ss)->sin6_port = htons(port);
+	else
+		((struct sockaddr_in *)ss)->sin_port = htons(port);
+}
+
+static int parse_literal(const char *text, struct sockaddr_storage *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (uv_ip4_addr(text, 0, (struct sockaddr_in *)ret) == 0)
+		return 0;
+	return uv_ip6_addr(text, 0, (struct sockaddr_in6 *)ret) == 0 ? 0 : ERR_INVAL;
+}
+
+/* The request is freed before the callback: the handle is gone then, and the callback may do what it likes. */
+static void answer(struct resolve *q, int err, const struct fail *f, struct addrs *a)
+{
+	resolve_cb cb = q->cb;
+	void *arg = q->arg;
+
+	for (unsigned i = 0; i < a->n; i++)
+		set_port(&a->a[i], q->port);
+	defer_cancel(q->resolver->net->loop, &q->tell);
+	OBJ_FREE(q);
+	cb(arg, err, f, a);
+}
+
+static void on_tell(void *arg)
+{
+	struct resolve *q = arg;
+	struct addrs a = q->addrs;
+	struct fail f = q->fail;
+
+	OBJ_CHECK(q, RESOLVE);
+	answer(q, q->err, &f, &a);
+}
+
+static void tell_later(struct resolve *q, int err, const struct fail *f, const struct addrs *a)
+{
+	q->err = err;
+	if (f != NULL)
+		q->fail = *f;
+	if (a != NULL)
+		q->addrs = *a;
+	defer(q->resolver->net->loop, &q->tell);
+}
+
+static void entry_free(struct resolver *r, struct entry *e)
+{
+	if (e->lookup != NULL) {
+		e->lookup->entry = NULL;
+		uv_cancel((uv_req_t *)&e->lookup->req);
+	}
+	HASH_DEL(r->cache, e);
+	free(e->host);
+	free(e);
+}
+
+static void store_answer(struct entry *e, int status, const struct addrinfo *ai)
+{
+	e->addrs.n = 0;
+	for (; status == 0 && ai != NULL; ai = ai->ai_next)
+		add_addr(&e->addrs, ai->ai_addr);
+	if (status == 0 && e->addrs.n == 0)
+		status = UV_EAI_NODATA;
+	e->err = status == 0 ? 0 : fail_resolve(&e->fail, e->host, cause_text(status));
+	e->expires = loop_now(e->resolver->net->loop) + (e->err == 0 ? GOOD_MS : BAD_MS);
+}
+
+static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
+{
+	struct lookup *lk = req->data;
+	struct entry *e = lk->entry;
+	struct resolve_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
+	struct resolve *q;
+
+	free(lk);
+	if (e == NULL) {
+		uv_freeaddrinfo(ai);
+		return;
+	}
+	e->lookup = NULL;
+	store_answer(e, status, ai);
+	uv_freeaddrinfo(ai);
+	/* told later, each on its own: a callback may cancel the others or free the entry */
+	while ((q = TAILQ_FIRST(&e->waiting)) != NULL) {
+		TAILQ_REMOVE(&e->waiting, q, link);
+		q->entry = NULL;
+		tell_later(q, e->err, &e->fail, &e->addrs);
+	}
+}
+
+/* AI_ADDRCONFIG is left out: glibc then refuses names of the loopback network on hosts without another one, and an
+ * address that can't be reached fails at once in dial anyway. */
+static int start_lookup(struct entry *e)
+{
+	struct net *n = e->resolver->net;
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = n->conf.no_ipv6 ? AF_INET : AF_UNSPEC};
+	struct lookup *lk = xcalloc(1, sizeof(*lk));
+	int r;
+
+	lk->req.data = lk;
+	lk->entry = e;
+	r = uv_getaddrinfo(&n->loop->uv, &lk->req, on_lookup, e->host, NULL, &hints);
+	if (r != 0) {
+		free(lk);
+		store_answer(e, r, NULL);
+		return e->err;
+	}
+	e->lookup = lk;
+	return 0;
+}
+
+/* Insertion order is age: the first that can go is dead or the oldest. */
+static void make_room(struct resolver *r)
+{
+	struct entry *e, *tmp;
+
+	if (HASH_COUNT(r->cache) < CACHE_MAX)
+		return;
+	HASH_ITER(hh, r->cache, e, tmp)
+	{
+		if (e->lookup != NULL)
+			continue;
+		entry_free(r, e);
+		return;
+	}
+}
+
+static struct entry *find_entry(struct resolver *r, const char *host)
+{
+	struct entry *e;
+	char *key = xstrdup(host);
+
+	for (char *c = key; *c != '\0'; c++)
+		*c = (char)tolower((unsigned char)*c);
+	HASH_FIND_STR(r->cache, key, e);
+	if (e != NULL) {
+		free(key);
+		return e;
+	}
+	make_room(r);
+	e = xcalloc(1, sizeof(*e));
+	e->host = key;
+	e->resolver = r;
+	TAILQ_INIT(&e->waiting);
+	HASH_ADD_KEYPTR(hh, r->cache, e->host, strlen(e->host), e);
+	return e;
+}
+
+static void ask(struct resolver *r, struct resolve *q, const char *host)
+{
+	struct entry *e = find_entry(r, host);
+
+	if (e->lookup == NULL && e->expires <= loop_now(r->net->loop))
+		start_lookup(e);
+	if (e->lookup == NULL) {
+		tell_later(q, e->err, &e->fail, &e->addrs);
+		return;
+	}
+	q->entry = e;
+	TAILQ_INSERT_TAIL(&e->waiting, q, link);
+}
+
+static bool find_override(const struct resolver *r, const char *host, uint16_t port, struct addrs *ret)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < r->n_overrides; i++) {
+		const struct override *o = &r->overrides[i];
+
+		if ((o->port == 0 || o->port == port) && strcasecmp(o->host, host) == 0)
+			add_addr(ret, (const struct sockaddr *)&o->addr);
+	}
+	return ret->n > 0;
+}
+
+/* One HOST:PORT:ADDR; the option table has checked the form, what is no address is passed over. */
+static void add_override(struct resolver *r, char *line)
+{
+	char *port = strchr(line, ':'), *addr = port != NULL ? strchr(port + 1, ':') : NULL;
+	struct override o = {0};
+	uint64_t num = 0;
+	size_t len;
+
+	if (addr == NULL)
+		return;
+	*port++ = '\0';
+	*addr++ = '\0';
+	len = strlen(addr);
+	if (addr[0] == '[' && addr[len - 1] == ']') {
+		addr[len - 1] = '\0';
+		addr++;
+	}
+	if (parse_literal(addr, &o.addr) != 0 || (str_to_u64(port, strlen(port), &num) != 0 && strcmp(port, "*") != 0))
+		return;
+	o.host = xstrdup(line);
+	o.port = (uint16_t)num;
+	r->overrides = xrealloc(r->overrides, (r->n_overrides + 1) * sizeof(o));
+	r->overrides[r->n_overrides++] = o;
+}
+
+struct resolver *resolver_new(struct net *n)
+{
+	struct resolver *r = xcalloc(1, sizeof(*r));
+	char *text = xstrdup(n->conf.overrides), *save = NULL;
+
+	OBJ_INIT(r, RESOLVE);
+	r->net = n;
+	for (char *l = text != NULL ? strtok_r(text, "\n", &save) : NULL; l != NULL; l = strtok_r(NULL, "\n", &save))
+		add_override(r, l);
+	free(text);
+	return r;
+}
+
+void resolver_free(struct resolver *r)
+{
+	struct entry *e, *tmp;
+
+	OBJ_CHECK(r, RESOLVE);
+	HASH_ITER(hh, r->cache, e, tmp)
+	entry_free(r, e);
+	for (size_t i = 0; i < r->n_overrides; i++)
+		free(r->overrides[i].host);
+	free(r->overrides);
+	OBJ_FREE(r);
+}
+
+struct resolve *resolve_start(struct resolver *r, const char *host, uint16_t port, resolve_cb cb, void *arg)
+{
+	struct resolve *q = xcalloc(1, sizeof(*q));
+	struct addrs a = {0};
+	struct fail f;
+
+	OBJ_CHECK(r, RESOLVE);
+	OBJ_INIT(q, RESOLVE);
+	q->resolver = r;
+	q->port = port;
+	q->cb = cb;
+	q->arg = arg;
+	q->tell.cb = on_tell;
+	q->tell.arg = q;
+	if (find_override(r, host, port, &a)) {
+		tell_later(q, 0, NULL, &a);
+	} else if (parse_literal(host, &a.a[0]) != 0) {
+		ask(r, q, host);
+	} else if (a.a[0].ss_family == AF_INET6 && r->net->conf.no_ipv6) {
+		tell_later(q, fail_resolve(&f, host, "IPv6 is disabled"), &f, NULL);
+	} else {
+		a.n = 1;
+		tell_later(q, 0, NULL, &a);
+	}
+	return q;
+}
+
+void resolve_cancel(struct resolve *q)
+{
+	if (q == NULL)
+		return;
+	OBJ_CHECK(q, RESOLVE);
+	if (q->entry != NULL)
+		TAILQ_REMOVE(&q->entry->waiting, q, link);
+	defer_cancel(q->resolver->net->loop, &q->tell);
+	OBJ_FREE(q);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ * Streams that are dialled: resolve, connect, handshake, under one deadline.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "net/dial.h"
+#include "net/net_internal.h"
+#include "net/stream_internal.h"
+#include "net/tls.h"
+
+/* One allocation with its strings behind it. */
+static struct dial_req *copy_req(const struct dial_req *req)
+{
+	size_t host = strlen(req->host) + 1, alpn = req->alpn != NULL ? strlen(req->alpn) + 1 : 0;
+	struct dial_req *r = xmalloc(sizeof(*r) + host + alpn);
+	char *text = (char *)(r + 1);
+
+	*r = *req;
+	r->host = memcpy(text, req->host, host);
+	if (alpn > 0)
+		r->alpn = memcpy(text + host, req->alpn, alpn);
+	return r;
+}
+
+static void begin_tls(struct stream *s)
+{
+	const struct dial_req *req = s->req;
+	struct tls_peer p = {.host = req->host, .port = req->port, .alpn = req->alpn};
+	struct fail f = {0};
+
+	p.check = req->check_certificate && s->net->conf.check_certificate;
+	s->tls = tls_client_new(s->net->tls, &p, &f);
+	if (s->tls == NULL)
+		stream_tell_end(s, &f);
+	else
+		stream_tls_start(s);
+}
+
+static void on_dialled(void *arg, int err, const struct fail *f, struct sock *k)
+{
+	struct stream *s = arg;
+
+	OBJ_CHECK(s, STREAM);
+	s->dial = NULL;
+	stream_hold(s);
+	if (err != 0) {
+		stream_tell_end(s, f);
+	} else {
+		stream_attach(s, k);
+		log_debug(NET, "connected to %s", s->peer);
+		if (s->req->tls) {
+			begin_tls(s);
+		} else {
+			stream_opened(s);
+			stream_start_reading(s);
+		}
+	}
+	stream_release(s);
+}
+
+static void on_timeout(void *arg)
+{
+	struct stream *s = arg;
+	struct fail f;
+
+	OBJ_CHECK(s, STREAM);
+	stream_hold(s);
+	dial_cancel(s->dial);
+	s->dial = NULL;
+	fail_set(&f, ERR_TIMEOUT, NULL);
+	stream_tell_end(s, &f);
+	stream_release(s);
+}
+
+struct stream *stream_dial(struct net *n, const struct dial_req *req, const struct stream_ops *ops, void *owner)
+{
+	struct stream *s = stream_new(n, ops, owner);
+
+	s->state = ST_DIAL;
+	s->dialled = true;
+	s->req = copy_req(req);
+	if (req->connect_timeout_ms > 0)
+		timer_start(n->loop, &s->timer, req->connect_timeout_ms, 0, on_timeout, s);
+	s->dial = dial_start(n, req->host, req->port, on_dialled, s);
+	return s;
+}

@@ -1,0 +1,672 @@
+/* SPDX-License-Identifier: MIT
+ * HTTP/1.1 fetches: one request and its answer on one connection, new or from the pool.
+ *
+ * States: DIAL -> HEAD -> BODY (the owner gets the body) or DRAIN (nobody does) -> TAIL -> done. TAIL lasts until the end of the
+ * loop turn in which the body ended: the connection is read once more, so that bytes behind the body are seen before
+ * it is used again.
+ *
+ * Lifetime: `gone` is set by cancel and before done; from then on the owner is not called. The memory goes when the last of our
+ * functions on the stack returns (leave).
+ */
+#include "proto/http1.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/obj.h"
+#include "base/opt.h"
+#include "base/uri.h"
+#include "ev/loop.h"
+#include "ev/timer.h"
+#include "net/cpool.h"
+#include "net/net.h"
+#include "net/stream.h"
+#include "proto/http_auth.h"
+#include "proto/http_body.h"
+#include "proto/http_head.h"
+#include "proto/http_parse.h"
+#include "proto/http_req.h"
+
+#define DRAIN_MAX 65536 /* bytes of a body that nobody wants, read to keep the connection ... */
+#define DRAIN_MS 2000   /* ... for at most this long */
+
+enum fetch_state { FETCH_DIAL, FETCH_HEAD, FETCH_BODY, FETCH_DRAIN, FETCH_TAIL };
+
+struct http1 {
+	OBJ(HTTP1);
+	struct net *net;
+	struct loop *loop;
+	const struct fetch_ops *ops;
+	void *owner;
+	/* fixed at the start */
+	struct uri uri;
+	struct buf request;      /* what is sent ... */
+	struct buf auth_request; /* ... and instead of it after a 401; empty: nothing to add */
+	char *key;               /* of the connection pool */
+	struct http_asked asked;
+	bool keep_alive;
+	bool check_certificate;
+	uint64_t connect_timeout_ms, timeout_ms;
+	/* running */
+	enum fetch_state state;
+	struct stream *s;
+	struct http_parser parser;
+	struct http_body body;
+	struct timer timer;
+	struct deferred turn; /* resume, and the end of TAIL */
+	uint64_t since;       /* the last sign of life that counts for the deadline */
+	bool reused;          /* the connection had served another request before */
+	bool answered;        /* a byte of the answer has come */
+	bool keep;            /* the connection can go to the pool */
+	bool paused;          /* the owner had no space */
+	bool direct;          /* the last span was the owner's memory */
+	bool pumping;
+	bool lost;            /* the connection ended within the body, `why` says how; received bytes are handed out first */
+	bool gone;
+	unsigned holds;
+	struct fail why;
+	char junk;
+};
+
+static void connect_fresh(struct http1 *f);
+
+static void wipe(struct buf *b)
+{
+	if (b->data != NULL)
+		explicit_bzero(b->data, b->len);
+	buf_free(b);
+}
+
+static void free_fetch(struct http1 *f)
+{
+	uri_free(&f->uri);
+	wipe(&f->request);
+	wipe(&f->auth_request);
+	free(f->key);
+	http_parser_free(&f->parser);
+	http_body_free(&f->body);
+	OBJ_FREE(f);
+}
+
+static struct http1 *enter(void *arg)
+{
+	struct http1 *f = arg;
+
+	OBJ_CHECK(f, HTTP1);
+	f->holds++;
+	return f;
+}
+
+static void leave(struct http1 *f)
+{
+	if (--f->holds == 0 && f->gone)
+		free_fetch(f);
+}
+
+/* Nothing will call us any more. */
+static void shut(struct http1 *f)
+{
+	f->gone = true;
+	timer_stop(&f->timer);
+	defer_cancel(f->loop, &f->turn);
+	stream_close(f->s);
+	f->s = NULL;
+}
+
+/* The end of the fetch; the caller is between enter and leave, and returns. */
+static void finish(struct http1 *f, int err, const struct fail *why)
+{
+	const struct fail none = {0};
+
+	if (err != 0)
+		log_debug(HTTP, "%s: %s", f->uri.host, why->text);
+	shut(f);
+	f->ops->done(f->owner, err, err != 0 ? why : &none);
+}
+
+static void finish_with(struct http1 *f, int err, const char *text)
+{
+	struct fail why;
+
+	fail_set(&why, err, "%s", text);
+	finish(f, err, &why);
+}
+
+static void on_timer(void *arg);
+
+static void start_timer(struct http1 *f, uint64_t ms)
+{
+	f->since = loop_now(f->loop);
+	timer_start(f->loop, &f->timer, ms, 0, on_timer, f);
+}
+
+/* One timer for head and body: bytes only note the time, and an early expiry waits for the rest. */
+static void on_timer(void *arg)
+{
+	struct http1 *f = enter(arg);
+	uint64_t now = loop_now(f->loop);
+
+	if (f->state == FETCH_DRAIN) {
+		finish(f, 0, NULL);
+	} else {
+		if (f->state == FETCH_BODY && f->paused)
+			f->since = now;
+		if (now - f->since >= f->timeout_ms)
+			finish_with(f, ERR_TIMEOUT, err_text(ERR_TIMEOUT));
+		else
+			timer_start(f->loop, &f->timer, f->timeout_ms - (now - f->since), 0, on_timer, f);
+	}
+	leave(f);
+}
+
+/* ---- body ---- */
+
+/* The body is whole and the owner (if any) has it. */
+static void end_body(struct http1 *f)
+{
+	struct fail why;
+	int r = http_body_end(&f->body, &why);
+
+	if (r < 0) {
+		finish(f, r, &why);
+		return;
+	}
+	if (!f->keep || f->body.junk) {
+		finish(f, 0, NULL);
+		return;
+	}
+	f->state = FETCH_TAIL;
+	timer_stop(&f->timer);
+	stream_resume(f->s);
+	defer(f->loop, &f->turn);
+}
+
+static void check_end(struct http1 *f)
+{
+	if (http_body_ready(&f->body))
+		return;
+	if (f->body.ended)
+		end_body(f);
+	else if (f->lost)
+		finish(f, f->why.code, &f->why);
+}
+
+/* One span of the owner's is filled from the buffer. */
+static void hand_out(struct http1 *f)
+{
+	struct span room = {NULL, 0};
+	struct fail why;
+	size_t n;
+	int r;
+
+	f->ops->space(f->owner, &room);
+	if (f->gone)
+		return;
+	n = room.len;
+	if (n == 0) {
+		f->paused = true;
+		return;
+	}
+	r = http_body_take(&f->body, room.base, &n, &why);
+	if (n > 0)
+		f->ops->data(f->owner, n);
+	if (r < 0 && !f->gone)
+		finish(f, r, &why);
+}
+
+/* Everything that is in the buffer goes to the owner, until he pauses. */
+static void pump(struct http1 *f)
+{
+	if (f->pumping) /* called from inside the owner's callback: the loop below goes on */
+		return;
+	f->pumping = true;
+	while (!f->gone && !f->paused && http_body_ready(&f->body))
+		hand_out(f);
+	f->pumping = false;
+	if (!f->gone)
+		check_end(f);
+}
+
+static void drain(struct http1 *f)
+{
+	http_body_skip(&f->body);
+	if (f->body.ended)
+		end_body(f);
+	else if (f->body.got > DRAIN_MAX)
+		finish(f, 0, NULL);
+}
+
+/* A body that nobody wants: read it when that is cheaper than another connection. */
+static void begin_drain(struct http1 *f)
+{
+	bool worth = f->keep && (f->body.framing == FRAMING_CHUNKED || http_body_left(&f->body) <= DRAIN_MAX);
+
+	http_body_skip(&f->body);
+	if (f->body.ended) {
+		end_body(f);
+	} else if (worth) {
+		f->state = FETCH_DRAIN;
+		start_timer(f, DRAIN_MS);
+	} else {
+		finish(f, 0, NULL);
+	}
+}
+
+/* ---- head ---- */
+
+static bool is_for_owner(const struct http_answer *a)
+{
+	return a->h.status == 200 || a->h.status == 206;
+}
+
+/* A 401 to a request without credentials, which wait for being asked for: the request is repeated with them. */
+static bool answer_challenge(struct http1 *f, const struct http_answer *a)
+{
+	if (!a->asks_basic || f->auth_request.len == 0)
+		return false;
+	wipe(&f->request);
+	f->request = f->auth_request;
+	buf_init(&f->auth_request, HTTP_REQ_MAX);
+	connect_fresh(f);
+	return true;
+}
+
+/* The head is read, the owner hears of it, and the bytes that came with it go where they belong. */
+static void take_answer(struct http1 *f, const struct http_answer *a, size_t used)
+{
+	bool give = is_for_owner(a);
+	struct fail why;
+	int r;
+
+	f->keep = a->keep_alive && f->keep_alive;
+	f->since = loop_now(f->loop);
+	f->ops->head(f->owner, &a->h);
+	if (f->gone)
+		return;
+	r = http_body_begin(&f->body, a, used, give, &why);
+	if (r < 0) {
+		finish(f, r, &why);
+	} else if (give) {
+		f->state = FETCH_BODY;
+		pump(f);
+	} else {
+		begin_drain(f);
+	}
+}
+
+static void on_head_bytes(struct http1 *f, size_t n)
+{
+	struct span in = http_body_head(&f->body, n);
+	struct http_answer a = {0};
+	struct fail why;
+	size_t used;
+	int r = http_parse_head(&f->parser, in.base, in.len, &used, &why);
+
+	f->answered = true;
+	if (r == 1)
+		r = http_head_read(&f->parser, &f->asked, &a, &why) < 0 ? why.code : 1;
+	if (r < 0)
+		finish(f, r, &why);
+	else if (r == 1 && !answer_challenge(f, &a))
+		take_answer(f, &a, used);
+	http_answer_free(&a);
+}
+
+/* ---- stream ---- */
+
+static void send_request(struct http1 *f)
+{
+	f->state = FETCH_HEAD;
+	start_timer(f, f->timeout_ms);
+	stream_write(f->s, f->request.data, f->request.len);
+}
+
+static void on_open(void *owner, int err, const struct fail *why)
+{
+	struct http1 *f = enter(owner);
+
+	if (err != 0)
+		finish(f, err, why);
+	else
+		send_request(f);
+	leave(f);
+}
+
+static void body_space(struct http1 *f, struct span *ret)
+{
+	int64_t left = http_body_left(&f->body);
+
+	f->direct = false;
+	if (f->paused || http_body_ready(&f->body))
+		return;
+	if (!http_body_direct(&f->body)) {
+		http_body_space(&f->body, ret);
+		return;
+	}
+	f->ops->space(f->owner, ret);
+	if (f->gone) {
+		ret->len = 0;
+		return;
+	}
+	f->direct = true;
+	f->paused = ret->len == 0;
+	if (left < (int64_t)ret->len)
+		ret->len = (size_t)left;
+}
+
+static void on_space(void *owner, struct span *ret)
+{
+	struct http1 *f = enter(owner);
+
+	*ret = (struct span){NULL, 0};
+	if (f->state == FETCH_BODY)
+		body_space(f, ret);
+	else if (f->state == FETCH_TAIL)
+		*ret = (struct span){&f->junk, f->keep ? 1 : 0};
+	else if (f->state != FETCH_DIAL)
+		http_body_space(&f->body, ret);
+	leave(f);
+}
+
+static void on_body_bytes(struct http1 *f, size_t n)
+{
+	struct fail why;
+	int r;
+
+	f->since = loop_now(f->loop);
+	if (f->direct) {
+		http_body_count(&f->body, n);
+		f->ops->data(f->owner, n);
+		if (!f->gone)
+			check_end(f);
+		return;
+	}
+	r = http_body_feed(&f->body, n, &why);
+	if (r < 0)
+		finish(f, r, &why);
+	else
+		pump(f);
+}
+
+static void on_drain_bytes(struct http1 *f, size_t n)
+{
+	struct fail why;
+
+	if (http_body_feed(&f->body, n, &why) < 0)
+		finish(f, 0, NULL); /* nobody asked for this body: that it is broken only costs the connection */
+	else
+		drain(f);
+}
+
+static void on_data(void *owner, size_t n)
+{
+	struct http1 *f = enter(owner);
+
+	if (f->state == FETCH_HEAD)
+		on_head_bytes(f, n);
+	else if (f->state == FETCH_BODY)
+		on_body_bytes(f, n);
+	else if (f->state == FETCH_DRAIN)
+		on_drain_bytes(f, n);
+	else
+		f->keep = false;
+	leave(f);
+}
+
+/* A kept connection may be closed by the server at any time; when it dies before it answered, the request is sent again on a
+ * new one (RFC 9112 9.3.1: GET and HEAD are idempotent). That one is not `reused`, so it happens once. */
+static void end_in_head(struct http1 *f, int err, const struct fail *why)
+{
+	if (f->reused && !f->answered)
+		connect_fresh(f);
+	else if (err != 0 && err != ERR_EOF)
+		finish(f, err, why);
+	else
+		finish_with(f, ERR_EOF, f->answered ? "The server closed the connection within the head of its answer"
+						    : "The server closed the connection before it answered");
+}
+
+static void end_in_body(struct http1 *f, int err, const struct fail *why)
+{
+	if (http_body_eof(&f->body, err == 0, &f->why) < 0) {
+		f->lost = true;
+		if (err != 0 && err != ERR_EOF)
+			f->why = *why;
+	}
+	check_end(f);
+}
+
+static void on_end(void *owner, int err, const struct fail *why)
+{
+	struct http1 *f = enter(owner);
+
+	f->keep = false;
+	if (f->state == FETCH_DIAL)
+		finish_with(f, ERR_CONNECT, err_text(ERR_CONNECT));
+	else if (f->state == FETCH_HEAD)
+		end_in_head(f, err, why);
+	else if (f->state == FETCH_BODY)
+		end_in_body(f, err, why);
+	else
+		finish(f, 0, NULL);
+	leave(f);
+}
+
+static const struct stream_ops stream_ops = {.open = on_open, .space = on_space, .data = on_data, .end = on_end};
+
+/* On a connection of its own, from the beginning. */
+static void connect_fresh(struct http1 *f)
+{
+	const struct dial_req dial = {
+		.host = f->uri.host,
+		.port = f->uri.port,
+		.tls = strcmp(f->uri.scheme, "https") == 0,
+		.alpn = "http/1.1",
+		.connect_timeout_ms = f->connect_timeout_ms,
+		.check_certificate = f->check_certificate,
+	};
+
+	timer_stop(&f->timer);
+	stream_close(f->s);
+	http_body_reset(&f->body);
+	http_parser_free(&f->parser);
+	http_parser_init(&f->parser);
+	f->state = FETCH_DIAL;
+	f->reused = f->answered = false;
+	f->s = stream_dial(f->net, &dial, &stream_ops, f);
+}
+
+/* Whatever waits unread on a kept connection was not asked for, or is its end. */
+static bool is_quiet(const struct stream *s)
+{
+	char c;
+
+	return recv(stream_fd(s), &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+static void connect_any(struct http1 *f)
+{
+	struct stream *s = f->keep_alive ? cpool_take(f->net, f->key) : NULL;
+
+	while (s != NULL && !is_quiet(s)) {
+		stream_close(s);
+		s = cpool_take(f->net, f->key);
+	}
+	if (s == NULL) {
+		connect_fresh(f);
+		return;
+	}
+	f->s = s;
+	f->reused = true;
+	stream_set_owner(s, &stream_ops, f);
+	send_request(f);
+	stream_resume(s);
+}
+
+static void on_turn(void *arg)
+{
+	struct http1 *f = enter(arg);
+
+	if (f->state == FETCH_TAIL) {
+		if (f->keep) {
+			cpool_put(f->net, f->key, f->s);
+			f->s = NULL;
+		}
+		finish(f, 0, NULL);
+	} else if (f->state == FETCH_BODY && !f->paused) {
+		pump(f);
+		if (!f->gone && f->state == FETCH_BODY)
+			stream_resume(f->s);
+	}
+	leave(f);
+}
+
+/* ---- start ---- */
+
+/* Requests with different credentials never share a connection: some servers authenticate connections, not requests. */
+static void add_cred_mark(struct buf *key, const char *authorization)
+{
+	unsigned char digest[HASH_MAX];
+	struct hash *h;
+
+	if (authorization == NULL)
+		return;
+	h = hash_new("sha-256");
+	hash_update(h, authorization, strlen(authorization));
+	hash_final(h, digest);
+	hash_free(h);
+	for (int i = 0; i < 16; i++)
+		buf_addf(key, "%02x", digest[i]);
+}
+
+static char *make_key(const struct http1 *f, const char *authorization)
+{
+	struct buf b;
+
+	buf_init(&b, SIZE_MAX);
+	/* the dash is the proxy's place */
+	buf_addf(&b, "%s|%s|%u|-|%s|", f->uri.scheme, f->uri.host, f->uri.port, f->check_certificate ? "checked" : "unchecked");
+	add_cred_mark(&b, authorization);
+	return buf_take(&b);
+}
+
+/* cred_uri NULL: uri itself is the one the user gave. */
+static bool is_own_origin(const struct http1 *f, const struct fetch_req *req)
+{
+	struct uri named;
+	bool same;
+
+	if (req->cred_uri == NULL)
+		return true;
+	if (uri_parse(req->cred_uri, strlen(req->cred_uri), &named, NULL) != 0)
+		return false;
+	same = uri_same_origin(&named, &f->uri);
+	uri_free(&named);
+	return same;
+}
+
+static int build_requests(struct http1 *f, const struct fetch_req *req, struct fail *why)
+{
+	struct http_req r = {.fetch = req, .uri = &f->uri, .own_origin = is_own_origin(f, req)};
+	bool ask_first;
+	char *secret = http_auth(&f->uri, r.own_origin, req->opts, &ask_first);
+	int e;
+
+	f->key = make_key(f, secret);
+	r.authorization = ask_first ? NULL : secret;
+	e = http_req_build(&r, &f->request, &f->asked.codings, why);
+	r.authorization = secret;
+	if (e == 0 && ask_first)
+		e = http_req_build(&r, &f->auth_request, &f->asked.codings, why);
+	http_auth_free(secret);
+	return e;
+}
+
+static void read_opts(struct http1 *f, const struct opts *o)
+{
+	f->keep_alive = opts_bool(o, OPT_ENABLE_HTTP_KEEP_ALIVE);
+	f->check_certificate = opts_bool(o, OPT_CHECK_CERTIFICATE);
+	f->connect_timeout_ms = (uint64_t)opts_num(o, OPT_CONNECT_TIMEOUT) * 1000;
+	f->timeout_ms = (uint64_t)opts_num(o, OPT_TIMEOUT) * 1000;
+}
+
+static struct http1 *new_fetch(struct net *n, const struct fetch_ops *ops, void *owner)
+{
+	struct http1 *f = xcalloc(1, sizeof(*f));
+
+	OBJ_INIT(f, HTTP1);
+	f->net = n;
+	f->loop = net_loop(n);
+	f->ops = ops;
+	f->owner = owner;
+	f->turn = (struct deferred){.cb = on_turn, .arg = f};
+	buf_init(&f->request, HTTP_REQ_MAX);
+	buf_init(&f->auth_request, HTTP_REQ_MAX);
+	http_parser_init(&f->parser);
+	http_body_init(&f->body, &f->parser);
+	return f;
+}
+
+static int http1_start(struct net *n, const struct fetch_req *req, const struct fetch_ops *ops, void *owner, void **ret,
+	struct fail *why)
+{
+	struct http1 *f = new_fetch(n, ops, owner);
+	int r = uri_parse(req->uri, strlen(req->uri), &f->uri, why);
+
+	if (r == 0) {
+		read_opts(f, req->opts);
+		f->asked.head_only = req->head_only;
+		r = build_requests(f, req, why);
+	}
+	if (r < 0) {
+		free_fetch(f);
+		return r;
+	}
+	connect_any(f);
+	*ret = f;
+	return 0;
+}
+
+static void http1_resume(void *fetch)
+{
+	struct http1 *f = fetch;
+
+	OBJ_CHECK(f, HTTP1);
+	if (f->gone || !f->paused)
+		return;
+	f->paused = false;
+	f->since = loop_now(f->loop);
+	defer(f->loop, &f->turn);
+}
+
+static void http1_cancel(void *fetch)
+{
+	struct http1 *f = enter(fetch);
+
+	if (!f->gone)
+		shut(f);
+	leave(f);
+}
+
+static const char *http1_peer(void *fetch)
+{
+	struct http1 *f = fetch;
+
+	OBJ_CHECK(f, HTTP1);
+	return f->s != NULL ? stream_peer(f->s) : "";
+}
+
+static const char *const schemes[] = {"http", "https", NULL};
+
+const struct proto http1_proto = {
+	.name = "http1",
+	.schemes = schemes,
+	.start = http1_start,
+	.resume = http1_resume,
+	.cancel = http1_cancel,
+	.peer = http1_peer,
+};

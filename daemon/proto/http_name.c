@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ * Content-Disposition to a file name.
+ */
+#include "proto/http_name.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+
+#define PARAMS_MAX 32 /* more make the value malformed */
+#define TOKEN "!#$&+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+/* One "; name=value" while it is read. */
+struct param {
+	const char *name;
+	size_t name_len;
+	char *value; /* malloc'd, unquoted */
+};
+
+static const char *skip_blank(const char *s)
+{
+	return s + strspn(s, " \t");
+}
+
+/* The quoted-string at *s (on its first quote), unescaped; *s goes behind it. NULL: no closing quote. */
+static char *read_quoted(const char **s)
+{
+	const char *p = *s + 1;
+	char *out = xmalloc(strlen(p) + 1);
+	size_t n = 0;
+
+	for (; *p != '\0' && *p != '"'; p++) {
+		if (*p == '\\' && p[1] != '\0')
+			p++;
+		out[n++] = *p;
+	}
+	if (*p != '"') {
+		free(out);
+		return NULL;
+	}
+	out[n] = '\0';
+	*s = p + 1;
+	return out;
+}
+
+/* Servers send unquoted names with blanks and other bytes that no token has: everything up to the next ';' is taken. */
+static char *read_bare(const char **s)
+{
+	size_t n = strcspn(*s, ";");
+	size_t used = n;
+	char *out;
+
+	while (n > 0 && ((*s)[n - 1] == ' ' || (*s)[n - 1] == '\t'))
+		n--;
+	out = xstrndup(*s, n);
+	*s += used;
+	return out;
+}
+
+/* The parameter at *s, which stands on a ';'. */
+static bool read_param(const char **s, struct param *ret)
+{
+	const char *p = skip_blank(*s + 1);
+
+	*ret = (struct param){.name = p, .name_len = strspn(p, TOKEN "*'%")};
+	p = skip_blank(p + ret->name_len);
+	if (ret->name_len == 0) { /* a stray ';' */
+		*s = p;
+		return *p == ';' || *p == '\0';
+	}
+	if (*p != '=')
+		return false;
+	p = skip_blank(p + 1);
+	ret->value = *p == '"' ? read_quoted(&p) : read_bare(&p);
+	if (ret->value == NULL)
+		return false;
+	*s = skip_blank(p);
+	return **s == ';' || **s == '\0';
+}
+
+static char *from_latin1(const char *s)
+{
+	char *out = xmalloc(2 * strlen(s) + 1);
+	size_t n = 0;
+
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c < 0x80) {
+			out[n++] = (char)c;
+		} else {
+			out[n++] = (char)(0xc0 | c >> 6);
+			out[n++] = (char)(0x80 | (c & 0x3f));
+		}
+	}
+	out[n] = '\0';
+	return out;
+}
+
+/* charset'language'percent-encoded (RFC 8187 3.2); UTF-8 and ISO-8859-1. NULL when it is anything else. */
+static char *decode_ext(const char *value)
+{
+	const char *lang = strchr(value, '\'');
+	const char *text = lang != NULL ? strchr(lang + 1, '\'') : NULL;
+	size_t charset = lang != NULL ? (size_t)(lang - value) : 0;
+	char *raw, *out = NULL;
+	size_t n;
+
+	if (text == NULL)
+		return NULL;
+	text++;
+	raw = xmalloc(strlen(text) + 1);
+	n = str_pct_decode(text, strlen(text), raw);
+	raw[n] = '\0';
+	if (strlen(raw) != n) { /* %00 */
+		free(raw);
+		return NULL;
+	}
+	if (charset == 5 && strncasecmp(value, "UTF-8", 5) == 0 && str_is_utf8(raw, n))
+		return raw;
+	if (charset == 10 && strncasecmp(value, "ISO-8859-1", 10) == 0)
+		out = from_latin1(raw);
+	free(raw);
+	return out;
+}
+
+static char *decode_plain(const char *value)
+{
+	return str_is_utf8(value, strlen(value)) ? xstrdup(value) : from_latin1(value);
+}
+
+/* C0, DEL, and C1 (U+0080..U+009F as UTF-8). */
+static bool has_control(const char *s)
+{
+	if (str_has_ctl(s, strlen(s)))
+		return true;
+	for (; *s != '\0'; s++) {
+		if ((unsigned char)s[0] == 0xc2 && (unsigned char)s[1] < 0xa0)
+			return true;
+	}
+	return false;
+}
+
+/* The last path part, both kinds of slashes counted; takes name. */
+static char *last_part(char *name)
+{
+	char *p = name;
+
+	for (char *q = name; *q != '\0'; q++) {
+		if (*q == '/' || *q == '\\')
+			p = q + 1;
+	}
+	if (*p == '\0' || strcmp(p, ".") == 0 || strcmp(p, "..") == 0 || has_control(p)) {
+		free(name);
+		return NULL;
+	}
+	memmove(name, p, strlen(p) + 1);
+	return name;
+}
+
+/* The first parameter of a name counts; a second one is passed over. */
+static bool param_is(const struct param *p, const char *name)
+{
+	return p->name_len == strlen(name) && strncasecmp(p->name, name, p->name_len) == 0;
+}
+
+char *http_name(const char *value)
+{
+	const char *s = skip_blank(value);
+	char *plain = NULL, *ext = NULL, *name;
+	bool ok;
+
+	s = skip_blank(s + strspn(s, TOKEN)); /* disposition type: attachment and inline are the same to us */
+	ok = *s == ';' || *s == '\0';
+	for (int i = 0; ok && *s == ';'; i++) {
+		struct param p = {0};
+
+		ok = i < PARAMS_MAX && read_param(&s, &p);
+		if (ok && p.value != NULL && ext == NULL && param_is(&p, "filename*"))
+			ext = decode_ext(p.value);
+		else if (ok && p.value != NULL && plain == NULL && param_is(&p, "filename"))
+			plain = decode_plain(p.value);
+		free(p.value);
+	}
+	name = ext != NULL ? ext : plain;
+	if (ext != NULL)
+		free(plain);
+	if (!ok) {
+		free(name);
+		return NULL;
+	}
+	return name != NULL ? last_part(name) : NULL;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ * The SQLite backend: STATE_DIR/queue.db in WAL mode. With synchronous=FULL each commit syncs the WAL, so it survives a power
+ * cut; with NORMAL it survives the process.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "store/sqlite_db.h"
+#include "store/sqlite_rescue.h"
+#include "store/store_backend.h"
+
+/* One statement per sop_kind. */
+static const char *const op_sql[] = {
+	[SOP_PUT] = NULL, /* sqlite_prepare_put */
+	[SOP_DEL] = "DELETE FROM job WHERE gid=?",
+	[SOP_STATE] = "UPDATE job SET state=?2, ord=?3 WHERE gid=?1",
+	[SOP_ORD] = "UPDATE job SET ord=?2 WHERE gid=?1",
+	[SOP_PROGRESS] = "UPDATE job SET have=?2, done=?3 WHERE gid=?1",
+	[SOP_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+};
+
+#define OP_COUNT (sizeof(op_sql) / sizeof(op_sql[0]))
+
+struct sqlite {
+	sqlite3 *db;
+	sqlite3_stmt *op[OP_COUNT];
+	struct rec_list rows; /* read at the opening, until load takes them */
+	bool full;	      /* synchronous is FULL now */
+};
+
+/* Every row, which also shows whether every page of the table can be read. */
+static int read_rows(struct sqlite *s)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(s->db, "SELECT " JOB_COLUMNS " FROM job", -1, &st, NULL);
+
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		rc = sqlite3_step(st);
+		if (rc != SQLITE_ROW)
+			break;
+		struct job_rec *r = rec_list_add(&s->rows);
+		if (!sqlite_read_job(st, r)) {
+			log_error(STORE, "a row of the queue makes no sense and is passed over (gid %016llx)", (unsigned long long)r->gid);
+			job_rec_free(r);
+			s->rows.n--;
+		}
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+/* 0, or an error and *ret_damaged. */
+static int try_open(struct sqlite *s, const char *path, bool *ret_damaged, struct fail *f)
+{
+	int rc, err = sqlite_db_open(path, &s->db, ret_damaged, f);
+
+	if (err)
+		return err;
+	rc = read_rows(s);
+	if (rc == SQLITE_DONE)
+		return 0;
+	*ret_damaged = sqlite_is_damage(rc);
+	err = fail_set(f, ERR_STORE, "The queue file %s can't be read: %s", path, sqlite3_errmsg(s->db));
+	rec_list_free(&s->rows);
+	if (*ret_damaged)
+		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_close(s->db);
+	s->db = NULL;
+	return err;
+}
+
+static int prepare(struct sqlite *s, struct fail *f)
+{
+	s->op[SOP_PUT] = sqlite_prepare_put(s->db);
+	for (size_t i = 0; i < OP_COUNT; i++)
+		if (op_sql[i])
+			sqlite3_prepare_v3(s->db, op_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->op[i], NULL);
+	for (size_t i = 0; i < OP_COUNT; i++)
+		if (!s->op[i])
+			return fail_set(f, ERR_STORE, "The queue file has wrong tables: %s", sqlite3_errmsg(s->db));
+	return 0;
+}
+
+static void sq_close(void *b)
+{
+	struct sqlite *s = b;
+
+	for (size_t i = 0; i < OP_COUNT; i++)
+		sqlite3_finalize(s->op[i]);
+	if (s->db)
+		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_close(s->db);
+	rec_list_free(&s->rows);
+	free(s);
+}
+
+static int sq_open(const char *dir, void **ret, struct fail *f)
+{
+	struct sqlite *s = xcalloc(1, sizeof(*s));
+	char *path = xasprintf("%s/queue.db", dir);
+	bool damaged;
+	int err;
+
+	sqlite_rescue_resume(path);
+	s->full = true;
+	err = try_open(s, path, &damaged, f);
+	if (err && damaged) {
+		log_error(STORE, "%s", f->text);
+		err = sqlite_rescue(path, f);
+		if (!err)
+			err = try_open(s, path, &damaged, f);
+	}
+	if (!err)
+		err = prepare(s, f);
+	free(path);
+	if (err)
+		sq_close(s);
+	else
+		*ret = s;
+	return err;
+}
+
+static int sq_load(void *b, void (*cb)(void *arg, struct job_rec *r), void *arg, struct fail *f)
+{
+	struct sqlite *s = b;
+
+	(void)f;
+	rec_list_give(&s->rows, cb, arg);
+	return 0;
+}
+
+static char *sq_meta_get(void *b, const char *name)
+{
+	struct sqlite *s = b;
+	sqlite3_stmt *st = NULL;
+	char *value = NULL;
+
+	if (sqlite3_prepare_v2(s->db, "SELECT value FROM meta WHERE name=?", -1, &st, NULL) == SQLITE_OK) {
+		sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+		if (sqlite3_step(st) == SQLITE_ROW)
+			value = xstrdup((const char *)sqlite3_column_text(st, 0));
+	}
+	sqlite3_finalize(st);
+	return value;
+}
+
+/* ---- commit ---- */
+
+static void bind_op(sqlite3_stmt *st, const struct store_op *op)
+{
+	if (op->kind == SOP_PUT) {
+		sqlite_bind_job(st, &op->rec);
+		return;
+	}
+	if (op->kind == SOP_META) {
+		sqlite3_bind_text(st, 1, op->name, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 2, op->value, -1, SQLITE_STATIC);
+		return;
+	}
+	sqlite3_bind_int64(st, 1, (sqlite3_int64)op->rec.gid);
+	if (op->kind == SOP_STATE) {
+		sqlite3_bind_int(st, 2, op->rec.state);
+		sqlite3_bind_int64(st, 3, (sqlite3_int64)op->rec.ord);
+	} else if (op->kind == SOP_ORD) {
+		sqlite3_bind_int64(st, 2, (sqlite3_int64)op->rec.ord);
+	} else if (op->kind == SOP_PROGRESS) {
+		sqlite3_bind_text(st, 2, op->rec.have, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(st, 3, op->rec.done);
+	}
+}
+
+static int apply(struct sqlite *s, const struct store_op *op)
+{
+	sqlite3_stmt *st = s->op[op->kind];
+	int rc;
+
+	bind_op(st, op);
+	rc = sqlite3_step(st);
+	sqlite3_reset(st);
+	sqlite3_clear_bindings(st); /* they point into op */
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int exec(struct sqlite *s, const char *sql)
+{
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+}
+
+static int set_durable(struct sqlite *s, bool durable)
+{
+	int rc = SQLITE_OK;
+
+	if (durable != s->full)
+		rc = exec(s, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+	if (rc == SQLITE_OK)
+		s->full = durable;
+	return rc;
+}
+
+static int sq_commit(void *b, const struct store_op *ops, size_t n, bool durable, struct fail *f)
+{
+	struct sqlite *s = b;
+	int rc;
+
+	rec_list_free(&s->rows); /* nobody loads any more */
+	rc = set_durable(s, durable);
+	if (rc == SQLITE_OK)
+		rc = exec(s, "BEGIN IMMEDIATE");
+	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
+		rc = apply(s, &ops[i]);
+	if (rc == SQLITE_OK)
+		rc = exec(s, "COMMIT");
+	if (rc == SQLITE_OK)
+		return 0;
+	fail_set(f, (rc & 0xff) == SQLITE_FULL ? ERR_NO_SPACE : ERR_STORE, "%s", sqlite3_errmsg(s->db));
+	if (!sqlite3_get_autocommit(s->db))
+		exec(s, "ROLLBACK");
+	return f->code;
+}
+
+const struct store_backend store_sqlite = {
+	.name = "sqlite",
+	.open = sq_open,
+	.load = sq_load,
+	.meta_get = sq_meta_get,
+	.commit = sq_commit,
+	.close = sq_close,
+};

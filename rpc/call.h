@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ * struct call: one method call on its way through a function of m_*.c: its parameters, the engine, and where the result goes.
+ * Methods are listed in method_table.h. Loop thread.
+ */
+#ifndef HAUL_RPC_CALL_H
+#define HAUL_RPC_CALL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/engine.h"
+#include "ev/timer.h"
+#include "rpc/reply.h"
+
+/* What methods work on. One per RPC server (tests make their own); zeroed but for engine, opts, uid and owner. */
+struct rpc_env {
+	struct engine *engine;
+	const struct opts *opts; /* the daemon's own options: rpc-*, save-session */
+	uint32_t uid;            /* owner of what is added */
+	const char *owner;
+	struct timer shutdown;   /* an asked-for end, held back until its answer is out */
+	bool force;
+};
+
+struct save;
+
+/* One request text (a call, a batch, or a multicall in it) while its calls run. */
+struct run {
+	struct rpc_env *env;
+	unsigned bad;  /* wrong or missing tokens so far */
+	bool good;     /* a right token was shown */
+	bool changed;  /* a call may have changed something: the answer waits until that is durable */
+	struct save *save; /* a session file being written, or NULL: the answer waits for it */
+};
+
+struct call {
+	struct run *run;
+	struct engine *engine;
+	const json_t *params; /* array or NULL; a leading token counts as not there, see `first` */
+	size_t first;         /* index of parameter 0 in params */
+	struct jw *w;         /* the result is written here; on failure what was written is taken back */
+	struct fail *f;       /* message of a failure */
+};
+
+/* 0, or a negative enum err with its text in c->f. */
+typedef int (*method_fn)(struct call *c);
+
+enum method_flag {
+	MF_TOKEN = 1 << 0,  /* needs the secret */
+	MF_CHANGE = 1 << 1, /* may change the queue or options: the answer waits until that is durable */
+	MF_RAW = 1 << 2,    /* a leading token is not taken off the parameters */
+};
+
+struct method {
+	const char *name;
+	method_fn fn;
+	unsigned flags;
+};
+
+/* The table in the order of aria2's listMethods; ends with a NULL name. */
+extern const struct method method_table[];
+
+/* Runs one call; nested: from a multicall. The result is written to w on success only. */
+int call_run(struct run *run, const char *method, const json_t *params, bool nested, struct jw *w, struct fail *f);
+
+/* ---- parameters ----
+ * i counts without the token. A missing optional one gives 0 and NULL (or leaves *ret alone); a missing required one and a
+ * wrong type give ERR_INVAL in aria2's words. */
+int param_str(struct call *c, size_t i, const char **ret);
+int param_list(struct call *c, size_t i, bool required, const json_t **ret);
+int param_dict(struct call *c, size_t i, bool required, const json_t **ret);
+int param_int(struct call *c, size_t i, bool required, int64_t *ret); /* fractions are cut */
+int param_int_min(struct call *c, size_t i, int64_t min, int64_t *ret);
+/* Optional place in a queue: -1 when not given. */
+int param_position(struct call *c, size_t i, int64_t *ret);
+/* Parameter i as the GID of a download that exists. */
+int param_gid(struct call *c, size_t i, uint64_t *ret);
+/* The strings in a list; others are passed over. *ret is malloc'd (the strings stay the list's). */
+size_t param_strings(const json_t *list, char ***ret);
+
+/* A failure about one download: the text with its GID in the middle. */
+int call_fail_gid(struct call *c, int code, const char *before, uint64_t gid, const char *after);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT
+ * Requests, batches, GET queries: text in, text out.
+ */
+#include "rpc/jsonrpc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "rpc/auth.h"
+#include "rpc/save.h"
+
+#define JSON_DEPTH_MAX 50        /* as aria2 */
+#define BATCH_MAX      20000     /* calls in one batch: bounds what a request without a token can make us write */
+#define CALLBACK_MAX   64
+
+#define CODE_PARSE   (-32700)
+#define CODE_REQUEST (-32600)
+#define CODE_PARAMS  (-32602)
+#define CODE_METHOD  1           /* everything that a method refuses */
+
+void reply_init(struct reply *r)
+{
+	memset(r, 0, sizeof(*r));
+	buf_init(&r->out, JSONRPC_ANSWER_MAX);
+	r->status = 200;
+}
+
+void reply_free(struct reply *r)
+{
+	buf_free(&r->out);
+	save_drop(r->save);
+	r->save = NULL;
+	free(r->callback);
+	r->callback = NULL;
+	json_decref(r->ids);
+	r->ids = NULL;
+}
+
+/* Starts the text anew, inside the callback if there is one. */
+static struct jw begin(struct reply *r)
+{
+	buf_reset(&r->out);
+	if (r->callback != NULL) {
+		buf_adds(&r->out, r->callback);
+		buf_adds(&r->out, "(");
+	}
+	return (struct jw){.out = &r->out};
+}
+
+static void only_error(struct reply *r, const json_t *id, int code, const char *message, int status)
+{
+	struct jw w = begin(r);
+
+	r->single = true;
+	r->status = status;
+	jw_error(&w, id, code, message);
+	if (r->callback != NULL)
+		buf_adds(&r->out, ")");
+}
+
+static void finish(struct reply *r)
+{
+	if (r->callback != NULL)
+		buf_adds(&r->out, ")");
+	if (r->out.err != 0) {
+		buf_free(&r->out);
+		only_error(r, r->single ? r->ids : NULL, CODE_METHOD, "The answer is too large: ask for fewer entries or keys.", 400);
+	}
+}
+
+/* Runs one request object, writes its answer and returns the status that it has on its own. */
+static int run_one(struct run *run, const json_t *req, struct jw *w)
+{
+	const json_t *id = json_object_get(req, "id");
+	const char *method = json_string_value(json_object_get(req, "method"));
+	const json_t *params = json_object_get(req, "params");
+	size_t mark = w->out->len;
+	bool comma = w->comma;
+	struct fail f = {0};
+
+	if (id == NULL || method == NULL) {
+		jw_error(w, id, CODE_REQUEST, "Invalid Request.");
+		return 400;
+	}
+	if (params != NULL && !json_is_array(params)) {
+		jw_error(w, id, CODE_PARAMS, "Invalid params.");
+		return 500;
+	}
+	jw_head(w, id);
+	jw_key(w, "result");
+	if (call_run(run, method, params, false, w, &f) != 0) {
+		jw_rewind(w, mark, comma);
+		jw_error(w, id, CODE_METHOD, f.text);
+		return 400;
+	}
+	jw_close(w, '}');
+	return 200;
+}
+
+static void run_batch(struct run *run, const json_t *calls, struct reply *r)
+{
+	struct jw w = begin(r);
+
+	r->ids = json_array();
+	jw_open(&w, '[');
+	for (size_t i = 0; i < json_array_size(calls) && r->out.err == 0; i++) {
+		const json_t *req = json_array_get(calls, i);
+		json_t *id;
+
+		if (!json_is_object(req))
+			continue;
+		id = json_object_get(req, "id");
+		json_array_append_new(r->ids, id != NULL ? json_incref(id) : json_null());
+		run_one(run, req, &w);
+	}
+	jw_close(&w, ']');
+}
+
+static void run_value(struct rpc_env *env, const json_t *v, struct reply *r)
+{
+	struct run run = {.env = env};
+
+	if (json_is_array(v) && json_array_size(v) <= BATCH_MAX) {
+		run_batch(&run, v, r);
+	} else if (json_is_object(v)) {
+		struct jw w = begin(r);
+
+		r->single = true;
+		r->ids = json_incref(json_object_get(v, "id"));
+		r->status = run_one(&run, v, &w);
+	} else {
+		only_error(r, NULL, CODE_REQUEST, "Invalid Request.", 400);
+		return;
+	}
+	r->changed = run.changed;
+	r->save = run.save;
+	r->bad = run.bad;
+	r->good = run.good || !auth_needs_token(env->opts);
+	finish(r);
+}
+
+/* aria2's reading of JSON differs in two ways from the strict one: a comma before '}' is taken (blanked here), and what
+ * follows the first value is not looked at. False when nested too deeply. */
+static bool make_strict(char *s, size_t n)
+{
+	size_t depth = 0, comma = SIZE_MAX;
+	bool in_string = false;
+
+	for (size_t i = 0; i < n; i++) {
+		char ch = s[i];
+
+		if (in_string) {
+			if (ch == '\\')
+				i++;
+			in_string = ch != '"';
+			continue;
+		}
+		if (strchr(" \t\r\n", ch) != NULL)
+			continue;
+		if (ch == '}' && comma != SIZE_MAX)
+			s[comma] = ' ';
+		comma = ch == ',' ? i : SIZE_MAX;
+		if (ch == '"')
+			in_string = true;
+		else if ((ch == '{' || ch == '[') && ++depth > JSON_DEPTH_MAX)
+			return false;
+		else if ((ch == '}' || ch == ']') && (depth == 0 || --depth == 0))
+			break;
+	}
+	return true;
+}
+
+/* NULL when it is no JSON; numbers alone are none here. */
+static json_t *parse(char *text, size_t n)
+{
+	json_t *v;
+
+	if (n == 0 || !make_strict(text, n))
+		return NULL;
+	v = json_loadb(text, n, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, NULL);
+	if (json_is_number(v)) {
+		json_decref(v);
+		return NULL;
+	}
+	return v;
+}
+
+void jsonrpc_text(struct rpc_env *env, char *text, size_t n, struct reply *r)
+{
+	json_t *v = parse(text, n);
+
+	if (v == NULL)
+		only_error(r, NULL, CODE_PARSE, "Parse error.", 500);
+	else
+		run_value(env, v, r);
+	json_decref(v);
+}
+
+void jsonrpc_invalid(struct reply *r)
+{
+	only_error(r, NULL, CODE_REQUEST, "Invalid Request.", 400);
+}
+
+void jsonrpc_all_failed(struct reply *r, const char *why)
+{
+	struct jw w;
+
+	if (r->single) {
+		only_error(r, r->ids, CODE_METHOD, why, 400);
+		return;
+	}
+	w = begin(r);
+	jw_open(&w, '[');
+	for (size_t i = 0; i < json_array_size(r->ids); i++)
+		jw_error(&w, json_array_get(r->ids, i), CODE_METHOD, why);
+	jw_close(&w, ']');
+	finish(r);
+}
+
+/* ---- GET ---- */
+
+/* Value of a member of the query as it stands, malloc'd; NULL when absent or empty. */
+static char *query_value(const char *q, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (q != NULL && *q != '\0') {
+		size_t n = strcspn(q, "&");
+
+		if (n > len + 1 && strncmp(q, name, len) == 0 && q[len] == '=')
+			return xstrndup(q + len + 1, n - len - 1);
+		q += n + (q[n] == '&');
+	}
+	return NULL;
+}
+
+/* Percent-encoded base64 of JSON; NULL when it is not. */
+static json_t *query_params(const char *text)
+{
+	char *plain = xmalloc(strlen(text) + 1);
+	size_t n = str_pct_decode(text, strlen(text), plain);
+	char *json = str_unbase64(plain, n, &n);
+	json_t *v = json != NULL ? parse(json, n) : NULL;
+
+	free(json);
+	free(plain);
+	return v;
+}
+
+/* The request object or batch that a query stands for; NULL when it is none. */
+static json_t *query_request(const char *query)
+{
+	char *method = query_value(query, "method"), *id = query_value(query, "id"), *text = query_value(query, "params");
+	json_t *params = text != NULL ? query_params(text) : NULL, *req = NULL;
+	bool whole = method == NULL && id == NULL;
+
+	if (whole) {
+		req = json_incref(params);
+	} else if (method != NULL && id != NULL && (text == NULL || params != NULL)) {
+		req = json_object();
+		json_object_set_new(req, "method", json_string(method));
+		json_object_set_new(req, "id", json_string(id));
+		if (params != NULL)
+			json_object_set(req, "params", params);
+	}
+	json_decref(params);
+	free(text);
+	free(id);
+	free(method);
+	return req;
+}
+
+static bool is_callback(const char *s)
+{
+	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.$");
+
+	return n > 0 && n <= CALLBACK_MAX && s[n] == '\0';
+}
+
+void jsonrpc_query(struct rpc_env *env, const char *query, struct reply *r)
+{
+	char *callback = query_value(query, "jsoncallback");
+	json_t *req;
+
+	if (callback != NULL && !opts_bool(env->opts, OPT_RPC_ALLOW_JSONP)) {
+		only_error(r, NULL, CODE_METHOD, "JSONP is off: set rpc-allow-jsonp.", 400);
+		goto out;
+	}
+	if (callback != NULL && !is_callback(callback)) {
+		jsonrpc_invalid(r);
+		goto out;
+	}
+	r->callback = callback;
+	callback = NULL;
+	req = query_request(query);
+	if (req == NULL)
+		jsonrpc_invalid(r);
+	else
+		run_value(env, req, r);
+	json_decref(req);
+out:
+	free(callback);
+}

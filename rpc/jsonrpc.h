@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * JSON-RPC 2.0 as aria2 speaks it: from the text of a request (one call or a batch; POST body, GET query or WebSocket message)
+ * to the text of its answer. Knows no connection. Loop thread.
+ */
+#ifndef HAUL_RPC_JSONRPC_H
+#define HAUL_RPC_JSONRPC_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "rpc/call.h"
+
+#define JSONRPC_ANSWER_MAX (64u << 20) /* bytes of one answer; above it an error asks for fewer entries */
+
+/* An answer and what must happen before it may leave. */
+struct reply {
+	struct buf out;
+	int status;      /* HTTP status: 200, 400, 500 */
+	bool single;     /* not a batch */
+	bool changed;    /* wait until the engine's changes are durable */
+	unsigned bad;    /* unauthorized calls in it: hold it back for a while */
+	bool good;       /* a right token was shown (or none is needed) */
+	struct save *save; /* wait until this session file is written; owned, NULL: none */
+	char *callback;  /* JSONP function name, or NULL; owned */
+	json_t *ids;     /* ids of the calls for jsonrpc_all_failed: an array (batch) or one value */
+};
+
+void reply_init(struct reply *r);
+void reply_free(struct reply *r);
+
+/* Answers the n bytes at text (which may be altered); always leaves a whole answer in r (initialised). */
+void jsonrpc_text(struct rpc_env *env, char *text, size_t n, struct reply *r);
+/* The same for the query of a GET ("method=...&id=...", without '?'; may be NULL). JSONP needs the option rpc-allow-jsonp and a plain
+ * callback name. */
+void jsonrpc_query(struct rpc_env *env, const char *query, struct reply *r);
+/* The answer to something that is no request at all: -32600, id null. */
+void jsonrpc_invalid(struct reply *r);
+/* Replaces a finished answer: every call of it failed after all, for this reason. */
+void jsonrpc_all_failed(struct reply *r, const char *why);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * Options from and to JSON.
+ */
+#include "rpc/optmap.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/str.h"
+
+struct member {
+	const char *name;
+	const json_t *val;
+};
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct member *)a)->name, ((const struct member *)b)->name);
+}
+
+static void passed_over(const char *name, const char *why)
+{
+	char shown[80];
+
+	log_info(RPC, "option %s passed over: %s", str_safe(name, strlen(name), shown, sizeof(shown)), why);
+}
+
+static int set_text(struct opts *o, enum opt id, const char *val, struct fail *f)
+{
+	struct fail cause = {0};
+	int err = opts_set(o, id, val, &cause);
+
+	if (err == 0)
+		return 0;
+	log_info(RPC, "option %s refused: %s", opt_def(id)->name, cause.text);
+	if (id == OPT_GID)
+		return fail_set(f, ERR_INVAL, "No URI to download.");
+	return fail_set(f, ERR_INVAL, "We encountered a problem while processing the option '--%s'.", opt_def(id)->name);
+}
+
+static int set_member(struct opts *o, enum opt id, const json_t *val, struct fail *f)
+{
+	int err = 0;
+
+	if (json_is_string(val))
+		return set_text(o, id, json_string_value(val), f);
+	if (!json_is_array(val) || opt_def(id)->type != OT_LIST) {
+		passed_over(opt_def(id)->name, "the value is no string");
+		return 0;
+	}
+	for (size_t i = 0; i < json_array_size(val) && err == 0; i++)
+		if (json_is_string(json_array_get(val, i)))
+			err = set_text(o, id, json_string_value(json_array_get(val, i)), f);
+	return err;
+}
+
+int optmap_read(struct opts *o, const json_t *dict, unsigned allowed, struct fail *f)
+{
+	size_t n = json_object_size(dict), i = 0;
+	struct member *m = xmalloc((n + 1) * sizeof(*m));
+	const char *key;
+	json_t *val;
+	int err = 0;
+
+	json_object_foreach((json_t *)(uintptr_t)dict, key, val)
+		m[i++] = (struct member){key, val};
+	qsort(m, n, sizeof(*m), by_name);
+	for (i = 0; i < n && err == 0; i++) {
+		enum opt id = opt_find(m[i].name, strlen(m[i].name));
+
+		if (id == OPT_COUNT)
+			passed_over(m[i].name, "there is no such option");
+		else if ((opt_def(id)->flags & allowed) == 0)
+			passed_over(m[i].name, "it can't be set by this call");
+		else
+			err = set_member(o, id, m[i].val, f);
+	}
+	free(m);
+	return err;
+}
+
+void optmap_write(const struct opts *o, unsigned shown, struct jw *w)
+{
+	jw_open(w, '{');
+	for (enum opt id = 0; id < OPT_COUNT; id++) { /* the table is sorted by name */
+		unsigned flags = opt_def(id)->flags;
+
+		if ((flags & shown) != 0 && (flags & OF_HIDDEN) == 0 && opts_defined(o, id))
+			jw_pair(w, opt_def(id)->name, opts_str(o, id));
+	}
+	jw_close(w, '}');
+}

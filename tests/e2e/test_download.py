@@ -1,0 +1,145 @@
+"""Whole downloads from a real web server: bytes, connections, resume."""
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize("conns", [1, 4, 16])
+def test_gibibyte_is_right(make_hauld, nginx, tools, scheme, conns):
+    want = nginx.put("gib.bin", GIB)
+    d = make_hauld("--ca-certificate=" + nginx.ca, "--file-allocation=none")
+    base = nginx.base if scheme == "http" else nginx.https
+    gid = d.add(base + "/gib.bin", split=conns, max_connection_per_server=conns, min_split_size="1M")
+    path = d.complete(gid)
+    assert tools.sha256_of(path) == want
+    assert os.listdir(d.dir) == ["gib.bin"]
+    os.unlink(path)
+
+
+def test_sixteen_connections_are_sixteen_times_as_fast(hauld, nginx, tools):
+    nginx.put("one.bin", 16 << 20)
+    want = nginx.put("many.bin", 512 << 20)
+    t = time.monotonic()
+    hauld.complete(hauld.add(nginx.base + "/slow/one.bin", split=1))
+    one = (16 << 20) / (time.monotonic() - t)
+    t = time.monotonic()
+    path = hauld.complete(hauld.add(nginx.base + "/slow/many.bin", split=16, max_connection_per_server=16, min_split_size="1M"))
+    many = (512 << 20) / (time.monotonic() - t)
+    assert tools.sha256_of(path) == want
+    assert many / one >= 15, (one, many)
+
+
+SIZES = {"checkpoint": 77, "encoder.json": 1042301, "hparams.json": 90, "model.ckpt.data-00000-of-00001": 497759232,
+         "model.ckpt.index": 5215, "model.ckpt.meta": 471155, "vocab.bpe": 456318}
+
+
+def test_gpt2_survives_a_kill(make_hauld, nginx, tools, tmp_path):
+    folder = "gpt-2/models/124M/"
+    want = {n: nginx.put("moderate/" + folder + n, size, seed=7) for n, size in SIZES.items()}
+    # limit_rate needs the files under the aliased root as well
+    for n in SIZES:
+        os.makedirs(os.path.join(nginx.root, folder), exist_ok=True)
+        if not os.path.exists(os.path.join(nginx.root, folder, n)):
+            os.link(os.path.join(nginx.root, "moderate", folder, n), os.path.join(nginx.root, folder, n))
+    d = make_hauld()
+    listing = tmp_path / "gpt2.txt"
+    listing.write_text("".join("%s/moderate/%s%s\n  out=models/124M/%s\n" % (nginx.base, folder, n, n) for n in SIZES))
+    p = subprocess.Popen([os.path.join(tools.build, "haul"), "get", "-i", str(listing), "-x", "4", "-s", "4", "-k", "1M", "-j", "7", "--dir", d.dir],
+                         env=dict(os.environ, HAUL_URL=d.url), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    before = nginx.sent("/moderate/" + folder)
+    tools.wait_for(lambda: int(d.rpc("aria2.getGlobalStat")["numActive"]) > 0)
+    big = tools.wait_for(lambda: next((j["gid"] for j in d.rpc("aria2.tellActive") if int(j["totalLength"]) == 497759232), None))
+    d.received(big, 200 << 20)
+    d.kill()
+    out, _ = p.communicate(timeout=60)
+    assert p.returncode != 0, out
+    d.start()
+    d.complete(big)
+    tools.wait_for(lambda: not d.rpc("aria2.tellActive") and not d.rpc("aria2.tellWaiting", 0, 10))
+    for n, sha in want.items():
+        assert tools.sha256_of(os.path.join(d.dir, "models/124M", n)) == sha, n
+    sent = nginx.sent("/moderate/" + folder) - before
+    assert sent <= 1.02 * sum(SIZES.values()), sent
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_resume_fetches_little_again(make_hauld, nginx, tools, how):
+    size = 96 << 20
+    want = nginx.put("resume.bin", size)
+    d = make_hauld()
+    before = nginx.sent("/slow/resume.bin")
+    gid = d.add(nginx.base + "/slow/resume.bin", split=4, max_connection_per_server=4, min_split_size="1M")
+    d.received(gid, 40 << 20)
+    d.kill(how)
+    assert os.path.exists(os.path.join(d.dir, "resume.bin.part"))
+    d.start()
+    path = d.complete(gid)
+    assert tools.sha256_of(path) == want
+    assert nginx.sent("/slow/resume.bin") - before <= size + 4 * (1 << 20)
+
+
+def test_thousand_adds_survive_a_kill(hauld):
+    gids = []
+    for i in range(1000):
+        gids.append(hauld.rpc("aria2.addUri", ["http://127.0.0.1:9/f%d" % i], {"pause": "true"}))
+    hauld.kill()
+    hauld.start()
+    assert [j["gid"] for j in hauld.rpc("aria2.tellWaiting", 0, 2000, ["gid"])] == gids
+
+
+def test_curl_line_of_the_tutorial(hauld, nginx, tools):
+    want = nginx.put("small.bin", 5000)
+    body = '{"jsonrpc":"2.0","method":"aria2.addUri","id":"1","params":[["%s/small.bin"]]}' % nginx.base
+    out = subprocess.run(["curl", "-s", hauld.url, "-d", body], capture_output=True, text=True, check=True).stdout
+    gid = json.loads(out)["result"]
+    assert tools.sha256_of(hauld.complete(gid)) == want
+
+
+def test_a_checksum_is_verified(hauld, nginx, tools):
+    want = nginx.put("sum.bin", 3 << 20)
+    path = hauld.complete(hauld.add(nginx.base + "/sum.bin", checksum="sha-256=" + want))
+    assert tools.sha256_of(path) == want
+    s = hauld.wait(hauld.add(nginx.base + "/sum.bin", checksum="sha-256=" + "0" * 64, out="bad.bin"))
+    assert (s["status"], s["errorCode"]) == ("error", "32")
+    assert not os.path.exists(os.path.join(hauld.dir, "bad.bin"))
+
+
+def test_two_jobs_for_one_path_get_two_files(hauld, nginx, tools):
+    want = nginx.put("twice.bin", 8 << 20)
+    a = hauld.add(nginx.base + "/slow/twice.bin")
+    b = hauld.add(nginx.base + "/slow/twice.bin")
+    paths = {hauld.complete(a), hauld.complete(b)}
+    assert {os.path.basename(p) for p in paths} == {"twice.bin", "twice.1.bin"}
+    assert all(tools.sha256_of(p) == want for p in paths)
+
+
+def test_limits_act_within_a_second(hauld, nginx):
+    nginx.put("limit.bin", 64 << 20)
+    gid = hauld.add(nginx.base + "/limit.bin", max_download_limit="1M")
+    hauld.received(gid, 512 << 10)
+    t, before = time.monotonic(), int(hauld.status(gid)["completedLength"])
+    hauld.received(gid, before + (3 << 20))
+    speed = (int(hauld.status(gid)["completedLength"]) - before) / (time.monotonic() - t)
+    assert 0.7 * (1 << 20) < speed < 1.5 * (1 << 20), speed
+    hauld.rpc("aria2.changeOption", gid, {"max-download-limit": "0"})
+    hauld.complete(gid, timeout=10)
+
+
+def test_other_calls_are_answered_during_a_download(hauld, nginx):
+    nginx.put("gib.bin", GIB)
+    gid = hauld.add(nginx.base + "/gib.bin", split=16, max_connection_per_server=16, min_split_size="1M")
+    worst = 0
+    while hauld.status(gid)["status"] == "active":
+        t = time.monotonic()
+        hauld.rpc("aria2.getGlobalStat")
+        worst = max(worst, time.monotonic() - t)
+    os.unlink(hauld.complete(gid))
+    assert worst < 2  # stalls of whole seconds; figures are in the benchmark

@@ -1,0 +1,25 @@
+#!/bin/sh
+# All lints; each prints its findings and adds to the count. Ends with "N passed, N failed".
+cd "$(dirname "$0")/../.." || exit 2
+p=0
+f=0
+check() { # NAME COMMAND...
+	name=$1
+	shift
+	if out=$("$@" 2>&1); then
+		p=$((p + 1))
+	else
+		f=$((f + 1))
+		echo "lint: $name"
+		echo "$out" | head -40
+	fi
+}
+check "layers" /usr/bin/python3 tests/lint/layers.py
+check "sizes" /usr/bin/python3 tests/lint/sizes.py
+check "banned words and calls" /usr/bin/python3 tests/lint/banned.py
+check "cppcheck" sh -c 'cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --suppressions-list=tests/lint/cppcheck.txt \
+	--enable=warning,portability -j2 -I. -Idaemon --check-config --suppress=missingInclude --suppress=missingIncludeSystem \
+	daemon rpc client >/dev/null && cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+	--suppressions-list=tests/lint/cppcheck.txt --enable=warning,portability -j2 -I. -Idaemon daemon rpc client'
+echo "$p passed, $f failed"
+[ $f = 0 ]

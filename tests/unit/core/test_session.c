@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT
+ * Tests of the session file: its text, that it reads back, and that a failure leaves the old one.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <cmocka.h>
+
+#include "core/input.h"
+#include "core/session.h"
+
+static char *const uris_a[] = { "http://a/x", "http://b/x" };
+static char *const uris_b[] = { "http://c/y" };
+static const struct session_entry entries[] = {
+	{ .uris = uris_a, .n_uris = 2, .gid = 0x123456789abcdefu, .paused = true,
+		.opts = "dir=/d\ngid=ffffffffffffffff\nheader=A: 1\nheader=B: 2\npause=true\npause-metadata=false\n" },
+	{ .uris = uris_a, .n_uris = 0, .gid = 7 },
+	{ .uris = uris_b, .n_uris = 1, .gid = 2 },
+};
+#define ENTRIES (sizeof(entries) / sizeof(entries[0]))
+
+static const char text[] = "http://a/x\thttp://b/x\t\n gid=0123456789abcdef\n pause=true\n dir=/d\n header=A: 1\n header=B: 2\n"
+			   " pause-metadata=false\nhttp://c/y\t\n gid=0000000000000002\n";
+
+struct fixture {
+	char dir[40], path[80], temp[90];
+	char got[4000];
+	size_t n;
+};
+
+static int setup(void **state)
+{
+	struct fixture *t = calloc(1, sizeof(*t));
+
+	strcpy(t->dir, "/tmp/haul-session-XXXXXX");
+	if (mkdtemp(t->dir) == NULL)
+		return -1;
+	snprintf(t->path, sizeof(t->path), "%s/s", t->dir);
+	snprintf(t->temp, sizeof(t->temp), "%s__temp", t->path);
+	*state = t;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *t = *state;
+
+	unlink(t->temp);
+	rmdir(t->temp);
+	unlink(t->path);
+	if (rmdir(t->dir) < 0)
+		return -1;
+	free(t);
+	return 0;
+}
+
+/* Reads without gzip's help when raw. */
+static void load(struct fixture *t, bool raw)
+{
+	int n;
+
+	if (raw) {
+		FILE *fp = fopen(t->path, "rb");
+
+		assert_non_null(fp);
+		n = (int)fread(t->got, 1, sizeof(t->got) - 1, fp);
+		fclose(fp);
+	} else {
+		gzFile gz = gzopen(t->path, "rb");
+
+		assert_non_null(gz);
+		n = gzread(gz, t->got, sizeof(t->got) - 1);
+		gzclose(gz);
+	}
+	assert_true(n >= 0);
+	t->got[n] = '\0';
+}
+
+static void format_of_aria2(void **state)
+{
+	struct fixture *t = *state;
+	struct stat st;
+
+	assert_int_equal(session_write(t->path, entries, ENTRIES, NULL), 0);
+	load(t, true);
+	assert_string_equal(t->got, text);
+	assert_int_equal(stat(t->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_not_equal(access(t->temp, F_OK), 0);
+	assert_int_equal(session_write(t->path, NULL, 0, NULL), 0);
+	load(t, true);
+	assert_string_equal(t->got, "");
+}
+
+static void gzip_by_name(void **state)
+{
+	struct fixture *t = *state;
+
+	strcat(t->path, ".gz");
+	assert_int_equal(session_write(t->path, entries, ENTRIES, NULL), 0);
+	load(t, true);
+	assert_memory_equal(t->got, "\x1f\x8b", 2);
+	load(t, false);
+	assert_string_equal(t->got, text);
+}
+
+static void left_over_of_a_crash(void **state)
+{
+	struct fixture *t = *state;
+	FILE *fp = fopen(t->temp, "w");
+
+	assert_non_null(fp);
+	fputs("old and longer than nothing", fp);
+	fclose(fp);
+	assert_int_equal(chmod(t->temp, 0666), 0);
+	assert_int_equal(session_write(t->path, entries + 2, 1, NULL), 0);
+	load(t, true);
+	assert_string_equal(t->got, "http://c/y\t\n gid=0000000000000002\n");
+}
+
+static void failure_leaves_the_old_file(void **state)
+{
+	struct fixture *t = *state;
+	struct fail f;
+
+	assert_int_equal(session_write(t->path, entries, ENTRIES, &f), 0);
+	assert_int_equal(mkdir(t->temp, 0700), 0);
+	assert_int_equal(session_write(t->path, entries, 1, &f), ERR_IO);
+	assert_int_equal(strncmp(f.text, "Failed to serialize session to '/tmp/", 37), 0);
+	load(t, true);
+	assert_string_equal(t->got, text);
+	assert_int_equal(session_write("/nonexistent/folder/s", entries, 1, &f), ERR_IO);
+	assert_non_null(strstr(f.text, "No such file"));
+}
+
+static void full_disk(void **state)
+{
+	struct fail f;
+
+	(void)state;
+	/* What is written goes to /dev/full through the descriptor, past the naming. */
+	if (access("/dev/full", W_OK) != 0)
+		skip();
+	assert_int_equal(session_write("/dev/full/x", entries, 1, &f), ERR_IO);
+}
+
+static int take(void *arg, char **uris, size_t n, struct opts *opts, struct fail *f)
+{
+	struct fixture *t = arg;
+
+	(void)f;
+	t->n++;
+	if (t->n == 1) {
+		assert_int_equal(n, 2);
+		assert_string_equal(uris[1], "http://b/x");
+		assert_string_equal(opts_str(opts, OPT_GID), "0123456789abcdef");
+		assert_true(opts_bool(opts, OPT_PAUSE));
+		assert_string_equal(opts_str(opts, OPT_HEADER), "A: 1\nB: 2\n");
+		assert_string_equal(opts_str(opts, OPT_DIR), "/d");
+	} else {
+		assert_int_equal(n, 1);
+		assert_string_equal(opts_str(opts, OPT_GID), "0000000000000002");
+		assert_false(opts_bool(opts, OPT_PAUSE));
+	}
+	return 0;
+}
+
+static void reads_back(void **state)
+{
+	struct fixture *t = *state;
+	struct opts *parent = opts_new(NULL);
+
+	strcat(t->path, ".gz");
+	assert_int_equal(session_write(t->path, entries, ENTRIES, NULL), 0);
+	assert_int_equal(input_read(t->path, take, t, parent, NULL), 0);
+	assert_int_equal(t->n, 2);
+	opts_unref(parent);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(format_of_aria2), T(gzip_by_name), T(left_over_of_a_crash), T(failure_leaves_the_old_file), T(full_disk),
+		T(reads_back),
+#undef T
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT
+ * Tests of the block pool: the budget holds, waiters come in order, unused memory goes back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "ev/block.c"
+
+struct waiter {
+	struct block_pool *p;
+	struct block_waiter w;
+	struct block *got;
+	int calls, id, *order, *n_order;
+};
+
+static int setup(void **state)
+{
+	struct loop *l = malloc(sizeof(*l));
+
+	*state = l;
+	return l == NULL ? -1 : loop_init(l, 8 * BLOCK_SIZE);
+}
+
+static int teardown(void **state)
+{
+	int r = loop_close(*state);
+
+	free(*state);
+	return r;
+}
+
+static void take(void *arg)
+{
+	struct waiter *w = arg;
+
+	w->calls++;
+	w->order[(*w->n_order)++] = w->id;
+	w->got = block_get(w->p);
+	if (w->got == NULL)
+		block_wait(w->p, &w->w);
+}
+
+static void test_budget(void **state)
+{
+	struct block_pool *p = ((struct loop *)*state)->blocks;
+	struct block *b[8];
+	size_t used, total;
+
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(block_pressure(p), i >= 7);
+		b[i] = block_get(p);
+		assert_non_null(b[i]);
+		assert_int_equal(b[i]->len, 0);
+		assert_int_equal((uintptr_t)b[i]->mem % (uintptr_t)sysconf(_SC_PAGESIZE), 0);
+		memset(b[i]->mem, i, BLOCK_SIZE);
+	}
+	assert_null(block_get(p));
+	block_stats(p, &used, &total);
+	assert_int_equal(used, 8);
+	assert_int_equal(total, 8);
+	for (int i = 0; i < 8; i++)
+		block_put(p, b[i]);
+	assert_int_equal(p->n_free, 8);
+}
+
+static void test_smallest_budget(void **state)
+{
+	struct block_pool *p = block_pool_new(*state, 1);
+	size_t total;
+
+	block_stats(p, NULL, &total);
+	assert_int_equal(total, 4);
+	block_pool_free(p);
+}
+
+static void test_waiters_in_order(void **state)
+{
+	struct loop *l = *state;
+	struct block *b[8];
+	struct waiter w[4];
+	int order[16], n = 0;
+
+	for (int i = 0; i < 8; i++)
+		b[i] = block_get(l->blocks);
+	for (int i = 0; i < 4; i++) {
+		w[i] = (struct waiter){.p = l->blocks, .w = {.cb = take, .arg = &w[i]}, .id = i, .order = order};
+		w[i].n_order = &n;
+		block_wait(l->blocks, &w[i].w);
+		block_wait(l->blocks, &w[i].w);
+	}
+	block_wait_cancel(l->blocks, &w[1].w);
+	loop_run(l);
+	assert_int_equal(n, 0);
+	block_put(l->blocks, b[0]);
+	block_put(l->blocks, b[1]);
+	assert_int_equal(n, 0);
+	loop_run(l);
+	assert_int_equal(n, 2);
+	assert_int_equal(order[0], 0);
+	assert_int_equal(order[1], 2);
+	assert_null(w[3].got);
+	block_put(l->blocks, w[0].got);
+	loop_run(l);
+	assert_non_null(w[3].got);
+	block_put(l->blocks, w[2].got);
+	block_put(l->blocks, w[3].got);
+	for (int i = 2; i < 8; i++)
+		block_put(l->blocks, b[i]);
+}
+
+static void test_wait_with_free_blocks_is_called(void **state)
+{
+	struct loop *l = *state;
+	int order[4], n = 0;
+	struct waiter w = {.p = l->blocks, .w = {.cb = take, .arg = &w}, .order = order, .n_order = &n};
+
+	block_wait(l->blocks, &w.w);
+	loop_run(l);
+	assert_int_equal(w.calls, 1);
+	block_put(l->blocks, w.got);
+}
+
+/* The first tick sees that the blocks were used since the last one, the second that they were not. */
+static void test_unused_memory_goes_back(void **state)
+{
+	struct block_pool *p = ((struct loop *)*state)->blocks;
+	struct block *b[8];
+
+	for (int i = 0; i < 8; i++)
+		b[i] = block_get(p);
+	for (int i = 0; i < 8; i++)
+		block_put(p, b[i]);
+	assert_true(timer_running(&p->trim));
+	on_tick(p);
+	on_tick(p);
+	assert_int_equal(p->n_free, RESERVE);
+	assert_false(timer_running(&p->trim));
+}
+
+static void use_all(struct block_pool *p)
+{
+	struct block *b[8];
+
+	for (int i = 0; i < 8; i++)
+		b[i] = block_get(p);
+	for (int i = 0; i < 8; i++)
+		block_put(p, b[i]);
+}
+
+static void test_used_memory_stays(void **state)
+{
+	struct block_pool *p = ((struct loop *)*state)->blocks;
+
+	use_all(p);
+	for (int tick = 0; tick < 3; tick++) {
+		use_all(p);
+		on_tick(p);
+		assert_int_equal(p->n_free, 8);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_smallest_budget, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_waiters_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_wait_with_free_blocks_is_called, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unused_memory_goes_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_used_memory_stays, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
