@@ -173,9 +173,25 @@ static int add_new(struct get *g)
 	return code;
 }
 
+/* The options of e that differ from what the daemon has: a change restarts a download's connections, so none without need. */
+static json_t *changed_options(const struct entry *e, const json_t *has)
+{
+	json_t *opts = optjson(e->opts, OF_LIVE | OF_RESTART), *val;
+	const char *name;
+	void *next;
+	json_object_foreach_safe (opts, next, name, val) {
+		enum opt id = opt_find(name, strlen(name));
+		const char *old = json_string_value(json_object_get(has, name)), *now = opts_str(e->opts, id);
+		if (old && now && strcmp(old, now) == 0)
+			json_object_del(opts, name);
+	}
+	return opts;
+}
+
 /* What the private daemon knows of this entry from an earlier run: goes on with it, forgets what failed then. Adds the calls that
  * this takes; the last call of an entry answers with its GID or fails. */
-static void plan_entry(struct get *g, json_t *batch, const struct entry *e, const char *gid, const json_t *status)
+static void plan_entry(struct get *g, json_t *batch, const struct entry *e, const char *gid, const json_t *status,
+	const json_t *options)
 {
 	const char *state = json_text(status, "status");
 	bool failed = strcmp(state, "error") == 0 || strcmp(state, "removed") == 0;
@@ -185,8 +201,10 @@ static void plan_entry(struct get *g, json_t *batch, const struct entry *e, cons
 		rpc_add(g->rpc, batch, "aria2.addUri", entry_params(e, gid));
 		return;
 	}
-	if (strcmp(state, "complete") != 0)
-		rpc_add(g->rpc, batch, "aria2.changeOption", json_pack("[s,o]", gid, optjson(e->opts, OF_LIVE | OF_RESTART)));
+	json_t *changes = changed_options(e, options);
+	if (strcmp(state, "complete") != 0 && json_object_size(changes) > 0)
+		rpc_add(g->rpc, batch, "aria2.changeOption", json_pack("[s,O]", gid, changes));
+	json_decref(changes);
 	if (strcmp(state, "paused") == 0)
 		rpc_add(g->rpc, batch, "aria2.unpause", json_pack("[s]", gid));
 }
@@ -207,12 +225,14 @@ static int take_planned(struct get *g, const json_t *answers, size_t *at, size_t
 	return EXIT_OTHER;
 }
 
+/* Two answers for each entry: status and options, or errors when the daemon has not heard of it. */
 static json_t *ask_known(struct get *g, char (*gids)[17], struct fail *f)
 {
 	json_t *batch = json_array(), *known = NULL;
 	for (size_t i = 0; i < g->entries.n; i++) {
 		entry_gid(&g->entries.v[i], i, gids[i]);
 		rpc_add(g->rpc, batch, "aria2.tellStatus", json_pack("[s,[s,s,s]]", gids[i], "gid", "status", "completedLength"));
+		rpc_add(g->rpc, batch, "aria2.getOption", json_pack("[s]", gids[i]));
 	}
 	return rpc_run(g->rpc, batch, &known, f) < 0 ? NULL : known;
 }
@@ -228,13 +248,14 @@ static int add_or_continue(struct get *g)
 	int code = 0;
 	for (size_t i = 0; known && i < n; i++) {
 		size_t before = json_array_size(batch);
-		plan_entry(g, batch, &g->entries.v[i], gids[i], rpc_result(known, i, NULL));
+		plan_entry(g, batch, &g->entries.v[i], gids[i], rpc_result(known, 2 * i, NULL),
+			rpc_result(known, 2 * i + 1, NULL));
 		calls[i] = json_array_size(batch) - before;
 	}
 	if (!known || rpc_run(g->rpc, batch, &answers, &f) < 0)
 		code = cli_fail(&f);
 	for (size_t i = 0; answers && i < n; i++) {
-		uint64_t had = json_num(rpc_result(known, i, NULL), "completedLength");
+		uint64_t had = json_num(rpc_result(known, 2 * i, NULL), "completedLength");
 		int one = take_planned(g, answers, &at, calls[i], &g->entries.v[i], gids[i], had);
 		code = one ? one : code;
 	}

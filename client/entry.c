@@ -10,7 +10,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "base/uri.h"
-#include "core/input.h"
+#include "base/input.h"
 #include "client/optjson.h"
 
 /* Takes over the reference on opts. */

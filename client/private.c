@@ -6,16 +6,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <netinet/in.h>
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,15 +24,22 @@
 #include "base/str.h"
 #include "client/term.h"
 
-#define START_MS 20000
 #define STOP_MS 15000
+#define EXIT_MS 500  /* for the exit status of a daemon that hung up */
+#define FREE_MS 10000
 #define EXIT_LOCKED 42 /* err_table.h: ERR_LOCKED */
+#define ACTIVATION_FD 3 /* sd_listen_fds(3) */
+#define RESULTS_KEPT 1000000
+
+#define CONF "hauld.conf"
+#define LOG "hauld.log"
+#define SOCKET "rpc.sock"
 
 struct private {
 	pid_t pid; /* 0: ended and waited for */
 	int status;
 	char *dir;
-	char *conf, *log; /* files in dir */
+	int fd; /* of dir, locked */
 };
 
 /* ---- configuration ---- */
@@ -114,21 +121,34 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-static int write_conf(const struct private *p, const struct opts *conf, unsigned port, const char *secret, struct fail *f)
+static int write_conf(const struct private *p, const struct opts *conf, struct fail *f)
 {
 	struct buf text;
 	buf_init(&text, 1u << 24);
 	opts_encode(conf, 0, &text);
-	buf_addf(&text, "enable-rpc=true\nrpc-listen-port=%u\nrpc-secret=%s\nmax-download-result=%d\nstate-dir=%s\n", port, secret,
-		1000000, p->dir);
-	int fd = open(p->conf, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	buf_addf(&text, "enable-rpc=true\nmax-download-result=%d\nstate-dir=%s\n", RESULTS_KEPT, p->dir);
+	int fd = openat(p->fd, CONF, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	bool ok = fd >= 0 && !text.err && write(fd, text.data, text.len) == (ssize_t)text.len;
 	int why = errno;
 	if (fd >= 0)
 		close(fd);
 	OPENSSL_cleanse(text.data, text.len);
 	buf_free(&text);
-	return ok ? 0 : fail_set(f, ERR_STATE_DIR, "can't write %s: %s", p->conf, strerror(why));
+	return ok ? 0 : fail_set(f, ERR_STATE_DIR, "can't write %s/" CONF ": %s", p->dir, strerror(why));
+}
+
+/* The folder, made and locked: one command at a time. */
+static int open_dir(struct private *p, struct fail *f)
+{
+	int rc = make_dirs(p->dir, f);
+	if (rc < 0)
+		return rc;
+	p->fd = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (p->fd < 0)
+		return fail_set(f, ERR_STATE_DIR, "can't open the folder %s: %s", p->dir, strerror(errno));
+	if (flock(p->fd, LOCK_EX | LOCK_NB) < 0)
+		return fail_set(f, ERR_LOCKED, "the same download is running already in another 'haul get'");
+	return 0;
 }
 
 /* ---- the process ---- */
@@ -151,23 +171,28 @@ static char *find_hauld(void)
 	return xstrdup("hauld");
 }
 
-/* In the child: own process group, so that the terminal's Ctrl-C reaches only us; none of our signals blocked. */
-static void become_hauld(const struct private *p, const char *exe, pid_t parent)
+/* In the child: the listening socket where socket activation has it, own process group so that the terminal's Ctrl-C reaches
+ * only us, none of our signals blocked. */
+static void become_hauld(const struct private *p, const char *exe, pid_t parent, int sock)
 {
 	sigset_t none;
-	char *with = xasprintf("--stop-with-process=%d", (int)parent), *conf = xasprintf("--conf-path=%s", p->conf);
-	int in = open("/dev/null", O_RDONLY), out = open(p->log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	char *with = xasprintf("--stop-with-process=%d", (int)parent), *conf = xasprintf("--conf-path=%s/" CONF, p->dir);
+	char pid[16];
+	int in = open("/dev/null", O_RDONLY | O_CLOEXEC), out = openat(p->fd, LOG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	setenv("LISTEN_FDS", "1", 1);
+	setenv("LISTEN_PID", pid, 1);
+	unsetenv("LISTEN_FDNAMES");
 	unsetenv("NOTIFY_SOCKET");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_PID");
 	unsetenv("WATCHDOG_USEC");
 	unsetenv("STATE_DIRECTORY");
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || getppid() != parent)
+	if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || getppid() != parent ||
+		(sock == ACTIVATION_FD ? fcntl(sock, F_SETFD, 0) : dup2(sock, ACTIVATION_FD)) < 0)
 		_exit(127);
 	char *argv[] = {(char *)(uintptr_t)"hauld", conf, with, NULL};
 	execvp(exe, argv);
@@ -175,14 +200,34 @@ static void become_hauld(const struct private *p, const char *exe, pid_t parent)
 	_exit(127);
 }
 
+/* The daemon's socket, in the folder that only this user may enter. Named through the folder's descriptor, so that its path may
+ * be longer than a socket's name can be. */
+static int listen_here(struct private *p, struct fail *f)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	snprintf(un.sun_path, sizeof(un.sun_path), "/proc/self/fd/%d/" SOCKET, p->fd);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)unlinkat(p->fd, SOCKET, 0);
+	if (fd >= 0 && fchmod(fd, 0600) == 0 && bind(fd, (struct sockaddr *)&un, sizeof(un)) == 0 && listen(fd, 16) == 0)
+		return fd;
+	int why = errno;
+	if (fd >= 0)
+		close(fd);
+	return fail_set(f, ERR_STATE_DIR, "can't open a socket in %s: %s", p->dir, strerror(why));
+}
+
 static int spawn(struct private *p, struct fail *f)
 {
+	int sock = listen_here(p, f);
+	if (sock < 0)
+		return sock;
 	char *exe = find_hauld();
 	pid_t parent = getpid();
 	p->pid = fork();
 	if (p->pid == 0)
-		become_hauld(p, exe, parent);
+		become_hauld(p, exe, parent, sock);
 	free(exe);
+	close(sock);
 	if (p->pid > 0)
 		return 0;
 	p->pid = 0;
@@ -201,9 +246,8 @@ bool private_alive(void *arg)
 static int fail_start(const struct private *p, struct fail *f)
 {
 	char line[512], last[512] = "it said nothing";
-	if (WIFEXITED(p->status) && WEXITSTATUS(p->status) == EXIT_LOCKED)
-		return fail_set(f, ERR_LOCKED, "the same download is running already in another 'haul get'");
-	FILE *in = fopen(p->log, "re");
+	int fd = openat(p->fd, LOG, O_RDONLY | O_CLOEXEC);
+	FILE *in = fd >= 0 ? fdopen(fd, "r") : NULL;
 	while (in && fgets(line, sizeof(line), in)) {
 		line[strcspn(line, "\n")] = '\0';
 		if (line[0])
@@ -219,18 +263,33 @@ static void nap(void)
 	nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 }
 
+/* Until the daemon answers a call; its socket takes calls from the first moment on. */
 static int wait_ready(struct private *p, struct rpc *r, struct fail *f)
 {
-	int64_t end = term_now() + START_MS;
-	for (;;) {
-		int rc = rpc_connect(r, f);
-		if (rc == 0 || rc == ERR_CANCELED)
-			return rc;
-		if (!private_alive(p))
-			return fail_start(p, f);
-		if (term_now() > end)
-			return fail_set(f, ERR_TIMEOUT, "hauld does not open its socket; see %s", p->log);
+	json_t *version = rpc_call(r, "aria2.getVersion", NULL, f);
+	json_decref(version);
+	if (version)
+		return 0;
+	int64_t end = term_now() + EXIT_MS;
+	while (f->code != ERR_CANCELED && private_alive(p) && term_now() < end)
 		nap();
+	return p->pid > 0 || f->code == ERR_CANCELED ? f->code : fail_start(p, f);
+}
+
+/* A daemon of an earlier run whose command was killed may need a moment to end: it holds the folder until then. */
+static int start_when_free(struct private *p, struct rpc *r, struct fail *f)
+{
+	int64_t end = term_now() + FREE_MS;
+	for (;;) {
+		int rc = spawn(p, f);
+		if (rc == 0)
+			rc = wait_ready(p, r, f);
+		bool taken = rc < 0 && p->pid == 0 && WIFEXITED(p->status) && WEXITSTATUS(p->status) == EXIT_LOCKED;
+		if (!taken || term_now() > end)
+			return rc;
+		rpc_disconnect(r);
+		for (int i = 0; i < 20; i++)
+			nap();
 	}
 }
 
@@ -249,49 +308,27 @@ void private_stop(struct private *p, bool keep)
 	}
 	if (!keep)
 		(void)nftw(p->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	if (p->fd >= 0)
+		close(p->fd);
 	free(p->dir);
-	free(p->conf);
-	free(p->log);
 	free(p);
-}
-
-/* A port that is free now. */
-static unsigned free_port(void)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t n = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0 && getsockname(fd, (struct sockaddr *)&a, &n) == 0;
-	if (fd >= 0)
-		close(fd);
-	return ok ? ntohs(a.sin_port) : 0;
-}
-
-static char *random_secret(void)
-{
-	unsigned char b[24];
-	return RAND_bytes(b, sizeof(b)) == 1 ? str_base64(b, sizeof(b)) : NULL;
 }
 
 static int start(struct private *p, const struct opts *conf, int intr_fd, struct rpc **ret_rpc, struct fail *f)
 {
 	struct endpoint ep;
-	unsigned port = free_port();
-	char *secret = random_secret(), *url = xasprintf("http://127.0.0.1:%u/jsonrpc", port);
-	int rc = port && secret ? make_dirs(p->dir, f) : fail_set(f, ERR_UNKNOWN, "no free port or no random numbers");
+	int rc = open_dir(p, f);
 	if (rc == 0)
-		rc = write_conf(p, conf, port, secret, f);
-	if (rc == 0)
-		rc = endpoint_parse(url, &ep, f);
-	free(url);
-	if (rc < 0) {
-		free(secret);
+		rc = write_conf(p, conf, f);
+	if (rc < 0)
 		return rc;
-	}
-	*ret_rpc = rpc_new(&ep, secret, intr_fd);
-	rc = spawn(p, f);
-	if (rc == 0)
-		rc = wait_ready(p, *ret_rpc, f);
+	char *url = xasprintf("unix:/proc/self/fd/%d/" SOCKET, p->fd);
+	rc = endpoint_parse(url, &ep, f);
+	free(url);
+	if (rc < 0)
+		return rc;
+	*ret_rpc = rpc_new(&ep, NULL, intr_fd);
+	rc = start_when_free(p, *ret_rpc, f);
 	if (rc < 0)
 		rpc_free(*ret_rpc);
 	return rc;
@@ -305,8 +342,7 @@ int private_start(const char *key, const struct opts *conf, int intr_fd, struct 
 		return fail_set(f, ERR_STATE_DIR, "neither HOME nor XDG_STATE_HOME is set: nowhere to keep the progress");
 	struct private *p = xcalloc(1, sizeof(*p));
 	p->dir = dir;
-	p->conf = xasprintf("%s/hauld.conf", dir);
-	p->log = xasprintf("%s/hauld.log", dir);
+	p->fd = -1;
 	int rc = start(p, conf, intr_fd, ret_rpc, f);
 	if (rc < 0)
 		private_stop(p, true);

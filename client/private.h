@@ -13,7 +13,7 @@ struct private;
 
 /* key: names the state folder ($XDG_STATE_HOME/haul/get/KEY). conf: options for the daemon, those of the user's configuration
  * file and of the command line. *ret_rpc: a connected client. Errors: ERR_STATE_DIR, ERR_LOCKED (the same download runs already),
- * ERR_CONF, ERR_UNKNOWN (did not start: its last words). */
+ * ERR_UNKNOWN (did not start: its last words), ERR_CANCELED. */
 int private_start(const char *key, const struct opts *conf, int intr_fd, struct private **ret, struct rpc **ret_rpc,
 	struct fail *f);
 bool private_alive(void *p); /* a struct private */

@@ -204,7 +204,7 @@ static void show_lines(const struct progress_view *v)
 
 static void put_json(json_t *event)
 {
-	char *text = json_dumps(event, JSON_COMPACT);
+	char *text = json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	if (text)
 		puts(text);
 	fflush(stdout);

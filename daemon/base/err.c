@@ -19,12 +19,12 @@ struct err_row {
 };
 
 static const struct err_row rows[ERR_COUNT] = {
-#define ERR(name_, code_, retry_, text_) [name_##_ORD] = { #name_, text_, code_, RETRY_##retry_ },
+#define ERR(name_, code_, retry_, text_) [name_##_ORD] = {#name_, text_, code_, RETRY_##retry_},
 #include "base/err_table.h"
 #undef ERR
 };
 
-static const struct err_row row_ok = { "ERR_OK", "", 0, RETRY_FATAL };
+static const struct err_row row_ok = {"ERR_OK", "", 0, RETRY_FATAL};
 
 static const struct err_row *row_of(int code)
 {

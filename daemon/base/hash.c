@@ -26,13 +26,13 @@ struct hash {
 };
 
 static const struct hash_def defs[] = {
-	{ "md5", EVP_md5, 16 },
-	{ "sha-1", EVP_sha1, 20 },
-	{ "sha-224", EVP_sha224, 28 },
-	{ "sha-256", EVP_sha256, 32 },
-	{ "sha-384", EVP_sha384, 48 },
-	{ "sha-512", EVP_sha512, 64 },
-	{ "adler32", NULL, 4 },
+	{"md5", EVP_md5, 16},
+	{"sha-1", EVP_sha1, 20},
+	{"sha-224", EVP_sha224, 28},
+	{"sha-256", EVP_sha256, 32},
+	{"sha-384", EVP_sha384, 48},
+	{"sha-512", EVP_sha512, 64},
+	{"adler32", NULL, 4},
 };
 
 static const struct hash_def *find(const char *type, size_t n)
@@ -116,7 +116,7 @@ int hash_parse(const char *text, char ret_type[8], unsigned char ret[HASH_MAX], 
 			return ERR_INVAL;
 		ret[i] = (unsigned char)byte;
 	}
-	strcpy(ret_type, def->name);
+	memcpy(ret_type, def->name, strlen(def->name) + 1);
 	*ret_len = def->len;
 	return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Message digests by name, over OpenSSL's EVP: md5, sha-1, sha-224, sha-256, sha-384, sha-512; adler32 over zlib. Names in any case.
+ * Message digests by name, over OpenSSL's EVP: md5, sha-1, sha-224, sha-256, sha-384, sha-512; adler32 over zlib. Names in
+ * any case.
  */
 #ifndef HAUL_BASE_HASH_H
 #define HAUL_BASE_HASH_H

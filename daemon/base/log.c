@@ -21,27 +21,27 @@
 #define LOG_TEXT_MAX 2000 /* bytes of a line's text; longer ones are cut */
 #define LOG_OFF	     (-1)
 
-/* The one global of the program that changes: a log that had to be handed to every function would be in every signature. The
- * levels are atomic because pool threads read them while the loop thread changes them. `fd` is opened once and from then on
- * only replaced by dup3, never closed before log_close: a thread that has just read the number can't write into a file that
- * got the same number meanwhile. */
+/* The one global of the program that changes: a log that had to be handed to every function would be in every
+ * signature. The levels are atomic because pool threads read them while the loop thread changes them. `fd` is opened
+ * once and from then on only replaced by dup3, never closed before log_close: a thread that has just read the number
+ * can't write into a file that got the same number meanwhile. */
 static struct {
 	atomic_int console_level; /* enum log_level or LOG_OFF */
 	atomic_int file_level;
 	atomic_int fd; /* of the file; -1: never opened */
 	atomic_bool file_is_console;
 	atomic_bool console_journal, file_journal;
-} the_log = { .console_level = LOG_LVL_NOTICE, .file_level = LOG_OFF, .fd = -1 };
+} the_log = {.console_level = LOG_LVL_NOTICE, .file_level = LOG_OFF, .fd = -1};
 
 static const struct {
 	const char *name;
 	int priority; /* of syslog(3), as in sd-daemon(3) */
 } levels[] = {
-	[LOG_LVL_ERROR] = { "ERROR", 3 },
-	[LOG_LVL_WARN] = { "WARN", 4 },
-	[LOG_LVL_NOTICE] = { "NOTICE", 5 },
-	[LOG_LVL_INFO] = { "INFO", 6 },
-	[LOG_LVL_DEBUG] = { "DEBUG", 7 },
+	[LOG_LVL_ERROR] = {"ERROR", 3},
+	[LOG_LVL_WARN] = {"WARN", 4},
+	[LOG_LVL_NOTICE] = {"NOTICE", 5},
+	[LOG_LVL_INFO] = {"INFO", 6},
+	[LOG_LVL_DEBUG] = {"DEBUG", 7},
 };
 
 static const char *const groups[] = {
@@ -125,9 +125,9 @@ static void put_line(int fd, bool journal, enum log_level lvl, enum log_group gr
 	if (!journal)
 		n += (size_t)snprintf(head + n, sizeof(head) - n, "%s ", levels[lvl].name);
 	n += (size_t)snprintf(head + n, sizeof(head) - n, "%s: ", groups[grp]);
-	v[0] = (struct iovec){ head, n };
-	v[1] = (struct iovec){ (char *)text, len };
-	v[2] = (struct iovec){ "\n", 1 };
+	v[0] = (struct iovec){head, n};
+	v[1] = (struct iovec){(char *)text, len};
+	v[2] = (struct iovec){"\n", 1};
 	if (writev(fd, v, 3) < 0)
 		return;
 }

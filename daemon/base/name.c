@@ -16,13 +16,13 @@
 #define OUT_MAX	     3500 /* bytes of the whole option: PATH_MAX with room for dir */
 
 /* Endings of the files that belong to a running download, here and in aria2. */
-static const char *const reserved[] = { NAME_SUFFIX, ".aria2", ".aria2__temp" };
+static const char *const reserved[] = {NAME_SUFFIX, ".aria2", ".aria2__temp"};
 
 /* Blank in any script: what a person can't see at the end of a name. */
 static bool is_blank(uint32_t cp)
 {
-	return cp == ' ' || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200b) || cp == 0x202f || cp == 0x205f ||
-	       cp == 0x3000 || cp == 0xfeff;
+	return cp == ' ' || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200b) || cp == 0x202f ||
+	       cp == 0x205f || cp == 0x3000 || cp == 0xfeff;
 }
 
 /* Bytes in front that a name may not begin with. */

@@ -462,6 +462,7 @@ OPT(OPTIMIZE_CONCURRENT_DOWNLOADS, .name = "optimize-concurrent-downloads", .typ
 		"max-concurrent-downloads. true takes 5:25.")
 OPT(OUT, .name = "out", .ch = 'o', .type = OT_PATH,
 	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_BASIC, .group = "http", .arg = "NAME",
+	.check = opt_check_out,
 	.help = "Name of the file, relative to dir. It can't leave dir; one download only.")
 OPT(PARAMETERIZED_URI, .name = "parameterized-uri", .ch = 'P', .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "general",

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/name.h"
 #include "base/str.h"
 
 #define DIGITS "0123456789"
@@ -443,6 +444,12 @@ int opt_check_head_tail(const struct opt_def *d, const char *val, struct fail *f
 			return fail_set(f, ERR_INVAL, "must be head[=SIZE],tail[=SIZE]");
 	}
 	return 0;
+}
+
+int opt_check_out(const struct opt_def *d, const char *val, struct fail *f)
+{
+	(void)d;
+	return name_check_out(val, f);
 }
 
 int opt_check_slots(const struct opt_def *d, const char *val, struct fail *f)

@@ -28,6 +28,7 @@ int opt_check_not_empty(const struct opt_def *d, const char *val, struct fail *f
 int opt_check_ranges(const struct opt_def *d, const char *val, struct fail *f);	    /* 1-3,6 within min and max */
 int opt_check_key_digest(const struct opt_def *d, const char *val, struct fail *f); /* sha-1=HEX or md5=HEX */
 int opt_check_head_tail(const struct opt_def *d, const char *val, struct fail *f);  /* head[=SIZE],tail[=SIZE] */
+int opt_check_out(const struct opt_def *d, const char *val, struct fail *f);	    /* a file name that stays in dir */
 int opt_check_slots(const struct opt_def *d, const char *val, struct fail *f);	    /* true, false or A:B */
 
 #endif

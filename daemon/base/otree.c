@@ -85,7 +85,7 @@ bool otree_insert(struct otree *t, struct onode *n, uint64_t key)
 			return false;
 		link = key < parent->key ? &parent->left : &parent->right;
 	}
-	*n = (struct onode){ .parent = parent, .key = key, .prio = prio_of(key), .count = 1 };
+	*n = (struct onode){.parent = parent, .key = key, .prio = prio_of(key), .count = 1};
 	*link = n;
 	for (p = parent; p != NULL; p = p->parent)
 		p->count++;

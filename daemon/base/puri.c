@@ -58,7 +58,7 @@ static void unit_add(struct unit *u, char *text)
 static struct unit *units_new(struct units *us)
 {
 	us->v = xrealloc(us->v, (us->n + 1) * sizeof(*us->v));
-	us->v[us->n] = (struct unit){ 0 };
+	us->v[us->n] = (struct unit){0};
 	return &us->v[us->n++];
 }
 
@@ -132,7 +132,7 @@ static int add_loop(struct unit *u, struct word from, struct word to, unsigned s
 	static const struct {
 		char zero, last;
 		unsigned base;
-	} kinds[] = { { '0', '9', 10 }, { 'a', 'z', 26 }, { 'A', 'Z', 26 } };
+	} kinds[] = {{'0', '9', 10}, {'a', 'z', 26}, {'A', 'Z', 26}};
 	unsigned start, end, v;
 	size_t i, width = from.len == to.len && from.len < 32 ? from.len : 0;
 
@@ -153,7 +153,7 @@ static int add_loop(struct unit *u, struct word from, struct word to, unsigned s
 static int parse_loop(struct units *us, const char **p, struct fail *f)
 {
 	const char *close = strchr(*p, ']'), *colon, *dash, *end;
-	struct word step_text = { NULL, 0 };
+	struct word step_text = {NULL, 0};
 	unsigned step;
 	int err;
 
@@ -161,7 +161,7 @@ static int parse_loop(struct units *us, const char **p, struct fail *f)
 		return fail_set(f, ERR_BAD_URI, "Missing ']' in the parameterized string.");
 	colon = memchr(*p, ':', (size_t)(close - *p));
 	if (colon != NULL)
-		step_text = (struct word){ colon + 1, (size_t)(close - colon - 1) };
+		step_text = (struct word){colon + 1, (size_t)(close - colon - 1)};
 	err = parse_step(step_text, &step, f);
 	if (err != 0)
 		return err;
@@ -169,8 +169,8 @@ static int parse_loop(struct units *us, const char **p, struct fail *f)
 	dash = memchr(*p, '-', (size_t)(end - *p));
 	if (dash == NULL || dash == *p || dash + 1 == end)
 		return fail_set(f, ERR_BAD_URI, "Loop range missing.");
-	err = add_loop(units_new(us), (struct word){ *p, (size_t)(dash - *p) },
-		(struct word){ dash + 1, (size_t)(end - dash - 1) }, step, f);
+	err = add_loop(units_new(us), (struct word){*p, (size_t)(dash - *p)},
+		(struct word){dash + 1, (size_t)(end - dash - 1)}, step, f);
 	*p = close + 1;
 	return err;
 }
@@ -241,10 +241,12 @@ static int count(const struct units *us, size_t *ret, struct fail *f)
 	for (i = 0; i < us->n; i++) {
 		longest += us->v[i].longest;
 		if (__builtin_mul_overflow(n, us->v[i].n, &n) || n > PURI_MAX)
-			return fail_set(f, ERR_BAD_URI, "The parameterized string stands for more than %d URIs.", PURI_MAX);
+			return fail_set(
+				f, ERR_BAD_URI, "The parameterized string stands for more than %d URIs.", PURI_MAX);
 	}
 	if (__builtin_mul_overflow(n, longest, &bytes) || bytes > PURI_BYTES_MAX)
-		return fail_set(f, ERR_BAD_URI, "The parameterized string stands for more than %u bytes of URIs.", PURI_BYTES_MAX);
+		return fail_set(f, ERR_BAD_URI, "The parameterized string stands for more than %u bytes of URIs.",
+			PURI_BYTES_MAX);
 	*ret = n;
 	return 0;
 }
@@ -266,7 +268,7 @@ static char *combine(const struct units *us, size_t k, size_t total)
 
 int puri_expand(const char *text, puri_fn each, void *arg, struct fail *f)
 {
-	struct units us = { 0 };
+	struct units us = {0};
 	size_t total = 0, i;
 	int err;
 

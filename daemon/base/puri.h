@@ -18,9 +18,9 @@ typedef int (*puri_fn)(void *arg, const char *text);
  * {a,b,c}            each word; blanks around words are cut, empty words dropped
  * [1-10] [01-10:3]   numbers up to 65535, with a step; both ends of one width: that width is kept
  * [a-z] [AA-AZ]      base-26 letters of one case
- * All combinations go to each(), the first bracket varies slowest. A range that runs backwards or an empty list leaves nothing in its
- * place. The bracket of an IPv6 host stays. 0, ERR_BAD_URI in aria2's words, also for more than PURI_MAX results (then
- * each() was not called), or what each() returned.
+ * All combinations go to each(), the first bracket varies slowest. A range that runs backwards or an empty list leaves
+ * nothing in its place. The bracket of an IPv6 host stays. 0, ERR_BAD_URI in aria2's words, also for more than PURI_MAX
+ * results (then each() was not called), or what each() returned.
  */
 int puri_expand(const char *text, puri_fn each, void *arg, struct fail *f);
 

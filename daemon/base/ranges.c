@@ -118,7 +118,7 @@ void ranges_copy(struct ranges *to, const struct ranges *from)
 
 void ranges_add(struct ranges *r, int64_t start, int64_t end)
 {
-	struct range merged = { start, end };
+	struct range merged = {start, end};
 	size_t from, to;
 
 	if (start >= end)
@@ -145,9 +145,9 @@ void ranges_remove(struct ranges *r, int64_t start, int64_t end)
 	if (from >= to)
 		return;
 	if (r->v[from].start < start)
-		rest[n++] = (struct range){ r->v[from].start, start };
+		rest[n++] = (struct range){r->v[from].start, start};
 	if (r->v[to - 1].end > end)
-		rest[n++] = (struct range){ end, r->v[to - 1].end };
+		rest[n++] = (struct range){end, r->v[to - 1].end};
 	splice(r, from, to, rest, n);
 }
 

@@ -35,7 +35,8 @@ static int hex_val(char c)
 	return -1;
 }
 
-/* Writes the printable form of the n bytes of one character, or of one byte that is no character; returns its length. */
+/* Writes the printable form of the n bytes of one character, or of one byte that is no character; returns its length.
+ */
 static size_t safe_token(const char *s, size_t n, bool plain, char out[17])
 {
 	static const char digits[] = "0123456789ABCDEF";
@@ -67,7 +68,8 @@ static bool base64_is_valid(const char *s, size_t n, size_t *ret_pad)
 		pad++;
 	for (i = 0; i < n - pad; i++) {
 		char c = s[i];
-		bool ok = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+		bool ok = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
+			  c == '/';
 
 		if (!ok)
 			return false;
@@ -134,13 +136,20 @@ char *xasprintf(const char *fmt, ...)
 
 size_t str_utf8_next(const char *s, size_t n, uint32_t *ret)
 {
-	/* Table 3-7 of the Unicode standard: the second byte's range excludes overlong forms, surrogates and > U+10FFFF. */
+	/* Table 3-7 of the Unicode standard: the second byte's range excludes overlong forms, surrogates and >
+	 * U+10FFFF. */
 	static const struct {
 		unsigned char first, last, lo, hi, len;
 	} rows[] = {
-		{ 0x00, 0x7f, 0x00, 0x00, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 }, { 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 }, { 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 }, { 0xf4, 0xf4, 0x80, 0x8f, 4 },
+		{0x00, 0x7f, 0x00, 0x00, 1},
+		{0xc2, 0xdf, 0x80, 0xbf, 2},
+		{0xe0, 0xe0, 0xa0, 0xbf, 3},
+		{0xe1, 0xec, 0x80, 0xbf, 3},
+		{0xed, 0xed, 0x80, 0x9f, 3},
+		{0xee, 0xef, 0x80, 0xbf, 3},
+		{0xf0, 0xf0, 0x90, 0xbf, 4},
+		{0xf1, 0xf3, 0x80, 0xbf, 4},
+		{0xf4, 0xf4, 0x80, 0x8f, 4},
 	};
 	const unsigned char *p = (const unsigned char *)s;
 	size_t row, i;
@@ -172,7 +181,12 @@ size_t str_utf8_next(const char *s, size_t n, uint32_t *ret)
 bool str_is_hidden(uint32_t cp)
 {
 	static const uint32_t rows[][2] = {
-		{ 0x00, 0x1f }, { 0x7f, 0x9f }, { 0x61c, 0x61c }, { 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 },
+		{0x00, 0x1f},
+		{0x7f, 0x9f},
+		{0x61c, 0x61c},
+		{0x200e, 0x200f},
+		{0x2028, 0x202e},
+		{0x2066, 0x2069},
 	};
 	size_t i;
 

@@ -29,7 +29,7 @@ const char *str_safe(const char *s, size_t n, char *buf, size_t size);
 
 bool str_is_utf8(const char *s, size_t n); /* well-formed, no surrogates, no overlong forms */
 bool str_has_ctl(const char *s, size_t n); /* bytes below 0x20, or 0x7f */
-/* Bytes of the well-formed UTF-8 character that s (n bytes) begins with, and its code point in *ret; 0 when it is none. */
+/* Bytes of the well-formed UTF-8 character that s (n bytes) begins with, its code point in *ret; 0 when it is none. */
 size_t str_utf8_next(const char *s, size_t n, uint32_t *ret);
 /* Code points that change how a line is shown rather than being shown: C0, DEL, C1, bidi controls, line separators. */
 bool str_is_hidden(uint32_t cp);

@@ -33,7 +33,7 @@ struct authority {
 static const struct {
 	const char *scheme;
 	uint16_t port;
-} default_ports[] = { { "http", 80 }, { "https", 443 }, { "ftp", 21 } };
+} default_ports[] = {{"http", 80}, {"https", 443}, {"ftp", 21}};
 
 static uint16_t default_port(const char *scheme)
 {
@@ -86,7 +86,7 @@ static size_t scheme_len(const char *s, size_t n)
 /* Takes the bytes from *pos up to one of `stops`, or the end. */
 static struct cut take_until(const char *s, size_t n, size_t *pos, const char *stops)
 {
-	struct cut c = { s + *pos, 0 };
+	struct cut c = {s + *pos, 0};
 
 	while (*pos < n && (s[*pos] == '\0' || strchr(stops, s[*pos]) == NULL)) {
 		(*pos)++;
@@ -97,11 +97,11 @@ static struct cut take_until(const char *s, size_t n, size_t *pos, const char *s
 
 static struct cuts cut_uri(const char *s, size_t n)
 {
-	struct cuts c = { 0 };
+	struct cuts c = {0};
 	size_t pos = 0, len = scheme_len(s, n);
 
 	if (len > 0) {
-		c.scheme = (struct cut){ s, len };
+		c.scheme = (struct cut){s, len};
 		pos = len + 1;
 	}
 	if (n - pos >= 2 && s[pos] == '/' && s[pos + 1] == '/') {
@@ -115,7 +115,7 @@ static struct cuts cut_uri(const char *s, size_t n)
 	}
 	if (pos < n) {
 		pos++;
-		c.fragment = (struct cut){ s + pos, n - pos };
+		c.fragment = (struct cut){s + pos, n - pos};
 	}
 	return c;
 }
@@ -123,12 +123,12 @@ static struct cuts cut_uri(const char *s, size_t n)
 /* The last '@' ends the userinfo, as in browsers: a password may hold an '@' that nobody encoded. */
 static struct authority cut_authority(struct cut a)
 {
-	struct authority ret = { 0 };
+	struct authority ret = {0};
 	const char *at = a.len > 0 ? memrchr(a.base, '@', a.len) : NULL;
 	const char *host = a.base, *end = a.base + a.len, *colon;
 
 	if (at != NULL) {
-		ret.userinfo = (struct cut){ a.base, (size_t)(at - a.base) };
+		ret.userinfo = (struct cut){a.base, (size_t)(at - a.base)};
 		host = at + 1;
 	}
 	if (host < end && *host == '[') {
@@ -139,9 +139,9 @@ static struct authority cut_authority(struct cut a)
 	} else {
 		colon = memchr(host, ':', (size_t)(end - host));
 	}
-	ret.host = (struct cut){ host, (size_t)((colon != NULL ? colon : end) - host) };
+	ret.host = (struct cut){host, (size_t)((colon != NULL ? colon : end) - host)};
 	if (colon != NULL)
-		ret.port = (struct cut){ colon, (size_t)(end - colon) };
+		ret.port = (struct cut){colon, (size_t)(end - colon)};
 	return ret;
 }
 
@@ -208,19 +208,19 @@ static int parse_userinfo(struct cut c, struct uri *u, struct fail *f)
 	if (c.base == NULL)
 		return 0;
 	colon = memchr(c.base, ':', c.len);
-	u->user = decode_user((struct cut){ c.base, colon != NULL ? (size_t)(colon - c.base) : c.len });
+	u->user = decode_user((struct cut){c.base, colon != NULL ? (size_t)(colon - c.base) : c.len});
 	if (u->user == NULL)
 		return fail_set(f, ERR_BAD_URI, "The URI's user name holds control characters.");
 	if (colon == NULL)
 		return 0;
-	u->passwd = decode_user((struct cut){ colon + 1, (size_t)(c.base + c.len - colon - 1) });
+	u->passwd = decode_user((struct cut){colon + 1, (size_t)(c.base + c.len - colon - 1)});
 	if (u->passwd == NULL)
 		return fail_set(f, ERR_BAD_URI, "The URI's password holds control characters.");
 	return 0;
 }
 
-/* The last label decides whether getaddrinfo would take the host for a number ("127.1", "0x7f000001", "2130706433"). Such hosts
- * must be plain dotted quads, or every check of an address by its text could be walked around. */
+/* The last label decides whether getaddrinfo would take the host for a number ("127.1", "0x7f000001", "2130706433").
+ * Such hosts must be plain dotted quads, or every check of an address by its text could be walked around. */
 static bool is_numeric_host(const char *host)
 {
 	size_t n = strlen(host), start;
@@ -268,7 +268,7 @@ static char *idn_to_ascii(const char *name)
 
 	if (idn2_lookup_u8((const uint8_t *)name, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
 		return NULL;
-	ret = lower((struct cut){ (char *)ascii, strlen((char *)ascii) });
+	ret = lower((struct cut){(char *)ascii, strlen((char *)ascii)});
 	idn2_free(ascii);
 	return ret;
 }
@@ -438,7 +438,7 @@ static int parse_absolute(const char *text, size_t n, struct uri *u, struct fail
 
 int uri_parse(const char *text, size_t n, struct uri *ret, struct fail *f)
 {
-	struct uri u = { 0 };
+	struct uri u = {0};
 	int err;
 
 	if (n > URI_MAX)
@@ -473,11 +473,12 @@ char *uri_normalise(const char *text)
 	if (uri_parse(text, n, &u, NULL) != 0)
 		return NULL;
 	host = cut_authority(cut_uri(text, n).authority).host;
-	head = (struct cut){ text, (size_t)(host.base - text) };
-	rest = (struct cut){ host.base + host.len, n - head.len - host.len };
+	head = (struct cut){text, (size_t)(host.base - text)};
+	rest = (struct cut){host.base + host.len, n - head.len - host.len};
 	front = encode(head, "");
 	if (front != NULL) {
-		/* An international name would be no host any more after percent-encoding: it becomes its xn-- form instead. */
+		/* An international name would be no host any more after percent-encoding: it becomes its xn-- form
+		 * instead. */
 		with_host = is_ascii(host) ? xasprintf("%s%.*s", front, (int)host.len, host.base)
 					   : xasprintf("%s%s", front, u.host);
 		ret = encode(rest, with_host);
@@ -490,7 +491,7 @@ char *uri_normalise(const char *text)
 
 int uri_resolve(const struct uri *base, const char *text, size_t n, struct uri *ret, struct fail *f)
 {
-	struct uri u = { 0 };
+	struct uri u = {0};
 	struct cuts c = cut_uri(text, n);
 	struct buf b;
 	int err;

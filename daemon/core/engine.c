@@ -133,6 +133,11 @@ static void free_claims(struct engine *e)
 	}
 }
 
+static void on_stop_turn(void *arg)
+{
+	run_stopped_check(arg);
+}
+
 int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 {
 	struct engine *e = xcalloc(1, sizeof(*e));
@@ -155,6 +160,8 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	STAILQ_INIT(&e->saves);
 	e->turn.cb = engine_turn;
 	e->turn.arg = e;
+	e->stop_turn.cb = on_stop_turn;
+	e->stop_turn.arg = e;
 	rate_init(&e->rate, (uint64_t)opts_num(e->global, OPT_MAX_OVERALL_DOWNLOAD_LIMIT), loop_now(e->loop));
 	make_session_id(e);
 	err = make_progress_dir(e, c->state_dir, f);
@@ -176,21 +183,16 @@ void engine_start(struct engine *e)
 	sched_dirty(e);
 }
 
-static void on_stop_turn(void *arg)
-{
-	run_stopped_check(arg);
-}
-
 void engine_stop(struct engine *e, bool force, void (*cb)(void *arg), void *arg)
 {
 	struct onode *n;
 
 	OBJ_CHECK(e, ENGINE);
-	if (!e->stopping) {
-		e->stopping = true;
+	e->stopping = true;
+	if (e->stop_cb == NULL) {
 		e->stop_cb = cb;
 		e->stop_arg = arg;
-		e->stop_turn = (struct deferred){.cb = on_stop_turn, .arg = e};
+		e->stop_flush = false;
 	}
 	for (n = otree_at(&e->active, 0); n != NULL;) {
 		uint64_t key = n->key;

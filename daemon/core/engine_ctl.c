@@ -110,7 +110,7 @@ int engine_remove(struct engine *e, uint64_t gid, bool force, struct fail *f)
 int engine_move(struct engine *e, uint64_t gid, int64_t pos, enum pos_how how, int64_t *ret_pos, struct fail *f)
 {
 	struct job *j = engine_get(e, gid, f);
-	int64_t last, base[] = {[POS_SET] = 0, [POS_CUR] = 0, [POS_END] = 0};
+	int64_t last, to, base[] = {[POS_SET] = 0, [POS_CUR] = 0, [POS_END] = 0};
 
 	if (j == NULL)
 		return ERR_NOT_HERE;
@@ -119,10 +119,10 @@ int engine_move(struct engine *e, uint64_t gid, int64_t pos, enum pos_how how, i
 	last = (int64_t)queue_count(&e->queue) - 1;
 	base[POS_CUR] = (int64_t)queue_pos(j);
 	base[POS_END] = last;
-	if (__builtin_add_overflow(base[how], pos, &pos))
-		pos = pos > 0 ? last : 0;
-	pos = pos < 0 ? 0 : pos > last ? last : pos;
-	queue_move(&e->queue, j, (size_t)pos);
-	*ret_pos = pos;
+	if (__builtin_add_overflow(base[how], pos, &to))
+		to = pos > 0 ? last : 0;
+	to = to < 0 ? 0 : to > last ? last : to;
+	queue_move(&e->queue, j, (size_t)to);
+	*ret_pos = to;
 	return 0;
 }

@@ -183,7 +183,8 @@ static void take_end(struct job *j, const struct xfer_end *end)
 		j->new_path = false;
 		return;
 	}
-	j->rec.total = end->total;
+	if (end->total >= 0)
+		j->rec.total = end->total;
 	j->rec.done = end->done;
 	j->rec.flags |= end->flags;
 }
@@ -262,13 +263,14 @@ void run_stop(struct engine *e, struct job *j, bool force)
 static void on_stopped_flush(void *arg, int err, const struct fail *f)
 {
 	struct engine *e = arg;
+	void (*cb)(void *arg);
 
 	OBJ_CHECK(e, ENGINE);
 	if (err != 0)
 		log_error(CORE, "the last changes are not on disk: %s", f != NULL ? f->text : err_text(err));
-	if (e->stop_cb != NULL)
-		e->stop_cb(e->stop_arg);
+	cb = e->stop_cb;
 	e->stop_cb = NULL;
+	cb(e->stop_arg);
 }
 
 void run_stopped_check(struct engine *e)

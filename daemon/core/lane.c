@@ -120,7 +120,7 @@ static void on_space(void *owner, struct span *ret)
 	ret->base = NULL;
 	ret->len = 0;
 	l->paused = true;
-	if (x->state != XS_RUN || !s || !s->ws)
+	if (x->state != XS_RUN || l->state != LANE_BODY || !s || !s->ws)
 		return;
 	if (is_full(s)) { /* the server sends more than it said or was asked for */
 		drop_fetch(l);
@@ -172,16 +172,6 @@ static void on_data(void *owner, size_t n)
 		drop_fetch(l);
 		segment_full(l);
 	}
-}
-
-static void on_head(void *owner, const struct fetch_head *h)
-{
-	struct lane *l = owner;
-
-	lane_judge(l, h);
-	if (!l->fetch) /* stopped meanwhile: the file was found to be begun already */
-		return;
-	l->state = l->verdict || l->redirect_to ? LANE_DRAIN : LANE_BODY;
 }
 
 static void on_retry(void *arg)
@@ -309,6 +299,21 @@ static void on_done(void *owner, int err, const struct fail *f)
 		err = why.code;
 	}
 	failed(l, err, &why);
+}
+
+static void on_head(void *owner, const struct fetch_head *h)
+{
+	struct lane *l = owner;
+
+	lane_judge(l, h);
+	if (!l->fetch) /* stopped meanwhile: the file was found to be begun already */
+		return;
+	l->state = l->verdict || l->redirect_to ? LANE_DRAIN : LANE_BODY;
+	if (l->verdict && (h->status == 200 || h->status == 206)) {
+		/* Not a byte of this body may be taken. */
+		drop_fetch(l);
+		on_done(l, l->verdict, &l->fail);
+	}
 }
 
 static const struct fetch_ops lane_ops = {.head = on_head, .space = on_space, .data = on_data, .done = on_done};

@@ -8,7 +8,7 @@
 #include "base/puri.h"
 #include "base/uri.h"
 #include "core/engine.h"
-#include "core/input.h"
+#include "base/input.h"
 
 static int add(struct named *n, char *const *uris, size_t count, struct opts *o, struct fail *f)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Token bucket and speed meter. Tokens are counted in thousandths of a byte, so that a refill of limit * ms has no remainder
- * to lose, however often and at however low a limit it is done.
+ * Token bucket and speed meter. Tokens are counted in thousandths of a byte, so that a refill of limit * ms has no
+ * remainder to lose, however often and at however low a limit it is done.
  */
 #include "core/rate.h"
 

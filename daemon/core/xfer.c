@@ -126,7 +126,7 @@ void xfer_restart(struct xfer *x)
 
 static bool all_written(const struct xfer *x)
 {
-	return x->total == 0 || ranges_has(&x->written, 0, x->total);
+	return x->total == 0 || (x->total > 0 && ranges_has(&x->written, 0, x->total));
 }
 
 void xfer_check_done(struct xfer *x)
@@ -135,7 +135,7 @@ void xfer_check_done(struct xfer *x)
 		xfer_wind_down(x);
 	else if (x->state == XS_RESET)
 		reset_step(x);
-	else if (x->state == XS_RUN && x->total >= 0 && all_written(x) && !x->sync_running)
+	else if (x->state == XS_RUN && all_written(x) && !x->sync_running)
 		xfer_verify(x);
 }
 

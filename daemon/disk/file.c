@@ -88,6 +88,7 @@ static void dop_done(void *arg, int status)
 	}
 	if (status)
 		op->err = fail_set(&op->fail, status, NULL);
+	op->fail.code = op->err;
 	alloc_end(&op->alloc);
 	if (op->cb)
 		op->cb(op->arg, op->err, &op->fail);

@@ -461,6 +461,7 @@ static void open_done(void *arg, int status)
 		if (o->renamed)
 			log_notice(DISK, "File already exists. Renamed to %s.", f->path);
 	}
+	o->fail.code = o->err; /* tries that failed on the way may have left theirs */
 	o->cb(o->arg, o->err, &o->fail, o->err ? NULL : &r);
 	opening_free(o);
 }

@@ -37,11 +37,11 @@ static const unsigned char http11[] = "\x08http/1.1";
 
 const char *tls_reason(void)
 {
-	unsigned long e = ERR_peek_last_error();
-	const char *text = e != 0 ? ERR_reason_error_string(e) : NULL;
+	unsigned long e = ERR_peek_error();
+	const char *text = NULL;
 
-	if (text == NULL && e != 0 && ERR_SYSTEM_ERROR(e))
-		text = strerror(ERR_GET_REASON(e));
+	if (e != 0)
+		text = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e)) : ERR_reason_error_string(e);
 	ERR_clear_error();
 	return text != NULL ? text : "protocol error";
 }

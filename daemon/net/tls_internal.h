@@ -38,6 +38,6 @@ void tls_bio_setup(BIO_METHOD *m);
 SSL_CTX *tls_client_ctx(struct tls_ctx *c, struct fail *f); /* made on first use */
 void tls_session_use(struct tls_ctx *c, struct tls *t);	    /* offer a remembered session */
 void tls_out_add(struct tls_ctx *c, const char *p, size_t n);
-const char *tls_reason(void); /* text of the newest OpenSSL error, and empties the queue */
+const char *tls_reason(void); /* text of the first OpenSSL error, the cause of the others; empties the queue */
 
 #endif

@@ -10,10 +10,8 @@
  */
 #include "proto/http1.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -480,31 +478,17 @@ static void connect_fresh(struct http1 *f)
 	f->s = stream_dial(f->net, &dial, &stream_ops, f);
 }
 
-/* Whatever waits unread on a kept connection was not asked for, or is its end. */
-static bool is_quiet(const struct stream *s)
-{
-	char c;
-
-	return recv(stream_fd(s), &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-}
-
 static void connect_any(struct http1 *f)
 {
-	struct stream *s = f->keep_alive ? cpool_take(f->net, f->key) : NULL;
-
-	while (s != NULL && !is_quiet(s)) {
-		stream_close(s);
-		s = cpool_take(f->net, f->key);
-	}
-	if (s == NULL) {
+	f->s = f->keep_alive ? cpool_take(f->net, f->key) : NULL;
+	if (f->s == NULL) {
 		connect_fresh(f);
 		return;
 	}
-	f->s = s;
 	f->reused = true;
-	stream_set_owner(s, &stream_ops, f);
+	stream_set_owner(f->s, &stream_ops, f);
 	send_request(f);
-	stream_resume(s);
+	stream_resume(f->s);
 }
 
 static void on_turn(void *arg)

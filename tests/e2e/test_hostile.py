@@ -123,6 +123,8 @@ def test_names_from_servers_are_harmless(hauld, hostile):
     """N01-N06: one part, in dir, nothing hidden or misleading."""
     for kind in NAMES:
         s = fetch(hauld, hostile, "/cd/1K/a/file.bin?kind=" + kind, 1)
+        if s["errorCode"] == "22" and kind in ("nul", "rawescape"):
+            continue  # a control character in a header: the answer is refused (H25)
         assert s["status"] == "complete", (kind, s)
         path = s["files"][0]["path"]
         name = os.path.basename(path)

@@ -110,8 +110,10 @@ static void gives_its_text_away(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(grows_to_its_maximum), cmocka_unit_test(nothing_is_added_after_an_error),
-		cmocka_unit_test(sizes_do_not_wrap), cmocka_unit_test(drops_from_the_front),
+		cmocka_unit_test(grows_to_its_maximum),
+		cmocka_unit_test(nothing_is_added_after_an_error),
+		cmocka_unit_test(sizes_do_not_wrap),
+		cmocka_unit_test(drops_from_the_front),
 		cmocka_unit_test(gives_its_text_away),
 	};
 

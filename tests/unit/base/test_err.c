@@ -43,7 +43,7 @@ static void codes_of_aria2(void **state)
 
 static void any_int_is_taken(void **state)
 {
-	static const int odd[] = { 1, 4711, -1 - ERR_COUNT, -100000, INT32_MIN, INT32_MAX };
+	static const int odd[] = {1, 4711, -1 - ERR_COUNT, -100000, INT32_MIN, INT32_MAX};
 	size_t i;
 
 	(void)state;

@@ -15,14 +15,14 @@
 
 /* Digests of "abc": FIPS 180, RFC 1321, RFC 1950. */
 static const char *const known[][2] = {
-	{ "md5", "900150983cd24fb0d6963f7d28e17f72" },
-	{ "sha-1", "a9993e364706816aba3e25717850c26c9cd0d89d" },
-	{ "sha-224", "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7" },
-	{ "sha-256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
-	{ "sha-384", "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7" },
-	{ "sha-512", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
-		     "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f" },
-	{ "adler32", "024d0127" },
+	{"md5", "900150983cd24fb0d6963f7d28e17f72"},
+	{"sha-1", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+	{"sha-224", "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"},
+	{"sha-256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+	{"sha-384", "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7"},
+	{"sha-512", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+		    "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
+	{"adler32", "024d0127"},
 };
 
 #define KNOWN (sizeof(known) / sizeof(known[0]))
@@ -75,9 +75,10 @@ static void names(void **state)
 
 static void texts(void **state)
 {
-	static const char *const bad[] = { "", "=", "md5", "md5=", "md5=900150983cd24fb0d6963f7d28e17f7",
-		"md5=900150983cd24fb0d6963f7d28e17f723", "md5=900150983cd24fb0d6963f7d28e17f7g", "md6=900150983cd24fb0d6963f7d28e17f72",
-		" md5=900150983cd24fb0d6963f7d28e17f72", "md5=0x0150983cd24fb0d6963f7d28e17f72ab" };
+	static const char *const bad[] = {"", "=", "md5", "md5=", "md5=900150983cd24fb0d6963f7d28e17f7",
+		"md5=900150983cd24fb0d6963f7d28e17f723", "md5=900150983cd24fb0d6963f7d28e17f7g",
+		"md6=900150983cd24fb0d6963f7d28e17f72", " md5=900150983cd24fb0d6963f7d28e17f72",
+		"md5=0x0150983cd24fb0d6963f7d28e17f72ab"};
 	unsigned char sum[HASH_MAX];
 	char type[8];
 	size_t i, n;
@@ -94,7 +95,9 @@ static void texts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(known_answers), cmocka_unit_test(nothing_hashed), cmocka_unit_test(names),
+		cmocka_unit_test(known_answers),
+		cmocka_unit_test(nothing_hashed),
+		cmocka_unit_test(names),
 		cmocka_unit_test(texts),
 	};
 

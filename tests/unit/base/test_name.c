@@ -52,8 +52,8 @@ static void names_of_uris(void **state)
 
 static void clean_names_stay(void **state)
 {
-	static const char *const good[] = { "a", "a.tar.gz", "na\xc3\xafve.txt", "a b%2Fc.bin", "$(touch x);`id`.bin", "CON",
-		"file.", "x.part1", "part", "aria2", "a-b", "%FF.bin", "\xf0\x9f\x98\x80.png" };
+	static const char *const good[] = {"a", "a.tar.gz", "na\xc3\xafve.txt", "a b%2Fc.bin", "$(touch x);`id`.bin",
+		"CON", "file.", "x.part1", "part", "aria2", "a-b", "%FF.bin", "\xf0\x9f\x98\x80.png"};
 	size_t i;
 
 	(void)state;
@@ -63,14 +63,21 @@ static void clean_names_stay(void **state)
 
 static void hostile_names(void **state)
 {
-	static const char *const rows[][2] = { { "../../evil", "_.._evil" }, { "/tmp/evil", "_tmp_evil" }, { "..\\..\\evil", "_.._evil" },
-		{ "a\nb\r.bin", "a_b_.bin" }, { "\x1b[31mred", "_[31mred" }, { ".", "index.html" }, { "..", "index.html" },
-		{ "...", "index.html" }, { "", "index.html" }, { "   ", "index.html" }, { "-rf", "rf" }, { "--", "index.html" },
-		{ ".bashrc", "bashrc" }, { ". -.x", "x" }, { "other.bin.aria2", "other.bin.aria2_" }, { "x.part", "x.part_" },
-		{ "x.PART", "x.PART_" }, { "x.aria2__temp", "x.aria2__temp_" }, { ".part", "part" },
-		{ "invoice\xe2\x80\xae" "fdp.exe", "invoice_fdp.exe" }, { "\xff\xfe\x80.bin", "___.bin" },
-		{ "\xc0\xae\xc0\xae\xc0\xaf", "______" }, { " a b \t", "a b _" }, { "a \xe3\x80\x80\xc2\xa0", "a" },
-		{ "\xe2\x80\x8b.x", "x" }, { "a\x7f" "b\xc2\x85", "a_b_" }, { "a.part ", "a.part_" } };
+	static const char *const rows[][2] = {{"../../evil", "_.._evil"}, {"/tmp/evil", "_tmp_evil"},
+		{"..\\..\\evil", "_.._evil"}, {"a\nb\r.bin", "a_b_.bin"}, {"\x1b[31mred", "_[31mred"},
+		{".", "index.html"}, {"..", "index.html"}, {"...", "index.html"}, {"", "index.html"},
+		{"   ", "index.html"}, {"-rf", "rf"}, {"--", "index.html"}, {".bashrc", "bashrc"}, {". -.x", "x"},
+		{"other.bin.aria2", "other.bin.aria2_"}, {"x.part", "x.part_"}, {"x.PART", "x.PART_"},
+		{"x.aria2__temp", "x.aria2__temp_"}, {".part", "part"},
+		{"invoice\xe2\x80\xae"
+		 "fdp.exe",
+			"invoice_fdp.exe"},
+		{"\xff\xfe\x80.bin", "___.bin"}, {"\xc0\xae\xc0\xae\xc0\xaf", "______"}, {" a b \t", "a b _"},
+		{"a \xe3\x80\x80\xc2\xa0", "a"}, {"\xe2\x80\x8b.x", "x"},
+		{"a\x7f"
+		 "b\xc2\x85",
+			"a_b_"},
+		{"a.part ", "a.part_"}};
 	size_t i;
 
 	(void)state;
@@ -153,10 +160,10 @@ static void cleaning_twice_changes_nothing(void **state)
 
 static void out_option(void **state)
 {
-	static const char *const good[] = { "", "a", "a/b", "/abs.bin", "//x", "./a", "a/./b", "a//b", ".bashrc", "a..b", "..a", "a b",
-		"na\xc3\xafve", "-x", "x.part" };
-	static const char *const bad[] = { "..", "../x", "a/../x", "a/../../x", "/../x", "a/..", "a/", "/", "//", ".", "a/.", "a\nb",
-		"\x1b[2J", "a\x7f", "\xff", "a/\xc0\xaf" };
+	static const char *const good[] = {"", "a", "a/b", "/abs.bin", "//x", "./a", "a/./b", "a//b", ".bashrc", "a..b",
+		"..a", "a b", "na\xc3\xafve", "-x", "x.part"};
+	static const char *const bad[] = {"..", "../x", "a/../x", "a/../../x", "/../x", "a/..", "a/", "/", "//", ".",
+		"a/.", "a\nb", "\x1b[2J", "a\x7f", "\xff", "a/\xc0\xaf"};
 	struct fail f;
 	char text[5000];
 	size_t i;
@@ -188,9 +195,13 @@ static void out_option(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_of_uris), cmocka_unit_test(clean_names_stay), cmocka_unit_test(hostile_names),
-		cmocka_unit_test(users_may_use_reserved_endings), cmocka_unit_test(long_names_are_cut),
-		cmocka_unit_test(cleaning_twice_changes_nothing), cmocka_unit_test(out_option),
+		cmocka_unit_test(names_of_uris),
+		cmocka_unit_test(clean_names_stay),
+		cmocka_unit_test(hostile_names),
+		cmocka_unit_test(users_may_use_reserved_endings),
+		cmocka_unit_test(long_names_are_cut),
+		cmocka_unit_test(cleaning_twice_changes_nothing),
+		cmocka_unit_test(out_option),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

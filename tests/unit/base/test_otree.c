@@ -79,7 +79,7 @@ static void compare(const struct otree *t, struct item *items, const bool *in, u
 static void random_run_against_model(void **state)
 {
 	struct item *items = calloc(KEYS, sizeof(*items));
-	bool in[KEYS] = { false };
+	bool in[KEYS] = {false};
 	uint64_t seed = 0x51c3e7u;
 	struct otree t;
 	int step;
@@ -91,7 +91,7 @@ static void random_run_against_model(void **state)
 		bool add = rnd(&seed) % 100 < 52;
 
 		if (add) {
-			struct item other = { 0 };
+			struct item other = {0};
 
 			if (in[key])
 				assert_false(otree_insert(&t, &other.node, key));
@@ -146,7 +146,7 @@ static void many_stay_balanced(void **state)
 
 static void entry_is_the_struct_around(void **state)
 {
-	struct item a = { .before = 5 };
+	struct item a = {.before = 5};
 	struct otree t;
 
 	(void)state;
@@ -165,7 +165,8 @@ static void entry_is_the_struct_around(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(entry_is_the_struct_around), cmocka_unit_test(random_run_against_model),
+		cmocka_unit_test(entry_is_the_struct_around),
+		cmocka_unit_test(random_run_against_model),
 		cmocka_unit_test(many_stay_balanced),
 	};
 

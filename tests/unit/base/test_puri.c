@@ -31,8 +31,8 @@ static int take(void *arg, const char *text)
 
 static void expands_to(const char *text, const char *want)
 {
-	struct got g = { .text = "" };
-	struct fail f = { 0 };
+	struct got g = {.text = ""};
+	struct fail f = {0};
 
 	assert_int_equal(puri_expand(text, take, &g, &f), 0);
 	assert_string_equal(g.text, want);
@@ -40,8 +40,8 @@ static void expands_to(const char *text, const char *want)
 
 static void fails_with(const char *text, const char *want)
 {
-	struct got g = { .text = "" };
-	struct fail f = { 0 };
+	struct got g = {.text = ""};
+	struct fail f = {0};
 
 	assert_int_equal(puri_expand(text, take, &g, &f), ERR_BAD_URI);
 	assert_string_equal(f.text, want);
@@ -118,15 +118,15 @@ static void errors_of_aria2(void **state)
 
 static void bounds(void **state)
 {
-	struct got g = { .text = "" };
-	struct fail f = { 0 };
+	struct got g = {.text = ""};
+	struct fail f = {0};
 	char *text = malloc(3000);
 	int i;
 
 	(void)state;
 	assert_int_equal(puri_expand("[1-100][1-1000]", take, &g, &f), 0);
 	assert_int_equal(g.n, PURI_MAX);
-	g = (struct got){ .text = "" };
+	g = (struct got){.text = ""};
 	assert_int_equal(puri_expand("[0-100][1-1000]", take, &g, &f), ERR_BAD_URI);
 	assert_int_equal(puri_expand("[0-65535][0-65535][0-65535][0-65535][0-65535]", take, &g, &f), ERR_BAD_URI);
 	memset(text, 'x', 2000);
@@ -141,8 +141,8 @@ static void bounds(void **state)
 
 static void stops_when_told(void **state)
 {
-	struct got g = { .text = "", .stop_after = 2 };
-	struct fail f = { 0 };
+	struct got g = {.text = "", .stop_after = 2};
+	struct fail f = {0};
 
 	(void)state;
 	assert_int_equal(puri_expand("[1-9]", take, &g, &f), ERR_CANCELED);
@@ -152,8 +152,12 @@ static void stops_when_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(choices), cmocka_unit_test(loops), cmocka_unit_test(products),
-		cmocka_unit_test(addresses_stay), cmocka_unit_test(errors_of_aria2), cmocka_unit_test(bounds),
+		cmocka_unit_test(choices),
+		cmocka_unit_test(loops),
+		cmocka_unit_test(products),
+		cmocka_unit_test(addresses_stay),
+		cmocka_unit_test(errors_of_aria2),
+		cmocka_unit_test(bounds),
 		cmocka_unit_test(stops_when_told),
 	};
 

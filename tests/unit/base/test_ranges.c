@@ -59,7 +59,7 @@ static void check_bitfield(const struct ranges *r, const bool *m, int64_t total,
 
 	assert_int_equal(strlen(hex), (pieces + 7) / 8 * 2);
 	for (i = 0; i < (pieces + 7) / 8 * 8; i++) {
-		unsigned digit = (unsigned)strtoul((char[]){ hex[i / 4], '\0' }, NULL, 16);
+		unsigned digit = (unsigned)strtoul((char[]){hex[i / 4], '\0'}, NULL, 16);
 		int64_t end = (i + 1) * piece < total ? (i + 1) * piece : total;
 
 		assert_int_equal((digit >> (3 - i % 4)) & 1, i < pieces && model_has(m, i * piece, end));
@@ -69,7 +69,8 @@ static void check_bitfield(const struct ranges *r, const bool *m, int64_t total,
 
 static void compare(struct ranges *r, const bool *m, uint64_t *seed)
 {
-	int64_t total = 0, i, from = (int64_t)(rnd(seed) % SPACE), to = from + (int64_t)(rnd(seed) % (uint64_t)(SPACE - from + 1));
+	int64_t total = 0, i, from = (int64_t)(rnd(seed) % SPACE),
+		to = from + (int64_t)(rnd(seed) % (uint64_t)(SPACE - from + 1));
 	struct range got, want;
 	bool gap;
 
@@ -111,7 +112,7 @@ static void compare_copies(const struct ranges *r, const bool *m, uint64_t *seed
 static void random_run_against_model(void **state)
 {
 	uint64_t seed = 0x9d5f3c1u;
-	bool m[SPACE] = { false };
+	bool m[SPACE] = {false};
 	struct ranges r;
 	int step;
 
@@ -197,8 +198,8 @@ static void bitfields_of_aria2(void **state)
 
 static void text_form(void **state)
 {
-	static const char *const bad[] = { "x", "1", "1-", "-1", "5-5", "5-4", "0-1,", ",0-1", "0-1,,2-3", "0-5,4-9", "4-9,0-2", "0-1 ",
-		"0-9223372036854775808", "0-18446744073709551616", "0x1-2", "1-2-3" };
+	static const char *const bad[] = {"x", "1", "1-", "-1", "5-5", "5-4", "0-1,", ",0-1", "0-1,,2-3", "0-5,4-9",
+		"4-9,0-2", "0-1 ", "0-9223372036854775808", "0-18446744073709551616", "0x1-2", "1-2-3"};
 	struct ranges r;
 	char *text;
 	size_t i;
@@ -230,7 +231,9 @@ static void text_form(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(edges), cmocka_unit_test(bitfields_of_aria2), cmocka_unit_test(text_form),
+		cmocka_unit_test(edges),
+		cmocka_unit_test(bitfields_of_aria2),
+		cmocka_unit_test(text_form),
 		cmocka_unit_test(random_run_against_model),
 	};
 

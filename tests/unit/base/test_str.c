@@ -29,7 +29,9 @@ static void safe_escapes(void **state)
 	safe_is("plain \xc3\xa9", 8, 100, "plain \xc3\xa9");
 	safe_is("a\0b", 3, 100, "a\\x00b");
 	safe_is("\t\r\n\x1b\x7f", 5, 100, "\\x09\\x0D\\x0A\\x1B\\x7F");
-	safe_is("\xc2\x9b" "31m", 5, 100, "\\xC2\\x9B31m");
+	safe_is("\xc2\x9b"
+		"31m",
+		5, 100, "\\xC2\\x9B31m");
 	safe_is("\xe2\x80\xae\xe2\x81\xa6\xd8\x9c", 8, 100, "\\xE2\\x80\\xAE\\xE2\\x81\\xA6\\xD8\\x9C");
 	safe_is("\xff\xc0\xaf\xc3", 4, 100, "\\xFF\\xC0\\xAF\\xC3");
 	safe_is("", 0, 100, "");
@@ -54,11 +56,26 @@ static void utf8(void **state)
 		const char *s;
 		bool good;
 	} rows[] = {
-		{ "", true }, { "abc", true }, { "\xc3\xa9", true }, { "\xe2\x82\xac", true }, { "\xf0\x9f\x98\x80", true },
-		{ "\xf4\x8f\xbf\xbf", true }, { "\xed\x9f\xbf", true }, { "\xc0\x80", false }, { "\xc1\xbf", false },
-		{ "\xe0\x9f\xbf", false }, { "\xed\xa0\x80", false }, { "\xf0\x8f\xbf\xbf", false }, { "\xf4\x90\x80\x80", false },
-		{ "\xf5\x80\x80\x80", false }, { "\x80", false }, { "\xc3", false }, { "\xe2\x82", false }, { "\xc3g", false },
-		{ "\xf0\x9f\x98", false }, { "\xe2\x82g", false },
+		{"", true},
+		{"abc", true},
+		{"\xc3\xa9", true},
+		{"\xe2\x82\xac", true},
+		{"\xf0\x9f\x98\x80", true},
+		{"\xf4\x8f\xbf\xbf", true},
+		{"\xed\x9f\xbf", true},
+		{"\xc0\x80", false},
+		{"\xc1\xbf", false},
+		{"\xe0\x9f\xbf", false},
+		{"\xed\xa0\x80", false},
+		{"\xf0\x8f\xbf\xbf", false},
+		{"\xf4\x90\x80\x80", false},
+		{"\xf5\x80\x80\x80", false},
+		{"\x80", false},
+		{"\xc3", false},
+		{"\xe2\x82", false},
+		{"\xc3g", false},
+		{"\xf0\x9f\x98", false},
+		{"\xe2\x82g", false},
 	};
 	uint32_t cp;
 	size_t i;
@@ -121,9 +138,10 @@ static void percent(void **state)
 
 static void base64(void **state)
 {
-	static const char *const rows[][2] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
-		{ "foob", "Zm9vYg==" }, { "foobar", "Zm9vYmFy" }, { "\xff\xfe\xfd", "//79" } };
-	static const char *const bad[] = { "Z", "Zg", "Zg=", "Zg===", "Z===", "====", "Zm9v\n", " Zm9v", "Zm=v", "Zm9*", "Zg==Zg==" };
+	static const char *const rows[][2] = {{"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
+		{"foob", "Zm9vYg=="}, {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd", "//79"}};
+	static const char *const bad[] = {
+		"Z", "Zg", "Zg=", "Zg===", "Z===", "====", "Zm9v\n", " Zm9v", "Zm=v", "Zm9*", "Zg==Zg=="};
 	size_t i, n;
 	char *s;
 
@@ -176,9 +194,9 @@ static void bytes(void **state)
 	static const struct {
 		uint64_t n;
 		const char *want;
-	} rows[] = { { 0, "0B" }, { 12, "12B" }, { 1023, "1023B" }, { 1024, "1.0KiB" }, { 1535, "1.4KiB" }, { 1536, "1.5KiB" },
-		{ 10239, "9.9KiB" }, { 10240, "10KiB" }, { 348160, "340KiB" }, { 1048575, "1023KiB" }, { 1048576, "1.0MiB" },
-		{ 1288490189, "1.2GiB" }, { UINT64_MAX, "15EiB" } };
+	} rows[] = {{0, "0B"}, {12, "12B"}, {1023, "1023B"}, {1024, "1.0KiB"}, {1535, "1.4KiB"}, {1536, "1.5KiB"},
+		{10239, "9.9KiB"}, {10240, "10KiB"}, {348160, "340KiB"}, {1048575, "1023KiB"}, {1048576, "1.0MiB"},
+		{1288490189, "1.2GiB"}, {UINT64_MAX, "15EiB"}};
 	char buf[16];
 	size_t i;
 
@@ -209,9 +227,15 @@ static void copies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(safe_escapes), cmocka_unit_test(safe_cuts), cmocka_unit_test(utf8),
-		cmocka_unit_test(numbers), cmocka_unit_test(percent), cmocka_unit_test(base64),
-		cmocka_unit_test(base64_large), cmocka_unit_test(compare), cmocka_unit_test(bytes),
+		cmocka_unit_test(safe_escapes),
+		cmocka_unit_test(safe_cuts),
+		cmocka_unit_test(utf8),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(percent),
+		cmocka_unit_test(base64),
+		cmocka_unit_test(base64_large),
+		cmocka_unit_test(compare),
+		cmocka_unit_test(bytes),
 		cmocka_unit_test(copies),
 	};
 

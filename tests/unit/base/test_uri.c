@@ -15,7 +15,7 @@
 
 static int parse(const char *text, struct uri *u)
 {
-	struct fail f = { 0 };
+	struct fail f = {0};
 	int err;
 
 	memset(u, 0, sizeof(*u));
@@ -87,8 +87,12 @@ static void hosts(void **state)
 	host_is("http://127.0.0.1:9/", "127.0.0.1", false);
 	host_is("http://example.org./", "example.org.", false);
 	host_is("http://r3---sn.a_b.example/", "r3---sn.a_b.example", false);
-	host_is("http://b\xc3\xbc" "cher.example/", "xn--bcher-kva.example", false);
-	host_is("http://B\xc3\x9c" "CHER.example/", "xn--bcher-kva.example", false);
+	host_is("http://b\xc3\xbc"
+		"cher.example/",
+		"xn--bcher-kva.example", false);
+	host_is("http://B\xc3\x9c"
+		"CHER.example/",
+		"xn--bcher-kva.example", false);
 	host_is("http://fa\xc3\x9f.de/", "xn--fa-hia.de", false); /* non-transitional: the sharp s stays one */
 	host_is("http://\xe4\xbe\x8b\xe3\x80\x82jp/", "xn--fsq.jp", false);
 	host_is("http://XN--FSQ.jp/", "xn--fsq.jp", false);
@@ -98,15 +102,17 @@ static void hosts(void **state)
 
 static void refused(void **state)
 {
-	static const char *const bad[] = { "", "x", "/local/path", "http:", "http:/x", "http:x", "http//h/", "http://", "http:///x",
-		"http://?q", "http://u:p@/", "file:///etc/passwd", "FILE:///x", "file://h/x", "magnet:?xt=urn", "data:,x",
-		"javascript://", "://h/", "1http://h/", "ht tp://h/", " http://h/", "http://h:0/", "http://h:65536/", "http://h:-1/",
-		"http://h:8x/", "http://h:80:80/", "http://a b/", "http://a%20b/", "http://%31/", "http://a\\b/", "http://a..b/",
-		"http://.a/", "http://a.../", "http://.", "http://[::1", "http://[::1]x/", "http://[]/", "http://[1.2.3.4]/",
-		"http://[fe80::1%25eth0]/", "http://[::g]/", "http://::1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/",
-		"http://0x7f.1/", "http://0177.0.0.1/", "http://127.0.0.1./", "http://256.1.1.1/", "http://a.1/", "http://1.2.3.4.5/",
-		"http://h\t/", "http://h\n/", "http://\xff\xfe/", "http://\xc3\x28/", "http://a<b/", "http://a'b/", "http://a*b/",
-		"http://u%0d%0a@h/", "http://u:p%00@h/", "http://u:p%0A@h/", "http://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.1/" };
+	static const char *const bad[] = {"", "x", "/local/path", "http:", "http:/x", "http:x", "http//h/", "http://",
+		"http:///x", "http://?q", "http://u:p@/", "file:///etc/passwd", "FILE:///x", "file://h/x",
+		"magnet:?xt=urn", "data:,x", "javascript://", "://h/", "1http://h/", "ht tp://h/", " http://h/",
+		"http://h:0/", "http://h:65536/", "http://h:-1/", "http://h:8x/", "http://h:80:80/", "http://a b/",
+		"http://a%20b/", "http://%31/", "http://a\\b/", "http://a..b/", "http://.a/", "http://a.../",
+		"http://.", "http://[::1", "http://[::1]x/", "http://[]/", "http://[1.2.3.4]/",
+		"http://[fe80::1%25eth0]/", "http://[::g]/", "http://::1/", "http://127.1/", "http://2130706433/",
+		"http://0x7f000001/", "http://0x7f.1/", "http://0177.0.0.1/", "http://127.0.0.1./", "http://256.1.1.1/",
+		"http://a.1/", "http://1.2.3.4.5/", "http://h\t/", "http://h\n/", "http://\xff\xfe/",
+		"http://\xc3\x28/", "http://a<b/", "http://a'b/", "http://a*b/", "http://u%0d%0a@h/",
+		"http://u:p%00@h/", "http://u:p%0A@h/", "http://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.1/"};
 	char label[80], text[20000];
 	struct uri u;
 	size_t i;
@@ -165,7 +171,9 @@ static void normal_form(void **state)
 	normal_is("http://h/\"<>\\^`{|}", "http://h/%22%3C%3E%5C%5E%60%7B%7C%7D");
 	normal_is("http://h/-._~:/?#[]@!$&'()*+,;=%41", "http://h/-._~:/?#[]@!$&'()*+,;=%41");
 	normal_is("HTTP://Us er:p@H.org:80/../x#fr ag", "HTTP://Us%20er:p@H.org:80/../x#fr%20ag");
-	normal_is("http://u@b\xc3\xbc" "cher.de:81/\xc3\xbc", "http://u@xn--bcher-kva.de:81/%C3%BC");
+	normal_is("http://u@b\xc3\xbc"
+		  "cher.de:81/\xc3\xbc",
+		"http://u@xn--bcher-kva.de:81/%C3%BC");
 	normal_is("http://h/\x01\x7f\xff", "http://h/%01%7F%FF");
 	normal_is("http://[::1]:81/100%", "http://[::1]:81/100%");
 	normal_is("gopher://h", "gopher://h");
@@ -191,15 +199,15 @@ static void resolves_to(const char *base, const char *ref, const char *want)
 /* RFC 3986 5.4.1 and 5.4.2, but for "g:h" (no authority), on its base. */
 static void rfc_examples(void **state)
 {
-	static const char *const rows[][2] = { { "g", "/b/c/g" }, { "./g", "/b/c/g" }, { "g/", "/b/c/g/" }, { "/g", "/g" },
-		{ "?y", "/b/c/d;p?y" }, { "g?y", "/b/c/g?y" }, { "#s", "/b/c/d;p?q" }, { "g#s", "/b/c/g" }, { "g?y#s", "/b/c/g?y" },
-		{ ";x", "/b/c/;x" }, { "g;x", "/b/c/g;x" }, { "g;x?y#s", "/b/c/g;x?y" }, { "", "/b/c/d;p?q" }, { ".", "/b/c/" },
-		{ "./", "/b/c/" }, { "..", "/b/" }, { "../", "/b/" }, { "../g", "/b/g" }, { "../..", "/" }, { "../../", "/" },
-		{ "../../g", "/g" }, { "../../../g", "/g" }, { "../../../../g", "/g" }, { "/./g", "/g" }, { "/../g", "/g" },
-		{ "g.", "/b/c/g." }, { ".g", "/b/c/.g" }, { "g..", "/b/c/g.." }, { "..g", "/b/c/..g" }, { "./../g", "/b/g" },
-		{ "./g/.", "/b/c/g/" }, { "g/./h", "/b/c/g/h" }, { "g/../h", "/b/c/h" }, { "g;x=1/./y", "/b/c/g;x=1/y" },
-		{ "g;x=1/../y", "/b/c/y" }, { "g?y/./x", "/b/c/g?y/./x" }, { "g?y/../x", "/b/c/g?y/../x" },
-		{ "g#s/../x", "/b/c/g" } };
+	static const char *const rows[][2] = {{"g", "/b/c/g"}, {"./g", "/b/c/g"}, {"g/", "/b/c/g/"}, {"/g", "/g"},
+		{"?y", "/b/c/d;p?y"}, {"g?y", "/b/c/g?y"}, {"#s", "/b/c/d;p?q"}, {"g#s", "/b/c/g"},
+		{"g?y#s", "/b/c/g?y"}, {";x", "/b/c/;x"}, {"g;x", "/b/c/g;x"}, {"g;x?y#s", "/b/c/g;x?y"},
+		{"", "/b/c/d;p?q"}, {".", "/b/c/"}, {"./", "/b/c/"}, {"..", "/b/"}, {"../", "/b/"}, {"../g", "/b/g"},
+		{"../..", "/"}, {"../../", "/"}, {"../../g", "/g"}, {"../../../g", "/g"}, {"../../../../g", "/g"},
+		{"/./g", "/g"}, {"/../g", "/g"}, {"g.", "/b/c/g."}, {".g", "/b/c/.g"}, {"g..", "/b/c/g.."},
+		{"..g", "/b/c/..g"}, {"./../g", "/b/g"}, {"./g/.", "/b/c/g/"}, {"g/./h", "/b/c/g/h"},
+		{"g/../h", "/b/c/h"}, {"g;x=1/./y", "/b/c/g;x=1/y"}, {"g;x=1/../y", "/b/c/y"},
+		{"g?y/./x", "/b/c/g?y/./x"}, {"g?y/../x", "/b/c/g?y/../x"}, {"g#s/../x", "/b/c/g"}};
 	char want[100];
 	size_t i;
 
@@ -240,8 +248,8 @@ static void redirects(void **state)
 
 static void bad_redirects(void **state)
 {
-	static const char *const bad[] = { "file:///etc/passwd", "data:,x", "javascript:alert(1)", "http:", "http:/x", "http://",
-		"//", "///x", "//a b/", "http://127.1/", "mailto:a@b" };
+	static const char *const bad[] = {"file:///etc/passwd", "data:,x", "javascript:alert(1)", "http:", "http:/x",
+		"http://", "//", "///x", "//a b/", "http://127.1/", "mailto:a@b"};
 	char *text = malloc(URI_MAX + 1);
 	struct uri b, u;
 	struct fail f;
@@ -316,10 +324,10 @@ static void origins(void **state)
 	static const struct {
 		const char *a, *b;
 		bool same;
-	} rows[] = { { "http://h/a", "HTTP://H:80/b?c", true }, { "http://h/", "https://h/", false },
-		{ "http://h/", "http://h:81/", false }, { "http://h/", "http://g/", false },
-		{ "http://[::1]/", "http://[0:0::1]/", true }, { "https://h:80/", "http://h:80/", false },
-		{ "http://u:p@h/", "http://h/", true } };
+	} rows[] = {{"http://h/a", "HTTP://H:80/b?c", true}, {"http://h/", "https://h/", false},
+		{"http://h/", "http://h:81/", false}, {"http://h/", "http://g/", false},
+		{"http://[::1]/", "http://[0:0::1]/", true}, {"https://h:80/", "http://h:80/", false},
+		{"http://u:p@h/", "http://h/", true}};
 	struct uri a, b;
 	size_t i;
 
@@ -336,8 +344,8 @@ static void origins(void **state)
 /* Random texts made of the bytes that matter: nothing breaks, and what is taken has the promised shape. */
 static void random_texts(void **state)
 {
-	static const char *const bits[] = { "http", "://", ":", "/", "//", "?", "#", "@", "[", "]", "::1", "%", "%2e", ".", "..", "a", "1",
-		"\xc3\xbc", "\xff", " ", "\n", "65536", "file", "\\", "0x" };
+	static const char *const bits[] = {"http", "://", ":", "/", "//", "?", "#", "@", "[", "]", "::1", "%", "%2e",
+		".", "..", "a", "1", "\xc3\xbc", "\xff", " ", "\n", "65536", "file", "\\", "0x"};
 	uint64_t s = 0x1234567u;
 	char text[400], *t;
 	struct uri base, u;
@@ -377,10 +385,18 @@ static void random_texts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parts), cmocka_unit_test(hosts), cmocka_unit_test(refused), cmocka_unit_test(lengths),
-		cmocka_unit_test(normal_form), cmocka_unit_test(rfc_examples), cmocka_unit_test(redirects),
-		cmocka_unit_test(bad_redirects), cmocka_unit_test(texts), cmocka_unit_test(shown_in_logs),
-		cmocka_unit_test(origins), cmocka_unit_test(random_texts),
+		cmocka_unit_test(parts),
+		cmocka_unit_test(hosts),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(lengths),
+		cmocka_unit_test(normal_form),
+		cmocka_unit_test(rfc_examples),
+		cmocka_unit_test(redirects),
+		cmocka_unit_test(bad_redirects),
+		cmocka_unit_test(texts),
+		cmocka_unit_test(shown_in_logs),
+		cmocka_unit_test(origins),
+		cmocka_unit_test(random_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,13 +31,10 @@ size_t fake_count(void)
 	return n;
 }
 
-void fake_end(struct xfer *x, enum xfer_result result, int err, const char *text)
+void fake_drop(struct xfer *x)
 {
-	struct xfer_end e = {.result = result, .err = err, .err_text = text, .total = x->total, .done = ranges_total(&x->have)};
-
 	defer_cancel(x->loop, &x->end);
 	LIST_REMOVE(x, link);
-	x->ops->end(x->owner, &e);
 	ranges_free(&x->have);
 	opts_unref(x->opts);
 	free(x->dir);
@@ -45,6 +42,14 @@ void fake_end(struct xfer *x, enum xfer_result result, int err, const char *text
 	free(x->path);
 	free(x->etag);
 	free(x);
+}
+
+void fake_end(struct xfer *x, enum xfer_result result, int err, const char *text)
+{
+	struct xfer_end e = {.result = result, .err = err, .err_text = text, .total = x->total, .done = ranges_total(&x->have)};
+
+	x->ops->end(x->owner, &e);
+	fake_drop(x);
 }
 
 void fake_complete(struct xfer *x, const char *path, int64_t size)

@@ -36,6 +36,7 @@ extern bool fake_hold_stop;
 
 struct xfer *fake_find(uint64_t gid); /* or NULL */
 size_t fake_count(void);
+void fake_drop(struct xfer *x); /* without a word to its owner */
 void fake_end(struct xfer *x, enum xfer_result result, int err, const char *text);
 void fake_complete(struct xfer *x, const char *path, int64_t size);
 

@@ -40,8 +40,8 @@ static void no_limit(void **state)
 
 static void flow_is_exact_at_any_step(void **state)
 {
-	static const uint64_t limits[] = { 1, 3, 999, 1500, 20000, 1000000, 123456789, 12500000000u };
-	static const uint64_t steps[] = { 1, 3, 10, 16, 199 };
+	static const uint64_t limits[] = {1, 3, 999, 1500, 20000, 1000000, 123456789, 12500000000u};
+	static const uint64_t steps[] = {1, 3, 10, 16, 199};
 	size_t i, j;
 
 	(void)state;
@@ -88,7 +88,7 @@ static void debt_is_paid_back(void **state)
 
 static void wait_ends_when_something_is_there(void **state)
 {
-	static const uint64_t limits[] = { 1, 7, 1000, 333333, 1u << 30 };
+	static const uint64_t limits[] = {1, 7, 1000, 333333, 1u << 30};
 	size_t i;
 
 	(void)state;
@@ -144,7 +144,7 @@ static void extremes_do_not_overflow(void **state)
 
 static void meter_shows_a_steady_flow(void **state)
 {
-	struct meter m = { { 0 }, 0, 0, 0 };
+	struct meter m = {{0}, 0, 0, 0};
 	uint64_t now;
 
 	(void)state;
@@ -159,7 +159,7 @@ static void meter_shows_a_steady_flow(void **state)
 
 static void meter_fades(void **state)
 {
-	struct meter m = { { 0 }, 0, 0, 0 };
+	struct meter m = {{0}, 0, 0, 0};
 	uint64_t now, last = UINT64_MAX, speed;
 
 	(void)state;
@@ -177,7 +177,7 @@ static void meter_fades(void **state)
 
 static void meter_does_not_explode_at_the_start(void **state)
 {
-	struct meter m = { { 0 }, 0, 0, 0 };
+	struct meter m = {{0}, 0, 0, 0};
 
 	(void)state;
 	meter_add(&m, 100000, 7777);
@@ -189,10 +189,15 @@ static void meter_does_not_explode_at_the_start(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_limit), cmocka_unit_test(flow_is_exact_at_any_step), cmocka_unit_test(bucket_is_shallow),
-		cmocka_unit_test(debt_is_paid_back), cmocka_unit_test(wait_ends_when_something_is_there),
-		cmocka_unit_test(change_acts_within_a_second), cmocka_unit_test(extremes_do_not_overflow),
-		cmocka_unit_test(meter_shows_a_steady_flow), cmocka_unit_test(meter_fades),
+		cmocka_unit_test(no_limit),
+		cmocka_unit_test(flow_is_exact_at_any_step),
+		cmocka_unit_test(bucket_is_shallow),
+		cmocka_unit_test(debt_is_paid_back),
+		cmocka_unit_test(wait_ends_when_something_is_there),
+		cmocka_unit_test(change_acts_within_a_second),
+		cmocka_unit_test(extremes_do_not_overflow),
+		cmocka_unit_test(meter_shows_a_steady_flow),
+		cmocka_unit_test(meter_fades),
 		cmocka_unit_test(meter_does_not_explode_at_the_start),
 	};
 

@@ -64,25 +64,43 @@ static void test_refused(void **state)
 	close(fd);
 }
 
-/* A listener whose queue is full does not answer. */
+/* A listener whose queue is full: connecting to it gets no answer. */
+struct deaf {
+	struct end fill[3];
+	int fd;
+	uint16_t port;
+};
+
+static void deaf_open(struct fixture *x, struct deaf *d)
+{
+	d->fd = raw_listen(0, &d->port);
+	for (int i = 0; i < 3; i++)
+		end_dial(x, &d->fill[i], "127.0.0.1", d->port, false);
+	WAIT_FOR(x, d->fill[0].opened);
+}
+
+static void deaf_close(struct deaf *d)
+{
+	for (int i = 0; i < 3; i++)
+		end_close(&d->fill[i]);
+	close(d->fd);
+}
+
 static void test_connect_timeout(void **state)
 {
 	struct fixture *x = *state;
 	struct dial_req req = {.host = "127.0.0.1", .connect_timeout_ms = 60};
-	struct end fill[3] = {{0}}, e = {.x = x};
-	int fd = raw_listen(0, &req.port);
+	struct end e = {.x = x};
+	struct deaf d = {0};
 
-	for (int i = 0; i < 3; i++)
-		end_dial(x, &fill[i], req.host, req.port, false);
-	WAIT_FOR(x, fill[0].opened);
+	deaf_open(x, &d);
+	req.port = d.port;
 	e.s = stream_dial(x->n, &req, &end_ops, &e);
 	WAIT_FOR(x, e.opened);
 	assert_int_equal(e.err, ERR_TIMEOUT);
 	assert_string_equal(e.fail.text, "Timeout.");
 	end_close(&e);
-	for (int i = 0; i < 3; i++)
-		end_close(&fill[i]);
-	close(fd);
+	deaf_close(&d);
 }
 
 static void test_unresolvable(void **state)
@@ -250,13 +268,17 @@ static void test_close_soon_inside_space(void **state)
 static void test_close_while_dialling(void **state)
 {
 	struct fixture *x = *state;
+	struct deaf d = {0};
 	struct end e = {0};
 
 	end_dial(x, &e, "localhost", 9, false);
 	end_close(&e);
-	end_dial(x, &e, "127.0.0.1", 9, false);
-	uv_run(&x->l.uv, UV_RUN_NOWAIT);
+	deaf_open(x, &d);
+	end_dial(x, &e, "127.0.0.1", d.port, false);
+	for (int i = 0; i < 5; i++)
+		uv_run(&x->l.uv, UV_RUN_NOWAIT);
 	end_close(&e);
+	deaf_close(&d);
 	loop_run(&x->l);
 	assert_int_equal(e.opened, 0);
 }

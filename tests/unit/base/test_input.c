@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
-#include "core/input.h"
+#include "base/input.h"
 
 struct fixture {
 	char path[64];
@@ -89,7 +89,7 @@ static int read_text(struct fixture *t, const char *text, struct fail *f)
 static void gives(void **state, const char *text, const char *want)
 {
 	struct fixture *t = *state;
-	struct fail f = { 0 };
+	struct fail f = {0};
 
 	assert_int_equal(read_text(t, text, &f), 0);
 	assert_string_equal(t->got, want);
@@ -110,7 +110,8 @@ static void lines(void **state)
 static void options(void **state)
 {
 	gives(state, "http://a/\n split=3\n split=4\n", "http://a/ ;split=4,\n");
-	gives(state, "http://a/\n gid=2089b05ecca3d829\n pause=true\n", "http://a/ ;gid=2089b05ecca3d829,pause=true,\n");
+	gives(state, "http://a/\n gid=2089b05ecca3d829\n pause=true\n",
+		"http://a/ ;gid=2089b05ecca3d829,pause=true,\n");
 	gives(state, "http://a/\n rpc-listen-port=1\n unknown-thing=1\n # comment\n =x\n noequal\n", "http://a/ ;\n");
 	gives(state, "http://a/\n header=A: 1\n header=B: 2\n", "http://a/ ;header=A: 1,header=B: 2,\n");
 	gives(state, "http://a/\n out=a=b\n", "http://a/ ;out=a=b,\n");
@@ -127,7 +128,7 @@ static void own_list_replaces_the_inherited_one(void **state)
 
 static void fails_with(struct fixture *t, const char *text, int code, const char *part)
 {
-	struct fail f = { 0 };
+	struct fail f = {0};
 
 	assert_int_equal(read_text(t, text, &f), code);
 	assert_int_equal(f.code, code);
@@ -228,9 +229,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(lines), T(options), T(own_list_replaces_the_inherited_one), T(bad_values_stop_everything),
-		T(refused_entries_are_passed_over), T(one_download_a_uri), T(gzip_is_recognised), T(unreadable_files),
-		T(long_lines), T(standard_input),
+		T(lines),
+		T(options),
+		T(own_list_replaces_the_inherited_one),
+		T(bad_values_stop_everything),
+		T(refused_entries_are_passed_over),
+		T(one_download_a_uri),
+		T(gzip_is_recognised),
+		T(unreadable_files),
+		T(long_lines),
+		T(standard_input),
 #undef T
 	};
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The input file: read whole into a list of entries, so that a bad value in the last line is found before the first download is
- * added.
+ * The input file: read whole into a list of entries, so that a bad value in the last line is found before the first
+ * download is added.
  */
-#include "core/input.h"
+#include "base/input.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -52,7 +52,8 @@ static void set_label(struct reader *r, const char *path)
 {
 	size_t n = strlen(path);
 	bool cut = n > LABEL_MAX - 3;
-	char *tail = cut ? xasprintf("...%s", path + n - (LABEL_MAX - 3)) : xstrdup(strcmp(path, "-") == 0 ? "stdin" : path);
+	char *tail =
+		cut ? xasprintf("...%s", path + n - (LABEL_MAX - 3)) : xstrdup(strcmp(path, "-") == 0 ? "stdin" : path);
 
 	str_safe(tail, strlen(tail), r->label, sizeof(r->label));
 	free(tail);
@@ -62,7 +63,7 @@ static int reader_open(struct reader *r, const char *path, struct fail *f)
 {
 	int fd;
 
-	*r = (struct reader){ 0 };
+	*r = (struct reader){0};
 	buf_init(&r->text, INPUT_LINE_MAX);
 	set_label(r, path);
 	errno = 0;
@@ -136,7 +137,8 @@ static int read_line(struct reader *r, struct fail *f)
 		if (memchr(start, '\0', n) != NULL)
 			return fail_set(f, ERR_INPUT, "%s:%lu: a NUL byte: this is no text file", r->label, r->line);
 		if (buf_add(&r->text, start, n) != 0)
-			return fail_set(f, ERR_INPUT, "%s:%lu: the line is longer than %d bytes", r->label, r->line, INPUT_LINE_MAX);
+			return fail_set(f, ERR_INPUT, "%s:%lu: the line is longer than %d bytes", r->label, r->line,
+				INPUT_LINE_MAX);
 	}
 	return 1;
 }
@@ -163,7 +165,7 @@ static void entry_free(struct entry *e)
 
 static int set_option(const struct reader *r, struct opts *o, enum opt id, const char *val, struct fail *f)
 {
-	struct fail why = { 0 };
+	struct fail why = {0};
 	int err = 0;
 
 	/* The first element of an entry's own list replaces the inherited ones. */
@@ -230,7 +232,7 @@ static int take_line(const struct reader *r, struct entry_list *list, struct opt
 /* One download to the callee. */
 static void give(const struct sink *s, char **uris, size_t n)
 {
-	struct fail f = { 0 };
+	struct fail f = {0};
 
 	if (s->entry(s->arg, uris, n, s->e->opts, &f) != 0)
 		log_error(CONF, "%s:%lu: %s", s->r->label, s->e->line, f.text);
@@ -249,7 +251,7 @@ static int give_one(void *arg, const char *text)
 static void give_each(const struct sink *s, char **uris, size_t n)
 {
 	bool expand = opts_bool(s->e->opts, OPT_PARAMETERIZED_URI);
-	struct fail f = { 0 };
+	struct fail f = {0};
 	size_t i;
 
 	for (i = 0; i < n; i++) {
@@ -302,7 +304,7 @@ int input_read(const char *path, input_fn entry, void *arg, struct opts *parent,
 	while ((e = TAILQ_FIRST(&list)) != NULL) {
 		TAILQ_REMOVE(&list, e, link);
 		if (err == 0)
-			give_entry(&(struct sink){ &r, e, entry, arg });
+			give_entry(&(struct sink){&r, e, entry, arg});
 		entry_free(e);
 	}
 	reader_close(&r);

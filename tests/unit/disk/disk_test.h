@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ * What the tests of disk/ share: a loop, a scratch folder, calls that wait for their callback, and system calls that fail when told.
+ */
+#ifndef HAUL_TESTS_DISK_TEST_H
+#define HAUL_TESTS_DISK_TEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/str.h"
+#include "disk/file.h"
+#include "disk/fs.h"
+#include "ev/loop.h"
+
+struct disk_test {
+	struct loop loop;
+	char dir[64];	   /* scratch folder */
+	char journal[96];  /* a path in it */
+	bool done;
+	int err;
+	struct fail fail;
+	struct dfile *file;
+	char path[512];
+	int64_t have_len;
+	bool exists_whole, finished;
+	struct ranges proof;
+};
+
+/* The at-th call of `call` (NULL: of any) fails with `cause`; at 0: none. `count` tells how many came. limit: most bytes that a
+ * write writes. */
+static struct {
+	const char *call;
+	int at, cause, count;
+	bool lasting; /* all from the at-th on */
+	size_t limit;
+	uint64_t room; /* bytes free, 0: the truth */
+	const char *boot;
+} fault;
+
+/* From now on the n-th one of `call` fails with `cause`. */
+__attribute__((unused)) static void fail_at(const char *call, int n, int cause)
+{
+	memset(&fault, 0, sizeof(fault));
+	fault.call = call;
+	fault.at = n;
+	fault.cause = cause;
+}
+
+static bool hit(const char *call)
+{
+	if (fault.call && strcmp(call, fault.call) != 0)
+		return false;
+	fault.count++;
+	if (fault.at == 0 || (fault.lasting ? fault.count < fault.at : fault.count != fault.at))
+		return false;
+	errno = fault.cause;
+	return true;
+}
+
+#define FAULTY(ret, name, params, args)                                                                                      \
+	static ret faulty_##name params                                                                                      \
+	{                                                                                                                    \
+		return hit(#name) ? -1 : fs_real.name args;                                                                  \
+	}
+FAULTY(int, openat, (int d, const char *p, int f, mode_t m), (d, p, f, m))
+FAULTY(int, mkdirat, (int d, const char *p, mode_t m), (d, p, m))
+FAULTY(int, fstat, (int d, struct stat *s), (d, s))
+FAULTY(int, fstatat, (int d, const char *p, struct stat *s, int f), (d, p, s, f))
+FAULTY(int, statx, (int d, const char *p, int f, unsigned m, struct statx *s), (d, p, f, m, s))
+FAULTY(int, flock, (int d, int o), (d, o))
+FAULTY(ssize_t, pread, (int d, void *p, size_t n, off_t o), (d, p, n, o))
+FAULTY(int, fallocate, (int d, int m, off_t o, off_t n), (d, m, o, n))
+FAULTY(int, ftruncate, (int d, off_t n), (d, n))
+FAULTY(int, sync_file_range, (int d, off_t o, off_t n, unsigned f), (d, o, n, f))
+FAULTY(int, fdatasync, (int d), (d))
+FAULTY(int, fsync, (int d), (d))
+FAULTY(int, futimens, (int d, const struct timespec t[2]), (d, t))
+FAULTY(int, renameat2, (int d, const char *a, int e, const char *b, unsigned f), (d, a, e, b, f))
+FAULTY(int, linkat, (int d, const char *a, int e, const char *b, int f), (d, a, e, b, f))
+FAULTY(int, unlinkat, (int d, const char *p, int f), (d, p, f))
+
+static ssize_t faulty_pwrite(int d, const void *p, size_t n, off_t o)
+{
+	return hit("pwrite") ? -1 : fs_real.pwrite(d, p, n, o);
+}
+
+static ssize_t faulty_pwritev(int d, const struct iovec *v, int n, off_t o)
+{
+	if (hit("pwritev"))
+		return -1;
+	if (fault.limit && v[0].iov_len > fault.limit)
+		return fs_real.pwrite(d, v[0].iov_base, fault.limit, o);
+	return fs_real.pwritev(d, v, n, o);
+}
+
+static int faulty_fstatvfs(int d, struct statvfs *v)
+{
+	int r = hit("fstatvfs") ? -1 : fs_real.fstatvfs(d, v);
+
+	if (r == 0 && fault.room)
+		v->f_bavail = fault.room / v->f_frsize;
+	return r;
+}
+
+static int faulty_boot_id(char ret[FS_BOOT_ID_LEN])
+{
+	if (hit("boot_id"))
+		return -1;
+	if (!fault.boot)
+		return fs_real.boot_id(ret);
+	snprintf(ret, FS_BOOT_ID_LEN, "%s", fault.boot);
+	return 0;
+}
+
+static const struct fs_ops fs_faulty = {
+	.openat = faulty_openat, .mkdirat = faulty_mkdirat, .fstat = faulty_fstat, .fstatat = faulty_fstatat,
+	.statx = faulty_statx, .fstatvfs = faulty_fstatvfs, .flock = faulty_flock, .pread = faulty_pread,
+	.pwrite = faulty_pwrite, .pwritev = faulty_pwritev, .fallocate = faulty_fallocate, .ftruncate = faulty_ftruncate,
+	.sync_file_range = faulty_sync_file_range, .fdatasync = faulty_fdatasync, .fsync = faulty_fsync,
+	.futimens = faulty_futimens, .renameat2 = faulty_renameat2, .linkat = faulty_linkat, .unlinkat = faulty_unlinkat,
+	.boot_id = faulty_boot_id,
+};
+
+static int setup(void **state)
+{
+	struct disk_test *t = calloc(1, sizeof(*t));
+
+	*state = t;
+	memset(&fault, 0, sizeof(fault));
+	snprintf(t->dir, sizeof(t->dir), "/tmp/haul-disk-XXXXXX");
+	if (!t || !mkdtemp(t->dir))
+		return -1;
+	snprintf(t->journal, sizeof(t->journal), "%s/.state/j", t->dir);
+	ranges_init(&t->proof);
+	return loop_init(&t->loop, 64 << 20);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	struct disk_test *t = *state;
+	int r = loop_close(&t->loop);
+
+	ranges_free(&t->proof);
+	nftw(t->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	free(t);
+	return r;
+}
+
+static void wait_done(struct disk_test *t)
+{
+	while (!t->done)
+		uv_run(&t->loop.uv, UV_RUN_ONCE);
+}
+
+static void on_op(void *arg, int err, const struct fail *f)
+{
+	struct disk_test *t = arg;
+
+	assert_false(t->done);
+	assert_int_equal(f->code, err);
+	t->done = true;
+	t->err = err;
+	t->fail = *f;
+}
+
+static void on_open(void *arg, int err, const struct fail *f, const struct dfile_opened *o)
+{
+	struct disk_test *t = arg;
+
+	assert_int_equal(o != NULL, err == 0);
+	if (o) {
+		t->file = o->file;
+		t->have_len = o->have_len;
+		t->exists_whole = o->exists_whole;
+		t->finished = o->finished;
+		snprintf(t->path, sizeof(t->path), "%s", o->path);
+		ranges_copy(&t->proof, o->journal);
+	}
+	on_op(t, err, f);
+}
+
+static struct dfile_req req_of(struct disk_test *t, const char *name, enum open_how how)
+{
+	return (struct dfile_req){.dir = t->dir, .name = name, .how = how, .rename = true, .total = -1, .fs = &fs_faulty};
+}
+
+static int do_open(struct disk_test *t, const struct dfile_req *req)
+{
+	t->done = false;
+	t->file = NULL;
+	t->path[0] = '\0';
+	dfile_open(&t->loop, req, on_open, t);
+	assert_false(t->done);
+	wait_done(t);
+	return t->err;
+}
+
+__attribute__((unused)) static int open_name(struct disk_test *t, const char *name, enum open_how how)
+{
+	struct dfile_req req = req_of(t, name, how);
+
+	return do_open(t, &req);
+}
+
+__attribute__((unused)) static int do_sync(struct disk_test *t, struct dfile *f)
+{
+	t->done = false;
+	dfile_sync(f, on_op, t);
+	wait_done(t);
+	return t->err;
+}
+
+__attribute__((unused)) static int do_set_size(struct disk_test *t, struct dfile *f, int64_t n, enum alloc_mode mode)
+{
+	t->done = false;
+	dfile_set_size(f, n, mode, on_op, t);
+	wait_done(t);
+	return t->err;
+}
+
+__attribute__((unused)) static int do_finish(struct disk_test *t, struct dfile *f, int64_t size, bool replace)
+{
+	struct dfile_finish how = {.size = size, .mtime = 1000000000, .replace = replace};
+
+	t->done = false;
+	dfile_finish(f, &how, on_op, t);
+	wait_done(t);
+	return t->err;
+}
+
+__attribute__((unused)) static void do_close(struct disk_test *t, struct dfile *f, bool unlink)
+{
+	t->done = false;
+	dfile_close(f, unlink, on_op, t);
+	wait_done(t);
+	assert_int_equal(t->err, 0);
+}
+
+/* Path of a name in the scratch folder; valid until the fourth next call. */
+__attribute__((unused)) static const char *at(struct disk_test *t, const char *name)
+{
+	static char buf[4][256];
+	static int n;
+
+	n = (n + 1) % 4;
+	snprintf(buf[n], sizeof(buf[n]), "%s/%s", t->dir, name);
+	return buf[n];
+}
+
+__attribute__((unused)) static void put_file(struct disk_test *t, const char *name, const char *text)
+{
+	FILE *f = fopen(at(t, name), "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+__attribute__((unused)) static void assert_file(struct disk_test *t, const char *name, const char *text)
+{
+	char buf[256] = "";
+	FILE *f = fopen(at(t, name), "r");
+
+	assert_non_null(f);
+	buf[fread(buf, 1, sizeof(buf) - 1, f)] = '\0';
+	fclose(f);
+	assert_string_equal(buf, text);
+}
+
+__attribute__((unused)) static bool is_there(struct disk_test *t, const char *name)
+{
+	struct stat st;
+
+	return lstat(at(t, name), &st) == 0;
+}
+
+#endif

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT
+ * Tests of the HTTP side: statuses, fields, limits, order, durability, slow peers.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <zlib.h>
+
+#include "unit/rpc/fake_stream.c"
+
+#define HOST "Host: 127.0.0.1:6800\r\n"
+
+static char *post(const char *fields, const char *body)
+{
+	return xasprintf("POST /jsonrpc HTTP/1.1\r\n" HOST "%sContent-Length: %zu\r\n\r\n%s", fields, strlen(body), body);
+}
+
+static void send_post(struct stream *s, const char *fields, const char *body)
+{
+	char *text = post(fields, body);
+
+	feed(s, text);
+	free(text);
+}
+
+static void call(struct stream *s, const char *id, const char *method, const char *params)
+{
+	char *body = xasprintf("{\"id\":\"%s\",\"method\":\"%s\",\"params\":%s}", id, method, params);
+
+	send_post(s, "", body);
+	free(body);
+}
+
+static void set(struct fixture *x, enum opt id, const char *val)
+{
+	assert_int_equal(opts_set(x->opts, id, val, NULL), 0);
+}
+
+static void plain_answer(void **state)
+{
+	struct fixture *x = *state;
+	const char *date, *expires;
+
+	call(&x->s, "1", "aria2.tellActive", "[]");
+	assert_true(sent(&x->s, "HTTP/1.1 200 OK\r\nDate: "));
+	assert_true(sent(&x->s, "\r\nContent-Length: 37\r\nExpires: "));
+	assert_true(sent(&x->s, "\r\nCache-Control: no-cache\r\nContent-Type: application/json-rpc\r\n"));
+	assert_true(sent(&x->s, "\r\n\r\n{\"id\":\"1\",\"jsonrpc\":\"2.0\",\"result\":[]}"));
+	assert_false(sent(&x->s, "Connection:"));
+	assert_false(sent(&x->s, "Access-Control"));
+	date = strstr(x->s.sent.data, "Date: ") + 6;
+	expires = strstr(x->s.sent.data, "Expires: ") + 9;
+	assert_memory_equal(date, expires, 29);
+	assert_false(x->s.closed);
+}
+
+static void any_cuts(void **state)
+{
+	struct fixture *x = *state;
+
+	x->s.step = 1;
+	call(&x->s, "1", "aria2.tellActive", "[]");
+	feed(&x->s, "\r\nPOST /jsonrpc HTTP/1.1\nhost:localhost\ncontent-LENGTH: 2\n\n[]");
+	assert_int_equal(count(&x->s, "HTTP/1.1 200 OK"), 2);
+}
+
+static void errors_close(void **state)
+{
+	struct fixture *x = *state;
+
+	call(&x->s, "1", "aria2.no", "[]");
+	assert_true(sent(&x->s, "HTTP/1.1 400 Bad Request"));
+	assert_true(sent(&x->s, "\r\nConnection: close\r\n"));
+	assert_true(x->s.soon);
+}
+
+static void batch_errors_do_not_close(void **state)
+{
+	struct fixture *x = *state;
+
+	send_post(&x->s, "", "[{\"id\":1,\"method\":\"x\"}]");
+	send_post(&x->s, "Connection: close\r\n", "[]");
+	assert_int_equal(count(&x->s, "HTTP/1.1 200"), 2);
+	assert_int_equal(count(&x->s, "Connection: close"), 1);
+	assert_true(x->s.soon);
+}
+
+static void other_paths_and_methods(void **state)
+{
+	struct fixture *x = *state;
+
+	feed(&x->s, "GET / HTTP/1.1\r\n" HOST "\r\n" "PUT /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx"
+		    "HEAD /jsonrpc HTTP/1.1\r\n" HOST "\r\n" "POST /JSONRPC HTTP/1.1\r\n" HOST "\r\n"
+		    "DELETE /jsonrpc/ HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\n");
+	assert_int_equal(count(&x->s, "HTTP/1.1 404 Not Found"), 5);
+	assert_int_equal(count(&x->s, "Content-Length: 0\r\n"), 5);
+	assert_false(x->s.closed);
+	feed(&x->s, "POST /jsonrpc?tm=1 HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n[]");
+	assert_true(sent(&x->s, "HTTP/1.1 200 OK"));
+}
+
+static void http_1_0(void **state)
+{
+	struct fixture *x = *state;
+
+	feed(&x->s, "POST /jsonrpc HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\n[]");
+	assert_true(sent(&x->s, "Connection: keep-alive"));
+	assert_false(x->s.closed);
+	feed(&x->s, "POST /jsonrpc HTTP/1.0\r\nContent-Length: 2\r\n\r\n[]");
+	assert_int_equal(count(&x->s, "HTTP/1.1 200"), 2);
+	assert_true(x->s.soon);
+}
+
+static void upgrade_to_something_else_is_passed_over(void **state)
+{
+	struct fixture *x = *state;
+
+	send_post(&x->s, "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n", "[]");
+	send_post(&x->s, "", "[]");
+	assert_int_equal(count(&x->s, "HTTP/1.1 200"), 2);
+}
+
+/* Requests that came together are answered one by one; one that waits for the disk holds up those behind it. */
+static void pipelining_keeps_order(void **state)
+{
+	struct fixture *x = *state;
+	char *all = NULL;
+
+	x->e.hold = true;
+	for (int i = 0; i < 3; i++) {
+		char *body = xasprintf("{\"id\":\"%d\",\"method\":\"aria2.%s\"}", i, i == 1 ? "pauseAll" : "tellActive");
+		char *one = post("", body), *more = xasprintf("%s%s", all != NULL ? all : "", one);
+
+		free(all);
+		free(body);
+		free(one);
+		all = more;
+	}
+	feed(&x->s, all);
+	free(all);
+	assert_int_equal(count(&x->s, "HTTP/1.1 200"), 1);
+	assert_int_equal(x->e.waiters, 1);
+	fake_commit(&x->e, 0, NULL);
+	assert_int_equal(count(&x->s, "HTTP/1.1 200"), 3);
+	assert_true(strstr(x->s.sent.data, "\"id\":\"1\"") < strstr(x->s.sent.data, "\"id\":\"2\""));
+}
+
+static void commit_failure_is_told(void **state)
+{
+	struct fixture *x = *state;
+
+	x->e.hold = true;
+	call(&x->s, "1", "aria2.addUri", "[[\"http://h/\"]]");
+	assert_null(x->s.sent.data);
+	fake_commit(&x->e, ERR_COMMIT, "disk full");
+	assert_true(sent(&x->s, "HTTP/1.1 400"));
+	assert_true(sent(&x->s, "\"code\":1,\"message\":\"The change could not be made durable: disk full\""));
+}
+
+static void peer_leaves_before_the_commit(void **state)
+{
+	struct fixture *x = *state;
+
+	x->e.hold = true;
+	call(&x->s, "1", "aria2.pauseAll", "[]");
+	x->s.ops->end(x->s.owner, ERR_RESET, NULL);
+	assert_true(x->s.closed);
+	fake_commit(&x->e, 0, NULL);
+	assert_null(x->s.sent.data);
+}
+
+static void half_closed_peer_gets_its_answer(void **state)
+{
+	struct fixture *x = *state;
+
+	x->e.hold = true;
+	call(&x->s, "1", "aria2.pauseAll", "[]");
+	x->s.ops->end(x->s.owner, 0, NULL);
+	assert_false(x->s.closed);
+	fake_commit(&x->e, 0, NULL);
+	assert_true(sent(&x->s, "\"result\":\"OK\""));
+	assert_true(x->s.soon);
+}
+
+static void close_lets_answers_out(void **state)
+{
+	struct fixture *x = *state;
+	struct stream idle;
+
+	stream_init(&idle);
+	conn_accept(x->rpc, &idle);
+	x->e.hold = true;
+	call(&x->s, "1", "aria2.pauseAll", "[]");
+	rpc_close(x->rpc);
+	assert_true(idle.closed);
+	assert_false(x->s.closed);
+	fake_commit(&x->e, 0, NULL);
+	assert_true(sent(&x->s, "\"result\":\"OK\""));
+	assert_true(x->s.soon);
+	stream_done(&idle);
+}
+
+static void session_file_is_waited_for(void **state)
+{
+	struct fixture *x = *state;
+
+	call(&x->s, "1", "aria2.saveSession", "[]");
+	assert_true(sent(&x->s, "Filename is not given."));
+	stream_done(&x->s);
+	stream_init(&x->s);
+	conn_accept(x->rpc, &x->s);
+	assert_int_equal(opts_set(x->e.global, OPT_SAVE_SESSION, "f", NULL), 0);
+	send_post(&x->s, "", "[{\"id\":1,\"method\":\"aria2.saveSession\"},{\"id\":2,\"method\":\"aria2.saveSession\"}]");
+	assert_null(x->s.sent.data);
+	x->e.save_cb(x->e.save_arg, 0, NULL);
+	assert_int_equal(count(&x->s, "\"result\":\"OK\""), 2);
+}
+
+static void session_file_outlives_its_asker(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_int_equal(opts_set(x->e.global, OPT_SAVE_SESSION, "f", NULL), 0);
+	call(&x->s, "1", "aria2.saveSession", "[]");
+	x->s.ops->end(x->s.owner, ERR_RESET, NULL);
+	x->e.save_cb(x->e.save_arg, ERR_IO, NULL);
+	assert_null(x->s.sent.data);
+}
+
+static void limits(void **state)
+{
+	struct fixture *x = *state;
+	char *long_field = malloc(20000);
+
+	set(x, OPT_RPC_MAX_REQUEST_SIZE, "10");
+	memset(long_field, 'a', 19999);
+	long_field[19999] = '\0';
+	feed(&x->s, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\n[        ]");
+	assert_true(sent(&x->s, "HTTP/1.1 200"));
+	feed(&x->s, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 11\r\n\r\n");
+	assert_int_equal(count(&x->s, "HTTP/1.1"), 1);
+	assert_true(x->s.closed && !x->s.soon);
+	stream_done(&x->s);
+	stream_init(&x->s);
+	conn_accept(x->rpc, &x->s);
+	feed(&x->s, "POST /jsonrpc HTTP/1.1\r\n" HOST "X: ");
+	feed(&x->s, long_field);
+	assert_true(sent(&x->s, "HTTP/1.1 431"));
+	assert_true(x->s.soon);
+	free(long_field);
+}
+
+static void expect_refusal(struct fixture *x, const char *request, const char *status)
+{
+	stream_done(&x->s);
+	stream_init(&x->s);
+	conn_accept(x->rpc, &x->s);
+	feed(&x->s, request);
+	if (*status == '\0')
+		assert_null(x->s.sent.data);
+	else if (!sent(&x->s, status) || count(&x->s, "HTTP/1.1 ") != 1)
+		fail_msg("%s: want %s, got %s", request, status, x->s.sent.data != NULL ? x->s.sent.data : "nothing");
+	assert_true(x->s.closed);
+}
+
+static void broken_requests(void **state)
+{
+	struct fixture *x = *state;
+
+	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: zz\r\n\r\n", "");
+	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\n", "");
+	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551618\r\n\r\n", "");
+	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n",
+		"HTTP/1.1 400");
+	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\nContent-Length: 2\r\n\r\n[]", "HTTP/1.1 400");
+	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST HOST "Content-Length: 2\r\n\r\n[]", "HTTP/1.1 400");
+	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 2\r\n\r\n[]", "HTTP/1.1 403");
+	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\nContent-Length: 2\r\n\r\n[]", "HTTP/1.1 403");
+	expect_refusal(x, "GET /jsonrpc?id=1&method=aria2.pauseAll HTTP/1.1\r\n" HOST "Sec-Fetch-Site: cross-site\r\n\r\n",
+		"HTTP/1.1 403");
+	expect_refusal(x, "\x16\x03\x01\x02\x00\x01", "HTTP/1.1 400");
+	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n{\"id\":1}", "HTTP/1.1 500");
+	assert_int_equal(x->e.changes, 0);
+}
+
+static void chunked_bodies(void **state)
+{
+	struct fixture *x = *state;
+
+	feed(&x->s, "POST /jsonrpc HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\n[\r\n1\r\n]\r\n0\r\nX: y\r\n\r\n");
+	assert_true(sent(&x->s, "\r\n\r\n[]"));
+	set(x, OPT_RPC_MAX_REQUEST_SIZE, "3");
+	feed(&x->s, "POST /jsonrpc HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n4\r\n[  ]\r\n0\r\n\r\n");
+	assert_int_equal(count(&x->s, "HTTP/1.1"), 1);
+	assert_true(x->s.closed);
+}
+
+static void basic_authentication(void **state)
+{
+	struct fixture *x = *state;
+
+	set(x, OPT_RPC_USER, "joe");
+	set(x, OPT_RPC_PASSWD, "pw");
+	feed(&x->s, "OPTIONS /x HTTP/1.1\r\n" HOST "\r\n");
+	assert_true(sent(&x->s, "HTTP/1.1 200 OK"));
+	send_post(&x->s, "Authorization: Basic am9lOnB3\r\n", "[]");
+	assert_int_equal(count(&x->s, "HTTP/1.1 200 OK"), 2);
+	send_post(&x->s, "Authorization: Basic am9lOng=\r\n", "[]");
+	assert_true(sent(&x->s, "HTTP/1.1 401 Unauthorized"));
+	assert_true(sent(&x->s, "WWW-Authenticate: Basic realm=\"aria2\"\r\n"));
+	assert_true(x->s.soon);
+}
+
+static void preflights(void **state)
+{
+	struct fixture *x = *state;
+	static const char ask[] = "OPTIONS /zzz HTTP/1.1\r\n" HOST "Origin: http://ui.example\r\n"
+				  "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type, x-a\r\n\r\n";
+
+	feed(&x->s, ask);
+	assert_true(sent(&x->s, "HTTP/1.1 200 OK"));
+	assert_false(sent(&x->s, "Access-Control"));
+	set(x, OPT_RPC_ALLOW_ORIGIN_ALL, "true");
+	feed(&x->s, ask);
+	assert_true(sent(&x->s, "Access-Control-Allow-Origin: *\r\n"));
+	assert_true(sent(&x->s, "Access-Control-Allow-Methods: POST, GET, OPTIONS\r\n"));
+	assert_true(sent(&x->s, "Access-Control-Allow-Headers: content-type, x-a\r\n"));
+	assert_true(sent(&x->s, "Access-Control-Max-Age: 1728000\r\n"));
+	send_post(&x->s, "Origin: http://ui.example\r\n", "{}");
+	assert_int_equal(count(&x->s, "Access-Control-Allow-Origin: *\r\n"), 2); /* errors, too */
+}
+
+static void packed_answers(void **state)
+{
+	struct fixture *x = *state;
+	unsigned char out[100];
+	z_stream z = {0};
+	const char *body;
+
+	send_post(&x->s, "Accept-Encoding: gzip;q=1.0\r\n", "[]");
+	assert_false(sent(&x->s, "Content-Encoding"));
+	send_post(&x->s, "Accept-Encoding: deflate, GZip\r\n", "[]");
+	assert_true(sent(&x->s, "Content-Encoding: gzip\r\n"));
+	body = strstr(strstr(x->s.sent.data, "Content-Encoding"), "\r\n\r\n") + 4;
+	assert_int_equal(inflateInit2(&z, 31), Z_OK);
+	z.next_in = (unsigned char *)(uintptr_t)body;
+	z.avail_in = (unsigned)(x->s.sent.data + x->s.sent.len - body);
+	z.next_out = out;
+	z.avail_out = sizeof(out);
+	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+	assert_int_equal(z.total_out, 2);
+	assert_memory_equal(out, "[]", 2);
+	inflateEnd(&z);
+}
+
+static void unauthorized_is_late_and_alone(void **state)
+{
+	struct fixture *x = *state;
+	struct stream other;
+	uint64_t start = loop_now(&x->loop);
+
+	set(x, OPT_RPC_SECRET, "s");
+	stream_init(&other);
+	conn_accept(x->rpc, &other);
+	call(&x->s, "1", "aria2.tellActive", "[\"token:x\"]");
+	call(&other, "1", "aria2.tellActive", "[\"token:s\"]");
+	assert_true(sent(&other, "\"result\":[]"));
+	assert_null(x->s.sent.data);
+	conn_close(other.owner);
+	while (x->s.sent.len == 0)
+		uv_run(&x->loop.uv, UV_RUN_ONCE);
+	assert_true(loop_now(&x->loop) - start >= ANSWER_DELAY_MS - 1);
+	assert_true(sent(&x->s, "HTTP/1.1 400"));
+	assert_true(sent(&x->s, "Unauthorized"));
+	assert_true(x->s.soon);
+	stream_done(&other);
+}
+
+/* A client that asks much and reads nothing: answers do not pile up, and all come once it reads. */
+static void slow_reader(void **state)
+{
+	struct fixture *x = *state;
+	enum { CALLS = 400 };
+
+	x->s.stuck = true;
+	for (int i = 0; i < CALLS; i++)
+		call(&x->s, "1", "aria2.getGlobalOption", "[]");
+	assert_true(x->s.sent.len < CONN_OUT_HIGH);
+	assert_true(x->s.in.len > 0);
+	unstick(&x->s);
+	for (int i = 0; i < CALLS && x->s.in.len > 0; i++)
+		unstick(&x->s);
+	assert_int_equal(count(&x->s, "HTTP/1.1 200"), CALLS);
+}
+
+static void a_newcomer_takes_the_place_of_the_idlest(void **state)
+{
+	struct fixture *x = *state;
+	struct stream *many = calloc(CONN_MAX, sizeof(*many));
+
+	for (int i = 0; i < CONN_MAX; i++)
+		stream_init(&many[i]);
+	for (int i = 0; i < CONN_MAX - 1; i++)
+		conn_accept(x->rpc, &many[i]);
+	call(&x->s, "1", "aria2.tellActive", "[]"); /* was the first one, is the newest now */
+	conn_accept(x->rpc, &many[CONN_MAX - 1]);
+	assert_true(many[0].closed);
+	assert_false(many[1].closed);
+	assert_false(x->s.closed);
+	assert_int_equal(x->rpc->n_conns, CONN_MAX);
+	rpc_close(x->rpc);
+	for (int i = 0; i < CONN_MAX; i++)
+		stream_done(&many[i]);
+	free(many);
+}
+
+static void shutdown_comes_after_its_answer(void **state)
+{
+	struct fixture *x = *state;
+
+	call(&x->s, "1", "aria2.shutdown", "[]");
+	call(&x->s, "2", "aria2.forceShutdown", "[]");
+	assert_int_equal(count(&x->s, "\"result\":\"OK\""), 2);
+	assert_int_equal(x->e.shutdowns, 0);
+	while (x->e.shutdowns == 0)
+		uv_run(&x->loop.uv, UV_RUN_ONCE);
+	assert_int_equal(x->e.shutdowns, 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(plain_answer), T(any_cuts), T(errors_close), T(batch_errors_do_not_close), T(other_paths_and_methods), T(http_1_0),
+		T(upgrade_to_something_else_is_passed_over), T(pipelining_keeps_order), T(commit_failure_is_told),
+		T(peer_leaves_before_the_commit), T(half_closed_peer_gets_its_answer), T(close_lets_answers_out),
+		T(session_file_is_waited_for), T(session_file_outlives_its_asker), T(limits), T(broken_requests),
+		T(chunked_bodies), T(basic_authentication), T(preflights), T(packed_answers),
+		T(unauthorized_is_late_and_alone), T(slow_reader), T(a_newcomer_takes_the_place_of_the_idlest),
+		T(shutdown_comes_after_its_answer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
