@@ -24,7 +24,8 @@ static const struct cmd commands[] = {
 #undef CMD
 };
 
-/* getopt's view of the tables. Codes: 0 to FLAG_COUNT - 1 are flags, from there on options; both shifted by CODE_BASE. */
+/* getopt's view of the tables. Codes: 0 to FLAG_COUNT - 1 are flags, from there on options; both shifted by CODE_BASE.
+ */
 #define CODE_BASE 256
 struct spec {
 	struct option longs[FLAG_COUNT + OPT_COUNT + 1];
@@ -81,12 +82,14 @@ static void spec_build(struct spec *s, unsigned flags, bool options, bool stop_a
 	s->shorts[s->nshort++] = ':';
 	for (int i = 0; i < FLAG_COUNT; i++) {
 		if (flags & (1u << i))
-			spec_add(s, flag_defs[i].name, flag_defs[i].ch, flag_defs[i].arg ? required_argument : no_argument, i);
+			spec_add(s, flag_defs[i].name, flag_defs[i].ch,
+				flag_defs[i].arg ? required_argument : no_argument, i);
 	}
 	for (int i = 0; options && i < OPT_COUNT; i++) {
 		const struct opt_def *d = opt_def((enum opt)i);
 		if (!is_flag_name(d->name))
-			spec_add(s, d->name, d->ch, d->flags & OF_OPTARG ? optional_argument : required_argument, FLAG_COUNT + i);
+			spec_add(s, d->name, d->ch, d->flags & OF_OPTARG ? optional_argument : required_argument,
+				FLAG_COUNT + i);
 	}
 }
 
@@ -115,7 +118,8 @@ static int fail_flag(const struct cli *cli, int c, char *const *argv, struct fai
 		return fail_set(f, ERR_USAGE, "%s wants a value; see 'haul help %s'", shown, name);
 	if (optopt >= CODE_BASE)
 		return fail_set(f, ERR_USAGE, "%s takes no value; see 'haul help %s'", shown, name);
-	return fail_set(f, ERR_USAGE, "unknown or ambiguous flag %s; see 'haul help%s%s'", shown, name[0] ? " " : "", name);
+	return fail_set(
+		f, ERR_USAGE, "unknown or ambiguous flag %s; see 'haul help%s%s'", shown, name[0] ? " " : "", name);
 }
 
 /* Flags of argv[1] and on into cli; optind is at the first word afterwards. */
@@ -190,7 +194,8 @@ int cli_parse(int argc, char **argv, struct cli *ret, struct fail *f)
 	char shown[80];
 	ret->cmd = cli_command(argv[at]);
 	if (!ret->cmd)
-		return fail_set(f, ERR_USAGE, "no command '%s'; see 'haul help'", str_safe(argv[at], strlen(argv[at]), shown, sizeof(shown)));
+		return fail_set(f, ERR_USAGE, "no command '%s'; see 'haul help'",
+			str_safe(argv[at], strlen(argv[at]), shown, sizeof(shown)));
 	return parse_command(ret, argc - at, argv + at, f);
 }
 

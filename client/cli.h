@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The command line of haul: commands, flags, and what was given. The tables are cmd_table.h, flag_table.h and base/opt_table.h.
+ * The command line of haul: commands, flags, and what was given. The tables are cmd_table.h, flag_table.h and
+ * base/opt_table.h.
  */
 #ifndef HAUL_CLIENT_CLI_H
 #define HAUL_CLIENT_CLI_H
@@ -20,7 +21,7 @@ enum flag {
 	FLAG_COUNT
 };
 
-#define F(id) (1u << FLAG_##id)
+#define F(id)	     (1u << FLAG_##id)
 #define FLAGS_COMMON (F(URL) | F(SECRET_FILE) | F(HELP) | F(VERSION))
 
 enum cmd_bit {
@@ -42,16 +43,16 @@ struct cmd {
 	int (*run)(struct cli *cli); /* returns the exit code */
 	const char *usage, *help;
 	unsigned flags; /* F() bits beside the common ones */
-	unsigned bits;  /* enum cmd_bit */
+	unsigned bits;	/* enum cmd_bit */
 	const char *more;
 };
 
 /* What was given. Words and flag values point into argv. */
 struct cli {
-	const struct cmd *cmd;         /* NULL: none named */
-	const char *flag[FLAG_COUNT];  /* NULL: not given; "" for flags without value */
-	struct opts *opts;             /* download options */
-	char **words;                  /* NULL-terminated, owned array */
+	const struct cmd *cmd;	      /* NULL: none named */
+	const char *flag[FLAG_COUNT]; /* NULL: not given; "" for flags without value */
+	struct opts *opts;	      /* download options */
+	char **words;		      /* NULL-terminated, owned array */
 	size_t nwords;
 };
 

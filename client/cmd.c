@@ -13,7 +13,7 @@
 #include "base/str.h"
 
 #define DEFAULT_URL "http://127.0.0.1:6800/jsonrpc"
-#define SECRET_MAX 1024
+#define SECRET_MAX  1024
 
 /* The first line of the file, malloc'd. */
 static int read_secret(const char *path, char **ret, struct fail *f)
@@ -31,7 +31,8 @@ static int read_secret(const char *path, char **ret, struct fail *f)
 	line[ok ? strcspn(line, "\r\n") : 0] = '\0';
 	*ret = line[0] ? xstrdup(line) : NULL;
 	OPENSSL_cleanse(line, sizeof(line));
-	return *ret ? 0 : fail_set(f, ERR_OPEN, "the secret file %s is empty: its first line must be the secret", shown);
+	return *ret ? 0
+		    : fail_set(f, ERR_OPEN, "the secret file %s is empty: its first line must be the secret", shown);
 }
 
 /* *ret stays NULL when none was given. */
@@ -83,7 +84,8 @@ struct rpc *cmd_connect(const struct cli *cli, int *ret_code)
 		if (rc == 0)
 			return r;
 		if (rc == ERR_CONNECT)
-			fprintf(stderr, "haul: %s; start one with 'hauld' or use 'haul get', which starts its own\n", f.text);
+			fprintf(stderr, "haul: %s; start one with 'hauld' or use 'haul get', which starts its own\n",
+				f.text);
 		else
 			cli_fail(&f);
 		*ret_code = EXIT_OTHER;

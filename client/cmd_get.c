@@ -33,10 +33,13 @@ static void warn_daemon_options(const struct cli *cli)
 	for (int i = 0; i < OPT_COUNT; i++) {
 		enum opt id = (enum opt)i;
 		const struct opt_def *d = opt_def(id);
-		bool ours = id == OPT_INPUT_FILE || id == OPT_FORCE_SEQUENTIAL || id == OPT_RPC_SECRET || strcmp(d->group, "ui") == 0;
+		bool ours = id == OPT_INPUT_FILE || id == OPT_FORCE_SEQUENTIAL || id == OPT_RPC_SECRET ||
+			    strcmp(d->group, "ui") == 0;
 		if (!opts_has(cli->opts, id) || ours || (d->flags & (OF_INITIAL | OF_IGNORED)))
 			continue;
-		fprintf(stderr, "haul: warning: --%s belongs to the running daemon and has no effect here; %s or get --private\n",
+		fprintf(stderr,
+			"haul: warning: --%s belongs to the running daemon and has no effect here; %s or get "
+			"--private\n",
 			d->name, d->flags & OF_GLOBAL ? "use 'haul set --global'" : "give it to hauld");
 	}
 }
@@ -44,7 +47,8 @@ static void warn_daemon_options(const struct cli *cli)
 /* ---- adding ---- */
 
 /* The results of a batch of addUri: failures are told, GIDs given to each(). Returns the exit code. */
-static int take_added(const json_t *answers, const struct entries *es, void (*each)(void *, const char *, const char *), void *arg)
+static int take_added(
+	const json_t *answers, const struct entries *es, void (*each)(void *, const char *, const char *), void *arg)
 {
 	int code = 0;
 	for (size_t i = 0; i < es->n; i++) {
@@ -129,7 +133,8 @@ static int start_private(struct get *g, struct fail *f)
 	return rc;
 }
 
-/* A daemon that runs as this user on this machine can write where the user is; another one gets no folder unless named. */
+/* A daemon that runs as this user on this machine can write where the user is; another one gets no folder unless named.
+ */
 static void use_running(struct get *g)
 {
 	char *cwd = getcwd(NULL, 0);
@@ -173,13 +178,15 @@ static int add_new(struct get *g)
 	return code;
 }
 
-/* The options of e that differ from what the daemon has: a change restarts a download's connections, so none without need. */
+/* The options of e that differ from what the daemon has: a change restarts a download's connections, so none without
+ * need. */
 static json_t *changed_options(const struct entry *e, const json_t *has)
 {
 	json_t *opts = optjson(e->opts, OF_LIVE | OF_RESTART), *val;
 	const char *name;
 	void *next;
-	json_object_foreach_safe (opts, next, name, val) {
+	json_object_foreach_safe(opts, next, name, val)
+	{
 		enum opt id = opt_find(name, strlen(name));
 		const char *old = json_string_value(json_object_get(has, name)), *now = opts_str(e->opts, id);
 		if (old && now && strcmp(old, now) == 0)
@@ -188,8 +195,8 @@ static json_t *changed_options(const struct entry *e, const json_t *has)
 	return opts;
 }
 
-/* What the private daemon knows of this entry from an earlier run: goes on with it, forgets what failed then. Adds the calls that
- * this takes; the last call of an entry answers with its GID or fails. */
+/* What the private daemon knows of this entry from an earlier run: goes on with it, forgets what failed then. Adds the
+ * calls that this takes; the last call of an entry answers with its GID or fails. */
 static void plan_entry(struct get *g, json_t *batch, const struct entry *e, const char *gid, const json_t *status,
 	const json_t *options)
 {
@@ -210,8 +217,8 @@ static void plan_entry(struct get *g, json_t *batch, const struct entry *e, cons
 }
 
 /* Answers of plan_entry's calls from *at on: 0 or the exit code; *at moves behind them. */
-static int take_planned(struct get *g, const json_t *answers, size_t *at, size_t calls, const struct entry *e, const char *gid,
-	uint64_t had)
+static int take_planned(struct get *g, const json_t *answers, size_t *at, size_t calls, const struct entry *e,
+	const char *gid, uint64_t had)
 {
 	struct fail why = {0};
 	char shown[160];
@@ -231,7 +238,8 @@ static json_t *ask_known(struct get *g, char (*gids)[17], struct fail *f)
 	json_t *batch = json_array(), *known = NULL;
 	for (size_t i = 0; i < g->entries.n; i++) {
 		entry_gid(&g->entries.v[i], i, gids[i]);
-		rpc_add(g->rpc, batch, "aria2.tellStatus", json_pack("[s,[s,s,s]]", gids[i], "gid", "status", "completedLength"));
+		rpc_add(g->rpc, batch, "aria2.tellStatus",
+			json_pack("[s,[s,s,s]]", gids[i], "gid", "status", "completedLength"));
 		rpc_add(g->rpc, batch, "aria2.getOption", json_pack("[s]", gids[i]));
 	}
 	return rpc_run(g->rpc, batch, &known, f) < 0 ? NULL : known;
@@ -271,6 +279,8 @@ static int add_or_continue(struct get *g)
 /* The user pressed Ctrl-C: what is unfinished waits. */
 static int interrupted(struct get *g)
 {
+	while (sigs_take(g->sigs.stop))
+		continue; /* the next one means: at once */
 	if (g->priv) {
 		progress_note(g->prog, "stopped; the same command again continues");
 		return EXIT_UNFINISHED;
@@ -278,12 +288,12 @@ static int interrupted(struct get *g)
 	json_t *open = follow_open_gids(g->follow), *batch = json_array(), *answers = NULL, *gid;
 	size_t i, n = json_array_size(open);
 	struct fail f = {0};
-	json_array_foreach (open, i, gid)
-		rpc_add(g->rpc, batch, "aria2.pause", json_pack("[O]", gid));
+	json_array_foreach(open, i, gid) rpc_add(g->rpc, batch, "aria2.pause", json_pack("[O]", gid));
 	if (rpc_run(g->rpc, batch, &answers, &f) < 0)
 		progress_note(g->prog, "the daemon goes on with it; %s", f.text);
 	else if (n == 1)
-		progress_note(g->prog, "paused; 'haul resume %.8s' continues", json_string_value(json_array_get(open, 0)));
+		progress_note(
+			g->prog, "paused; 'haul resume %.8s' continues", json_string_value(json_array_get(open, 0)));
 	else
 		progress_note(g->prog, "%zu downloads paused; 'haul resume --all' continues", n);
 	json_decref(answers);
@@ -312,7 +322,9 @@ static int follow_all(struct get *g)
 static void open_progress(struct get *g)
 {
 	const struct opts *o = g->cli->opts;
-	enum progress_kind kind = g->cli->flag[FLAG_JSON] ? PROGRESS_JSON : opts_bool(o, OPT_QUIET) ? PROGRESS_QUIET : PROGRESS_BAR;
+	enum progress_kind kind = g->cli->flag[FLAG_JSON]   ? PROGRESS_JSON
+				  : opts_bool(o, OPT_QUIET) ? PROGRESS_QUIET
+							    : PROGRESS_BAR;
 	if (kind == PROGRESS_BAR && opts_has(o, OPT_SHOW_CONSOLE_READOUT) && !opts_bool(o, OPT_SHOW_CONSOLE_READOUT))
 		kind = PROGRESS_LINES;
 	g->prog = progress_new(kind, opts_bool(o, OPT_ENABLE_COLOR));

@@ -69,8 +69,8 @@ int cmd_limit(struct cli *cli)
 		speed = "0";
 	struct opts *o = opts_new(NULL);
 	enum opt id = gids ? OPT_MAX_DOWNLOAD_LIMIT : OPT_MAX_OVERALL_DOWNLOAD_LIMIT;
-	int code = opts_set(o, id, speed, &why) < 0 ? cli_usage(cli, "the speed '%s': %s", speed, why.text) :
-						     apply(cli, o, cli->words, gids);
+	int code = opts_set(o, id, speed, &why) < 0 ? cli_usage(cli, "the speed '%s': %s", speed, why.text)
+						    : apply(cli, o, cli->words, gids);
 	opts_unref(o);
 	return code;
 }

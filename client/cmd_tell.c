@@ -59,8 +59,7 @@ static size_t digits_for(const json_t *list)
 	size_t n = json_array_size(list), i;
 	json_t *item;
 	char(*gids)[17] = xcalloc(n + 1, sizeof(*gids));
-	json_array_foreach (list, i, item)
-		snprintf(gids[i], sizeof(gids[i]), "%s", json_text(item, "gid"));
+	json_array_foreach(list, i, item) snprintf(gids[i], sizeof(gids[i]), "%s", json_text(item, "gid"));
 	size_t digits = show_gid_digits(gids, n, 6);
 	free(gids);
 	return digits;
@@ -73,7 +72,8 @@ static void print_list(const struct cli *cli, const json_t *list)
 	size_t i, digits = digits_for(list), shown = 0;
 	json_t *item;
 	term_init(&t, 1);
-	json_array_foreach (list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		if (!is_wanted(cli, item))
 			continue;
 		if (shown++ == 0)
@@ -104,7 +104,8 @@ int cmd_ls(struct cli *cli)
 	int code = 0;
 	for (i = 0; i < cli->nwords; i++) {
 		if (!is_state(cli->words[i]))
-			return cli_usage(cli, "'%s' is no state (active, waiting, paused, complete, error, removed)", cli->words[i]);
+			return cli_usage(cli, "'%s' is no state (active, waiting, paused, complete, error, removed)",
+				cli->words[i]);
 	}
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
@@ -116,9 +117,7 @@ int cmd_ls(struct cli *cli)
 	if (!cli->flag[FLAG_JSON])
 		print_list(cli, list);
 	else
-		json_array_foreach (list, i, item)
-			if (is_wanted(cli, item))
-				cmd_print_json(json_incref(item));
+		json_array_foreach(list, i, item) if (is_wanted(cli, item)) cmd_print_json(json_incref(item));
 	json_decref(list);
 	rpc_free(r);
 	return 0;
@@ -129,15 +128,15 @@ int cmd_ls(struct cli *cli)
 static void print_progress(const struct dl *d)
 {
 	char a[16], b[16], pct[8], speed[24], eta[16];
-	char *line = xasprintf("%s of %s (%s)", str_bytes(d->done, a), d->total ? str_bytes(d->total, b) : "unknown size",
-		show_percent(d, pct));
+	char *line = xasprintf("%s of %s (%s)", str_bytes(d->done, a),
+		d->total ? str_bytes(d->total, b) : "unknown size", show_percent(d, pct));
 	show_field(stdout, "Progress", line);
 	free(line);
 	if (strcmp(d->status, "active") != 0)
 		return;
 	uint64_t left = d->total > d->done ? d->total - d->done : 0;
-	line = xasprintf("%s over %u connection%s, ETA %s", show_speed(d->speed, speed), d->conns, d->conns == 1 ? "" : "s",
-		show_eta(d->total ? dl_eta(left, d->speed) : -1, eta));
+	line = xasprintf("%s over %u connection%s, ETA %s", show_speed(d->speed, speed), d->conns,
+		d->conns == 1 ? "" : "s", show_eta(d->total ? dl_eta(left, d->speed) : -1, eta));
 	show_field(stdout, "Speed", line);
 	free(line);
 }
@@ -148,7 +147,8 @@ static void print_uris(const json_t *status)
 	json_t *seen = json_object(), *u;
 	const json_t *uris = json_object_get(json_array_get(json_object_get(status, "files"), 0), "uris");
 	size_t i;
-	json_array_foreach (uris, i, u) {
+	json_array_foreach(uris, i, u)
+	{
 		const char *uri = json_text(u, "uri");
 		if (json_object_get(seen, uri))
 			continue;
@@ -163,9 +163,11 @@ static void print_servers(const json_t *servers)
 	json_t *s;
 	size_t i;
 	bool first = true;
-	json_array_foreach (json_object_get(json_array_get(servers, 0), "servers"), i, s) {
+	json_array_foreach(json_object_get(json_array_get(servers, 0), "servers"), i, s)
+	{
 		char speed[24];
-		char *line = xasprintf("%10s  %s", show_speed(json_num(s, "downloadSpeed"), speed), json_text(s, "currentUri"));
+		char *line = xasprintf(
+			"%10s  %s", show_speed(json_num(s, "downloadSpeed"), speed), json_text(s, "currentUri"));
 		show_field(stdout, first ? "Connections" : "", line);
 		free(line);
 		first = false;
@@ -178,13 +180,15 @@ static void print_options(const json_t *own, const json_t *global)
 	const char *name;
 	json_t *val;
 	bool first = true;
-	json_object_foreach ((json_t *)(uintptr_t)own, name, val) {
+	json_object_foreach((json_t *)(uintptr_t)own, name, val)
+	{
 		enum opt id = opt_find(name, strlen(name));
 		const char *text = json_string_value(val);
 		if (!text || json_equal(val, json_object_get(global, name)))
 			continue;
 		bool secret = id != OPT_COUNT && (opt_def(id)->flags & OF_SECRET);
-		char *line = xasprintf("%s=%.*s", name, (int)strcspn(text, "\n"), secret ? "(secret)" : text);
+		char *line = secret ? xasprintf("%s=(secret)", name)
+				    : xasprintf("%s=%.*s", name, (int)strcspn(text, "\n"), text);
 		show_field(stdout, first ? "Options" : "", line);
 		free(line);
 		first = false;
@@ -263,7 +267,8 @@ int cmd_show(struct cli *cli)
 	for (size_t i = 0; i < cli->nwords; i++) {
 		if (i > 0 && !cli->flag[FLAG_JSON])
 			putchar('\n');
-		int one = cli->flag[FLAG_JSON] ? show_json(answers, 1 + 3 * i) : show_one(answers, 1 + 3 * i, rpc_result(answers, 0, NULL));
+		int one = cli->flag[FLAG_JSON] ? show_json(answers, 1 + 3 * i)
+					       : show_one(answers, 1 + 3 * i, rpc_result(answers, 0, NULL));
 		code = one ? one : code;
 	}
 	json_decref(answers);
@@ -280,12 +285,13 @@ static void print_stat(const struct rpc *r, const json_t *version, const json_t 
 	char *line = xasprintf("%s at %s", json_text(version, "version"), rpc_endpoint(r)->show);
 	show_field(stdout, "Daemon", line);
 	free(line);
-	line = xasprintf("%s (limit: %s)", show_speed(json_num(stat, "downloadSpeed"), speed), max ? show_speed(max, limit) : "none");
+	line = xasprintf("%s (limit: %s)", show_speed(json_num(stat, "downloadSpeed"), speed),
+		max ? show_speed(max, limit) : "none");
 	show_field(stdout, "Speed", line);
 	free(line);
-	line = xasprintf("%llu active (at most %s), %llu waiting, %llu ended", (unsigned long long)json_num(stat, "numActive"),
-		json_text(options, "max-concurrent-downloads"), (unsigned long long)json_num(stat, "numWaiting"),
-		(unsigned long long)json_num(stat, "numStopped"));
+	line = xasprintf("%llu active (at most %s), %llu waiting, %llu ended",
+		(unsigned long long)json_num(stat, "numActive"), json_text(options, "max-concurrent-downloads"),
+		(unsigned long long)json_num(stat, "numWaiting"), (unsigned long long)json_num(stat, "numStopped"));
 	show_field(stdout, "Downloads", line);
 	free(line);
 	show_field(stdout, "Folder", json_text(options, "dir"));
@@ -305,7 +311,8 @@ int cmd_stat(struct cli *cli)
 	rpc_add(r, batch, "aria2.getGlobalStat", NULL);
 	rpc_add(r, batch, "aria2.getGlobalOption", NULL);
 	int rc = rpc_run(r, batch, &answers, &f);
-	const json_t *version = rc < 0 ? NULL : rpc_result(answers, 0, &f), *stat = rc < 0 ? NULL : rpc_result(answers, 1, &f);
+	const json_t *version = rc < 0 ? NULL : rpc_result(answers, 0, &f),
+		     *stat = rc < 0 ? NULL : rpc_result(answers, 1, &f);
 	const json_t *options = rc < 0 ? NULL : rpc_result(answers, 2, &f);
 	if (!version || !stat || !options)
 		code = cli_fail(&f);

@@ -24,9 +24,9 @@
 #include "base/uri.h"
 #include "client/term.h"
 
-#define CONNECT_MS 10000
+#define CONNECT_MS     10000
 #define INTERRUPTED_MS 2000 /* what a running exchange may still take after Ctrl-C */
-#define DEFAULT_PORT 6800
+#define DEFAULT_PORT   6800
 
 struct conn {
 	int fd;
@@ -34,7 +34,7 @@ struct conn {
 	enum endpoint_kind kind;
 	SSL_CTX *ctx;
 	SSL *ssl;
-	short want; /* POLLIN or POLLOUT: what the last try waits for */
+	short want;		/* POLLIN or POLLOUT: what the last try waits for */
 	int64_t interrupted_at; /* 0: not */
 };
 
@@ -148,8 +148,8 @@ static int wait_until(struct conn *c, int64_t deadline, struct fail *f)
 		if (r > 0)
 			c->interrupted_at = now;
 		else if (r == 0)
-			return c->interrupted_at ? fail_set(f, ERR_CANCELED, "interrupted") :
-						   fail_set(f, ERR_TIMEOUT, "the daemon does not answer");
+			return c->interrupted_at ? fail_set(f, ERR_CANCELED, "interrupted")
+						 : fail_set(f, ERR_TIMEOUT, "the daemon does not answer");
 	}
 }
 
@@ -233,7 +233,8 @@ static int fail_tls(struct conn *c, struct fail *f)
 	const char *why = e ? ERR_reason_error_string(e) : NULL;
 	if (v != X509_V_OK)
 		why = X509_verify_cert_error_string(v);
-	return fail_set(f, ERR_TLS, "TLS failed: %s (SSL_CERT_FILE names other authorities)", why ? why : "connection closed");
+	return fail_set(
+		f, ERR_TLS, "TLS failed: %s (SSL_CERT_FILE names other authorities)", why ? why : "connection closed");
 }
 
 static bool is_address(const char *host)
@@ -245,7 +246,8 @@ static bool is_address(const char *host)
 static int tls_prepare(struct conn *c, const char *host)
 {
 	c->ctx = SSL_CTX_new(TLS_client_method());
-	if (!c->ctx || !SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) || !SSL_CTX_set_default_verify_paths(c->ctx))
+	if (!c->ctx || !SSL_CTX_set_min_proto_version(c->ctx, TLS1_2_VERSION) ||
+		!SSL_CTX_set_default_verify_paths(c->ctx))
 		return ERR_TLS;
 	SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_mode(c->ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -293,8 +295,8 @@ static int tls_handshake(struct conn *c, const struct endpoint *ep, struct fail 
 
 /* ---- who is there ---- */
 
-/* The kernel's table of TCP sockets has the uid of each: look for the one whose local end is our peer. The addresses are
- * compared in the table's own spelling. */
+/* The kernel's table of TCP sockets has the uid of each: look for the one whose local end is our peer. The addresses
+ * are compared in the table's own spelling. */
 static bool tcp_peer_uid(const char *table, const char *local, const char *remote, uid_t *ret)
 {
 	FILE *in = fopen(table, "re");
@@ -304,8 +306,8 @@ static bool tcp_peer_uid(const char *table, const char *local, const char *remot
 	unsigned uid;
 	bool found = false;
 	while (!found && fgets(line, sizeof(line), in))
-		found = sscanf(line, " %*[0-9]: %79s %79s %*x %*s %*s %*s %u", l, r, &uid) == 3 && strcmp(l, local) == 0 &&
-			strcmp(r, remote) == 0;
+		found = sscanf(line, " %*[0-9]: %79s %79s %*x %*s %*s %*s %u", l, r, &uid) == 3 &&
+			strcmp(l, local) == 0 && strcmp(r, remote) == 0;
 	fclose(in);
 	if (found)
 		*ret = (uid_t)uid;
@@ -338,8 +340,8 @@ static bool tcp_is_same_user(const struct conn *c)
 	socklen_t nme = sizeof(me), npeer = sizeof(peer);
 	char local[80], remote[80];
 	uid_t uid;
-	if (getsockname(c->fd, (struct sockaddr *)&me, &nme) < 0 || getpeername(c->fd, (struct sockaddr *)&peer, &npeer) < 0 ||
-		!is_loopback(&peer))
+	if (getsockname(c->fd, (struct sockaddr *)&me, &nme) < 0 ||
+		getpeername(c->fd, (struct sockaddr *)&peer, &npeer) < 0 || !is_loopback(&peer))
 		return false;
 	proc_net_address(&peer, local);
 	proc_net_address(&me, remote);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * A byte stream to the daemon: TCP, TLS or Unix socket. Calls wait (poll) with a limit of CONN_IDLE_MS without a byte, and give
- * up soon after a signal of the caller's signal descriptor, so that Ctrl-C works while a daemon hangs. One thread.
+ * A byte stream to the daemon: TCP, TLS or Unix socket. Calls wait (poll) with a limit of CONN_IDLE_MS without a byte,
+ * and give up soon after a signal of the caller's signal descriptor, so that Ctrl-C works while a daemon hangs. One
+ * thread.
  */
 #ifndef HAUL_CLIENT_CONN_H
 #define HAUL_CLIENT_CONN_H
@@ -21,14 +22,15 @@ struct endpoint {
 	enum endpoint_kind kind;
 	char *host; /* EP_TCP, EP_TLS */
 	uint16_t port;
-	char *path;   /* EP_UNIX: the socket's file */
-	char *target; /* HTTP request target, "/jsonrpc" unless the URL names another */
+	char *path;	/* EP_UNIX: the socket's file */
+	char *target;	/* HTTP request target, "/jsonrpc" unless the URL names another */
 	char *hostport; /* for the Host field */
-	char *basic;  /* base64 of user:password from the URL, or NULL; secret */
-	char *show;   /* for people: without credentials, safe to print */
+	char *basic;	/* base64 of user:password from the URL, or NULL; secret */
+	char *show;	/* for people: without credentials, safe to print */
 };
 
-/* http://HOST[:PORT][/PATH], https://..., unix:PATH: 0 or ERR_USAGE. The port defaults to 6800 for http as aria2 has it. */
+/* http://HOST[:PORT][/PATH], https://..., unix:PATH: 0 or ERR_USAGE. The port defaults to 6800 for http as aria2 has
+ * it. */
 int endpoint_parse(const char *text, struct endpoint *ret, struct fail *f);
 void endpoint_free(struct endpoint *ep);
 

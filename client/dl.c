@@ -30,8 +30,9 @@ const char *json_text(const json_t *obj, const char *key)
 
 json_t *dl_keys(void)
 {
-	return json_pack("[s,s,s,s,s,s,s,s,s,s,s,s]", "gid", "status", "totalLength", "completedLength", "downloadSpeed",
-		"connections", "verifiedLength", "errorCode", "errorMessage", "followedBy", "dir", "files");
+	return json_pack("[s,s,s,s,s,s,s,s,s,s,s,s]", "gid", "status", "totalLength", "completedLength",
+		"downloadSpeed", "connections", "verifiedLength", "errorCode", "errorMessage", "followedBy", "dir",
+		"files");
 }
 
 static char *name_of_uri(const char *uri, const char *gid)
@@ -87,7 +88,8 @@ void dl_read(const json_t *a, struct dl *ret)
 
 bool dl_is_ended(const struct dl *d)
 {
-	return strcmp(d->status, "complete") == 0 || strcmp(d->status, "error") == 0 || strcmp(d->status, "removed") == 0;
+	return strcmp(d->status, "complete") == 0 || strcmp(d->status, "error") == 0 ||
+	       strcmp(d->status, "removed") == 0;
 }
 
 double dl_part(const struct dl *d)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A download as the daemon reports it, taken out of the answer's JSON. Its texts come from servers and are raw: whoever prints
- * them passes them through term_fit or str_safe.
+ * A download as the daemon reports it, taken out of the answer's JSON. Its texts come from servers and are raw: whoever
+ * prints them passes them through term_fit or str_safe.
  */
 #ifndef HAUL_CLIENT_DL_H
 #define HAUL_CLIENT_DL_H
@@ -11,19 +11,20 @@
 
 struct dl {
 	char gid[17];
-	char status[12];       /* "active" ... as in RPC; "" when the answer had none */
-	uint64_t total, done;  /* bytes; total 0: unknown */
-	uint64_t speed;        /* bytes/s */
-	uint64_t verified;     /* bytes hashed so far, 0: no check runs */
+	char status[12];      /* "active" ... as in RPC; "" when the answer had none */
+	uint64_t total, done; /* bytes; total 0: unknown */
+	uint64_t speed;	      /* bytes/s */
+	uint64_t verified;    /* bytes hashed so far, 0: no check runs */
 	unsigned conns;
-	int code;              /* errorCode of an ended download */
-	char *error, *path;    /* owned, never NULL after dl_read */
-	char *name;            /* what to call it: path below dir, else the URI's last part, else the GID; owned */
+	int code;	    /* errorCode of an ended download */
+	char *error, *path; /* owned, never NULL after dl_read */
+	char *name;	    /* what to call it: path below dir, else the URI's last part, else the GID; owned */
 };
 
 /* The keys that dl_read looks at, for tellStatus and friends. New reference. */
 json_t *dl_keys(void);
-/* Missing and senseless members become 0 or "". Whatever *ret held before is freed: zeroed memory or an earlier dl_read. */
+/* Missing and senseless members become 0 or "". Whatever *ret held before is freed: zeroed memory or an earlier
+ * dl_read. */
 void dl_read(const json_t *answer, struct dl *ret);
 void dl_clear(struct dl *d);
 

@@ -69,8 +69,9 @@ int entries_read(const struct cli *cli, struct entries *ret, struct fail *f)
 	if (rc == 0 && file)
 		rc = input_read(file, take_entry, ret, cli->opts, f);
 	if (rc == 0 && ret->n == 0)
-		rc = file ? fail_set(f, ERR_INPUT, "the input file names no downloads") :
-			    fail_set(f, ERR_USAGE, "say what to download: a URL, or -i FILE; see 'haul help %s'", cli->cmd->name);
+		rc = file ? fail_set(f, ERR_INPUT, "the input file names no downloads")
+			  : fail_set(f, ERR_USAGE, "say what to download: a URL, or -i FILE; see 'haul help %s'",
+				    cli->cmd->name);
 	return rc;
 }
 
@@ -97,7 +98,8 @@ void entries_set_dir(struct entries *es, const char *cwd, const char *dir)
 			own += 2;
 		bool here = own[0] == '\0' || strcmp(own, ".") == 0;
 		char *full = own[0] == '/' ? xstrdup(own) : here ? xstrdup(cwd) : xasprintf("%s/%s", cwd, own);
-		(void)opts_set(o, OPT_DIR, full, NULL); /* refused only for control characters, which the daemon reports then */
+		(void)opts_set(o, OPT_DIR, full,
+			NULL); /* refused only for control characters, which the daemon reports then */
 		free(full);
 	}
 }

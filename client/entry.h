@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the user wants downloaded: the URIs of the command line or the entries of an input file, each with its options, ready to
- * be given to a daemon.
+ * What the user wants downloaded: the URIs of the command line or the entries of an input file, each with its options,
+ * ready to be given to a daemon.
  */
 #ifndef HAUL_CLIENT_ENTRY_H
 #define HAUL_CLIENT_ENTRY_H
@@ -30,8 +30,8 @@ void entries_set_dir(struct entries *es, const char *cwd, const char *dir);
 /* Parameters of aria2.addUri. gid: NULL, or the GID to ask for unless the entry names its own. New reference. */
 json_t *entry_params(const struct entry *e, const char *gid);
 
-/* 16 hex digits, never all zero, that are the same whenever folder, URIs and output name of this entry (at place i of the
- * command) are the same: lets a repeated command find its downloads again. */
+/* 16 hex digits, never all zero, that are the same whenever folder, URIs and output name of this entry (at place i of
+ * the command) are the same: lets a repeated command find its downloads again. */
 void entry_gid(const struct entry *e, size_t i, char ret[17]);
 /* The same over all entries: names the state of the whole command. */
 void entries_key(const struct entries *es, char ret[17]);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The flags of haul that are no download options (those are in base/opt_table.h); no include guard: the includer defines
- * FLAG(ID, name, short flag or 0, name of its value or NULL, help).
+ * The flags of haul that are no download options (those are in base/opt_table.h); no include guard: the includer
+ * defines FLAG(ID, name, short flag or 0, name of its value or NULL, help).
  */
 FLAG(URL, "url", 0, "URL",
 	"Where the daemon is: http://HOST:PORT/jsonrpc, https://..., unix:PATH. Default: $HAUL_URL, else "
 	"http://127.0.0.1:6800/jsonrpc.")
-FLAG(SECRET_FILE, "secret-file", 0, "FILE", "File whose first line is the daemon's RPC secret. Default: $HAUL_SECRET_FILE.")
+FLAG(SECRET_FILE, "secret-file", 0, "FILE",
+	"File whose first line is the daemon's RPC secret. Default: $HAUL_SECRET_FILE.")
 FLAG(JSON, "json", 0, NULL, "Print JSON for programs: one object a line.")
 FLAG(PRIVATE, "private", 0, NULL, "Don't look for a running daemon: start one for this download only.")
 FLAG(ALL, "all", 0, NULL, "All downloads.")

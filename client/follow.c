@@ -12,19 +12,19 @@
 
 #include "base/str.h"
 
-#define SWEEP 64         /* downloads looked at in one round beside the active ones and the notified ones */
-#define ROUND_MIN_MS 20  /* between two rounds, however many notifications come */
-#define LOST_TRIES 20
+#define SWEEP	     64 /* downloads looked at in one round beside the active ones and the notified ones */
+#define ROUND_MIN_MS 20 /* between two rounds, however many notifications come */
+#define LOST_TRIES   20
 #define LOST_WAIT_MS 500
 
 struct track {
 	char gid[17];
 	struct dl d;
-	int64_t since; /* when it was added, or seen running after it had to wait */
-	uint64_t had;  /* bytes that were there before */
-	bool seen;     /* running */
-	bool queued;   /* it had to wait */
-	bool due;      /* a notification spoke of it */
+	int64_t since;		 /* when it was added, or seen running after it had to wait */
+	uint64_t had;		 /* bytes that were there before */
+	bool seen;		 /* running */
+	bool queued;		 /* it had to wait */
+	bool due;		 /* a notification spoke of it */
 	TAILQ_ENTRY(track) open; /* while it has not ended */
 	UT_hash_handle hh;
 };
@@ -35,7 +35,7 @@ struct follow {
 	const struct sigs *sigs;
 	bool (*alive)(void *arg);
 	void *arg;
-	struct track *all;            /* by GID */
+	struct track *all;		/* by GID */
 	TAILQ_HEAD(tracks, track) open; /* the next ones to look at are in front */
 	size_t nopen;
 	uint64_t ended_bytes; /* of those that have ended */
@@ -60,7 +60,8 @@ void follow_free(struct follow *fo)
 	if (!fo)
 		return;
 	struct track *t, *next;
-	HASH_ITER (hh, fo->all, t, next) {
+	HASH_ITER(hh, fo->all, t, next)
+	{
 		HASH_DEL(fo->all, t);
 		dl_clear(&t->d);
 		free(t);
@@ -113,7 +114,8 @@ static void follow_children(struct follow *fo, const json_t *answer)
 {
 	json_t *gid;
 	size_t i;
-	json_array_foreach (json_object_get(answer, "followedBy"), i, gid) {
+	json_array_foreach(json_object_get(answer, "followedBy"), i, gid)
+	{
 		if (json_is_string(gid))
 			follow_add(fo, json_string_value(gid), "", 0);
 	}
@@ -186,7 +188,8 @@ static int take_round(struct follow *fo, const json_t *answers, struct track **a
 		else
 			vanished(fo, asked[i]);
 	}
-	json_array_foreach (active, i, item) {
+	json_array_foreach(active, i, item)
+	{
 		struct track *t = find(fo, json_text(item, "gid"));
 		if (t && !dl_is_ended(&t->d))
 			track_update(fo, t, item);
@@ -252,8 +255,8 @@ static int wait_round(struct follow *fo, unsigned ms)
 		int64_t now = term_now(), until = any ? begin + ROUND_MIN_MS : end;
 		if (now >= until)
 			return 0;
-		struct pollfd p[3] = {{.fd = fo->sigs->stop, .events = POLLIN}, {.fd = fo->sigs->winch, .events = POLLIN},
-			{.fd = rpc_fd(fo->rpc), .events = POLLIN}};
+		struct pollfd p[3] = {{.fd = fo->sigs->stop, .events = POLLIN},
+			{.fd = fo->sigs->winch, .events = POLLIN}, {.fd = rpc_fd(fo->rpc), .events = POLLIN}};
 		if (poll(p, 3, (int)(until - now)) <= 0)
 			continue;
 		if (p[0].revents && sigs_take(fo->sigs->stop))
@@ -309,7 +312,8 @@ int follow_code(const struct follow *fo)
 bool follow_has_partial(const struct follow *fo)
 {
 	const struct track *t;
-	TAILQ_FOREACH (t, &fo->open, open) {
+	TAILQ_FOREACH(t, &fo->open, open)
+	{
 		if (t->d.done > 0)
 			return true;
 	}
@@ -320,7 +324,7 @@ json_t *follow_open_gids(const struct follow *fo)
 {
 	json_t *list = json_array();
 	const struct track *t;
-	TAILQ_FOREACH (t, &fo->open, open)
-		json_array_append_new(list, json_string(t->gid));
+	TAILQ_FOREACH(t, &fo->open, open)
+	json_array_append_new(list, json_string(t->gid));
 	return list;
 }

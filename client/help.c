@@ -39,8 +39,8 @@ static void put_wrapped(const char *text, int indent)
 static void put_flag(const struct flag_def *d)
 {
 	char left[64];
-	snprintf(left, sizeof(left), "%s%s%s--%s%s%s", d->ch ? "-" : "", d->ch ? (char[]){d->ch, '\0'} : "", d->ch ? ", " : "",
-		d->name, d->arg ? "=" : "", d->arg ? d->arg : "");
+	snprintf(left, sizeof(left), "%s%s%s--%s%s%s", d->ch ? "-" : "", d->ch ? (char[]){d->ch, '\0'} : "",
+		d->ch ? ", " : "", d->name, d->arg ? "=" : "", d->arg ? d->arg : "");
 	printf("  %s\n", left);
 	put_wrapped(d->help, 6);
 }
@@ -57,7 +57,8 @@ void help_all(void)
 {
 	size_t n;
 	const struct cmd *cmds = cli_commands(&n);
-	puts("haul downloads files and drives hauld, the download daemon.\n\nUsage: haul COMMAND [FLAG...] [WORD...]\n\nCommands:");
+	puts("haul downloads files and drives hauld, the download daemon.\n\nUsage: haul COMMAND [FLAG...] "
+	     "[WORD...]\n\nCommands:");
 	for (size_t i = 0; i < n; i++)
 		printf("  %-9s %s\n", cmds[i].name, cmds[i].help);
 	puts("\nFlags of every command:");
@@ -160,16 +161,22 @@ static void man_commands(void)
 
 void help_man(void)
 {
-	puts(".TH HAUL 1 \"\" \"haul " HAUL_VERSION "\" \"User Commands\"\n.SH NAME\nhaul \\- download files; drive the download daemon "
+	puts(".TH HAUL 1 \"\" \"haul " HAUL_VERSION
+	     "\" \"User Commands\"\n.SH NAME\nhaul \\- download files; drive the download daemon "
 	     "hauld\n.SH SYNOPSIS\n.B haul\n.I COMMAND\n[FLAG...] [WORD...]\n.SH COMMANDS");
 	man_commands();
 	puts(".SH FLAGS OF EVERY COMMAND");
 	man_flags(FLAGS_COMMON | F(PRINT));
-	puts(".SH DOWNLOAD OPTIONS\nhaul get and haul add take every option of a download that hauld(1) lists, with aria2's names and "
+	puts(".SH DOWNLOAD OPTIONS\nhaul get and haul add take every option of a download that hauld(1) lists, with "
+	     "aria2's names and "
 	     "short flags.\n"
-	     ".SH ENVIRONMENT\n.TP\n.B HAUL_URL\nWhere the daemon is, as \\-\\-url.\n.TP\n.B HAUL_SECRET_FILE\nFile with its RPC secret, "
-	     "as \\-\\-secret\\-file.\n.TP\n.B NO_COLOR\nNo colours.\n.TP\n.B SSL_CERT_FILE\nCertificate authorities for a daemon behind "
-	     "https.\n.TP\n.B XDG_STATE_HOME\nBelow it, in haul/get, private daemons keep the progress of unfinished downloads.\n"
-	     ".SH EXIT STATUS\nget: aria2's errorCode of the download that failed last, 0 when all are complete, 7 when interrupted. "
+	     ".SH ENVIRONMENT\n.TP\n.B HAUL_URL\nWhere the daemon is, as \\-\\-url.\n.TP\n.B HAUL_SECRET_FILE\nFile "
+	     "with its RPC secret, "
+	     "as \\-\\-secret\\-file.\n.TP\n.B NO_COLOR\nNo colours.\n.TP\n.B SSL_CERT_FILE\nCertificate authorities "
+	     "for a daemon behind "
+	     "https.\n.TP\n.B XDG_STATE_HOME\nBelow it, in haul/get, private daemons keep the progress of unfinished "
+	     "downloads.\n"
+	     ".SH EXIT STATUS\nget: aria2's errorCode of the download that failed last, 0 when all are complete, 7 "
+	     "when interrupted. "
 	     "Everything: 0 done, 28 wrong usage, 1 any other failure.\n.SH SEE ALSO\nhauld(1), aria2c(1)");
 }

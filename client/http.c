@@ -13,7 +13,7 @@
 #include "base/str.h"
 
 #define HEAD_MAX 65536
-#define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455 1.3 */
+#define WS_GUID	 "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455 1.3 */
 
 struct head {
 	int status;
@@ -117,7 +117,8 @@ static int read_line(struct conn *c, struct buf *in, char *line, size_t size, st
 {
 	char *end = NULL;
 	while (in->len == 0 || !(end = memmem(in->data, in->len, "\r\n", 2))) {
-		ssize_t r = in->len < HEAD_MAX ? more(c, in, f) : fail_set(f, ERR_PROTO, "the daemon's answer is broken");
+		ssize_t r =
+			in->len < HEAD_MAX ? more(c, in, f) : fail_set(f, ERR_PROTO, "the daemon's answer is broken");
 		if (r < 0)
 			return (int)r;
 	}
@@ -140,7 +141,8 @@ static int read_chunked(struct conn *c, struct buf *in, struct buf *out, struct 
 			return fail_set(f, ERR_PROTO, "the daemon's answer is broken");
 		if (n == 0)
 			break;
-		if ((rc = read_exactly(c, in, (size_t)n, out, f)) < 0 || (rc = read_line(c, in, line, sizeof(line), f)) < 0)
+		if ((rc = read_exactly(c, in, (size_t)n, out, f)) < 0 ||
+			(rc = read_line(c, in, line, sizeof(line), f)) < 0)
 			return rc;
 	}
 	do {
@@ -172,7 +174,7 @@ static int read_answer(struct conn *c, struct http_answer *a, struct fail *f)
 	do {
 		rc = read_head(c, &in, &h, f);
 	} while (rc == 0 && h.status < 200);
-	a->any = in.len > 0 || rc == 0 || rc == ERR_PROTO;
+	a->any = in.len > 0 || rc == 0 || rc == ERR_PROTO || rc == ERR_LIMIT;
 	if (rc == 0 && h.chunked)
 		rc = read_chunked(c, &in, &a->body, f);
 	else if (rc == 0 && h.length >= 0)
@@ -185,13 +187,15 @@ static int read_answer(struct conn *c, struct http_answer *a, struct fail *f)
 	return rc;
 }
 
-int http_post(struct conn *c, const struct endpoint *ep, const char *body, size_t n, struct http_answer *a, struct fail *f)
+int http_post(
+	struct conn *c, const struct endpoint *ep, const char *body, size_t n, struct http_answer *a, struct fail *f)
 {
 	struct buf out;
 	buf_init(&out, HEAD_MAX + n);
 	*a = (struct http_answer){0};
 	buf_init(&a->body, HTTP_BODY_MAX);
-	buf_addf(&out, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: haul/" HAUL_VERSION "\r\n", ep->target, ep->hostport);
+	buf_addf(&out, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: haul/" HAUL_VERSION "\r\n", ep->target,
+		ep->hostport);
 	if (ep->basic)
 		buf_addf(&out, "Authorization: Basic %s\r\n", ep->basic);
 	buf_addf(&out, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", n);

@@ -8,10 +8,12 @@
 
 #include "base/opt.h"
 
-/* The values that o itself sets, of rows with any of the flags (0: all): text, or an array of texts for lists. New reference. */
+/* The values that o itself sets, of rows with any of the flags (0: all): text, or an array of texts for lists. New
+ * reference. */
 json_t *optjson(const struct opts *o, unsigned flags);
 
-/* "name=value" into o: 0, or ERR_USAGE naming the option. `may`: flags of which the row must have one, else "can't be changed". */
+/* "name=value" into o: 0, or ERR_USAGE naming the option. `may`: flags of which the row must have one, else "can't be
+ * changed". */
 int optjson_assign(struct opts *o, const char *text, unsigned may, struct fail *f);
 
 #endif

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <openssl/crypto.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,32 +25,35 @@
 #include "base/str.h"
 #include "client/term.h"
 
-#define STOP_MS 15000
-#define EXIT_MS 500  /* for the exit status of a daemon that hung up */
-#define FREE_MS 10000
-#define EXIT_LOCKED 42 /* err_table.h: ERR_LOCKED */
-#define ACTIVATION_FD 3 /* sd_listen_fds(3) */
-#define RESULTS_KEPT 1000000
+#define STOP_MS	      10000
+#define EXIT_MS	      500 /* for the exit status of a daemon that hung up */
+#define FREE_MS	      10000
+#define EXIT_LOCKED   42 /* err_table.h: ERR_LOCKED */
+#define ACTIVATION_FD 3	 /* sd_listen_fds(3) */
+#define RESULTS_KEPT  1000000
 
-#define CONF "hauld.conf"
-#define LOG "hauld.log"
+#define CONF   "hauld.conf"
+#define LOG    "hauld.log"
 #define SOCKET "rpc.sock"
 
-struct private {
+struct private
+{
 	pid_t pid; /* 0: ended and waited for */
 	int status;
 	char *dir;
-	int fd; /* of dir, locked */
+	int fd;	     /* of dir, locked */
+	int intr_fd; /* readable when the user wants to stop; -1: none */
 };
 
 /* ---- configuration ---- */
 
-/* What a daemon of one command must not take from a configuration file or a command line that were meant for a lasting one. */
+/* What a daemon of one command must not take from a configuration file or a command line that were meant for a lasting
+ * one. */
 static bool is_for_us(enum opt id)
 {
-	static const enum opt no[] = {OPT_ENABLE_RPC, OPT_DAEMON, OPT_INPUT_FILE, OPT_CONF_PATH, OPT_NO_CONF, OPT_STATE_DIR,
-		OPT_STOP_WITH_PROCESS, OPT_QUIET, OPT_FORCE_SEQUENTIAL, OPT_PRINT, OPT_HELP, OPT_VERSION, OPT_STDERR,
-		OPT_MAX_DOWNLOAD_RESULT};
+	static const enum opt no[] = {OPT_ENABLE_RPC, OPT_DAEMON, OPT_INPUT_FILE, OPT_CONF_PATH, OPT_NO_CONF,
+		OPT_STATE_DIR, OPT_STOP_WITH_PROCESS, OPT_QUIET, OPT_FORCE_SEQUENTIAL, OPT_PRINT, OPT_HELP, OPT_VERSION,
+		OPT_STDERR, OPT_MAX_DOWNLOAD_RESULT};
 	const struct opt_def *d = opt_def(id);
 	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
 		if (id == no[i])
@@ -171,14 +175,16 @@ static char *find_hauld(void)
 	return xstrdup("hauld");
 }
 
-/* In the child: the listening socket where socket activation has it, own process group so that the terminal's Ctrl-C reaches
- * only us, none of our signals blocked. */
+/* In the child: the listening socket where socket activation has it, own process group so that the terminal's Ctrl-C
+ * reaches only us, none of our signals blocked. */
 static void become_hauld(const struct private *p, const char *exe, pid_t parent, int sock)
 {
 	sigset_t none;
-	char *with = xasprintf("--stop-with-process=%d", (int)parent), *conf = xasprintf("--conf-path=%s/" CONF, p->dir);
+	char *with = xasprintf("--stop-with-process=%d", (int)parent),
+	     *conf = xasprintf("--conf-path=%s/" CONF, p->dir);
 	char pid[16];
-	int in = open("/dev/null", O_RDONLY | O_CLOEXEC), out = openat(p->fd, LOG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int in = open("/dev/null", O_RDONLY | O_CLOEXEC),
+	    out = openat(p->fd, LOG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -194,21 +200,22 @@ static void become_hauld(const struct private *p, const char *exe, pid_t parent,
 	if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || getppid() != parent ||
 		(sock == ACTIVATION_FD ? fcntl(sock, F_SETFD, 0) : dup2(sock, ACTIVATION_FD)) < 0)
 		_exit(127);
-	char *argv[] = {(char *)(uintptr_t)"hauld", conf, with, NULL};
+	char *argv[] = {(char *)(uintptr_t) "hauld", conf, with, NULL};
 	execvp(exe, argv);
-	dprintf(2, "hauld can't be run: %s; install it beside haul or into a folder of PATH\n", strerror(errno));
+	dprintf(2, "%s; install hauld beside haul or into a folder of PATH\n", strerror(errno));
 	_exit(127);
 }
 
-/* The daemon's socket, in the folder that only this user may enter. Named through the folder's descriptor, so that its path may
- * be longer than a socket's name can be. */
+/* The daemon's socket, in the folder that only this user may enter. Named through the folder's descriptor, so that its
+ * path may be longer than a socket's name can be. */
 static int listen_here(struct private *p, struct fail *f)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};
 	snprintf(un.sun_path, sizeof(un.sun_path), "/proc/self/fd/%d/" SOCKET, p->fd);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	(void)unlinkat(p->fd, SOCKET, 0);
-	if (fd >= 0 && fchmod(fd, 0600) == 0 && bind(fd, (struct sockaddr *)&un, sizeof(un)) == 0 && listen(fd, 16) == 0)
+	if (fd >= 0 && fchmod(fd, 0600) == 0 && bind(fd, (struct sockaddr *)&un, sizeof(un)) == 0 &&
+		listen(fd, 16) == 0)
 		return fd;
 	int why = errno;
 	if (fd >= 0)
@@ -293,6 +300,13 @@ static int start_when_free(struct private *p, struct rpc *r, struct fail *f)
 	}
 }
 
+/* Another Ctrl-C while the daemon ends. */
+static bool wants_stop(const struct private *p)
+{
+	struct pollfd pfd = {.fd = p->intr_fd, .events = POLLIN};
+	return p->intr_fd >= 0 && poll(&pfd, 1, 0) > 0;
+}
+
 void private_stop(struct private *p, bool keep)
 {
 	if (!p)
@@ -300,10 +314,10 @@ void private_stop(struct private *p, bool keep)
 	int64_t end = term_now() + STOP_MS;
 	if (p->pid > 0)
 		kill(p->pid, SIGTERM);
-	while (private_alive(p) && term_now() < end)
+	while (private_alive(p) && term_now() < end && !wants_stop(p))
 		nap();
 	if (p->pid > 0) {
-		kill(p->pid, SIGKILL); /* loses nothing: the queue survives it */
+		kill(p->pid, SIGKILL); /* loses next to nothing: the queue survives it */
 		waitpid(p->pid, &p->status, 0);
 	}
 	if (!keep)
@@ -314,7 +328,7 @@ void private_stop(struct private *p, bool keep)
 	free(p);
 }
 
-static int start(struct private *p, const struct opts *conf, int intr_fd, struct rpc **ret_rpc, struct fail *f)
+static int start(struct private *p, const struct opts *conf, struct rpc **ret_rpc, struct fail *f)
 {
 	struct endpoint ep;
 	int rc = open_dir(p, f);
@@ -327,7 +341,7 @@ static int start(struct private *p, const struct opts *conf, int intr_fd, struct
 	free(url);
 	if (rc < 0)
 		return rc;
-	*ret_rpc = rpc_new(&ep, NULL, intr_fd);
+	*ret_rpc = rpc_new(&ep, NULL, p->intr_fd);
 	rc = start_when_free(p, *ret_rpc, f);
 	if (rc < 0)
 		rpc_free(*ret_rpc);
@@ -339,11 +353,13 @@ int private_start(const char *key, const struct opts *conf, int intr_fd, struct 
 {
 	char *dir = state_path(key);
 	if (!dir)
-		return fail_set(f, ERR_STATE_DIR, "neither HOME nor XDG_STATE_HOME is set: nowhere to keep the progress");
+		return fail_set(
+			f, ERR_STATE_DIR, "neither HOME nor XDG_STATE_HOME is set: nowhere to keep the progress");
 	struct private *p = xcalloc(1, sizeof(*p));
 	p->dir = dir;
 	p->fd = -1;
-	int rc = start(p, conf, intr_fd, ret_rpc, f);
+	p->intr_fd = intr_fd;
+	int rc = start(p, conf, ret_rpc, f);
 	if (rc < 0)
 		private_stop(p, true);
 	else

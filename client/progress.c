@@ -14,17 +14,19 @@
 #include "base/str.h"
 #include "client/show.h"
 
-#define BAR_MS 250   /* redrawn at most this often */
-#define LINES_MS 5000
-#define JSON_MS 1000
+#define BAR_MS	       250 /* redrawn at most this often */
+#define LINES_MS       5000
+#define JSON_MS	       1000
 #define LINE_MAX_BYTES 4096
-#define ROWS_MAX 256
+#define ROWS_MAX       256
+#define COLS_FULL      80 /* from here on with sizes and connections */
+#define COLS_SHORT     40 /* below only name and per cent */
 
 struct progress {
 	enum progress_kind kind;
 	struct term term;
 	char *cwd;
-	int64_t last;        /* of PROGRESS_LINES and PROGRESS_JSON; 0: never */
+	int64_t last;	     /* of PROGRESS_LINES and PROGRESS_JSON; 0: never */
 	int width[ROWS_MAX]; /* columns of the lines on the screen, for going back over them */
 	size_t drawn;
 };
@@ -112,7 +114,7 @@ static void sizes_text(const struct dl *d, char buf[40])
 
 const char *progress_bar_line(const struct term *t, int name_cols, const struct dl *d, char *buf, size_t size)
 {
-	char name[1024], pct[8], bar[1024] = "", sizes[40], speed[24], eta[16], conns[16], tail[160];
+	char name[1024], pct[8], bar[1024] = "", sizes[40], speed[24], eta[16], conns[16], tail[160] = "";
 	bool checking = d->verified > 0;
 	uint64_t left = d->total > d->done ? d->total - d->done : 0;
 	struct dl checked = {.total = d->total, .done = d->verified};
@@ -121,10 +123,10 @@ const char *progress_bar_line(const struct term *t, int name_cols, const struct 
 	show_eta(d->total && !checking ? dl_eta(left, d->speed) : -1, eta);
 	snprintf(conns, sizeof(conns), "%uc", d->conns);
 	if (checking)
-		snprintf(tail, sizeof(tail), "%15s  %-10s", sizes, "checking");
-	else if (t->cols >= 64)
+		snprintf(tail, sizeof(tail), "%10s", "checking");
+	else if (t->cols >= COLS_FULL)
 		snprintf(tail, sizeof(tail), "%15s  %10s  %4s  %6s", sizes, speed, conns, eta);
-	else
+	else if (t->cols >= COLS_SHORT)
 		snprintf(tail, sizeof(tail), "%10s  %6s", speed, eta);
 	term_fit(d->name, name_cols, t->utf8, name, sizeof(name));
 	int pad = name_cols - term_width(name, t->utf8);
@@ -151,11 +153,18 @@ static const char *sum_line(const struct term *t, const struct progress_view *v,
 	return term_fit(text, t->cols - 1, t->utf8, buf, size);
 }
 
-/* As much room for names as the longest needs, up to a third of the line. */
+/* Most columns for names on a line of cols. */
+static int name_max(int cols)
+{
+	int part = cols >= 90 ? cols / 3 : cols / 4;
+	return part < 2 ? 2 : part;
+}
+
+/* As much room for names as the longest needs. */
 static int name_room(const struct progress *p, const struct progress_view *v, size_t n)
 {
 	char name[1024];
-	int most = 8, max = p->term.cols / 3;
+	int max = name_max(p->term.cols), most = max < 8 ? max : 8;
 	for (size_t i = 0; i < n; i++) {
 		int w = term_width(term_fit(v->active[i]->name, max, p->term.utf8, name, sizeof(name)), p->term.utf8);
 		most = w > most ? w : most;
@@ -216,9 +225,9 @@ static void show_json(const struct progress_view *v)
 {
 	for (size_t i = 0; i < v->nactive; i++) {
 		const struct dl *d = v->active[i];
-		put_json(json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:i}", "event", "progress", "gid", d->gid, "name", d->name, "done",
-			(json_int_t)d->done, "total", (json_int_t)d->total, "speed", (json_int_t)d->speed, "connections",
-			(int)d->conns));
+		put_json(json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:i}", "event", "progress", "gid", d->gid, "name", d->name,
+			"done", (json_int_t)d->done, "total", (json_int_t)d->total, "speed", (json_int_t)d->speed,
+			"connections", (int)d->conns));
 	}
 }
 
@@ -259,13 +268,13 @@ static const char *short_path(const struct progress *p, const struct dl *d)
 static void end_json(const struct dl *d, int64_t took, uint64_t speed)
 {
 	if (strcmp(d->status, "complete") == 0)
-		put_json(json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:f}", "event", "complete", "gid", d->gid, "path", d->path, "done",
-			(json_int_t)d->done, "total", (json_int_t)d->total, "speed", (json_int_t)speed, "seconds",
-			(double)took / 1000));
+		put_json(json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:f}", "event", "complete", "gid", d->gid, "path", d->path,
+			"done", (json_int_t)d->done, "total", (json_int_t)d->total, "speed", (json_int_t)speed,
+			"seconds", (double)took / 1000));
 	else
-		put_json(json_pack("{s:s,s:s,s:s,s:I,s:I,s:i,s:s}", "event", strcmp(d->status, "error") == 0 ? "error" : "removed",
-			"gid", d->gid, "path", d->path, "done", (json_int_t)d->done, "total", (json_int_t)d->total, "code",
-			d->code, "error", d->error));
+		put_json(json_pack("{s:s,s:s,s:s,s:I,s:I,s:i,s:s}", "event",
+			strcmp(d->status, "error") == 0 ? "error" : "removed", "gid", d->gid, "path", d->path, "done",
+			(json_int_t)d->done, "total", (json_int_t)d->total, "code", d->code, "error", d->error));
 }
 
 static void end_text(const struct progress *p, const struct dl *d, int64_t took, uint64_t speed)
@@ -274,7 +283,8 @@ static void end_text(const struct progress *p, const struct dl *d, int64_t took,
 	term_fit(short_path(p, d), -1, p->term.utf8, path, sizeof(path));
 	if (strcmp(d->status, "complete") == 0) {
 		if (p->kind != PROGRESS_QUIET)
-			printf("%s  %s in %s (%s)\n", path, str_bytes(d->done, size), show_took(took, time), show_speed(speed, rate));
+			printf("%s  %s in %s (%s)\n", path, str_bytes(d->done, size), show_took(took, time),
+				show_speed(speed, rate));
 		fflush(stdout);
 		return;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * How a running `haul get` shows itself: bars that stay in place on a terminal, a line now and then elsewhere, JSON objects for
- * programs, or nothing. Ended downloads get one line on stdout, failed ones one on stderr.
+ * How a running `haul get` shows itself: bars that stay in place on a terminal, a line now and then elsewhere, JSON
+ * objects for programs, or nothing. Ended downloads get one line on stdout, failed ones one on stderr.
  */
 #ifndef HAUL_CLIENT_PROGRESS_H
 #define HAUL_CLIENT_PROGRESS_H
@@ -15,14 +15,14 @@ struct progress_view {
 	const struct dl **active;
 	size_t nactive;
 	size_t count, ended, waiting, paused; /* downloads */
-	uint64_t done, total;                 /* bytes of those whose length is known */
+	uint64_t done, total;		      /* bytes of those whose length is known */
 	uint64_t speed;
 };
 
 struct progress;
 
 struct progress *progress_new(enum progress_kind kind, bool color);
-void progress_free(struct progress *p); /* the bars go; NULL is fine */
+void progress_free(struct progress *p);		      /* the bars go; NULL is fine */
 unsigned progress_interval(const struct progress *p); /* ms between two calls of progress_show that make sense */
 void progress_resize(struct progress *p);
 

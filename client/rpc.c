@@ -12,15 +12,15 @@
 #include "client/http.h"
 #include "client/ws.h"
 
-#define PART_MAX (1u << 20) /* bytes of one request; aria2 and hauld take 2 MiB unless told otherwise */
-#define EVENTS_MAX 100000   /* kept notifications; the follower looks at everything again anyway */
+#define PART_MAX   (1u << 20) /* bytes of one request; aria2 and hauld take 2 MiB unless told otherwise */
+#define EVENTS_MAX 100000     /* kept notifications; the follower looks at everything again anyway */
 
 struct rpc {
 	struct endpoint ep;
 	char *secret;
 	int intr_fd;
 	struct conn *conn; /* HTTP; NULL: not connected, or ws has it */
-	bool used;         /* conn carried a request already, so the other side may have closed it meanwhile */
+	bool used;	   /* conn carried a request already, so the other side may have closed it meanwhile */
 	struct ws *ws;
 	json_int_t last_id;
 	json_t *events; /* notifications not yet taken, oldest first */
@@ -103,7 +103,8 @@ int rpc_use_ws(struct rpc *r, struct fail *f)
 static int fail_status(const struct rpc *r, int status, struct fail *f)
 {
 	if (status == 401)
-		return fail_set(f, ERR_AUTH, "the daemon at %s wants a user and a password: put them into the URL", r->ep.show);
+		return fail_set(
+			f, ERR_AUTH, "the daemon at %s wants a user and a password: put them into the URL", r->ep.show);
 	return fail_set(f, ERR_PROTO, "what answers at %s is no download daemon (HTTP %d)", r->ep.show, status);
 }
 
@@ -187,8 +188,8 @@ void rpc_add(struct rpc *r, json_t *batch, const char *method, json_t *params)
 		OPENSSL_cleanse(token, strlen(token));
 		free(token);
 	}
-	json_array_append_new(batch,
-		json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", ++r->last_id, "method", method, "params", params));
+	json_array_append_new(batch, json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", ++r->last_id, "method",
+					     method, "params", params));
 }
 
 /* Answers come in the order of the requests from every known daemon, but the standard allows any: place them by id. */
@@ -198,7 +199,8 @@ static void place_answers(json_t *out, json_int_t first, size_t n, const json_t 
 	json_t *a;
 	for (i = 0; i < n; i++)
 		json_array_append_new(out, json_null());
-	json_array_foreach (got, i, a) {
+	json_array_foreach(got, i, a)
+	{
 		json_int_t id = json_integer_value(json_object_get(a, "id"));
 		if (id >= first && (size_t)(id - first) < n)
 			json_array_set(out, base + (size_t)(id - first), a);
@@ -209,7 +211,8 @@ static void place_answers(json_t *out, json_int_t first, size_t n, const json_t 
 static int run_part(struct rpc *r, const struct buf *text, json_int_t first, size_t n, json_t *out, struct fail *f)
 {
 	json_t *got = NULL;
-	int rc = r->ws ? exchange_ws(r, text->data, text->len, &got, f) : exchange_http(r, text->data, text->len, &got, f);
+	int rc = r->ws ? exchange_ws(r, text->data, text->len, &got, f)
+		       : exchange_http(r, text->data, text->len, &got, f);
 	if (rc < 0)
 		return rc;
 	if (json_is_array(got)) {
@@ -252,7 +255,8 @@ int rpc_run(struct rpc *r, json_t *batch, json_t **ret, struct fail *f)
 		json_int_t first = json_integer_value(json_object_get(json_array_get(batch, from), "id"));
 		buf_init(&text, HTTP_BODY_MAX);
 		fill_part(batch, &at, &text);
-		rc = text.err ? fail_set(f, ERR_LIMIT, "the request is too large") : run_part(r, &text, first, at - from, out, f);
+		rc = text.err ? fail_set(f, ERR_LIMIT, "the request is too large")
+			      : run_part(r, &text, first, at - from, out, f);
 		if (text.data)
 			OPENSSL_cleanse(text.data, text.len);
 		buf_free(&text);
@@ -273,7 +277,9 @@ json_t *rpc_result(const json_t *answers, size_t i, struct fail *f)
 		return result;
 	const char *msg = json_string_value(json_object_get(json_object_get(a, "error"), "message"));
 	if (msg && strcmp(msg, "Unauthorized") == 0)
-		fail_set(f, ERR_AUTH, "the daemon refuses the secret: name the file that holds it with --secret-file or HAUL_SECRET_FILE");
+		fail_set(f, ERR_AUTH,
+			"the daemon refuses the secret: name the file that holds it with --secret-file or "
+			"HAUL_SECRET_FILE");
 	else
 		fail_set(f, ERR_UNKNOWN, "%s", msg ? msg : "the daemon gave no answer to a call");
 	return NULL;
@@ -319,7 +325,8 @@ bool rpc_event(struct rpc *r, char ret_what[32], char ret_gid[17])
 	while (r->next_event < json_array_size(r->events)) {
 		json_t *ev = json_array_get(r->events, r->next_event++);
 		const char *method = json_string_value(json_object_get(ev, "method"));
-		const char *gid = json_string_value(json_object_get(json_array_get(json_object_get(ev, "params"), 0), "gid"));
+		const char *gid =
+			json_string_value(json_object_get(json_array_get(json_object_get(ev, "params"), 0), "gid"));
 		if (!method || strncmp(method, "aria2.", 6) != 0 || !gid || strlen(gid) != 16)
 			continue;
 		snprintf(ret_what, 32, "%s", method + 6);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * JSON-RPC calls to the daemon, over HTTP or, after rpc_use_ws, over one WebSocket that also brings notifications. Every
- * exchange is a batch, so there is one way for one call and for ten thousand. JSON values are jansson's; "steals" means that
- * the reference is taken, also on error.
+ * JSON-RPC calls to the daemon, over HTTP or, after rpc_use_ws, over one WebSocket that also brings notifications.
+ * Every exchange is a batch, so there is one way for one call and for ten thousand. JSON values are jansson's; "steals"
+ * means that the reference is taken, also on error.
  */
 #ifndef HAUL_CLIENT_RPC_H
 #define HAUL_CLIENT_RPC_H
@@ -24,18 +24,19 @@ bool rpc_is_same_user(const struct rpc *r); /* as conn_is_same_user; false when 
 int rpc_use_ws(struct rpc *r, struct fail *f);
 void rpc_disconnect(struct rpc *r); /* the next call connects again, over HTTP */
 
-/* A batch: json_array() filled by rpc_add (steals params, NULL: none; the secret is put in front where the method wants it). */
+/* A batch: json_array() filled by rpc_add (steals params, NULL: none; the secret is put in front where the method wants
+ * it). */
 void rpc_add(struct rpc *r, json_t *batch, const char *method, json_t *params);
-/* Run the batch (stolen): 0 and one answer object for each call in its order in *ret; or a negative error of the exchange. A
- * large batch is sent in parts below the daemon's usual request size limit. */
+/* Run the batch (stolen): 0 and one answer object for each call in its order in *ret; or a negative error of the
+ * exchange. A large batch is sent in parts below the daemon's usual request size limit. */
 int rpc_run(struct rpc *r, json_t *batch, json_t **ret, struct fail *f);
 /* Result of answer i (borrowed), or NULL with the daemon's message in *f. */
 json_t *rpc_result(const json_t *answers, size_t i, struct fail *f);
 /* One call (steals params): the result as a new reference, or NULL. */
 json_t *rpc_call(struct rpc *r, const char *method, json_t *params, struct fail *f);
 
-/* Notifications. rpc_fd: to poll for reading, -1 without WebSocket. rpc_pump: take in what came. rpc_event: next one: its
- * method without "aria2." and its GID, or false. */
+/* Notifications. rpc_fd: to poll for reading, -1 without WebSocket. rpc_pump: take in what came. rpc_event: next one:
+ * its method without "aria2." and its GID, or false. */
 int rpc_fd(const struct rpc *r);
 int rpc_pump(struct rpc *r, struct fail *f);
 bool rpc_event(struct rpc *r, char ret_what[32], char ret_gid[17]);

@@ -8,6 +8,8 @@
 
 #include "base/str.h"
 
+#define COLS_FULL 70 /* a list narrower than this shows fewer columns */
+
 const char *show_eta(int64_t sec, char buf[16])
 {
 	unsigned long long s = (unsigned long long)sec;
@@ -73,18 +75,28 @@ size_t show_gid_digits(char (*gids)[17], size_t n, size_t min)
 	return need > 16 ? 16 : need;
 }
 
+/* Too narrow for all columns: size, speed and ETA go, the name stays. */
+static bool is_narrow(int cols)
+{
+	return cols >= 0 && cols < COLS_FULL;
+}
+
 const char *show_head_row(int cols, size_t digits, char *buf, size_t size)
 {
 	char line[128];
-	snprintf(line, sizeof(line), "%-*s  %-8s  %4s  %8s  %10s  %6s  %s", (int)digits, "GID", "STATE", "DONE", "SIZE", "SPEED",
-		"ETA", "NAME");
+	int d = (int)digits;
+	if (is_narrow(cols))
+		snprintf(line, sizeof(line), "%-*s  %-8s  %4s  %s", d, "GID", "STATE", "DONE", "NAME");
+	else
+		snprintf(line, sizeof(line), "%-*s  %-8s  %4s  %8s  %10s  %6s  %s", d, "GID", "STATE", "DONE", "SIZE",
+			"SPEED", "ETA", "NAME");
 	snprintf(buf, size, "%.*s", cols < 0 ? (int)sizeof(line) : cols, line);
 	return buf;
 }
 
 const char *show_row(const struct term *t, int cols, size_t digits, const struct dl *d, char *buf, size_t size)
 {
-	char pct[8], bytes[16] = "-", speed[24] = "-", eta[16] = "-", state[16], name[4096];
+	char pct[8], bytes[16] = "-", speed[24] = "-", eta[16] = "-", state[16], head[128], name[4096];
 	bool active = strcmp(d->status, "active") == 0;
 	uint64_t left = d->total > d->done ? d->total - d->done : 0;
 	if (d->total || d->done)
@@ -93,11 +105,16 @@ const char *show_row(const struct term *t, int cols, size_t digits, const struct
 		show_speed(d->speed, speed);
 		show_eta(d->total ? dl_eta(left, d->speed) : -1, eta);
 	}
-	int used = (int)digits + 2 + 8 + 2 + 4 + 2 + 8 + 2 + 10 + 2 + 6 + 2;
-	int room = cols < 0 ? -1 : cols > used ? cols - used : 0;
-	snprintf(buf, size, "%-*.*s  %-8s  %4s  %8s  %10s  %6s  %s", (int)digits, (int)digits, d->gid,
-		term_fit(active && d->verified ? "checking" : d->status, 8, t->utf8, state, sizeof(state)),
-		show_percent(d, pct), bytes, speed, eta, term_fit(d->name, room, t->utf8, name, sizeof(name)));
+	term_fit(active && d->verified ? "checking" : d->status, 8, t->utf8, state, sizeof(state));
+	show_percent(d, pct);
+	int n = (int)digits;
+	if (is_narrow(cols))
+		snprintf(head, sizeof(head), "%-*.*s  %-8s  %4s", n, n, d->gid, state, pct);
+	else
+		snprintf(head, sizeof(head), "%-*.*s  %-8s  %4s  %8s  %10s  %6s", n, n, d->gid, state, pct, bytes,
+			speed, eta);
+	int used = (int)strlen(head) + 2, room = cols < 0 ? -1 : cols > used ? cols - used : 0;
+	snprintf(buf, size, "%s  %s", head, term_fit(d->name, room, t->utf8, name, sizeof(name)));
 	if (cols >= 0 && cols < used)
 		buf[cols] = '\0';
 	return buf;
@@ -106,8 +123,8 @@ const char *show_row(const struct term *t, int cols, size_t digits, const struct
 void show_heading(FILE *out, const struct term *t, size_t digits)
 {
 	char buf[256];
-	fprintf(out, "%s%s%s\n", t->color ? "\033[1m" : "", show_head_row(t->tty ? t->cols : -1, digits, buf, sizeof(buf)),
-		t->color ? "\033[0m" : "");
+	fprintf(out, "%s%s%s\n", t->color ? "\033[1m" : "",
+		show_head_row(t->tty ? t->cols : -1, digits, buf, sizeof(buf)), t->color ? "\033[0m" : "");
 }
 
 static const char *state_color(const struct term *t, const char *status)
@@ -145,7 +162,8 @@ const char *show_advice(int code)
 		{3, "the server has no such file: check the URL"},
 		{4, "the server has no such file: check the URL"},
 		{5, "slower than --lowest-speed-limit: try again later or add a mirror"},
-		{8, "the server can't resume or its file changed: 'haul rm' it and add it again, or use --always-resume=false"},
+		{8, "the server can't resume or its file changed: 'haul rm' it and add it again, or use "
+		    "--always-resume=false"},
 		{9, "free some space, then 'haul get' the same again"},
 		{13, "give another --out, or --allow-overwrite, or --continue"},
 		{15, "check the rights of the folder and of the file"},

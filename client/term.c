@@ -178,19 +178,21 @@ int sigs_open(struct sigs *s)
 	return s->stop < 0 || s->winch < 0 ? -1 : 0;
 }
 
-void sigs_close(struct sigs *s)
-{
-	sigset_t all;
-	close(s->stop);
-	close(s->winch);
-	sigemptyset(&all);
-	sigprocmask(SIG_SETMASK, &all, NULL);
-}
-
 int sigs_take(int fd)
 {
 	struct signalfd_siginfo si;
 	return read(fd, &si, sizeof(si)) == (ssize_t)sizeof(si) ? (int)si.ssi_signo : 0;
+}
+
+void sigs_close(struct sigs *s)
+{
+	sigset_t all;
+	while (sigs_take(s->stop))
+		continue; /* what is still pending would end us now */
+	close(s->stop);
+	close(s->winch);
+	sigemptyset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
 int64_t term_now(void)

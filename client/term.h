@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The terminal: is there one, how wide, which characters; text fitted to columns; bars; the user's signals as descriptors.
+ * The terminal: is there one, how wide, which characters; text fitted to columns; bars; the user's signals as
+ * descriptors.
  */
 #ifndef HAUL_CLIENT_TERM_H
 #define HAUL_CLIENT_TERM_H
@@ -17,10 +18,10 @@ struct term {
 };
 
 void term_init(struct term *t, int fd); /* setlocale(LC_CTYPE, "") has been called */
-void term_resize(struct term *t);       /* ask for the size again, after SIGWINCH */
+void term_resize(struct term *t);	/* ask for the size again, after SIGWINCH */
 
-/* s made safe and cut to at most cols columns into buf ("…" in the middle: the end of a name tells most), in the terminal's
- * character set. Always NUL-terminated; returns buf. cols < 0: no limit. */
+/* s made safe and cut to at most cols columns into buf ("…" in the middle: the end of a name tells most), in the
+ * terminal's character set. Always NUL-terminated; returns buf. cols < 0: no limit. */
 const char *term_fit(const char *s, int cols, bool utf8, char *buf, size_t size);
 /* Columns that safe text takes; escape sequences of the form ESC [ ... m take none. */
 int term_width(const char *s, bool utf8);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * haul watch: a live table of all downloads on the whole screen. The daemon's notifications make it look at once, otherwise it
- * looks once a second.
+ * haul watch: a live table of all downloads on the whole screen. The daemon's notifications make it look at once,
+ * otherwise it looks once a second.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,10 +16,10 @@
 #include "client/dl.h"
 #include "client/show.h"
 
-#define LOOK_MS 1000
+#define LOOK_MS	    1000
 #define LOOK_MIN_MS 250 /* between two looks, however many notifications come */
-#define DIGITS 8
-#define MOST 1000 /* rows fetched of each list */
+#define DIGITS	    8
+#define MOST	    1000 /* rows fetched of each list */
 
 struct watch {
 	struct rpc *rpc;
@@ -28,7 +28,7 @@ struct watch {
 	struct termios saved;
 	json_t *rows; /* downloads, in the order of the table */
 	json_t *stat;
-	size_t top;   /* first row shown */
+	size_t top; /* first row shown */
 	bool quit;
 	struct fail lost; /* code 0: the daemon answers */
 };
@@ -81,10 +81,13 @@ static void draw_head(const struct watch *w, struct buf *out)
 	if (w->lost.code)
 		snprintf(text, sizeof(text), "%s; trying again", w->lost.text);
 	else
-		snprintf(text, sizeof(text), "%s   %llu active, %llu waiting, %llu ended   %s", rpc_endpoint(w->rpc)->show,
-			(unsigned long long)json_num(w->stat, "numActive"), (unsigned long long)json_num(w->stat, "numWaiting"),
-			(unsigned long long)json_num(w->stat, "numStopped"), show_speed(json_num(w->stat, "downloadSpeed"), speed));
-	add_line(out, w->lost.code && w->term.color ? "\033[33m" : "", term_fit(text, w->term.cols, w->term.utf8, line, sizeof(line)));
+		snprintf(text, sizeof(text), "%llu active, %llu waiting, %llu ended   %s   %s",
+			(unsigned long long)json_num(w->stat, "numActive"),
+			(unsigned long long)json_num(w->stat, "numWaiting"),
+			(unsigned long long)json_num(w->stat, "numStopped"),
+			show_speed(json_num(w->stat, "downloadSpeed"), speed), rpc_endpoint(w->rpc)->show);
+	add_line(out, w->lost.code && w->term.color ? "\033[33m" : "",
+		term_fit(text, w->term.cols, w->term.utf8, line, sizeof(line)));
 	add_line(out, "", "");
 	add_line(out, w->term.color ? "\033[1m" : "", show_head_row(w->term.cols, DIGITS, line, sizeof(line)));
 }
@@ -120,7 +123,8 @@ static void draw(const struct watch *w)
 	draw_rows(w, &out);
 	buf_adds(&out, "\033[J");
 	if (n > room(w))
-		snprintf(foot, sizeof(foot), "q quits, arrows scroll   %zu-%zu of %zu", w->top + 1, last < n ? last : n, n);
+		snprintf(foot, sizeof(foot), "q quits, arrows scroll   %zu-%zu of %zu", w->top + 1, last < n ? last : n,
+			n);
 	else
 		snprintf(foot, sizeof(foot), "q quits");
 	buf_addf(&out, "\033[%d;1H%s%s\033[K%s", w->term.rows, w->term.color ? "\033[2m" : "",
@@ -198,18 +202,21 @@ static void take_keys(struct watch *w)
 	static const struct {
 		const char *key;
 		int lines, pages;
-	} keys[] = {{"j", 1, 0}, {"k", -1, 0}, {"\033[B", 1, 0}, {"\033[A", -1, 0}, {" ", 0, 1}, {"\033[6~", 0, 1}, {"\033[5~", 0, -1}};
+	} keys[] = {{"j", 1, 0}, {"k", -1, 0}, {"\033[B", 1, 0}, {"\033[A", -1, 0}, {" ", 0, 1}, {"\033[6~", 0, 1},
+		{"\033[5~", 0, -1}};
 	char in[64];
 	ssize_t n = read(STDIN_FILENO, in, sizeof(in) - 1);
 	if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
 		w->quit = true; /* the terminal is gone */
-	if (n <= 0)
-		return;
-	in[n] = '\0';
+	in[n > 0 ? n : 0] = '\0';
 	w->quit = w->quit || strpbrk(in, "qQ");
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		if (strcmp(in, keys[i].key) == 0)
+	for (const char *at = in; *at;) {
+		size_t i = 0, count = sizeof(keys) / sizeof(keys[0]);
+		while (i < count && strncmp(at, keys[i].key, strlen(keys[i].key)) != 0)
+			i++;
+		if (i < count)
 			scroll(w, keys[i].lines + keys[i].pages * (long)room(w));
+		at += i < count ? strlen(keys[i].key) : 1;
 	}
 }
 

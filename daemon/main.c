@@ -26,17 +26,17 @@
 #include "store/store.h"
 
 #define POOL_THREADS 16
-#define FORCE_MS 1000   /* an orderly end may take this long, then it is forced */
-#define GIVE_UP_MS 8000 /* and this long altogether */
+#define FORCE_MS     1000 /* an orderly end may take this long, then it is forced */
+#define GIVE_UP_MS   8000 /* and this long altogether */
 
 #define N_SIGNALS 3
 
 /* The process. Made and freed by main; everything is one of each. */
 struct app {
-	struct opts *opts;   /* as started with; the engine's may change */
-	char **words;        /* URIs of the command line */
+	struct opts *opts; /* as started with; the engine's may change */
+	char **words;	   /* URIs of the command line */
 	bool rpc_wanted;
-	int ready_fd;        /* the parent of a detached process waits here for one byte, the exit code so far; -1: none */
+	int ready_fd; /* the parent of a detached process waits here for one byte, the exit code so far; -1: none */
 	struct loop loop;
 	struct net *net;
 	struct store *store;
@@ -47,8 +47,8 @@ struct app {
 	struct timer stop, pid, watchdog, force, give_up;
 	struct event_sub sub;
 	struct deferred done_check; /* without RPC: is there nothing left to do? */
-	int add_err;         /* of the last download of the command line or input file that could not be added */
-	bool looping;        /* loop is there */
+	int add_err;		    /* of the last download of the command line or input file that could not be added */
+	bool looping;		    /* loop is there */
 	bool ending, forced, stuck;
 };
 
@@ -243,7 +243,8 @@ static int add_named(struct app *a, struct fail *f)
 	a->add_err = n.err;
 	if (err == 0 && !a->rpc_wanted && engine_count(a->engine, LIST_QUEUE) == 0)
 		err = n.err != 0 ? fail_set(f, n.err, "nothing could be added")
-				 : fail_set(f, ERR_BAD_URI, "nothing to do: no URI is given, the queue is empty, and RPC is off");
+				 : fail_set(f, ERR_BAD_URI,
+					   "nothing to do: no URI is given, the queue is empty, and RPC is off");
 	if (err == 0 && n.added > 0)
 		engine_flush(a->engine, on_named_durable, a);
 	return err;
@@ -307,8 +308,8 @@ static void tell_ready(struct app *a)
 	if (addr == NULL)
 		addr = opts_bool(a->opts, OPT_RPC_LISTEN_ALL) ? "0.0.0.0" : "127.0.0.1";
 	if (a->rpc != NULL)
-		snprintf(where, sizeof(where), "listening on %s://%s:%u/jsonrpc", opts_bool(a->opts, OPT_RPC_SECURE) ? "https" : "http",
-			addr, rpc_port(a->rpc));
+		snprintf(where, sizeof(where), "listening on %s://%s:%u/jsonrpc",
+			opts_bool(a->opts, OPT_RPC_SECURE) ? "https" : "http", addr, rpc_port(a->rpc));
 	log_notice(MAIN, "hauld %s: %s, state in %s, %zu jobs", HAUL_VERSION, where, dir, st.active + st.queued);
 	conf_tell_ignored(a->opts);
 	sd_notifyf(0, "READY=1\nSTATUS=%s, %zu jobs", where, st.active + st.queued);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Who may speak: the token, HTTP Basic, and which web pages (Host against DNS rebinding, Origin against foreign pages). Pure
- * functions over the options; no state.
+ * Who may speak: the token, HTTP Basic, and which web pages (Host against DNS rebinding, Origin against foreign
+ * pages). Pure functions over the options; no state.
  */
 #ifndef HAUL_RPC_AUTH_H
 #define HAUL_RPC_AUTH_H
@@ -9,8 +9,8 @@
 
 #include "base/opt.h"
 
-/* Wrong tokens of one request that are looked at; after that no token of it is right any more, so that a batch of guesses is
- * worth no more than a few requests. */
+/* Wrong tokens of one request that are looked at; after that no token of it is right any more, so that a batch of
+ * guesses is worth no more than a few requests. */
 #define AUTH_GUESSES 3
 
 /* A secret is set, so calls need a token. */
@@ -22,8 +22,8 @@ bool auth_needs_basic(const struct opts *o);
 /* Value of the Authorization field ("Basic BASE64"), may be NULL. */
 bool auth_basic(const struct opts *o, const char *field);
 
-/* The Host field names this machine: a literal address, localhost, the system's own name, or rpc-listen-address. A page that made its
- * name point here (DNS rebinding) does not. NULL: false. */
+/* The Host field names this machine: a literal address, localhost, the system's own name, or rpc-listen-address. A
+ * page that made its name point here (DNS rebinding) does not. NULL: false. */
 bool auth_host(const struct opts *o, const char *host);
 
 /* What a browser says about the page behind a request; each may be NULL. */
@@ -33,8 +33,8 @@ struct auth_page {
 	const char *host;      /* Host */
 	bool jsonp;            /* a GET with a callback */
 };
-/* The request does not come from a page of another origin, or those are allowed. Extensions of the user's own browser (origins that no
- * page can have) are no pages. */
+/* The request does not come from a page of another origin, or those are allowed. Extensions of the user's own browser
+ * (origins that no page can have) are no pages. */
 bool auth_page(const struct opts *o, const struct auth_page *p);
 
 #endif

@@ -266,7 +266,7 @@ static bool make_room(struct rpc *r)
 
 	if (r->n_conns < CONN_MAX)
 		return true;
-	TAILQ_FOREACH(c, &r->conns, link) {
+	for (c = TAILQ_FIRST(&r->conns); c != NULL; c = TAILQ_NEXT(c, link)) {
 		if (c->ws == NULL && c->answer == NULL && c->queued == 0) {
 			conn_close(c);
 			return true;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * struct conn: one accepted connection of the RPC server: its input window, its queue of output, its deadline. It speaks HTTP first
- * (http.h) and may become a WebSocket (ws.h). One request is worked on at a time; meanwhile nothing is read.
- * Life: made in the accept callback; conn_close at any time; the memory goes when the last conn_release has returned.
- * Loop thread.
+ * struct conn: one accepted connection of the RPC server: its input window, its queue of output, its deadline. It
+ * speaks HTTP first (http.h) and may become a WebSocket (ws.h). One request is worked on at a time; meanwhile nothing
+ * is read. Life: made in the accept callback; conn_close at any time; the memory goes when the last conn_release has
+ * returned. Loop thread.
  */
 #ifndef HAUL_RPC_CONN_H
 #define HAUL_RPC_CONN_H
@@ -75,11 +75,13 @@ void conn_hold(struct conn *c);
 void conn_release(struct conn *c);
 bool conn_alive(const struct conn *c);
 
-/* Works on what has come; to be called after whatever held it up is over. Does nothing when it is on the stack already. */
+/* Works on what has come; to be called after whatever held it up is over. Does nothing when it is on the stack
+ * already. */
 void conn_process(struct conn *c);
 /* A request begins to come, or the wait for one begins: the deadline starts anew. */
 void conn_expect(struct conn *c);
-/* Sets the deadline that fits the state: of output while some is queued, of the request while one is awaited, else none. */
+/* Sets the deadline that fits the state: of output while some is queued, of the request while one is awaited, else
+ * none. */
 void conn_arm(struct conn *c);
 
 void conn_write(struct conn *c, const void *p, size_t n); /* copied */

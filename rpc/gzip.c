@@ -17,7 +17,9 @@ bool gzip_buf(struct buf *b)
 	unsigned char piece[16384];
 	int res;
 
-	if (b->len > GZIP_MAX || deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
+	if (b->len > GZIP_MAX)
+		return false;
+	if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
 		return false;
 	buf_init(&packed, b->max);
 	z.next_in = (unsigned char *)b->data;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * struct http: the HTTP/1.1 side of a connection (RFC 9112, by llhttp): collects one request at a time within limits; serve.h
- * answers it. Requests that come behind it wait in the input window.
+ * struct http: the HTTP/1.1 side of a connection (RFC 9112, by llhttp): collects one request at a time within limits;
+ * serve.h answers it. Requests that come behind it wait in the input window.
  */
 #ifndef HAUL_RPC_HTTP_H
 #define HAUL_RPC_HTTP_H

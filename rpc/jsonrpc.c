@@ -14,6 +14,8 @@
 #define BATCH_MAX      20000     /* calls in one batch: bounds what a request without a token can make us write */
 #define CALLBACK_MAX   64
 
+#define TOO_LARGE "The answer is too large: ask for fewer entries or keys."
+
 #define CODE_PARSE   (-32700)
 #define CODE_REQUEST (-32600)
 #define CODE_PARAMS  (-32602)
@@ -65,7 +67,7 @@ static void finish(struct reply *r)
 		buf_adds(&r->out, ")");
 	if (r->out.err != 0) {
 		buf_free(&r->out);
-		only_error(r, r->single ? r->ids : NULL, CODE_METHOD, "The answer is too large: ask for fewer entries or keys.", 400);
+		only_error(r, r->single ? r->ids : NULL, CODE_METHOD, TOO_LARGE, 400);
 	}
 }
 
@@ -251,7 +253,8 @@ static json_t *query_params(const char *text)
 /* The request object or batch that a query stands for; NULL when it is none. */
 static json_t *query_request(const char *query)
 {
-	char *method = query_value(query, "method"), *id = query_value(query, "id"), *text = query_value(query, "params");
+	char *method = query_value(query, "method"), *id = query_value(query, "id");
+	char *text = query_value(query, "params");
 	json_t *params = text != NULL ? query_params(text) : NULL, *req = NULL;
 	bool whole = method == NULL && id == NULL;
 

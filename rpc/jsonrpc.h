@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * JSON-RPC 2.0 as aria2 speaks it: from the text of a request (one call or a batch; POST body, GET query or WebSocket message)
- * to the text of its answer. Knows no connection. Loop thread.
+ * JSON-RPC 2.0 as aria2 speaks it: from the text of a request (one call or a batch; POST body, GET query or WebSocket
+ * message) to the text of its answer. Knows no connection. Loop thread.
  */
 #ifndef HAUL_RPC_JSONRPC_H
 #define HAUL_RPC_JSONRPC_H
@@ -32,8 +32,8 @@ void reply_free(struct reply *r);
 
 /* Answers the n bytes at text (which may be altered); always leaves a whole answer in r (initialised). */
 void jsonrpc_text(struct rpc_env *env, char *text, size_t n, struct reply *r);
-/* The same for the query of a GET ("method=...&id=...", without '?'; may be NULL). JSONP needs the option rpc-allow-jsonp and a plain
- * callback name. */
+/* The same for the query of a GET ("method=...&id=...", without '?'; may be NULL). JSONP needs the option
+ * rpc-allow-jsonp and a plain callback name. */
 void jsonrpc_query(struct rpc_env *env, const char *query, struct reply *r);
 /* The answer to something that is no request at all: -32600, id null. */
 void jsonrpc_invalid(struct reply *r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The members of download objects (tellStatus and the lists), in byte order of their names; no include guard: the includer
- * defines KEY(name, writer, flags). A writer writes member and value, or nothing when the member does not apply.
- * To add one: a row here, a writer in m_tell.c.
+ * The members of download objects (tellStatus and the lists), in byte order of their names; no include guard: the
+ * includer defines KEY(name, writer, flags). A writer writes member and value, or nothing when the member does not
+ * apply. To add one: a row here, a writer in m_tell.c.
  */
 KEY("bitfield", k_bitfield, 0)
 KEY("completedLength", k_done, 0)

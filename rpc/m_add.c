@@ -44,8 +44,8 @@ static int add(struct call *c, const json_t *list, const json_t *dict, int64_t p
 
 int m_add_uri(struct call *c)
 {
-	const json_t *uris, *dict;
-	int64_t pos;
+	const json_t *uris = NULL, *dict = NULL;
+	int64_t pos = -1;
 	int err = param_list(c, 0, true, &uris);
 
 	if (err == 0)

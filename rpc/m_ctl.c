@@ -172,7 +172,7 @@ int m_change_uri(struct call *c)
 		err = engine_find(c->engine, text, &gid, c->f);
 	if (err != 0)
 		return err;
-	if (!engine_view(c->engine, gid, &v) || v.state == JOB_COMPLETE || v.state == JOB_ERROR || v.state == JOB_REMOVED)
+	if (!engine_view(c->engine, gid, &v) || job_state_ended(v.state))
 		return call_fail_gid(c, ERR_WRONG_STATE, "Cannot remove URIs from GID#", gid, "");
 	if (index > 1)
 		return fail_set(c->f, ERR_INVAL, "fileIndex is out of range");

@@ -28,11 +28,6 @@ struct key {
 	unsigned flags;
 };
 
-static bool is_ended(const struct job_view *v)
-{
-	return v->state == JOB_COMPLETE || v->state == JOB_ERROR || v->state == JOB_REMOVED;
-}
-
 static void put_num(const struct show *s, int64_t n)
 {
 	jw_key(s->c->w, s->key);
@@ -95,13 +90,13 @@ static void k_speed(const struct show *s)
 
 static void k_error_code(const struct show *s)
 {
-	if (is_ended(s->v))
+	if (job_state_ended(s->v->state))
 		put_num(s, s->v->state == JOB_REMOVED ? err_exit_code(ERR_REMOVED) : err_exit_code(s->v->err));
 }
 
 static void k_error_message(const struct show *s)
 {
-	if (is_ended(s->v))
+	if (job_state_ended(s->v->state))
 		put_text(s, s->v->state == JOB_ERROR ? s->v->err_text : "");
 }
 
@@ -197,7 +192,7 @@ static void k_added(const struct show *s)
 
 static void k_ended(const struct show *s)
 {
-	if (is_ended(s->v))
+	if (job_state_ended(s->v->state))
 		put_num(s, s->v->ended_at);
 }
 
@@ -277,7 +272,8 @@ static uint32_t wanted(const json_t *keys)
 	return set;
 }
 
-/* Writing `files` asks the engine again, after which the view is stale: it is fetched anew for the members behind it. */
+/* Writing `files` asks the engine again, after which the view is stale: it is fetched anew for the members behind it.
+ * */
 static bool put_download(struct call *c, uint64_t gid, uint32_t set)
 {
 	struct job_view v;
@@ -343,8 +339,8 @@ int m_tell_active(struct call *c)
 	return err;
 }
 
-/* aria2's window: offset >= 0 counts from the front; below, it names an element from the end, from which num elements are given
- * towards the front. */
+/* aria2's window: offset >= 0 counts from the front; below, it names an element from the end, from which num elements
+ * are given towards the front. */
 static void put_window(struct call *c, enum engine_list l, int64_t offset, int64_t num, const json_t *keys)
 {
 	int64_t size = (int64_t)engine_count(c->engine, l), from, n;
@@ -407,7 +403,7 @@ int m_get_uris(struct call *c)
 
 	if (err != 0)
 		return err;
-	if (is_ended(&v))
+	if (job_state_ended(v.state))
 		return call_fail_gid(c, ERR_WRONG_STATE, "No URI data is available for GID#", v.gid, "");
 	put_uris(c, v.gid);
 	return 0;
@@ -463,7 +459,7 @@ int m_get_peers(struct call *c)
 
 	if (err != 0)
 		return err;
-	if (is_ended(&v))
+	if (job_state_ended(v.state))
 		return call_fail_gid(c, ERR_WRONG_STATE, "No peer data is available for GID#", v.gid, "");
 	jw_open(c->w, '[');
 	jw_close(c->w, ']');

@@ -36,7 +36,8 @@ static int set_text(struct opts *o, enum opt id, const char *val, struct fail *f
 	log_info(RPC, "option %s refused: %s", opt_def(id)->name, cause.text);
 	if (id == OPT_GID)
 		return fail_set(f, ERR_INVAL, "No URI to download.");
-	return fail_set(f, ERR_INVAL, "We encountered a problem while processing the option '--%s'.", opt_def(id)->name);
+	return fail_set(f, ERR_INVAL, "We encountered a problem while processing the option '--%s'.",
+		opt_def(id)->name);
 }
 
 static int set_member(struct opts *o, enum opt id, const json_t *val, struct fail *f)

@@ -73,8 +73,9 @@ int param_int_min(struct call *c, size_t i, int64_t min, int64_t *ret)
 
 	if (err == 0 && *ret < min)
 		return fail_set(c->f, ERR_INVAL,
-			"The integer parameter at %zu has invalid value: the value must be greater than or equal to %lld.", i,
-			(long long)min);
+			"The integer parameter at %zu has invalid value: "
+			"the value must be greater than or equal to %lld.",
+			i, (long long)min);
 	return err;
 }
 

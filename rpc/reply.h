@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The encoder of answers in aria2's exact form: no blanks; '"', '\', '/' and control characters escaped (\u00XX in upper case),
- * other UTF-8 and 0x7f raw. It writes straight into the answer's buffer, so a large list exists once. Callers write object
- * members in the byte order of their names; jw_json sorts by itself. Bytes that are no UTF-8 become U+FFFD.
+ * The encoder of answers in aria2's exact form: no blanks; '"', '\', '/' and control characters escaped (\u00XX in
+ * upper case), other UTF-8 and 0x7f raw. It writes straight into the answer's buffer, so a large list exists once.
+ * Callers write object members in the byte order of their names; jw_json sorts by itself. Bytes that are no UTF-8
+ * become U+FFFD.
  */
 #ifndef HAUL_RPC_REPLY_H
 #define HAUL_RPC_REPLY_H
@@ -34,7 +35,8 @@ void jw_pair(struct jw *w, const char *name, const char *s);
 /* Take back everything written since `mark` (a value of out->len) was taken with comma state `comma`. */
 void jw_rewind(struct jw *w, size_t mark, bool comma);
 
-/* "id":ID,"jsonrpc":"2.0", and then: the result still to be written (the caller closes with jw_close) or a whole error. */
+/* "id":ID,"jsonrpc":"2.0", and then: the result still to be written (the caller closes with jw_close) or a whole
+ * error. */
 void jw_head(struct jw *w, const json_t *id);
 void jw_error(struct jw *w, const json_t *id, int code, const char *message);
 /* {"code":C,"message":M} */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * struct save: a session file on its way to the disk, and the answer that waits for it. It outlives whoever stops waiting.
+ * struct save: a session file on its way to the disk, and the answer that waits for it. It outlives whoever stops
+ * waiting.
  */
 #ifndef HAUL_RPC_SAVE_H
 #define HAUL_RPC_SAVE_H
@@ -13,7 +14,8 @@ struct save *save_new(void);
 void save_done(void *arg, int err, const struct fail *f);
 /* cb once when it is done; at once, before this returns, if it is already. */
 void save_wait(struct save *s, void (*cb)(void *arg, int err, const struct fail *f), void *arg);
-/* No longer of interest: cb is not called any more, the memory goes when it is done. NULL is fine. May be called from cb. */
+/* No longer of interest: cb is not called any more, the memory goes when it is done. NULL is fine. May be called from
+ * cb. */
 void save_drop(struct save *s);
 void save_free(struct save *s); /* one that was never handed to engine_save_session */
 

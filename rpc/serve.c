@@ -130,7 +130,8 @@ static void preflight(struct conn *c)
 
 	buf_init(&extra, HTTP_HEAD_MAX * 2);
 	if (cors(c) && http_value(c, HTTP_ORIGIN) != NULL && http_value(c, HTTP_CORS_METHOD) != NULL) {
-		buf_adds(&extra, "Access-Control-Allow-Methods: POST, GET, OPTIONS\r\nAccess-Control-Max-Age: 1728000\r\n");
+		buf_adds(&extra, "Access-Control-Allow-Methods: POST, GET, OPTIONS\r\n"
+				 "Access-Control-Max-Age: 1728000\r\n");
 		if (wanted != NULL)
 			buf_addf(&extra, "Access-Control-Allow-Headers: %s\r\n", wanted);
 	}
@@ -168,7 +169,8 @@ static bool refused(struct conn *c, bool options)
 	} else if (host != NULL && !from_this_machine(c) && !auth_host(c->rpc->opts, host)) {
 		char shown[80];
 
-		log_info(RPC, "%s: refused, Host is %s", stream_peer(c->s), str_safe(host, strlen(host), shown, sizeof(shown)));
+		str_safe(host, strlen(host), shown, sizeof(shown));
+		log_info(RPC, "%s: refused, Host is %s", stream_peer(c->s), shown);
 		respond_empty(c, 403, true);
 	} else if (!options && !auth_basic(c->rpc->opts, http_value(c, HTTP_AUTHORIZATION))) {
 		respond(c, &(struct response){.status = 401, .close = true,

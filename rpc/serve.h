@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What a whole HTTP request gets: who may ask at all, which path and method, and the answer with its fields, as in aria2.
+ * What a whole HTTP request gets: who may ask at all, which path and method, and the answer with its fields, as in
+ * aria2.
  */
 #ifndef HAUL_RPC_SERVE_H
 #define HAUL_RPC_SERVE_H

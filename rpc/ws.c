@@ -15,7 +15,7 @@
 
 #define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define DELAYED_MAX 16   /* unauthorized answers held back at a time; then nothing more is read */
-#define OVERLONG    8    /* a message of this many times the limit ends the connection (1009) instead of being thrown away */
+#define OVERLONG    8 /* a message of this many times the limit ends the connection (1009); lesser ones are dropped */
 
 /* A message that has come and waits for its turn: text, or what is no request at all. */
 struct msg {
@@ -23,6 +23,8 @@ struct msg {
 	bool invalid; /* an answer with -32600 is due, whatever it was */
 	struct buf text;
 };
+
+STAILQ_HEAD(msg_list, msg);
 
 struct ws {
 	OBJ(WS);
@@ -32,7 +34,7 @@ struct ws {
 	bool too_long;               /* the message being read is over the limit */
 	uint64_t total;              /* its bytes so far */
 	struct buf text;             /* of the message being read */
-	STAILQ_HEAD(, msg) waiting;
+	struct msg_list waiting;
 	struct answer *answer;       /* the one that later ones wait for */
 	struct answer_list delayed;  /* unauthorized ones */
 	unsigned n_delayed;
@@ -67,8 +69,8 @@ static ssize_t on_send(wslay_event_context_ptr ctx, const uint8_t *data, size_t 
 
 static void send_text(struct conn *c, const char *text, size_t n)
 {
-	struct wslay_frame_iocb f = {.fin = 1, .opcode = WSLAY_TEXT_FRAME, .payload_length = n, .data = (const uint8_t *)text,
-		.data_length = n};
+	struct wslay_frame_iocb f = {.fin = 1, .opcode = WSLAY_TEXT_FRAME, .payload_length = n,
+		.data = (const uint8_t *)text, .data_length = n};
 
 	if (!wslay_event_get_close_sent(c->ws->in))
 		wslay_frame_send(c->ws->out, &f);
@@ -165,6 +167,7 @@ static void on_ready(void *owner, struct answer *a)
 		w->n_delayed--;
 	}
 	send_text(c, a->r.out.data, a->r.out.len);
+	w->trusted = w->trusted || a->r.good; /* not before: what happened before the answer is no news to its reader */
 	answer_free(a);
 	if (w->ending)
 		ws_end(c);
@@ -185,7 +188,6 @@ static void answer_next(struct conn *c)
 		jsonrpc_text(&c->rpc->env, m->text.data, m->text.len, &a->r);
 	buf_free(&m->text);
 	free(m);
-	w->trusted = w->trusted || a->r.good;
 	if (a->r.bad > 0) {
 		LIST_INSERT_HEAD(&w->delayed, a, link);
 		w->n_delayed++;
@@ -240,7 +242,8 @@ static void make_contexts(struct conn *c)
 	static const struct wslay_frame_callbacks out = {.send_callback = on_frame_send};
 	uint64_t max = text_max(c) < UINT32_MAX ? text_max(c) * OVERLONG : INT64_MAX;
 
-	if (wslay_event_context_server_init(&c->ws->in, &in, c) != 0 || wslay_frame_context_init(&c->ws->out, &out, c) != 0)
+	if (wslay_event_context_server_init(&c->ws->in, &in, c) != 0 ||
+		wslay_frame_context_init(&c->ws->out, &out, c) != 0)
 		obj_die("WebSocket context", __FILE__, __LINE__); /* out of memory */
 	wslay_event_config_set_no_buffering(c->ws->in, 1);
 	wslay_event_config_set_max_recv_msg_length(c->ws->in, max);

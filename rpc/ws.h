@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * WebSockets (RFC 6455, frames by wslay): a message is a request or a batch. Answers leave in order, but for unauthorized ones, which
- * are held back alone. Notifications go to those that have shown the token.
+ * WebSockets (RFC 6455, frames by wslay): a message is a request or a batch. Answers leave in order, but for
+ * unauthorized ones, which are held back alone. Notifications go to those that have shown the token.
  */
 #ifndef HAUL_RPC_WS_H
 #define HAUL_RPC_WS_H

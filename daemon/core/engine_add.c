@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A new job: its URIs are expanded and normalised, its folder is pinned, its options are taken over without those that only say
- * how to add it.
+ * A new job: its URIs are expanded and normalised, its folder is pinned, its options are taken over without those that
+ * only say how to add it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +83,7 @@ int uri_list_collect(const struct add_spec *s, struct uri_list *l, struct fail *
 	if (err == ERR_LIMIT)
 		fail_set(f, err, "More than %d URIs for one download.", PURI_MAX);
 	if (err == 0 && l->n == 0)
-		err = fail_set(f, ERR_INVAL, NO_URI);
+		err = fail_set(f, ERR_BAD_URI, NO_URI);
 	return err;
 }
 
@@ -158,8 +158,8 @@ static bool list_delete(char **list, const char *text)
 	return true;
 }
 
-int engine_change_uris(struct engine *e, uint64_t gid, char *const *del, size_t ndel, char *const *add, size_t nadd, int64_t pos,
-	size_t *ret_del, size_t *ret_add, struct fail *f)
+int engine_change_uris(struct engine *e, uint64_t gid, char *const *del, size_t ndel, char *const *add, size_t nadd,
+	int64_t pos, size_t *ret_del, size_t *ret_add, struct fail *f)
 {
 	struct job *j = engine_get(e, gid, f);
 	struct uri_list fresh = {0};

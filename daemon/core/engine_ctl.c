@@ -61,7 +61,8 @@ int engine_unpause(struct engine *e, uint64_t gid, struct fail *f)
 	return unpause_job(e, j) ? 0 : refuse(j, "unpaused", f);
 }
 
-/* Stopping a transfer may end it at once and so change the list that is being walked: the next one is looked up by its key. */
+/* Stopping a transfer may end it at once and so change the list that is being walked: the next one is looked up by its
+ * key. */
 static void pause_all_active(struct engine *e, bool force)
 {
 	struct onode *n = otree_at(&e->active, 0);

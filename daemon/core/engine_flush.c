@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * What is durable. Changes go to the store as they are made; whoever has to tell somebody about them waits here: callers of
- * engine_flush, and the events, which are flushed once at the end of a turn and so come after the answers of that turn.
+ * What is durable. Changes go to the store as they are made; whoever has to tell somebody about them waits here:
+ * callers of engine_flush, and the events, which are flushed once at the end of a turn and so come after the answers of
+ * that turn.
  *
- * An add whose batch failed is taken back before its caller hears of it (the store tries the batch again later, with the
- * deletion behind it). Other changes stay: memory is ahead of the disk until the disk lets the store catch up.
+ * An add whose batch failed is taken back before its caller hears of it (the store tries the batch again later, with
+ * the deletion behind it). Other changes stay: memory is ahead of the disk until the disk lets the store catch up.
  */
 #include <stdlib.h>
 #include <time.h>
@@ -65,7 +66,8 @@ static void adds_settle(struct engine *e, uint64_t upto, int err)
 
 	while ((j = TAILQ_FIRST(&e->not_durable)) != NULL && j->add_seq <= upto) {
 		if (err != 0) {
-			log_warn(CORE, "GID#" GID_FMT " is dropped: its add could not be made durable", GID_ARG(j->rec.gid));
+			log_warn(CORE, "GID#" GID_FMT " is dropped: its add could not be made durable",
+				GID_ARG(j->rec.gid));
 			engine_vanish(e, j);
 			continue;
 		}

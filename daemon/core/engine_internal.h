@@ -15,8 +15,8 @@
  *
  * Rules
  *   - Every change of what is persisted goes through engine_save or another engine_save_* in the same call.
- *   - A state that was asked of an active job (pause, remove) is stored at once, though the job becomes so only when its
- *     transfer has stopped: what was acknowledged survives a crash in between.
+ *   - A state that was asked of an active job (pause, remove) is stored at once, though the job becomes so only when
+ * its transfer has stopped: what was acknowledged survives a crash in between.
  *   - A job whose add is not yet durable does not run, so taking it back leaves nothing behind.
  */
 #ifndef HAUL_CORE_ENGINE_INTERNAL_H
@@ -72,10 +72,10 @@ struct engine {
 	uint64_t start_seq, end_seq;
 	size_t stopped_total;
 	int last_err;
-	struct claim *claims; /* by path */
+	struct claim *claims;	 /* by path */
 	struct earlier *earlier; /* engine_startup.c; until engine_start */
 	bool earlier_loaded;
-	struct rate rate;     /* max-overall-download-limit */
+	struct rate rate; /* max-overall-download-limit */
 
 	bool running, stopping;
 	bool stop_flush; /* nothing runs any more; waiting for the store */
@@ -86,33 +86,33 @@ struct engine {
 	void *shutdown_arg;
 
 	struct timer slots_timer;
-	struct deferred turn; /* end of the turn: sched_run, then events_flush */
-	uint64_t add_seq;     /* number of the newest add */
-	TAILQ_HEAD(, job) not_durable; /* adds not known to be durable, oldest first */
-	TAILQ_HEAD(, flush) flushes;
-	STAILQ_HEAD(, event_wait) events;
-	size_t n_events;      /* in the list */
-	size_t flushing;      /* events that the flush under way speaks for */
+	struct deferred turn;	       /* end of the turn: sched_run, then events_flush */
+	uint64_t add_seq;	       /* number of the newest add */
+	TAILQ_HEAD(job_list, job) not_durable; /* adds not known to be durable, oldest first */
+	TAILQ_HEAD(flush_list, flush) flushes;
+	STAILQ_HEAD(event_list, event_wait) events;
+	size_t n_events; /* in the list */
+	size_t flushing; /* events that the flush under way speaks for */
 	uint64_t flushing_adds;
-	bool turn_flush;      /* such a flush is under way */
-	struct timer retry;   /* after a failed one */
-	TAILQ_HEAD(, event_sub) subs;
+	bool turn_flush;    /* such a flush is under way */
+	struct timer retry; /* after a failed one */
+	TAILQ_HEAD(sub_list, event_sub) subs;
 	struct event_sub *next_sub; /* while delivering: who comes next, so that anybody may unsubscribe */
 
-	uint64_t changes;     /* counts changes of what a session file would show */
-	uint64_t saved;       /* value of changes at the last save */
+	uint64_t changes; /* counts changes of what a session file would show */
+	uint64_t saved;	  /* value of changes at the last save */
 	struct timer session_timer;
-	STAILQ_HEAD(, session_save) saves; /* the first one is being written */
+	STAILQ_HEAD(save_list, session_save) saves; /* the first one is being written */
 
 	/* Backing of the last engine_view. */
 	struct ranges view_have;
 	char *view_path;
 };
 
-#define GID_FMT "%016llx"
+#define GID_FMT	     "%016llx"
 #define GID_ARG(gid) ((unsigned long long)(gid))
 
-struct job *engine_job(const struct engine *e, uint64_t gid); /* or NULL */
+struct job *engine_job(const struct engine *e, uint64_t gid);		      /* or NULL */
 struct job *engine_get(const struct engine *e, uint64_t gid, struct fail *f); /* or NULL, f "GID x is not found" */
 uint64_t engine_new_gid(const struct engine *e);
 void engine_job_changed(void *arg, struct job *j); /* queue's moved() */
@@ -122,7 +122,8 @@ struct uri_list {
 	char **v; /* NULL-terminated once n > 0 */
 	size_t n, cap;
 };
-int uri_list_collect(const struct add_spec *s, struct uri_list *l, struct fail *f); /* into an empty one; expanded, normalised */
+int uri_list_collect(
+	const struct add_spec *s, struct uri_list *l, struct fail *f); /* into an empty one; expanded, normalised */
 void uri_list_free(struct uri_list *l);
 
 /* engine_flush.c: store what changed */
@@ -141,9 +142,9 @@ void sched_dirty(struct engine *e); /* slots, jobs or limits changed: look again
 void sched_run(struct engine *e);
 
 /* engine_run.c */
-void run_start(struct engine *e, struct job *j);              /* a job of the queue gets a slot */
-void run_stop(struct engine *e, struct job *j, bool force);   /* what for is set in j->want_* or engine.stopping */
-void run_stopped_check(struct engine *e);                     /* engine.stopping: call back when nothing runs any more */
+void run_start(struct engine *e, struct job *j);	    /* a job of the queue gets a slot */
+void run_stop(struct engine *e, struct job *j, bool force); /* what for is set in j->want_* or engine.stopping */
+void run_stopped_check(struct engine *e);		    /* engine.stopping: call back when nothing runs any more */
 
 /* engine_result.c */
 void result_add(struct engine *e, struct job *j);  /* j has just ended and is in no list; may free it */

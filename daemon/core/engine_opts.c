@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Options that change: those of a job, and those of the daemon. A set is never changed under its users: a changed copy takes its
- * place, and whoever holds the old one (older jobs their parent set, a transfer its options until it is told) keeps it.
+ * Options that change: those of a job, and those of the daemon. A set is never changed under its users: a changed copy
+ * takes its place, and whoever holds the old one (older jobs their parent set, a transfer its options until it is told)
+ * keeps it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,9 +19,10 @@ static int take_option(struct opts *to, enum opt id, const struct opts *changes,
 	return err < 0 || val == NULL ? err : opts_set(to, id, val, f);
 }
 
-/* A copy of base with those changes that have one of the flags; ret_flags: the flags of the options taken. NULL: error in f. */
-static struct opts *changed_copy(const struct opts *base, const struct opts *changes, unsigned flags, unsigned *ret_flags,
-	struct fail *f)
+/* A copy of base with those changes that have one of the flags; ret_flags: the flags of the options taken. NULL: error
+ * in f. */
+static struct opts *changed_copy(
+	const struct opts *base, const struct opts *changes, unsigned flags, unsigned *ret_flags, struct fail *f)
 {
 	struct opts *o = opts_clone(base);
 
@@ -101,11 +103,12 @@ static void apply_limit(struct engine *e)
 
 int engine_change_global(struct engine *e, const struct opts *changes, struct fail *f)
 {
-	struct opts *old = e->global, *o;
+	struct opts *old, *o;
 	struct fail lf;
 	unsigned taken;
 
 	OBJ_CHECK(e, ENGINE);
+	old = e->global;
 	o = changed_copy(old, changes, OF_GLOBAL, &taken, f);
 	if (o == NULL)
 		return ERR_INVAL;

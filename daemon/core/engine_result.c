@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Results: jobs that have ended. They are kept, here and in the store, in order of ending, at most max-download-result of them.
- * A result of a failed or removed download still owns its unfinished file; a newcomer that wants the same path may adopt it.
+ * Results: jobs that have ended. They are kept, here and in the store, in order of ending, at most max-download-result
+ * of them. A result of a failed or removed download still owns its unfinished file; a newcomer that wants the same path
+ * may adopt it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +121,6 @@ void result_load(struct engine *e, struct job *j)
 	claim_add(e, j);
 	e->stopped_total++;
 }
-
 
 int engine_remove_result(struct engine *e, uint64_t gid, struct fail *f)
 {

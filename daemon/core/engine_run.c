@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The running side: a job gets a slot and a transfer, the transfer reports, and when it has ended the job goes where it was asked
- * to go or where the outcome puts it. The struct xfer is the transfer's own; job.xfer is valid until its end().
+ * The running side: a job gets a slot and a transfer, the transfer reports, and when it has ended the job goes where it
+ * was asked to go or where the outcome puts it. The struct xfer is the transfer's own; job.xfer is valid until its
+ * end().
  */
 #include <stdlib.h>
 #include <string.h>
@@ -65,19 +66,24 @@ static bool on_adopt(void *owner, const char *path, struct xfer_known *ret)
 	old = result_claimant(e, path);
 	if (old == NULL)
 		return false;
-	log_info(CORE, "GID#" GID_FMT " takes over the unfinished file of GID#" GID_FMT, GID_ARG(j->rec.gid), GID_ARG(old->rec.gid));
+	log_info(CORE, "GID#" GID_FMT " takes over the unfinished file of GID#" GID_FMT, GID_ARG(j->rec.gid),
+		GID_ARG(old->rec.gid));
 	result_unclaim(e, old);
 	if (old->rec.have == NULL || ranges_decode(&e->view_have, old->rec.have) < 0)
 		ranges_remove(&e->view_have, 0, INT64_MAX);
-	*ret = (struct xfer_known){.path = old->rec.path, .total = old->rec.total, .etag = old->rec.etag,
-		.last_modified = old->rec.last_modified, .have = &e->view_have};
+	*ret = (struct xfer_known){.path = old->rec.path,
+		.total = old->rec.total,
+		.etag = old->rec.etag,
+		.last_modified = old->rec.last_modified,
+		.have = &e->view_have};
 	return true;
 }
 
 /* An owner of a transfer waits until its knowledge of the file is gone from the store. */
 struct forget {
 	struct engine *engine;
-	uint64_t gid, run; /* run: key in the list of active jobs, so that an answer for an earlier transfer is dropped */
+	uint64_t gid;
+	uint64_t run; /* key in the list of active jobs, so that an answer for an earlier transfer is dropped */
 	struct timer again;
 	void (*cb)(void *arg);
 	void *arg;
@@ -102,7 +108,8 @@ static void on_forgotten(void *arg, int err, const struct fail *f)
 		timer_start(w->engine->loop, &w->again, FORGET_RETRY_MS, 0, forget_flush, w);
 		return;
 	}
-	if (j != NULL && j->xfer != NULL && j->in_list.key == w->run) /* on a failure it is stopping, and writes nothing */
+	/* After a failure it is stopping, and writes nothing. */
+	if (j != NULL && j->xfer != NULL && j->in_list.key == w->run)
 		w->cb(w->arg);
 	free(w);
 }
@@ -126,13 +133,16 @@ static void log_outcome(const struct job *j)
 	if (j->rec.state == JOB_COMPLETE) {
 		char path[1024];
 
-		log_notice(CORE, "download complete: %s", str_safe(j->rec.path != NULL ? j->rec.path : "",
-			j->rec.path != NULL ? strlen(j->rec.path) : 0, path, sizeof(path)));
+		log_notice(CORE, "download complete: %s",
+			str_safe(j->rec.path != NULL ? j->rec.path : "", j->rec.path != NULL ? strlen(j->rec.path) : 0,
+				path, sizeof(path)));
 	} else if (j->rec.state == JOB_ERROR) {
 		uri_show_short(j->uris[0] != NULL ? j->uris[0] : "", uri, sizeof(uri));
-		log_notice(CORE, "download failed: %s: %s", uri, j->rec.err_text != NULL ? j->rec.err_text : err_text(j->rec.err));
+		log_notice(CORE, "download failed: %s: %s", uri,
+			j->rec.err_text != NULL ? j->rec.err_text : err_text(j->rec.err));
 	} else {
-		log_info(CORE, "GID#" GID_FMT " is %s", GID_ARG(j->rec.gid), job_state_name((enum job_state)j->rec.state));
+		log_info(CORE, "GID#" GID_FMT " is %s", GID_ARG(j->rec.gid),
+			job_state_name((enum job_state)j->rec.state));
 	}
 }
 
@@ -140,7 +150,9 @@ static void log_outcome(const struct job *j)
 static void become_result(struct job *j, enum job_state to, int err, const char *text)
 {
 	static const enum event_type events[JOB_STATE_COUNT] = {
-		[JOB_COMPLETE] = EV_COMPLETE, [JOB_ERROR] = EV_ERROR, [JOB_REMOVED] = EV_STOP,
+		[JOB_COMPLETE] = EV_COMPLETE,
+		[JOB_ERROR] = EV_ERROR,
+		[JOB_REMOVED] = EV_STOP,
 	};
 	struct engine *e = j->engine;
 
@@ -223,19 +235,29 @@ static void on_end(void *owner, const struct xfer_end *end)
 /* The job, in no list, gets a transfer. */
 static void begin(struct job *j)
 {
-	static const struct xfer_ops ops = {.known = on_known, .progress = on_progress, .adopt = on_adopt,
-		.forget = on_forget, .end = on_end};
+	static const struct xfer_ops ops = {
+		.known = on_known, .progress = on_progress, .adopt = on_adopt, .forget = on_forget, .end = on_end};
 	struct engine *e = j->engine;
 	struct ranges have;
 	char *journal = journal_path(e, j->rec.gid);
-	struct xfer_req req = {.loop = e->loop, .net = e->net, .gid = j->rec.gid, .uris = j->uris, .opts = j->opts,
-		.dir = j->rec.dir != NULL ? j->rec.dir : "", .journal = journal, .global_rate = &e->rate,
-		.known = {.path = j->rec.path, .total = j->rec.total, .etag = j->rec.etag,
-			.last_modified = j->rec.last_modified, .have = &have}};
+	struct xfer_req req = {.loop = e->loop,
+		.net = e->net,
+		.gid = j->rec.gid,
+		.uris = j->uris,
+		.opts = j->opts,
+		.dir = j->rec.dir != NULL ? j->rec.dir : "",
+		.journal = journal,
+		.global_rate = &e->rate,
+		.known = {.path = j->rec.path,
+			.total = j->rec.total,
+			.etag = j->rec.etag,
+			.last_modified = j->rec.last_modified,
+			.have = &have}};
 
 	ranges_init(&have);
 	if (j->rec.have != NULL && ranges_decode(&have, j->rec.have) < 0)
-		log_warn(CORE, "GID#" GID_FMT ": its stored progress can't be read; it starts anew", GID_ARG(j->rec.gid));
+		log_warn(CORE, "GID#" GID_FMT ": its stored progress can't be read; it starts anew",
+			GID_ARG(j->rec.gid));
 	job_set_state(j, JOB_ACTIVE);
 	j->want_restart = j->forced = false;
 	j->rec.flags |= JOB_STARTED;

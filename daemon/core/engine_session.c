@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The session file out of the jobs: what goes into it, and when. A snapshot is taken on the loop and written on the pool; saves
- * that are asked for meanwhile follow one after the other. Results that max-download-result has pushed out are not in it: they
- * are gone from memory and store alike.
+ * The session file out of the jobs: what goes into it, and when. A snapshot is taken on the loop and written on the
+ * pool; saves that are asked for meanwhile follow one after the other. Results that max-download-result has pushed out
+ * are not in it: they are gone from memory and store alike.
  */
 #include <stdlib.h>
 
@@ -13,7 +13,8 @@
 
 #define OPTS_TEXT_MAX (1u << 20)
 
-/* One save: waits in the engine's list, then owns its snapshot while the pool writes it. Outlives the engine if need be. */
+/* One save: waits in the engine's list, then owns its snapshot while the pool writes it. Outlives the engine if need
+ * be. */
 struct session_save {
 	struct engine *engine; /* NULL: gone */
 	char *path;
@@ -27,7 +28,8 @@ struct session_save {
 	STAILQ_ENTRY(session_save) link;
 };
 
-/* aria2's rules: what is not done is kept; failures too, unless they would fail again for sure; the rest with force-save. */
+/* aria2's rules: what is not done is kept; failures too, unless they would fail again for sure; the rest with
+ * force-save. */
 static bool belongs(const struct job *j)
 {
 	if (j->rec.state == JOB_COMPLETE || j->rec.state == JOB_REMOVED)
@@ -61,8 +63,11 @@ static void snapshot_job(struct session_save *s, const struct job *j)
 	uris = xcalloc(n + 1, sizeof(*uris));
 	for (size_t i = 0; i < n; i++)
 		uris[i] = xstrdup(j->uris[i]);
-	*x = (struct session_entry){.uris = uris, .n_uris = n, .gid = j->rec.gid,
-		.paused = j->rec.state == JOB_PAUSED || j->want_pause, .opts = own_and_global(j->opts)};
+	*x = (struct session_entry){.uris = uris,
+		.n_uris = n,
+		.gid = j->rec.gid,
+		.paused = j->rec.state == JOB_PAUSED || j->want_pause,
+		.opts = own_and_global(j->opts)};
 	s->n++;
 }
 
@@ -131,13 +136,15 @@ static void save_next(struct engine *e)
 	work_submit(e->loop, WORK_DISK, write_on_pool, on_written, s);
 }
 
-int engine_save_session(struct engine *e, void (*cb)(void *arg, int err, const struct fail *f), void *arg, struct fail *f)
+int engine_save_session(
+	struct engine *e, void (*cb)(void *arg, int err, const struct fail *f), void *arg, struct fail *f)
 {
-	const char *path = opts_str(e->global, OPT_SAVE_SESSION);
 	struct session_save *s;
+	const char *path;
 	bool idle;
 
 	OBJ_CHECK(e, ENGINE);
+	path = opts_str(e->global, OPT_SAVE_SESSION);
 	if (path == NULL || *path == '\0')
 		return fail_set(f, ERR_INVAL, "Filename is not given.");
 	idle = STAILQ_EMPTY(&e->saves);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Downloads named at the start, by the command line or an input file. The queue outlives the process, so the same start after a
- * crash finds most of them there already.
+ * Downloads named at the start, by the command line or an input file. The queue outlives the process, so the same start
+ * after a crash finds most of them there already.
  */
 #include <stdlib.h>
 #include <string.h>

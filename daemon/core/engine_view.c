@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Looking: jobs by GID, lists by position, and what is shown of a job. An active one is asked, others are shown from their record.
+ * Looking: jobs by GID, lists by position, and what is shown of a job. An active one is asked, others are shown from
+ * their record.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -87,10 +88,18 @@ bool engine_view(const struct engine *ce, uint64_t gid, struct job_view *ret)
 
 	if (j == NULL)
 		return false;
-	*ret = (struct job_view){.gid = gid, .state = (enum job_state)j->rec.state, .verified = -1, .uid = j->rec.uid,
-		.piece_len = opts_num(j->opts, OPT_PIECE_LENGTH), .dir = j->rec.dir != NULL ? j->rec.dir : "",
-		.err = j->rec.err, .err_text = j->rec.err_text != NULL ? j->rec.err_text : "", .flags = j->rec.flags,
-		.opts = j->opts, .owner = j->rec.owner != NULL ? j->rec.owner : "", .added_at = j->rec.added_at,
+	*ret = (struct job_view){.gid = gid,
+		.state = (enum job_state)j->rec.state,
+		.verified = -1,
+		.uid = j->rec.uid,
+		.piece_len = opts_num(j->opts, OPT_PIECE_LENGTH),
+		.dir = j->rec.dir != NULL ? j->rec.dir : "",
+		.err = j->rec.err,
+		.err_text = j->rec.err_text != NULL ? j->rec.err_text : "",
+		.flags = j->rec.flags,
+		.opts = j->opts,
+		.owner = j->rec.owner != NULL ? j->rec.owner : "",
+		.added_at = j->rec.added_at,
 		.ended_at = j->rec.ended_at};
 	if (j->xfer != NULL) {
 		xfer_view(j->xfer, ret);
@@ -129,11 +138,12 @@ size_t engine_list(const struct engine *e, enum engine_list l, size_t from, size
 	return i;
 }
 
-/* How many entries aria2 shows for n URIs that no connection has used: the list repeated, so that split connections find one
- * each, at most max-connection-per-server of each. */
+/* How many entries aria2 shows for n URIs that no connection has used: the list repeated, so that split connections
+ * find one each, at most max-connection-per-server of each. */
 static size_t uris_shown(const struct job *j, size_t n)
 {
-	size_t split = (size_t)opts_num(j->opts, OPT_SPLIT), per_uri = (size_t)opts_num(j->opts, OPT_MAX_CONNECTION_PER_SERVER);
+	size_t split = (size_t)opts_num(j->opts, OPT_SPLIT),
+	       per_uri = (size_t)opts_num(j->opts, OPT_MAX_CONNECTION_PER_SERVER);
 
 	if (n == 0 || n >= split || job_is_ended(j))
 		return n;
@@ -167,8 +177,10 @@ size_t engine_servers(const struct engine *e, uint64_t gid, struct server_view *
 void engine_stat(const struct engine *e, struct engine_stat *ret)
 {
 	OBJ_CHECK(e, ENGINE);
-	*ret = (struct engine_stat){.active = otree_count(&e->active), .queued = queue_count(&e->queue),
-		.stopped = otree_count(&e->stopped), .stopped_total = e->stopped_total};
+	*ret = (struct engine_stat){.active = otree_count(&e->active),
+		.queued = queue_count(&e->queue),
+		.stopped = otree_count(&e->stopped),
+		.stopped_total = e->stopped_total};
 	for (const struct onode *n = otree_at(&e->active, 0); n != NULL; n = otree_next(n)) {
 		const struct job *j = otree_entry(n, struct job, in_list);
 		struct job_view v = {0};

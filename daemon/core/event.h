@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Events of the engine for whoever shows them (RPC notifications, hooks, console). Delivered on the loop thread, in order, after
- * the change they tell of is durable.
+ * Events of the engine for whoever shows them (RPC notifications, hooks, console). Delivered on the loop thread, in
+ * order, after the change they tell of is durable.
  */
 #ifndef HAUL_CORE_EVENT_H
 #define HAUL_CORE_EVENT_H

@@ -20,7 +20,7 @@ struct hook_run {
 struct hooks {
 	struct engine *engine;
 	struct event_sub sub;
-	LIST_HEAD(, hook_run) runs;
+	LIST_HEAD(hook_run_list, hook_run) runs;
 };
 
 /* Which option an event asks for, and which one when that is not set. */
@@ -64,10 +64,10 @@ static void spawn(struct hooks *h, const char *program, const struct event *ev)
 	struct hook_run *r = xcalloc(1, sizeof(*r));
 	char gid[17], files[] = "1", *file = xstrdup(program), *path;
 	struct job_view v = {0};
-	uv_stdio_container_t io[3] = {{.flags = UV_IGNORE},
-		{.flags = UV_INHERIT_FD, .data.fd = 1}, {.flags = UV_INHERIT_FD, .data.fd = 2}};
-	uv_process_options_t o = {.exit_cb = on_exit_status, .file = file, .stdio = io, .stdio_count = 3,
-		.flags = UV_PROCESS_DETACHED};
+	uv_stdio_container_t io[3] = {
+		{.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = 1}, {.flags = UV_INHERIT_FD, .data.fd = 2}};
+	uv_process_options_t o = {
+		.exit_cb = on_exit_status, .file = file, .stdio = io, .stdio_count = 3, .flags = UV_PROCESS_DETACHED};
 	int err;
 
 	path = xstrdup(engine_view(h->engine, ev->gid, &v) ? v.path : "");

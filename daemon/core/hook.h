@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Programs that the configuration wants to be run when a download starts, pauses, stops, completes or fails (on-download-*).
- * They are started directly, never through a shell, with three arguments: GID, number of files, path of the first file (empty
- * while unknown). Nobody waits for them; several may run at once. Loop thread.
+ * Programs that the configuration wants to be run when a download starts, pauses, stops, completes or fails
+ * (on-download-*). They are started directly, never through a shell, with three arguments: GID, number of files, path
+ * of the first file (empty while unknown). Nobody waits for them; several may run at once. Loop thread.
  */
 #ifndef HAUL_CORE_HOOK_H
 #define HAUL_CORE_HOOK_H

@@ -35,7 +35,7 @@ bool job_is_ended(const struct job *j)
 void job_set_state(struct job *j, enum job_state to)
 {
 	static const unsigned moves[JOB_STATE_COUNT] = {
-#define TO(s) (1u << JOB_##s)
+#define TO(s)			(1u << JOB_##s)
 #define JOB_MOVE(id, next, why) [JOB_##id] = (next),
 #include "core/state_table.h"
 #undef JOB_MOVE

@@ -23,20 +23,27 @@
 #include "store/store.h"
 
 /* X(id, name as RPC shows it). The allowed moves are in state_table.h. The numbers are persisted: never reorder. */
-#define JOB_STATES(X) X(WAITING, "waiting") X(ACTIVE, "active") X(PAUSED, "paused") X(COMPLETE, "complete") \
-	X(ERROR, "error") X(REMOVED, "removed")
+/* clang-format off */
+#define JOB_STATES(X) \
+	X(WAITING, "waiting") \
+	X(ACTIVE, "active") \
+	X(PAUSED, "paused") \
+	X(COMPLETE, "complete") \
+	X(ERROR, "error") \
+	X(REMOVED, "removed")
 enum job_state {
 #define X(id, name) JOB_##id,
 	JOB_STATES(X)
 #undef X
 	JOB_STATE_COUNT
 };
+/* clang-format on */
 
 enum job_flag {
-	JOB_UNPROVEN = 1 << 0,   /* complete, but nothing proves that all bytes are of one version */
-	JOB_STARTED = 1 << 1,    /* has run at least once */
+	JOB_UNPROVEN = 1 << 0,	 /* complete, but nothing proves that all bytes are of one version */
+	JOB_STARTED = 1 << 1,	 /* has run at least once */
 	JOB_FROM_INPUT = 1 << 2, /* came from an input file or the command line */
-	JOB_PART = 1 << 3,       /* its unfinished file lies at rec.path; of an ended job: may be adopted by a newcomer */
+	JOB_PART = 1 << 3, /* its unfinished file lies at rec.path; of an ended job: may be adopted by a newcomer */
 };
 
 struct engine;
@@ -44,19 +51,20 @@ struct xfer;
 
 struct job {
 	OBJ(JOB);
-	struct job_rec rec;   /* what is persisted; uris and opts texts are kept in `uris` and `opts` instead while in memory (NULL here) */
-	char **uris;          /* NULL-terminated, owned; order of preference */
-	struct opts *opts;    /* own options; parent: the global set at the time of adding */
-	struct xfer *xfer;    /* while ACTIVE (also while it stops); owned by the engine */
-	struct onode by_gid;  /* in engine's tree of all jobs */
-	struct onode in_list; /* in one of engine's lists: active, queue (waiting and paused) or stopped */
+	struct job_rec rec;    /* what is persisted; uris and opts texts are kept in `uris` and `opts` instead while in
+				  memory (NULL here) */
+	char **uris;	       /* NULL-terminated, owned; order of preference */
+	struct opts *opts;     /* own options; parent: the global set at the time of adding */
+	struct xfer *xfer;     /* while ACTIVE (also while it stops); owned by the engine */
+	struct onode by_gid;   /* in engine's tree of all jobs */
+	struct onode in_list;  /* in one of engine's lists: active, queue (waiting and paused) or stopped */
 	struct onode in_ready; /* in the queue's tree of those that may start: waiting, and known to be durable */
-	/* Asked of an active job whose transfer is still stopping. forced: don't wait for servers. new_path: dir or out changed,
-	 * what the old transfer still reports about its file is not kept. */
+	/* Asked of an active job whose transfer is still stopping. forced: don't wait for servers. new_path: dir or out
+	 * changed, what the old transfer still reports about its file is not kept. */
 	bool want_pause, want_remove, want_restart, forced, new_path;
-	uint64_t add_seq;     /* number of its add while that is not durable (engine_flush.c), else 0 */
+	uint64_t add_seq;	      /* number of its add while that is not durable (engine_flush.c), else 0 */
 	TAILQ_ENTRY(job) not_durable; /* while add_seq != 0 */
-	struct engine *engine; /* that owns it */
+	struct engine *engine;	      /* that owns it */
 };
 
 const char *job_state_name(enum job_state s);
@@ -68,7 +76,8 @@ void job_set_state(struct job *j, enum job_state to);
 void job_forget_file(struct job *j);
 struct job *job_new(uint64_t gid);
 void job_free(struct job *j);
-/* A job from its stored record (strings are moved out of r); parent: current global options. 0 or ERR_INVAL (row set aside by the caller). */
+/* A job from its stored record (strings are moved out of r); parent: current global options. 0 or ERR_INVAL (row set
+ * aside by the caller). */
 int job_from_rec(struct job_rec *r, struct opts *parent, struct job **ret, struct fail *f);
 /* A record fit for store_put: borrows nothing, freed by job_rec_free. */
 void job_to_rec(const struct job *j, struct job_rec *ret);

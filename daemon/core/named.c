@@ -40,7 +40,8 @@ static struct opts *word_opts(struct opts *global)
 	for (unsigned i = 0; i < OPT_COUNT; i++) {
 		enum opt id = (enum opt)i;
 
-		if ((opt_def(id)->flags & OF_ONCE) != 0 && (opt_def(id)->flags & OF_INITIAL) != 0 && opts_has(global, id))
+		if ((opt_def(id)->flags & OF_ONCE) != 0 && (opt_def(id)->flags & OF_INITIAL) != 0 &&
+			opts_has(global, id))
 			opts_set(o, id, opts_str(global, id), NULL); /* it has been accepted once */
 	}
 	return o;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * The queue's order by numbers with gaps ("list labelling"). Numbers begin in the middle of the 64-bit range, so that both ends
- * have room for 2^43 inserts before an end is reached; then all are numbered anew from the middle.
+ * The queue's order by numbers with gaps ("list labelling"). Numbers begin in the middle of the 64-bit range, so that
+ * both ends have room for 2^43 inserts before an end is reached; then all are numbered anew from the middle.
  */
 #include "core/queue.h"
 
 #include "core/job.h"
 
-#define ORD_MIDDLE (1ull << 63)
+#define ORD_MIDDLE   (1ull << 63)
 #define WINDOW_FIRST 32 /* jobs numbered anew at least */
 
 static struct job *of_list(const struct onode *n)
@@ -43,8 +43,8 @@ static void renumber(struct queue *q, struct onode *first, size_t n, uint64_t st
 	}
 }
 
-/* The numbers outside jobs [from, to), exclusive: those of the neighbours, or, at an end, as far out as makes room enough.
- * false: the end of the number range is too near. */
+/* The numbers outside jobs [from, to), exclusive: those of the neighbours, or, at an end, as far out as makes room
+ * enough. false: the end of the number range is too near. */
 static bool bounds(const struct queue *q, size_t from, size_t to, uint64_t *ret_lo, uint64_t *ret_hi)
 {
 	struct onode *first = otree_at(&q->all, from), *last = otree_at(&q->all, to - 1);
@@ -58,8 +58,8 @@ static bool bounds(const struct queue *q, size_t from, size_t to, uint64_t *ret_
 	return true;
 }
 
-/* Make room for a number right before `at`: the smallest neighbourhood (growing by two) in which numbers would lie far apart is
- * spread evenly over the numbers it has. */
+/* Make room for a number right before `at`: the smallest neighbourhood (growing by two) in which numbers would lie far
+ * apart is spread evenly over the numbers it has. */
 static void spread_around(struct queue *q, const struct onode *at)
 {
 	size_t count = otree_count(&q->all), pos = otree_pos(at);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * struct queue: the jobs that wait for a slot or are paused, in the users' order. The order is the number rec.ord of each job,
- * which is also what the store keeps: an insert takes a number between its neighbours' and touches no other job, until a gap is
- * used up; then a neighbourhood just large enough is numbered anew. All calls O(log n) (an insert amortised). Loop thread.
+ * struct queue: the jobs that wait for a slot or are paused, in the users' order. The order is the number rec.ord of
+ * each job, which is also what the store keeps: an insert takes a number between its neighbours' and touches no other
+ * job, until a gap is used up; then a neighbourhood just large enough is numbered anew. All calls O(log n) (an insert
+ * amortised). Loop thread.
  */
 #ifndef HAUL_CORE_QUEUE_H
 #define HAUL_CORE_QUEUE_H
@@ -35,10 +36,10 @@ void queue_remove(struct queue *q, struct job *j); /* also no longer ready */
 /* To position pos, clamped to the end. */
 void queue_move(struct queue *q, struct job *j, size_t pos);
 
-size_t queue_pos(const struct job *j);                        /* of a job in a queue */
-struct job *queue_at(const struct queue *q, size_t pos);      /* or NULL */
-struct job *queue_next(const struct job *j);                  /* or NULL */
+size_t queue_pos(const struct job *j);			       /* of a job in a queue */
+struct job *queue_at(const struct queue *q, size_t pos);       /* or NULL */
+struct job *queue_next(const struct job *j);		       /* or NULL */
 void queue_set_ready(struct queue *q, struct job *j, bool on); /* idempotent; a job of this queue */
-struct job *queue_first_ready(const struct queue *q);         /* or NULL */
+struct job *queue_first_ready(const struct queue *q);	       /* or NULL */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Who gets a slot: from the front of the queue, as long as there are fewer active jobs than slots. Jobs whose transfer is still
- * stopping keep their slot until it has.
+ * Who gets a slot: from the front of the queue, as long as there are fewer active jobs than slots. Jobs whose transfer
+ * is still stopping keep their slot until it has.
  */
 #include <math.h>
 #include <stdlib.h>

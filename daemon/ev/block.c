@@ -23,8 +23,8 @@ struct block_pool {
 	size_t n_free;	 /* mapped, on the free list */
 	size_t low_free; /* lowest n_free since the last tick: so many were not needed */
 	bool starved;	 /* the system gave no memory; asked again at the next tick */
-	STAILQ_HEAD(, block) free;
-	TAILQ_HEAD(, block_waiter) waiters;
+	STAILQ_HEAD(free_list, block) free;
+	TAILQ_HEAD(waiter_list, block_waiter) waiters;
 	struct deferred wake;
 	struct timer trim;
 };
@@ -67,9 +67,10 @@ static void unmap_free(struct block_pool *p, size_t n)
 static void on_tick(void *arg)
 {
 	struct block_pool *p = arg;
-	size_t spare = p->n_free > RESERVE ? p->n_free - RESERVE : 0;
+	size_t spare;
 
 	OBJ_CHECK(p, BLOCK);
+	spare = p->n_free > RESERVE ? p->n_free - RESERVE : 0;
 	unmap_free(p, spare < p->low_free ? spare : p->low_free);
 	p->low_free = p->n_free;
 	p->starved = false;
@@ -93,9 +94,10 @@ static void on_wake(void *arg)
 {
 	struct block_pool *p = arg;
 	struct block_waiter *w;
-	size_t n = p->total - p->used;
+	size_t n;
 
 	OBJ_CHECK(p, BLOCK);
+	n = p->total - p->used;
 	while (n-- > 0 && p->used < p->total && (w = TAILQ_FIRST(&p->waiters)) != NULL) {
 		TAILQ_REMOVE(&p->waiters, w, link);
 		w->waiting = false;

@@ -137,4 +137,6 @@ void defer_cancel(struct loop *l, struct deferred *d)
 		return;
 	d->armed = false;
 	TAILQ_REMOVE(&l->deferred, d, link);
+	if (TAILQ_EMPTY(&l->deferred))
+		uv_idle_stop(&l->idle);
 }

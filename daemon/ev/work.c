@@ -63,10 +63,11 @@ static void start(struct work *w);
 static void on_after(uv_work_t *req, int status)
 {
 	struct work *w = req->data;
-	struct loop *l = w->loop;
 	struct work *next;
+	struct loop *l;
 
 	OBJ_CHECK(w, WORK);
+	l = w->loop;
 	if (w->cls == WORK_HASH) {
 		l->hash_running--;
 		next = TAILQ_FIRST(&l->hash_waiting);

@@ -31,12 +31,25 @@ struct dial {
 	struct resolve *resolve;
 	struct addrs addrs; /* in the order of attempts */
 	unsigned next;
-	LIST_HEAD(, attempt) attempts;
+	LIST_HEAD(attempt_list, attempt) attempts;
 	struct timer stagger;
 	struct fail fail; /* the first failure that says more than "unreachable" */
 	dial_cb cb;
 	void *arg;
 };
+
+/* The first address left of the family, or else the first one left; there is one. */
+static unsigned pick_next(const struct addrs *in, const bool *taken, int family)
+{
+	unsigned first = 0;
+
+	for (unsigned i = 0; i < in->n; i++)
+		if (!taken[i] && in->a[i].ss_family == family)
+			return i;
+	while (first + 1 < in->n && taken[first])
+		first++;
+	return first;
+}
 
 /* RFC 8305 section 4: alternate the families, beginning with the one the system prefers. */
 static void interleave(const struct addrs *in, struct addrs *out)
@@ -44,20 +57,11 @@ static void interleave(const struct addrs *in, struct addrs *out)
 	bool taken[RESOLVE_MAX] = {false};
 	int family = in->a[0].ss_family;
 
-	out->n = 0;
-	while (out->n < in->n) {
-		unsigned pick = RESOLVE_MAX;
+	for (out->n = 0; out->n < in->n; out->n++) {
+		unsigned pick = pick_next(in, taken, family);
 
-		for (unsigned i = 0; i < in->n; i++) {
-			if (taken[i])
-				continue;
-			if (pick == RESOLVE_MAX || in->a[i].ss_family == family)
-				pick = i;
-			if (in->a[pick].ss_family == family)
-				break;
-		}
 		taken[pick] = true;
-		out->a[out->n++] = in->a[pick];
+		out->a[out->n] = in->a[pick];
 		family = in->a[pick].ss_family == AF_INET6 ? AF_INET : AF_INET6;
 	}
 }

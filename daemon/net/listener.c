@@ -32,6 +32,7 @@ struct listener {
 	struct ssl_ctx_st *tls;
 	unsigned conns, max_conns;
 	bool closing, poll_closed;
+	bool warned;	       /* of errors, since the last connection that was taken */
 	struct deferred again; /* a place became free */
 	struct timer retry;
 	char *path; /* own Unix socket, removed at the end while it is still this one */
@@ -96,6 +97,7 @@ static void take(struct listener *l, int fd)
 	s->gone = on_conn_gone;
 	s->gone_arg = l;
 	l->conns++;
+	l->warned = false;
 	stream_hold(s);
 	if (l->tls != NULL) {
 		s->state = ST_HANDSHAKE;
@@ -144,11 +146,11 @@ static bool accept_failed(struct listener *l, int err)
 		return true;
 	if (err == EAGAIN || err == EWOULDBLOCK)
 		return false;
-	if ((err == EMFILE || err == ENFILE) && drop_one(l)) {
-		log_warn(NET, "out of file descriptors: a connection was turned away");
+	if (!l->warned)
+		log_warn(NET, "accepting connections: %s", strerror(err));
+	l->warned = true;
+	if ((err == EMFILE || err == ENFILE) && drop_one(l))
 		return true;
-	}
-	log_warn(NET, "accepting connections: %s", strerror(err));
 	uv_poll_stop(&l->poll);
 	timer_start(l->net->loop, &l->retry, RETRY_MS, 0, start_polling, l);
 	return false;

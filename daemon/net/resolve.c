@@ -130,10 +130,12 @@ static void answer(struct resolve *q, int err, const struct fail *f, struct addr
 static void on_tell(void *arg)
 {
 	struct resolve *q = arg;
-	struct addrs a = q->addrs;
-	struct fail f = q->fail;
+	struct addrs a;
+	struct fail f;
 
 	OBJ_CHECK(q, RESOLVE);
+	a = q->addrs;
+	f = q->fail;
 	answer(q, q->err, &f, &a);
 }
 
@@ -161,8 +163,8 @@ static void entry_free(struct resolver *r, struct entry *e)
 static void store_answer(struct entry *e, int status, const struct addrinfo *ai)
 {
 	e->addrs.n = 0;
-	for (; status == 0 && ai != NULL; ai = ai->ai_next)
-		add_addr(&e->addrs, ai->ai_addr);
+	for (const struct addrinfo *i = status == 0 ? ai : NULL; i != NULL; i = i->ai_next)
+		add_addr(&e->addrs, i->ai_addr);
 	if (status == 0 && e->addrs.n == 0)
 		status = UV_EAI_NODATA;
 	e->err = status == 0 ? 0 : fail_resolve(&e->fail, e->host, cause_text(status));
@@ -216,17 +218,14 @@ static int start_lookup(struct entry *e)
 /* Insertion order is age: the first that can go is dead or the oldest. */
 static void make_room(struct resolver *r)
 {
-	struct entry *e, *tmp;
+	struct entry *e = r->cache;
 
 	if (HASH_COUNT(r->cache) < CACHE_MAX)
 		return;
-	HASH_ITER(hh, r->cache, e, tmp)
-	{
-		if (e->lookup != NULL)
-			continue;
+	while (e != NULL && e->lookup != NULL)
+		e = e->hh.next;
+	if (e != NULL)
 		entry_free(r, e);
-		return;
-	}
 }
 
 static struct entry *find_entry(struct resolver *r, const char *host)
@@ -316,11 +315,9 @@ struct resolver *resolver_new(struct net *n)
 
 void resolver_free(struct resolver *r)
 {
-	struct entry *e, *tmp;
-
 	OBJ_CHECK(r, RESOLVE);
-	HASH_ITER(hh, r->cache, e, tmp)
-	entry_free(r, e);
+	while (r->cache != NULL)
+		entry_free(r, r->cache);
 	for (size_t i = 0; i < r->n_overrides; i++)
 		free(r->overrides[i].host);
 	free(r->overrides);

@@ -69,8 +69,8 @@ int stream_fd(const struct stream *s); /* for getsockopt and the like; -1 when c
 
 /* ---- accepting ---- */
 
-/* TCP on address:port ("127.0.0.1", "::1", "0.0.0.0", "::"), or a Unix socket when path is set (mode 0600 from birth, stale ones replaced),
- * or an inherited descriptor (socket activation) when fd >= 0. tls: with the certificate given. */
+/* TCP on address:port ("127.0.0.1", "::1", "0.0.0.0", "::"), or a Unix socket when path is set (mode 0600 from birth, stale
+ * ones replaced), or an inherited descriptor (socket activation) when fd >= 0. tls: with the certificate given. */
 struct listen_req {
 	const char *address;
 	uint16_t port; /* 0: the system picks one, see listener_port */

@@ -70,10 +70,8 @@ static struct batch *keep_failed(struct store *s, struct batch *failed)
 	STAILQ_CONCAT(&told, &failed->waiters);
 	STAILQ_CONCAT(&failed->waiters, &newer->waiters);
 	STAILQ_CONCAT(&newer->waiters, &told);
-	if (s->failing) {
+	if (s->failing)
 		timer_start(s->loop, &s->retry, RETRY_MS, 0, on_retry, s);
-		timer_unref(&s->retry);
-	}
 	return newer;
 }
 

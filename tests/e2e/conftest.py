@@ -220,10 +220,10 @@ def hostile(hostile_server):
 
 
 NGINX = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
+daemon off; {user} worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
 events {{ worker_connections 2048; }}
 http {{
-  access_log {folder}/access.log main; log_format main '$status $body_bytes_sent $http_range $request_uri';
+  log_format brief '$status $body_bytes_sent $http_range $request_uri'; access_log {folder}/access.log brief;
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4;
   scgi_temp_path {folder}/t5; default_type application/octet-stream; sendfile on; keepalive_requests 100000;
   server {{ listen 127.0.0.1:{port} backlog=2048; root {root};
@@ -258,7 +258,7 @@ class Nginx:
         self.https = "https://localhost:%d" % tls
         conf = os.path.join(folder, "nginx.conf")
         with open(conf, "w") as f:
-            f.write(NGINX.format(folder=folder, root=self.root, port=port, tls=tls, cert=os.path.join(folder, "srv.pem"),
+            f.write(NGINX.format(user="user root;" if os.getuid() == 0 else "", folder=folder, root=self.root, port=port, tls=tls, cert=os.path.join(folder, "srv.pem"),
                                  key=os.path.join(folder, "srv.key")))
         exe = shutil.which("nginx") or "/usr/sbin/nginx"
         self.p = subprocess.Popen([exe, "-c", conf, "-e", os.path.join(folder, "error.log")])

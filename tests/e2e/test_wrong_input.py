@@ -44,7 +44,7 @@ def test_state_directory_unusable(tools, tmp_path):
 
 def test_two_daemons_on_one_state(hauld, tools):
     r = run(tools, "--state-dir=" + hauld.state, "--rpc-listen-port=%d" % tools.free_port())
-    assert r.returncode == 42 and "another" in r.stderr, r.stderr
+    assert r.returncode == 42 and "nother hauld" in r.stderr, r.stderr
 
 
 def test_newer_state_is_refused(hauld, tools):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the engine's tests share: an engine over the memory store (which here survives a restart of the engine, and fails to
- * commit when told to) and transfers that do what the test says. Include once, in the test program.
+ * What the engine's tests share: an engine over the memory store (which here survives a restart of the engine, and
+ * fails to commit when told to) and transfers that do what the test says. Include once, in the test program.
  */
 #ifndef HAUL_TEST_ENGINE_ENV_H
 #define HAUL_TEST_ENGINE_ENV_H
@@ -74,8 +74,12 @@ static void be_close(void *b)
 	(void)b;
 }
 
-static const struct store_backend test_backend = {.name = "test", .open = be_open, .load = be_load,
-	.meta_get = be_meta_get, .commit = be_commit, .close = be_close};
+static const struct store_backend test_backend = {.name = "test",
+	.open = be_open,
+	.load = be_load,
+	.meta_get = be_meta_get,
+	.commit = be_commit,
+	.close = be_close};
 
 static void set_late(void *arg)
 {
@@ -148,7 +152,7 @@ static void on_test_event(void *arg, const struct event *ev)
 }
 
 /* What came since the last time. */
-static const char *events(struct env *v)
+static inline const char *events(struct env *v)
 {
 	static char text[sizeof(v->events)];
 
@@ -186,7 +190,7 @@ static void close_engine(struct env *v)
 }
 
 /* As after kill -9: transfers are gone without a word, what is in the store stays. */
-static void crash(struct env *v)
+static inline void crash(struct env *v)
 {
 	store_close(v->store);
 	while (!LIST_EMPTY(&fake_xfers))
@@ -196,7 +200,7 @@ static void crash(struct env *v)
 	open_engine(v);
 }
 
-static int env_setup(void **state)
+static inline int env_setup(void **state)
 {
 	struct env *v = calloc(1, sizeof(*v));
 
@@ -220,7 +224,7 @@ static void on_env_stopped(void *arg)
 	*(bool *)arg = true;
 }
 
-static int env_teardown(void **state)
+static inline int env_teardown(void **state)
 {
 	struct env *v = *state;
 	char cmd[64];
@@ -256,7 +260,7 @@ static int try_add(struct env *v, const char *opts, int64_t pos, uint64_t *ret, 
 	return err;
 }
 
-static uint64_t add_at(struct env *v, const char *opts, int64_t pos)
+static inline uint64_t add_at(struct env *v, const char *opts, int64_t pos)
 {
 	struct fail f = {0};
 	uint64_t gid;
@@ -267,7 +271,7 @@ static uint64_t add_at(struct env *v, const char *opts, int64_t pos)
 }
 
 /* With the given GID (as number) and state of waiting (or paused), at the end. */
-static uint64_t add(struct env *v, uint64_t gid, bool paused)
+static inline uint64_t add(struct env *v, uint64_t gid, bool paused)
 {
 	char opts[64];
 
@@ -275,7 +279,7 @@ static uint64_t add(struct env *v, uint64_t gid, bool paused)
 	return add_at(v, opts, -1);
 }
 
-static enum job_state state_of(struct env *v, uint64_t gid)
+static inline enum job_state state_of(struct env *v, uint64_t gid)
 {
 	struct job_view w;
 
@@ -284,7 +288,7 @@ static enum job_state state_of(struct env *v, uint64_t gid)
 }
 
 /* The GIDs of a list in hex, "a1 a2 ". */
-static const char *list(struct env *v, enum engine_list l)
+static inline const char *list(struct env *v, enum engine_list l)
 {
 	static char text[1024];
 	uint64_t gids[32];

@@ -16,8 +16,8 @@ struct xfer *fake_find(uint64_t gid)
 	struct xfer *x;
 
 	LIST_FOREACH(x, &fake_xfers, link)
-		if (x->gid == gid)
-			break;
+	if (x->gid == gid)
+		break;
 	return x;
 }
 
@@ -27,7 +27,7 @@ size_t fake_count(void)
 	size_t n = 0;
 
 	LIST_FOREACH(x, &fake_xfers, link)
-		n++;
+	n++;
 	return n;
 }
 
@@ -46,7 +46,8 @@ void fake_drop(struct xfer *x)
 
 void fake_end(struct xfer *x, enum xfer_result result, int err, const char *text)
 {
-	struct xfer_end e = {.result = result, .err = err, .err_text = text, .total = x->total, .done = ranges_total(&x->have)};
+	struct xfer_end e = {
+		.result = result, .err = err, .err_text = text, .total = x->total, .done = ranges_total(&x->have)};
 
 	x->ops->end(x->owner, &e);
 	fake_drop(x);

@@ -19,9 +19,9 @@ struct xfer {
 	char *dir, *journal, *path, *etag; /* path, etag, total, have: what it was told that is known */
 	int64_t total;
 	struct ranges have;
-	size_t n_uris;       /* of the last list */
-	unsigned stops;      /* calls of xfer_stop */
-	bool force;          /* the last one was forced */
+	size_t n_uris;	     /* of the last list */
+	unsigned stops;	     /* calls of xfer_stop */
+	bool force;	     /* the last one was forced */
 	unsigned set_opts;   /* calls of xfer_set_opts */
 	struct deferred end; /* the end after xfer_stop */
 	LIST_ENTRY(xfer) link;

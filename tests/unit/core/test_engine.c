@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * The engine's calls in every state of a job: what is done, what is refused in which words, which events come in which order.
+ * The engine's calls in every state of a job: what is done, what is refused in which words, which events come in which
+ * order.
  */
 #include "engine_env.h"
 
-#define G 0xabc1230000000001ull
+#define G     0xabc1230000000001ull
 #define OTHER 0x0ull /* a GID that nobody has */
 
 static void make_active(struct env *v)
@@ -48,8 +49,12 @@ static void make_removed(struct env *v)
 }
 
 static void (*const make[JOB_STATE_COUNT])(struct env *v) = {
-	[JOB_WAITING] = make_waiting, [JOB_ACTIVE] = make_active, [JOB_PAUSED] = make_paused,
-	[JOB_COMPLETE] = make_complete, [JOB_ERROR] = make_error, [JOB_REMOVED] = make_removed,
+	[JOB_WAITING] = make_waiting,
+	[JOB_ACTIVE] = make_active,
+	[JOB_PAUSED] = make_paused,
+	[JOB_COMPLETE] = make_complete,
+	[JOB_ERROR] = make_error,
+	[JOB_REMOVED] = make_removed,
 };
 
 /* ---- the table of calls by state ---- */
@@ -122,7 +127,7 @@ static int call_change_uri(struct env *v, uint64_t gid, struct fail *f)
 static const struct row {
 	const char *name;
 	int (*call)(struct env *v, uint64_t gid, struct fail *f);
-	unsigned ok;         /* states in which it is done */
+	unsigned ok;		    /* states in which it is done */
 	const char *before, *after; /* the refusal in the others: before, GID, after */
 } table[] = {
 	{"pause", call_pause, A | W, "GID#", " cannot be paused now"},
@@ -266,7 +271,7 @@ static void add_drops_unusable_uris(void **state)
 	struct fail f = {0};
 	uint64_t gid;
 
-	assert_int_equal(add_uris(v, uris, 3, "", &gid, &f), ERR_INVAL);
+	assert_int_equal(add_uris(v, uris, 3, "", &gid, &f), ERR_BAD_URI);
 	assert_string_equal(f.text, "No URI to download.");
 	assert_int_equal(add_uris(v, uris, 4, "pause=true\n", &gid, &f), 0);
 	assert_int_equal(engine_uris(v->e, gid, u, 4), 1);
@@ -296,7 +301,8 @@ static void add_keeps_what_was_given(void **state)
 	struct job_view w;
 	uint64_t gid;
 
-	assert_int_equal(add_uris(v, uris, 1, "pause=true\ngid=00000000ABCDEF01\nout=sub/o.bin\nsplit=7\n", &gid, &f), 0);
+	assert_int_equal(
+		add_uris(v, uris, 1, "pause=true\ngid=00000000ABCDEF01\nout=sub/o.bin\nsplit=7\n", &gid, &f), 0);
 	assert_int_equal(gid, 0xabcdef01);
 	assert_true(engine_view(v->e, gid, &w));
 	assert_int_equal(w.state, JOB_PAUSED);
@@ -391,7 +397,7 @@ static void pause_of_active_goes_to_the_front(void **state)
 	fake_hold_stop = true;
 	assert_int_equal(engine_pause(v->e, 1, false, NULL), 0);
 	settle(v);
-	assert_int_equal(state_of(v, 1), JOB_ACTIVE); /* until its transfer has stopped */
+	assert_int_equal(state_of(v, 1), JOB_ACTIVE);	 /* until its transfer has stopped */
 	assert_string_equal(list(v, LIST_ACTIVE), "1 "); /* and keeps its slot */
 	fake_end(fake_find(1), XFER_STOPPED, 0, NULL);
 	assert_string_equal(events(v), "pause:1 start:abc1230000000001 ");
@@ -545,10 +551,17 @@ static void positions(void **state)
 		int64_t want;
 		const char *order;
 	} cases[] = {
-		{2, POS_SET, 2, "1 2 3 4 5 "}, {0, POS_SET, 0, "3 1 2 4 5 "}, {99, POS_SET, 4, "1 2 4 5 3 "},
-		{-1, POS_SET, 0, "3 1 2 4 5 "}, {1, POS_CUR, 3, "1 2 4 3 5 "}, {-1, POS_CUR, 1, "1 3 2 4 5 "},
-		{0, POS_END, 4, "1 2 4 5 3 "}, {-1, POS_END, 3, "1 2 4 3 5 "}, {-99, POS_END, 0, "3 1 2 4 5 "},
-		{INT64_MAX, POS_CUR, 4, "1 2 4 5 3 "}, {INT64_MIN, POS_CUR, 0, "3 1 2 4 5 "},
+		{2, POS_SET, 2, "1 2 3 4 5 "},
+		{0, POS_SET, 0, "3 1 2 4 5 "},
+		{99, POS_SET, 4, "1 2 4 5 3 "},
+		{-1, POS_SET, 0, "3 1 2 4 5 "},
+		{1, POS_CUR, 3, "1 2 4 3 5 "},
+		{-1, POS_CUR, 1, "1 3 2 4 5 "},
+		{0, POS_END, 4, "1 2 4 5 3 "},
+		{-1, POS_END, 3, "1 2 4 3 5 "},
+		{-99, POS_END, 0, "3 1 2 4 5 "},
+		{INT64_MAX, POS_CUR, 4, "1 2 4 5 3 "},
+		{INT64_MIN, POS_CUR, 0, "3 1 2 4 5 "},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -878,19 +891,47 @@ static void forget_answers_when_it_is_durable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(calls_by_state), T(calls_on_unknown_gid), T(find_by_prefix), T(find_refuses_what_is_no_gid),
-		T(add_gives_random_gids), T(add_refuses_a_taken_gid), T(add_at_positions), T(add_drops_unusable_uris),
-		T(add_expands_parameters), T(add_keeps_what_was_given), T(uris_are_repeated_for_show),
-		T(slots_are_filled_from_the_front), T(more_slots_start_fewer_stop_nothing), T(pause_of_active_goes_to_the_front),
-		T(pause_of_waiting_tells_nothing), T(unpause_tells_a_start), T(gap_after_pause), T(gap_after_remove),
-		T(a_complete_file_wins_over_a_wish), T(pause_wins_over_a_failure), T(removed_is_a_result),
-		T(removed_from_the_queue_vanishes), T(pause_all_and_unpause_all), cmocka_unit_test(positions),
-		T(lists_by_position), T(change_uris), T(change_uris_of_active_reaches_the_transfer),
-		T(options_of_waiting_apply_at_once), T(header_is_replaced), T(live_options_do_not_restart),
-		T(other_options_restart_in_the_slot), T(pause_takes_the_place_of_a_restart), T(new_path_forgets_the_old_file),
-		T(global_options_are_for_later_adds), T(global_passes_over_what_is_not_global),
-		T(results_are_trimmed_at_the_next_ending), T(no_results_still_tell_the_end), T(purge_forgets_results_only),
-		T(views_of_ended_jobs), T(a_newcomer_adopts_the_part), T(forget_answers_when_it_is_durable),
+		cmocka_unit_test(calls_by_state),
+		T(calls_on_unknown_gid),
+		T(find_by_prefix),
+		T(find_refuses_what_is_no_gid),
+		T(add_gives_random_gids),
+		T(add_refuses_a_taken_gid),
+		T(add_at_positions),
+		T(add_drops_unusable_uris),
+		T(add_expands_parameters),
+		T(add_keeps_what_was_given),
+		T(uris_are_repeated_for_show),
+		T(slots_are_filled_from_the_front),
+		T(more_slots_start_fewer_stop_nothing),
+		T(pause_of_active_goes_to_the_front),
+		T(pause_of_waiting_tells_nothing),
+		T(unpause_tells_a_start),
+		T(gap_after_pause),
+		T(gap_after_remove),
+		T(a_complete_file_wins_over_a_wish),
+		T(pause_wins_over_a_failure),
+		T(removed_is_a_result),
+		T(removed_from_the_queue_vanishes),
+		T(pause_all_and_unpause_all),
+		cmocka_unit_test(positions),
+		T(lists_by_position),
+		T(change_uris),
+		T(change_uris_of_active_reaches_the_transfer),
+		T(options_of_waiting_apply_at_once),
+		T(header_is_replaced),
+		T(live_options_do_not_restart),
+		T(other_options_restart_in_the_slot),
+		T(pause_takes_the_place_of_a_restart),
+		T(new_path_forgets_the_old_file),
+		T(global_options_are_for_later_adds),
+		T(global_passes_over_what_is_not_global),
+		T(results_are_trimmed_at_the_next_ending),
+		T(no_results_still_tell_the_end),
+		T(purge_forgets_results_only),
+		T(views_of_ended_jobs),
+		T(a_newcomer_adopts_the_part),
+		T(forget_answers_when_it_is_durable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The engine and its store: what survives a crash, what happens when a commit fails, the order of answers and events, the end,
- * and how long 100,000 jobs take.
+ * The engine and its store: what survives a crash, what happens when a commit fails, the order of answers and events,
+ * the end, and how long 100,000 jobs take.
  */
 #include <malloc.h>
 #include <time.h>
@@ -236,7 +236,7 @@ static void other_changes_wait_for_the_disk(void **state)
 	assert_int_equal(engine_unpause(v->e, 1, NULL), 0);
 	assert_int_equal(flush(v), ERR_COMMIT);
 	assert_int_equal(state_of(v, 1), JOB_ACTIVE); /* memory is ahead */
-	assert_string_equal(v->events, "");           /* nobody is told */
+	assert_string_equal(v->events, "");	      /* nobody is told */
 	test_commit_fails = false;
 	while (v->events[0] == '\0')
 		uv_run(&v->loop.uv, UV_RUN_ONCE);
@@ -559,14 +559,29 @@ static void many_jobs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(the_queue_survives), T(active_ones_go_on_first), T(a_pause_in_the_gap_survives), T(a_remove_in_the_gap_survives),
-		T(results_survive_in_order), T(a_part_can_be_adopted_after_a_crash), T(vanished_and_purged_stay_away),
-		T(equal_order_numbers_are_mended), T(a_failed_add_is_taken_back), T(a_job_does_not_run_before_it_is_durable),
-		T(other_changes_wait_for_the_disk), T(flush_answers_at_once_when_nothing_is_pending),
-		T(the_answer_comes_before_its_events), T(subscribers_may_leave_while_told),
-		T(the_result_is_there_when_its_event_comes), T(stop_keeps_places_and_states), T(stop_can_be_forced_later),
-		T(stop_ends_although_the_disk_fails), T(the_same_start_adds_nothing_twice), T(the_same_line_twice_is_two),
-		T(session_file), T(session_file_that_cannot_be_written), T(many_jobs),
+		T(the_queue_survives),
+		T(active_ones_go_on_first),
+		T(a_pause_in_the_gap_survives),
+		T(a_remove_in_the_gap_survives),
+		T(results_survive_in_order),
+		T(a_part_can_be_adopted_after_a_crash),
+		T(vanished_and_purged_stay_away),
+		T(equal_order_numbers_are_mended),
+		T(a_failed_add_is_taken_back),
+		T(a_job_does_not_run_before_it_is_durable),
+		T(other_changes_wait_for_the_disk),
+		T(flush_answers_at_once_when_nothing_is_pending),
+		T(the_answer_comes_before_its_events),
+		T(subscribers_may_leave_while_told),
+		T(the_result_is_there_when_its_event_comes),
+		T(stop_keeps_places_and_states),
+		T(stop_can_be_forced_later),
+		T(stop_ends_although_the_disk_fails),
+		T(the_same_start_adds_nothing_twice),
+		T(the_same_line_twice_is_two),
+		T(session_file),
+		T(session_file_that_cannot_be_written),
+		T(many_jobs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

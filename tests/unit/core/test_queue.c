@@ -19,7 +19,7 @@ struct model {
 	struct queue q;
 	struct job *v[MAX]; /* in order */
 	size_t n;
-	size_t moved;       /* calls of moved() */
+	size_t moved; /* calls of moved() */
 	uint32_t seed;
 };
 

@@ -39,7 +39,8 @@ struct disk_test {
  * write writes. */
 static struct {
 	const char *call;
-	int at, cause, count;
+	int at, cause;
+	_Atomic int count;
 	bool lasting; /* all from the at-th on */
 	size_t limit;
 	uint64_t room; /* bytes free, 0: the truth */

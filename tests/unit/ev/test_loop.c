@@ -113,6 +113,17 @@ static void test_cancel_inside_run(void **state)
 	assert_int_equal(p.runs, 0);
 }
 
+static void test_cancel_lets_the_loop_rest(void **state)
+{
+	struct probe p = {.l = *state, .d = {.cb = count, .arg = &p}};
+
+	defer(p.l, &p.d);
+	defer_cancel(p.l, &p.d);
+	assert_false(uv_loop_alive(&p.l->uv));
+	loop_run(p.l);
+	assert_int_equal(p.runs, 0);
+}
+
 static uint64_t fake_clock(void *arg)
 {
 	return *(uint64_t *)arg;
@@ -170,6 +181,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_runs_after_timer_before_blocking, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_again_is_next_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel_inside_run, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cancel_lets_the_loop_rest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clock_seam, setup, teardown),
 		cmocka_unit_test(test_close_runs_what_is_deferred),
 		cmocka_unit_test(test_close_reports_leaks),

@@ -481,6 +481,24 @@ static void test_bad_files(void **state)
 	free(key);
 }
 
+/* Without `private-key` the key is looked for beside the certificate, in the same file. */
+static void test_client_certificate(void **state)
+{
+	struct tls_fixture *t = *state;
+	struct net_conf conf = {.min_tls = TLS1_2_VERSION};
+	struct tls_ctx *c;
+	struct fail f = {0};
+
+	conf.cert_file = path_in(t, "server.crt");
+	assert_int_equal(tls_ctx_new(&conf, &c, &f), ERR_TLS);
+	conf.key_file = path_in(t, "server.key");
+	assert_int_equal(tls_ctx_new(&conf, &c, &f), 0);
+	assert_int_equal(X509_cmp(SSL_CTX_get0_certificate(c->client), t->server.x), 0);
+	tls_ctx_free(c);
+	free(conf.cert_file);
+	free(conf.key_file);
+}
+
 #define TLS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -507,6 +525,7 @@ int main(void)
 		TLS_TEST(test_close_inside_callbacks),
 		TLS_TEST(test_close_soon),
 		TLS_TEST(test_bad_files),
+		TLS_TEST(test_client_certificate),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * An engine for tests of rpc/: keeps up to FAKE_JOBS downloads in arrays, commits when the test says so. Included by the test.
+ * An engine for tests of rpc/: keeps up to FAKE_JOBS downloads in arrays, commits when the test says so. Included by
+ * the test.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ struct engine {
 	struct opts *global;
 	struct fake_job jobs[FAKE_JOBS];
 	size_t n;
-	bool hold;       /* flushes wait for fake_commit */
+	bool hold; /* flushes wait for fake_commit */
 	void (*waiter[64])(void *arg, int err, const struct fail *f);
 	void *waiter_arg[64];
 	size_t waiters;
@@ -112,9 +113,19 @@ bool engine_view(const struct engine *e, uint64_t gid, struct job_view *ret)
 
 	if (j == NULL)
 		return false;
-	*ret = (struct job_view){.gid = gid, .state = j->state, .total = j->total, .done = j->done, .verified = -1,
-		.piece_len = 1 << 20, .dir = "/d", .path = "", .err = j->err, .err_text = j->err != 0 ? err_text(j->err) : "",
-		.have = &j->have, .opts = j->opts, .owner = "me"};
+	*ret = (struct job_view){.gid = gid,
+		.state = j->state,
+		.total = j->total,
+		.done = j->done,
+		.verified = -1,
+		.piece_len = 1 << 20,
+		.dir = "/d",
+		.path = "",
+		.err = j->err,
+		.err_text = j->err != 0 ? err_text(j->err) : "",
+		.have = &j->have,
+		.opts = j->opts,
+		.owner = "me"};
 	return true;
 }
 
@@ -223,8 +234,8 @@ int engine_move(struct engine *e, uint64_t gid, int64_t pos, enum pos_how how, i
 	return 0;
 }
 
-int engine_change_uris(struct engine *e, uint64_t gid, char *const *del, size_t ndel, char *const *add, size_t nadd, int64_t pos,
-	size_t *ret_del, size_t *ret_add, struct fail *f)
+int engine_change_uris(struct engine *e, uint64_t gid, char *const *del, size_t ndel, char *const *add, size_t nadd,
+	int64_t pos, size_t *ret_del, size_t *ret_add, struct fail *f)
 {
 	(void)gid, (void)del, (void)add, (void)pos, (void)f;
 	*ret_del = ndel;
@@ -270,7 +281,8 @@ void engine_flush(struct engine *e, void (*cb)(void *arg, int err, const struct 
 	e->waiter_arg[e->waiters++] = arg;
 }
 
-int engine_save_session(struct engine *e, void (*cb)(void *arg, int err, const struct fail *f), void *arg, struct fail *f)
+int engine_save_session(
+	struct engine *e, void (*cb)(void *arg, int err, const struct fail *f), void *arg, struct fail *f)
 {
 	if (opts_str(e->global, OPT_SAVE_SESSION) == NULL)
 		return fail_set(f, ERR_INVAL, "Filename is not given.");

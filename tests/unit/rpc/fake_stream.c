@@ -18,7 +18,7 @@ struct stream {
 	bool closed; /* by either kind of close: the owner is not called any more */
 	bool soon;   /* it was stream_close_soon */
 	bool paused;
-	bool stuck;  /* the peer takes nothing */
+	bool stuck; /* the peer takes nothing */
 	size_t unsent;
 	size_t step; /* most bytes per read; 0: as many as fit */
 };
@@ -29,7 +29,8 @@ struct listener {
 
 static struct listener the_listener;
 
-int listener_open(struct net *n, const struct listen_req *req, accept_cb cb, void *owner, struct listener **ret, struct fail *f)
+int listener_open(
+	struct net *n, const struct listen_req *req, accept_cb cb, void *owner, struct listener **ret, struct fail *f)
 {
 	(void)n, (void)req, (void)cb, (void)owner, (void)f;
 	*ret = &the_listener;

@@ -52,10 +52,10 @@ static void basic(void **state)
 
 static void host(void **state)
 {
-	static const char *const good[] = {"127.0.0.1", "127.0.0.1:6800", "[::1]:6800", "[::1]", "localhost", "LocalHost:1",
-		"localhost.", "x.localhost:6800", "192.168.1.7:6800"};
-	static const char *const bad[] = {"", "evil.example", "evil.example:6800", "127.0.0.1.evil.example", "localhost:x",
-		"[::1", "[::1]x", "localhostx", "127.0.0.1@evil.example", ":6800"};
+	static const char *const good[] = {"127.0.0.1", "127.0.0.1:6800", "[::1]:6800", "[::1]", "localhost",
+		"LocalHost:1", "localhost.", "x.localhost:6800", "192.168.1.7:6800"};
+	static const char *const bad[] = {"", "evil.example", "evil.example:6800", "127.0.0.1.evil.example",
+		"localhost:x", "[::1", "[::1]x", "localhostx", "127.0.0.1@evil.example", ":6800"};
 	struct opts *o = opts_new(NULL);
 	char own[256];
 
@@ -72,7 +72,8 @@ static void host(void **state)
 
 static bool page(const struct opts *o, const char *origin, const char *site, bool jsonp)
 {
-	return auth_page(o, &(struct auth_page){.origin = origin, .site = site, .host = "127.0.0.1:6800", .jsonp = jsonp});
+	return auth_page(
+		o, &(struct auth_page){.origin = origin, .site = site, .host = "127.0.0.1:6800", .jsonp = jsonp});
 }
 
 static void pages(void **state)

@@ -13,7 +13,8 @@
 
 static char *post(const char *fields, const char *body)
 {
-	return xasprintf("POST /jsonrpc HTTP/1.1\r\n" HOST "%sContent-Length: %zu\r\n\r\n%s", fields, strlen(body), body);
+	return xasprintf(
+		"POST /jsonrpc HTTP/1.1\r\n" HOST "%sContent-Length: %zu\r\n\r\n%s", fields, strlen(body), body);
 }
 
 static void send_post(struct stream *s, const char *fields, const char *body)
@@ -44,7 +45,7 @@ static void plain_answer(void **state)
 
 	call(&x->s, "1", "aria2.tellActive", "[]");
 	assert_true(sent(&x->s, "HTTP/1.1 200 OK\r\nDate: "));
-	assert_true(sent(&x->s, "\r\nContent-Length: 37\r\nExpires: "));
+	assert_true(sent(&x->s, "\r\nContent-Length: 38\r\nExpires: "));
 	assert_true(sent(&x->s, "\r\nCache-Control: no-cache\r\nContent-Type: application/json-rpc\r\n"));
 	assert_true(sent(&x->s, "\r\n\r\n{\"id\":\"1\",\"jsonrpc\":\"2.0\",\"result\":[]}"));
 	assert_false(sent(&x->s, "Connection:"));
@@ -61,7 +62,7 @@ static void any_cuts(void **state)
 
 	x->s.step = 1;
 	call(&x->s, "1", "aria2.tellActive", "[]");
-	feed(&x->s, "\r\nPOST /jsonrpc HTTP/1.1\nhost:localhost\ncontent-LENGTH: 2\n\n[]");
+	feed(&x->s, "\r\nPOST /jsonrpc HTTP/1.1\r\nhost:localhost\r\ncontent-LENGTH: 2\r\n\r\n[]");
 	assert_int_equal(count(&x->s, "HTTP/1.1 200 OK"), 2);
 }
 
@@ -90,8 +91,10 @@ static void other_paths_and_methods(void **state)
 {
 	struct fixture *x = *state;
 
-	feed(&x->s, "GET / HTTP/1.1\r\n" HOST "\r\n" "PUT /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx"
-		    "HEAD /jsonrpc HTTP/1.1\r\n" HOST "\r\n" "POST /JSONRPC HTTP/1.1\r\n" HOST "\r\n"
+	feed(&x->s, "GET / HTTP/1.1\r\n" HOST "\r\n"
+		    "PUT /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\nx"
+		    "HEAD /jsonrpc HTTP/1.1\r\n" HOST "\r\n"
+		    "POST /JSONRPC HTTP/1.1\r\n" HOST "\r\n"
 		    "DELETE /jsonrpc/ HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\n");
 	assert_int_equal(count(&x->s, "HTTP/1.1 404 Not Found"), 5);
 	assert_int_equal(count(&x->s, "Content-Length: 0\r\n"), 5);
@@ -129,7 +132,8 @@ static void pipelining_keeps_order(void **state)
 
 	x->e.hold = true;
 	for (int i = 0; i < 3; i++) {
-		char *body = xasprintf("{\"id\":\"%d\",\"method\":\"aria2.%s\"}", i, i == 1 ? "pauseAll" : "tellActive");
+		char *body =
+			xasprintf("{\"id\":\"%d\",\"method\":\"aria2.%s\"}", i, i == 1 ? "pauseAll" : "tellActive");
 		char *one = post("", body), *more = xasprintf("%s%s", all != NULL ? all : "", one);
 
 		free(all);
@@ -211,7 +215,8 @@ static void session_file_is_waited_for(void **state)
 	stream_init(&x->s);
 	conn_accept(x->rpc, &x->s);
 	assert_int_equal(opts_set(x->e.global, OPT_SAVE_SESSION, "f", NULL), 0);
-	send_post(&x->s, "", "[{\"id\":1,\"method\":\"aria2.saveSession\"},{\"id\":2,\"method\":\"aria2.saveSession\"}]");
+	send_post(
+		&x->s, "", "[{\"id\":1,\"method\":\"aria2.saveSession\"},{\"id\":2,\"method\":\"aria2.saveSession\"}]");
 	assert_null(x->s.sent.data);
 	x->e.save_cb(x->e.save_arg, 0, NULL);
 	assert_int_equal(count(&x->s, "\"result\":\"OK\""), 2);
@@ -271,16 +276,23 @@ static void broken_requests(void **state)
 	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: zz\r\n\r\n", "");
 	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: -1\r\n\r\n", "");
 	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551618\r\n\r\n", "");
-	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n",
+	expect_refusal(x,
+		"POST /jsonrpc HTTP/1.1\r\n" HOST
+		"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n",
 		"HTTP/1.1 400");
 	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\nContent-Length: 2\r\n\r\n[]", "HTTP/1.1 400");
 	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST HOST "Content-Length: 2\r\n\r\n[]", "HTTP/1.1 400");
-	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 2\r\n\r\n[]", "HTTP/1.1 403");
-	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\nContent-Length: 2\r\n\r\n[]", "HTTP/1.1 403");
-	expect_refusal(x, "GET /jsonrpc?id=1&method=aria2.pauseAll HTTP/1.1\r\n" HOST "Sec-Fetch-Site: cross-site\r\n\r\n",
+	expect_refusal(
+		x, "POST /jsonrpc HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 2\r\n\r\n[]", "HTTP/1.1 403");
+	expect_refusal(x,
+		"POST /jsonrpc HTTP/1.1\r\n" HOST "Origin: http://evil.example\r\nContent-Length: 2\r\n\r\n[]",
+		"HTTP/1.1 403");
+	expect_refusal(x,
+		"GET /jsonrpc?id=1&method=aria2.pauseAll HTTP/1.1\r\n" HOST "Sec-Fetch-Site: cross-site\r\n\r\n",
 		"HTTP/1.1 403");
 	expect_refusal(x, "\x16\x03\x01\x02\x00\x01", "HTTP/1.1 400");
-	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n{\"id\":1}", "HTTP/1.1 500");
+	expect_refusal(
+		x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n{\"id\":1}", "HTTP/1.1 500");
 	assert_int_equal(x->e.changes, 0);
 }
 
@@ -288,7 +300,8 @@ static void chunked_bodies(void **state)
 {
 	struct fixture *x = *state;
 
-	feed(&x->s, "POST /jsonrpc HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n1\r\n[\r\n1\r\n]\r\n0\r\nX: y\r\n\r\n");
+	feed(&x->s, "POST /jsonrpc HTTP/1.1\r\n" HOST
+		    "Transfer-Encoding: chunked\r\n\r\n1\r\n[\r\n1\r\n]\r\n0\r\nX: y\r\n\r\n");
 	assert_true(sent(&x->s, "\r\n\r\n[]"));
 	set(x, OPT_RPC_MAX_REQUEST_SIZE, "3");
 	feed(&x->s, "POST /jsonrpc HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n4\r\n[  ]\r\n0\r\n\r\n");
@@ -315,8 +328,9 @@ static void basic_authentication(void **state)
 static void preflights(void **state)
 {
 	struct fixture *x = *state;
-	static const char ask[] = "OPTIONS /zzz HTTP/1.1\r\n" HOST "Origin: http://ui.example\r\n"
-				  "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type, x-a\r\n\r\n";
+	static const char ask[] =
+		"OPTIONS /zzz HTTP/1.1\r\n" HOST "Origin: http://ui.example\r\n"
+		"Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type, x-a\r\n\r\n";
 
 	feed(&x->s, ask);
 	assert_true(sent(&x->s, "HTTP/1.1 200 OK"));
@@ -433,12 +447,29 @@ static void shutdown_comes_after_its_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(plain_answer), T(any_cuts), T(errors_close), T(batch_errors_do_not_close), T(other_paths_and_methods), T(http_1_0),
-		T(upgrade_to_something_else_is_passed_over), T(pipelining_keeps_order), T(commit_failure_is_told),
-		T(peer_leaves_before_the_commit), T(half_closed_peer_gets_its_answer), T(close_lets_answers_out),
-		T(session_file_is_waited_for), T(session_file_outlives_its_asker), T(limits), T(broken_requests),
-		T(chunked_bodies), T(basic_authentication), T(preflights), T(packed_answers),
-		T(unauthorized_is_late_and_alone), T(slow_reader), T(a_newcomer_takes_the_place_of_the_idlest),
+		T(plain_answer),
+		T(any_cuts),
+		T(errors_close),
+		T(batch_errors_do_not_close),
+		T(other_paths_and_methods),
+		T(http_1_0),
+		T(upgrade_to_something_else_is_passed_over),
+		T(pipelining_keeps_order),
+		T(commit_failure_is_told),
+		T(peer_leaves_before_the_commit),
+		T(half_closed_peer_gets_its_answer),
+		T(close_lets_answers_out),
+		T(session_file_is_waited_for),
+		T(session_file_outlives_its_asker),
+		T(limits),
+		T(broken_requests),
+		T(chunked_bodies),
+		T(basic_authentication),
+		T(preflights),
+		T(packed_answers),
+		T(unauthorized_is_late_and_alone),
+		T(slow_reader),
+		T(a_newcomer_takes_the_place_of_the_idlest),
 		T(shutdown_comes_after_its_answer),
 	};
 

@@ -72,10 +72,10 @@ static const char *get(struct fixture *x, const char *query)
 	return x->r.out.data;
 }
 
-#define LIST_OK "{\"id\":\"1\",\"jsonrpc\":\"2.0\",\"result\":[\"aria2.onDownloadStart\","
+#define LIST_OK	    "{\"id\":\"1\",\"jsonrpc\":\"2.0\",\"result\":[\"aria2.onDownloadStart\","
 #define PARSE_ERROR "{\"id\":null,\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32700,\"message\":\"Parse error.\"}}"
-#define INVALID "{\"id\":null,\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"Invalid Request.\"}}"
-#define NOTIF "\"method\":\"system.listNotifications\""
+#define INVALID	    "{\"id\":null,\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"Invalid Request.\"}}"
+#define NOTIF	    "\"method\":\"system.listNotifications\""
 
 static void starts(const char *got, const char *want)
 {
@@ -90,7 +90,8 @@ static void leniency_of_the_parser(void **state)
 		"{\"id\":\"1\"," NOTIF " , }", "{\"jsonrpc\":\"1.0\",\"id\":\"1\"," NOTIF "}",
 		"{\"id\":\"1\"," NOTIF ",\"x\":\",}\\\"\"}"};
 	static const char *const bad[] = {"", " ", "42", "-1.5", "{\"id\":", "{\"id\":\"1\"," NOTIF ",\"params\":[1,]}",
-		"{\"id\":\"\xff\"}", "{\"id\":\"\\u0000\"}", "{'id':1}", "{\"id\":99999999999999999999}", "nul", "\"\\"};
+		"{\"id\":\"\xff\"}", "{\"id\":\"\\u0000\"}", "{'id':1}", "{\"id\":99999999999999999999}", "nul",
+		"\"\\"};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		starts(ask(x, good[i]), LIST_OK);
@@ -124,7 +125,8 @@ static void envelope(void **state)
 
 	starts(ask(x, "{\"id\":7.9," NOTIF "}"), "{\"id\":7,\"jsonrpc\"");
 	starts(ask(x, "{\"id\":null," NOTIF "}"), "{\"id\":null,\"jsonrpc\"");
-	starts(ask(x, "{\"id\":{\"b\":1,\"a\":[1,true,null]}," NOTIF "}"), "{\"id\":{\"a\":[1,true,null],\"b\":1},\"jsonrpc\"");
+	starts(ask(x, "{\"id\":{\"b\":1,\"a\":[1,true,null]}," NOTIF "}"),
+		"{\"id\":{\"a\":[1,true,null],\"b\":1},\"jsonrpc\"");
 	assert_string_equal(ask(x, "{" NOTIF "}"), INVALID);
 	assert_string_equal(ask(x, "{\"id\":\"1\",\"method\":5}"),
 		"{\"id\":\"1\",\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"Invalid Request.\"}}");
@@ -142,9 +144,10 @@ static void batches(void **state)
 
 	assert_string_equal(ask(x, "[]"), "[]");
 	assert_string_equal(ask(x, "[1,\"x\",[]]"), "[]");
-	assert_string_equal(ask(x, "[{\"id\":\"a\",\"method\":\"aria2.x\"},{},{\"id\":\"b\",\"method\":\"aria2.tellActive\"}]"),
-		"[{\"id\":\"a\",\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"No such method: aria2.x\"}}," INVALID
-		",{\"id\":\"b\",\"jsonrpc\":\"2.0\",\"result\":[]}]");
+	assert_string_equal(
+		ask(x, "[{\"id\":\"a\",\"method\":\"aria2.x\"},{},{\"id\":\"b\",\"method\":\"aria2.tellActive\"}]"),
+		"[{\"id\":\"a\",\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"No such method: "
+		"aria2.x\"}}," INVALID ",{\"id\":\"b\",\"jsonrpc\":\"2.0\",\"result\":[]}]");
 	assert_int_equal(x->r.status, 200);
 	assert_false(x->r.single);
 }
@@ -159,9 +162,11 @@ static void tokens(void **state)
 	assert_non_null(strstr(ask(x, "{\"id\":1,\"method\":\"aria2.tellActive\"}"), UNAUTHORIZED));
 	assert_int_equal(x->r.bad, 1);
 	assert_non_null(strstr(ask(x, "{\"id\":1,\"method\":\"aria2.no\",\"params\":[\"token:x\"]}"), UNAUTHORIZED));
-	assert_non_null(strstr(ask(x, "{\"id\":1,\"method\":\"aria2.tellActive\",\"params\":[[],\"token:s\"]}"), UNAUTHORIZED));
+	assert_non_null(
+		strstr(ask(x, "{\"id\":1,\"method\":\"aria2.tellActive\",\"params\":[[],\"token:s\"]}"), UNAUTHORIZED));
 	assert_false(x->r.good);
-	assert_non_null(strstr(ask(x, "{\"id\":1,\"method\":\"aria2.tellActive\",\"params\":[\"token:s\"]}"), "\"result\":[]"));
+	assert_non_null(
+		strstr(ask(x, "{\"id\":1,\"method\":\"aria2.tellActive\",\"params\":[\"token:s\"]}"), "\"result\":[]"));
 	assert_true(x->r.good);
 	assert_int_equal(x->r.bad, 0);
 	starts(ask(x, "{\"id\":\"1\"," NOTIF ",\"params\":[\"token:wrong\"]}"), LIST_OK);
@@ -194,12 +199,17 @@ static void multicall(void **state)
 {
 	struct fixture *x = *state;
 
-	assert_string_equal(ask(x, "{\"id\":\"1\",\"method\":\"system.multicall\",\"params\":[[5,{\"params\":[]},{\"methodName\":5},"
-				   "{\"methodName\":\"aria2.tellActive\",\"params\":{}},{\"methodName\":\"system.multicall\",\"params\":[[]]},"
+	assert_string_equal(ask(x, "{\"id\":\"1\",\"method\":\"system.multicall\",\"params\":[[5,{\"params\":[]},{"
+				   "\"methodName\":5},"
+				   "{\"methodName\":\"aria2.tellActive\",\"params\":{}},{\"methodName\":\"system."
+				   "multicall\",\"params\":[[]]},"
 				   "{\"methodName\":\"aria2.x\"}]]}"),
-		"{\"id\":\"1\",\"jsonrpc\":\"2.0\",\"result\":[{\"code\":1,\"message\":\"system.multicall expected struct.\"},"
-		"{\"code\":1,\"message\":\"Missing methodName.\"},{\"code\":1,\"message\":\"Missing methodName.\"},[[]],"
-		"{\"code\":1,\"message\":\"Recursive system.multicall forbidden.\"},{\"code\":1,\"message\":\"No such method: aria2.x\"}]}");
+		"{\"id\":\"1\",\"jsonrpc\":\"2.0\",\"result\":[{\"code\":1,\"message\":\"system.multicall expected "
+		"struct.\"},"
+		"{\"code\":1,\"message\":\"Missing methodName.\"},{\"code\":1,\"message\":\"Missing "
+		"methodName.\"},[[]],"
+		"{\"code\":1,\"message\":\"Recursive system.multicall forbidden.\"},{\"code\":1,\"message\":\"No such "
+		"method: aria2.x\"}]}");
 	assert_int_equal(x->r.status, 200);
 	assert_non_null(strstr(ask(x, "{\"id\":1,\"method\":\"system.multicall\",\"params\":[\"token:s\",[]]}"),
 		"The parameter at 0 has wrong type."));
@@ -278,9 +288,11 @@ static void options_in(void **state)
 	fails(x, "addUri", "[[\"http://h/a\"],{\"gid\":\"123\"}]", "No URI to download.");
 	assert_int_equal(x->e.changes, 0);
 	assert_int_equal(opts_set(x->e.global, OPT_HEADER, "X-Global: 1", NULL), 0);
-	gives(x, "addUri", "[[\"http://h/a\"],{\"gid\":\"00000000ABCDEF01\",\"pause\":\"true\",\"split\":7,\"timeout\":null,"
-			   "\"no-such\":\"1\",\"max-concurrent-downloads\":\"zzz\",\"max-download-limit\":\"1M\","
-			   "\"header\":[1,\"A: 1\",{}],\"out\":\"n\"}]", "\"00000000abcdef01\"");
+	gives(x, "addUri",
+		"[[\"http://h/a\"],{\"gid\":\"00000000ABCDEF01\",\"pause\":\"true\",\"split\":7,\"timeout\":null,"
+		"\"no-such\":\"1\",\"max-concurrent-downloads\":\"zzz\",\"max-download-limit\":\"1M\","
+		"\"header\":[1,\"A: 1\",{}],\"out\":\"n\"}]",
+		"\"00000000abcdef01\"");
 	call(x, "getOption", "[\"abcdef01\"]");
 	assert_non_null(strstr(x->r.out.data, "\"header\":\"X-Global: 1\\nA: 1\\n\""));
 	assert_non_null(strstr(x->r.out.data, "\"max-download-limit\":\"1048576\""));
@@ -305,7 +317,8 @@ static void options_out(void **state)
 	assert_null(strstr(x->r.out.data, "s3cret"));
 	root = json_loads(x->r.out.data, 0, NULL);
 	assert_non_null(root);
-	json_object_foreach(json_object_get(root, "result"), key, val) { /* in the order of the text */
+	json_object_foreach(json_object_get(root, "result"), key, val)
+	{ /* in the order of the text */
 		assert_true(strcmp(last, key) < 0);
 		assert_true(json_is_string(val));
 		last = key;
@@ -322,15 +335,19 @@ static void download_object(void **state)
 
 	call(x, "addUri", "[[\"http://h/p.bin\"],{\"pause\":\"true\"}]");
 	assert_true(x->r.changed);
-	gives(x, "tellStatus", "[\"1001\"]", "{\"completedLength\":\"0\",\"connections\":\"0\",\"dir\":\"\\/d\",\"downloadSpeed\":\"0\","
-		"\"files\":[{\"completedLength\":\"0\",\"index\":\"1\",\"length\":\"0\",\"path\":\"\",\"selected\":\"true\","
+	gives(x, "tellStatus", "[\"1001\"]",
+		"{\"completedLength\":\"0\",\"connections\":\"0\",\"dir\":\"\\/d\",\"downloadSpeed\":\"0\","
+		"\"files\":[{\"completedLength\":\"0\",\"index\":\"1\",\"length\":\"0\",\"path\":\"\",\"selected\":"
+		"\"true\","
 		"\"uris\":[{\"status\":\"waiting\",\"uri\":\"http:\\/\\/h\\/p.bin\"}]}],\"gid\":\"0000000000001001\","
-		"\"numPieces\":\"0\",\"pieceLength\":\"1048576\",\"status\":\"paused\",\"totalLength\":\"0\",\"uploadLength\":\"0\","
+		"\"numPieces\":\"0\",\"pieceLength\":\"1048576\",\"status\":\"paused\",\"totalLength\":\"0\","
+		"\"uploadLength\":\"0\","
 		"\"uploadSpeed\":\"0\"}");
 	assert_false(x->r.changed);
 	gives(x, "tellStatus", "[\"1001\",[\"status\",\"nope\",5,\"errorCode\"]]", "{\"status\":\"paused\"}");
 	gives(x, "tellStatus", "[\"1001\",[\"nope\"]]", "{}");
-	gives(x, "tellStatus", "[\"1001\",[\"haul.owner\",\"haul.unproven\"]]", "{\"haul.owner\":\"me\",\"haul.unproven\":\"false\"}");
+	gives(x, "tellStatus", "[\"1001\",[\"haul.owner\",\"haul.unproven\"]]",
+		"{\"haul.owner\":\"me\",\"haul.unproven\":\"false\"}");
 	j = &x->e.jobs[0];
 	j->state = JOB_ERROR;
 	j->err = ERR_NOT_FOUND;
@@ -339,7 +356,8 @@ static void download_object(void **state)
 	ranges_add(&j->have, 5 << 20, (5 << 20) + 1);
 	j->done = ranges_total(&j->have);
 	gives(x, "tellStatus", "[\"1001\",[\"bitfield\",\"errorCode\",\"errorMessage\",\"numPieces\"]]",
-		"{\"bitfield\":\"44\",\"errorCode\":\"3\",\"errorMessage\":\"Resource not found\",\"numPieces\":\"6\"}");
+		"{\"bitfield\":\"44\",\"errorCode\":\"3\",\"errorMessage\":\"Resource not "
+		"found\",\"numPieces\":\"6\"}");
 	assert_non_null(strstr(call(x, "getFiles", "[\"1001\"]"), "{\"completedLength\":\"1048577\","));
 	fails(x, "getUris", "[\"1001\"]", "No URI data is available for GID#0000000000001001");
 	fails(x, "changeUri", "[\"1001\",2,[],[]]", "Cannot remove URIs from GID#0000000000001001");
@@ -353,8 +371,9 @@ static void windows(void **state)
 	struct fixture *x = *state;
 	static const struct {
 		const char *params, *gids;
-	} rows[] = {{"0,2", "12"}, {"3,100", "45"}, {"5,1", ""}, {"-1,1", "5"}, {"-1,3", "543"}, {"-2,2", "43"}, {"-5,3", "1"},
-		{"-6,1", ""}, {"0,0", ""}, {"-9223372036854775807,9", ""}, {"9223372036854775807,9223372036854775807", ""}};
+	} rows[] = {{"0,2", "12"}, {"3,100", "45"}, {"5,1", ""}, {"-1,1", "5"}, {"-1,3", "543"}, {"-2,2", "43"},
+		{"-5,3", "1"}, {"-6,1", ""}, {"0,0", ""}, {"-9223372036854775807,9", ""},
+		{"9223372036854775807,9223372036854775807", ""}};
 
 	for (int i = 0; i < 5; i++)
 		call(x, "addUri", "[[\"http://h/a\"]]");
@@ -398,7 +417,8 @@ static void get_queries(void **state)
 	assert_string_equal(get(x, "id=1&params=W10="), INVALID);
 	assert_string_equal(get(x, "method=aria2.tellActive&id=1&params=%5B%5D"), INVALID);
 	assert_int_equal(x->r.status, 400);
-	assert_string_equal(get(x, "method=aria2.tellActive&id=1&params=W10%3D"), "{\"id\":\"1\",\"jsonrpc\":\"2.0\",\"result\":[]}");
+	assert_string_equal(get(x, "method=aria2.tellActive&id=1&params=W10%3D"),
+		"{\"id\":\"1\",\"jsonrpc\":\"2.0\",\"result\":[]}");
 	assert_string_equal(get(x, "params=W10="), "[]");
 	assert_string_equal(get(x, "method=aria2.tellActive&id=1&params=e30="),
 		"{\"id\":\"1\",\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32602,\"message\":\"Invalid params.\"}}");
@@ -413,8 +433,9 @@ static void jsonp(void **state)
 	assert_int_equal(opts_set(x->opts, OPT_RPC_ALLOW_JSONP, "true", NULL), 0);
 	assert_string_equal(get(x, "method=aria2.tellActive&id=1&jsoncallback=a.b_$1"),
 		"a.b_$1({\"id\":\"1\",\"jsonrpc\":\"2.0\",\"result\":[]})");
-	assert_string_equal(get(x, "method=aria2.x&id=1&jsoncallback=cb"),
-		"cb({\"id\":\"1\",\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"No such method: aria2.x\"}})");
+	assert_string_equal(
+		get(x, "method=aria2.x&id=1&jsoncallback=cb"), "cb({\"id\":\"1\",\"jsonrpc\":\"2.0\",\"error\":{"
+							       "\"code\":1,\"message\":\"No such method: aria2.x\"}})");
 	assert_int_equal(x->r.status, 400);
 	assert_string_equal(get(x, "method=aria2.tellActive&id=1&jsoncallback=alert(1)//"), INVALID);
 	assert_null(x->r.callback);
@@ -426,12 +447,14 @@ static void failed_commit_replaces_the_answer(void **state)
 
 	call(x, "addUri", "[[\"http://h/a\"]]");
 	jsonrpc_all_failed(&x->r, "disk \"full\"");
-	assert_string_equal(x->r.out.data, "{\"id\":1,\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"disk \\\"full\\\"\"}}");
+	assert_string_equal(x->r.out.data,
+		"{\"id\":1,\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"disk \\\"full\\\"\"}}");
 	assert_int_equal(x->r.status, 400);
 	ask(x, "[{\"id\":\"a\",\"method\":\"aria2.pauseAll\"},7,{\"method\":\"x\"}]");
 	jsonrpc_all_failed(&x->r, "no");
-	assert_string_equal(x->r.out.data, "[{\"id\":\"a\",\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"no\"}},"
-					   "{\"id\":null,\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"no\"}}]");
+	assert_string_equal(x->r.out.data,
+		"[{\"id\":\"a\",\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"no\"}},"
+		"{\"id\":null,\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":\"no\"}}]");
 	assert_int_equal(x->r.status, 200);
 }
 
@@ -440,9 +463,22 @@ static void failed_commit_replaces_the_answer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(leniency_of_the_parser), T(depth_is_limited), T(envelope), T(batches), T(tokens), T(guesses_in_a_batch),
-		T(multicall), T(parameters), T(options_in), T(options_out), T(download_object), T(windows),
-		T(too_large_an_answer), T(get_queries), T(jsonp), T(failed_commit_replaces_the_answer),
+		T(leniency_of_the_parser),
+		T(depth_is_limited),
+		T(envelope),
+		T(batches),
+		T(tokens),
+		T(guesses_in_a_batch),
+		T(multicall),
+		T(parameters),
+		T(options_in),
+		T(options_out),
+		T(download_object),
+		T(windows),
+		T(too_large_an_answer),
+		T(get_queries),
+		T(jsonp),
+		T(failed_commit_replaces_the_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

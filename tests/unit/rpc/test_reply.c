@@ -81,7 +81,8 @@ static void envelope_and_rewind(void **state)
 	jw_rewind(&w, mark, true);
 	jw_error(&w, NULL, -32600, "Invalid Request.");
 	jw_close(&w, ']');
-	assert_string_equal(b.data, "[1,{\"id\":null,\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"Invalid Request.\"}}]");
+	assert_string_equal(b.data,
+		"[1,{\"id\":null,\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32600,\"message\":\"Invalid Request.\"}}]");
 	buf_free(&b);
 }
 

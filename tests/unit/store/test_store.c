@@ -21,9 +21,9 @@
 /* A backend around another one: notes what is committed, and fails when told. */
 static struct {
 	const struct store_backend *be;
-	int fail;	 /* this many commits fail */
-	int commits, soft; /* tried; those of them without durable */
-	size_t ops;
+	_Atomic int fail; /* this many commits fail */
+	_Atomic int commits, soft; /* tried; those of them without durable */
+	_Atomic size_t ops;
 } wrap;
 
 static int wrap_open(const char *dir, void **ret, struct fail *f)

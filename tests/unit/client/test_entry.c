@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ * Tests of entries: mirrors, one by one, input files, folders, and the names that let a command find its work again.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include <unistd.h>
+
+#include "client/entry.c"
+#include "client/optjson.c"
+
+/* A command line with these words and options. */
+static struct cli line(struct opts *o, char **words, size_t n)
+{
+	static const struct cmd get = {.name = "get"};
+	return (struct cli){.cmd = &get, .opts = o, .words = words, .nwords = n};
+}
+
+static char *a = (char *)(uintptr_t) "http://a/f", *b = (char *)(uintptr_t) "http://b/f";
+
+static void several_uris_are_mirrors(void **state)
+{
+	char *words[] = {a, b, NULL};
+	struct opts *o = opts_new(NULL);
+	struct cli cli = line(o, words, 2);
+	struct entries es;
+	struct fail f;
+	(void)state;
+	assert_int_equal(entries_read(&cli, &es, &f), 0);
+	assert_int_equal(es.n, 1);
+	assert_int_equal(es.v[0].n, 2);
+	entries_free(&es);
+	opts_set(o, OPT_FORCE_SEQUENTIAL, "true", NULL);
+	assert_int_equal(entries_read(&cli, &es, &f), 0);
+	assert_int_equal(es.n, 2);
+	assert_int_equal(es.v[1].n, 1);
+	assert_string_equal(es.v[1].uris[0], b);
+	entries_free(&es);
+	opts_unref(o);
+}
+
+static void what_is_no_uri_is_refused(void **state)
+{
+	static const char *const bad[] = {"file.iso", "magnet:?xt=urn:btih:0", "-", "/etc/passwd"};
+	struct opts *o = opts_new(NULL);
+	struct fail f;
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char *words[] = {(char *)(uintptr_t)bad[i], NULL};
+		struct cli cli = line(o, words, 1);
+		struct entries es;
+		assert_int_equal(entries_read(&cli, &es, &f), ERR_USAGE);
+		entries_free(&es);
+	}
+	struct cli none = line(o, NULL, 0);
+	struct entries es;
+	assert_int_equal(entries_read(&none, &es, &f), ERR_USAGE);
+	entries_free(&es);
+	opts_unref(o);
+}
+
+/* Reads text as an input file with o as the command line's options. */
+static void read_input(const char *text, struct opts *o, struct entries *ret)
+{
+	char path[] = "/tmp/haul-entry-XXXXXX";
+	struct fail f = {0};
+	int fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	close(fd);
+	opts_set(o, OPT_INPUT_FILE, path, NULL);
+	struct cli cli = line(o, NULL, 0);
+	int rc = entries_read(&cli, ret, &f);
+	unlink(path);
+	assert_int_equal(rc, 0);
+}
+
+static void input_entries_have_their_own_options(void **state)
+{
+	struct opts *o = opts_new(NULL);
+	struct entries es;
+	(void)state;
+	opts_set(o, OPT_SPLIT, "4", NULL);
+	opts_set(o, OPT_OUT, "not-inherited", NULL);
+	read_input("# list\nhttp://a/1\thttp://b/1\n out=one\n split=9\n\nhttp://a/2\n", o, &es);
+	assert_int_equal(es.n, 2);
+	assert_int_equal(es.v[0].n, 2);
+	json_t *first = entry_params(&es.v[0], NULL), *second = entry_params(&es.v[1], "00000000000000ff");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(first, 1), "out")), "one");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(first, 1), "split")), "9");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(second, 1), "split")), "4");
+	assert_null(json_object_get(json_array_get(second, 1), "out"));
+	assert_null(json_object_get(json_array_get(second, 1), "input-file"));
+	assert_string_equal(json_string_value(json_object_get(json_array_get(second, 1), "gid")), "00000000000000ff");
+	json_decref(first);
+	json_decref(second);
+	entries_free(&es);
+	opts_unref(o);
+}
+
+static const char *dir_after(const char *own, const char *fallback, struct entries *es)
+{
+	struct opts *o = opts_new(NULL);
+	if (own)
+		opts_set(o, OPT_DIR, own, NULL);
+	*es = (struct entries){0};
+	add_entry(es, &a, 1, o);
+	entries_set_dir(es, "/home/me", fallback);
+	return opts_has(o, OPT_DIR) ? opts_str(o, OPT_DIR) : NULL;
+}
+
+static void folders_become_absolute(void **state)
+{
+	static const struct {
+		const char *own, *fallback, *want;
+	} t[] = {{"sub", NULL, "/home/me/sub"}, {"/abs", ".", "/abs"}, {"./x/y", NULL, "/home/me/x/y"},
+		{".", NULL, "/home/me"}, {NULL, ".", "/home/me"}, {NULL, "/conf", "/conf"}, {NULL, NULL, NULL}};
+	struct entries es;
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const char *got = dir_after(t[i].own, t[i].fallback, &es);
+		if (t[i].want)
+			assert_string_equal(got, t[i].want);
+		else
+			assert_null(got);
+		entries_free(&es);
+	}
+}
+
+static void the_same_work_has_the_same_name(void **state)
+{
+	struct entries x, y, z;
+	char gx[17], gy[17], gz[17], g1[17];
+	(void)state;
+	dir_after("sub", NULL, &x);
+	dir_after("./sub", NULL, &y);
+	dir_after("other", NULL, &z);
+	entries_key(&x, gx);
+	entries_key(&y, gy);
+	entries_key(&z, gz);
+	assert_string_equal(gx, gy);
+	assert_string_not_equal(gx, gz);
+	entry_gid(&x.v[0], 0, gx);
+	entry_gid(&y.v[0], 0, gy);
+	entry_gid(&x.v[0], 1, g1);
+	assert_string_equal(gx, gy);
+	assert_string_not_equal(gx, g1);
+	assert_int_equal(strspn(gx, "0123456789abcdef"), 16);
+	opts_set(x.v[0].opts, OPT_GID, "00000000000000aa", NULL);
+	entry_gid(&x.v[0], 0, gx);
+	assert_string_equal(gx, "00000000000000aa");
+	entries_free(&x);
+	entries_free(&y);
+	entries_free(&z);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(several_uris_are_mirrors),
+		cmocka_unit_test(what_is_no_uri_is_refused),
+		cmocka_unit_test(input_entries_have_their_own_options),
+		cmocka_unit_test(folders_become_absolute),
+		cmocka_unit_test(the_same_work_has_the_same_name),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
