@@ -288,7 +288,9 @@ static int interrupted(struct get *g)
 	json_t *open = follow_open_gids(g->follow), *batch = json_array(), *answers = NULL, *gid;
 	size_t i, n = json_array_size(open);
 	struct fail f = {0};
-	json_array_foreach(open, i, gid) rpc_add(g->rpc, batch, "aria2.pause", json_pack("[O]", gid));
+	json_array_foreach(open, i, gid) {
+		rpc_add(g->rpc, batch, "aria2.pause", json_pack("[O]", gid));
+	}
 	if (rpc_run(g->rpc, batch, &answers, &f) < 0)
 		progress_note(g->prog, "the daemon goes on with it; %s", f.text);
 	else if (n == 1)

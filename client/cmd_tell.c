@@ -59,7 +59,9 @@ static size_t digits_for(const json_t *list)
 	size_t n = json_array_size(list), i;
 	json_t *item;
 	char(*gids)[17] = xcalloc(n + 1, sizeof(*gids));
-	json_array_foreach(list, i, item) snprintf(gids[i], sizeof(gids[i]), "%s", json_text(item, "gid"));
+	json_array_foreach(list, i, item) {
+		snprintf(gids[i], sizeof(gids[i]), "%s", json_text(item, "gid"));
+	}
 	size_t digits = show_gid_digits(gids, n, 6);
 	free(gids);
 	return digits;
@@ -116,8 +118,10 @@ int cmd_ls(struct cli *cli)
 	}
 	if (!cli->flag[FLAG_JSON])
 		print_list(cli, list);
-	else
-		json_array_foreach(list, i, item) if (is_wanted(cli, item)) cmd_print_json(json_incref(item));
+	json_array_foreach (list, i, item) {
+		if (cli->flag[FLAG_JSON] && is_wanted(cli, item))
+			cmd_print_json(json_incref(item));
+	}
 	json_decref(list);
 	rpc_free(r);
 	return 0;
@@ -228,6 +232,17 @@ static int show_one(const json_t *answers, size_t at, const json_t *global)
 	return 0;
 }
 
+/* The daemon shows secrets to whoever holds its token; terminals and logs of scripts are no place for them. */
+static json_t *without_secrets(const json_t *options)
+{
+	json_t *out = json_copy((json_t *)(uintptr_t)options);
+	for (int i = 0; i < OPT_COUNT; i++) {
+		if (opt_def((enum opt)i)->flags & OF_SECRET)
+			json_object_del(out, opt_def((enum opt)i)->name);
+	}
+	return out;
+}
+
 static int show_json(const json_t *answers, size_t at)
 {
 	struct fail f = {0};
@@ -237,7 +252,7 @@ static int show_json(const json_t *answers, size_t at)
 		return cli_fail(&f);
 	json_t *out = json_copy(status);
 	if (options)
-		json_object_set(out, "options", options);
+		json_object_set_new(out, "options", without_secrets(options));
 	if (servers)
 		json_object_set(out, "servers", servers);
 	cmd_print_json(out);

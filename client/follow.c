@@ -311,9 +311,7 @@ int follow_code(const struct follow *fo)
 
 bool follow_has_partial(const struct follow *fo)
 {
-	const struct track *t;
-	TAILQ_FOREACH(t, &fo->open, open)
-	{
+	for (const struct track *t = TAILQ_FIRST(&fo->open); t; t = TAILQ_NEXT(t, open)) {
 		if (t->d.done > 0)
 			return true;
 	}
@@ -323,8 +321,7 @@ bool follow_has_partial(const struct follow *fo)
 json_t *follow_open_gids(const struct follow *fo)
 {
 	json_t *list = json_array();
-	const struct track *t;
-	TAILQ_FOREACH(t, &fo->open, open)
-	json_array_append_new(list, json_string(t->gid));
+	for (const struct track *t = TAILQ_FIRST(&fo->open); t; t = TAILQ_NEXT(t, open))
+		json_array_append_new(list, json_string(t->gid));
 	return list;
 }

@@ -28,7 +28,8 @@ json_t *optjson(const struct opts *o, unsigned flags)
 		if (!opts_has(o, id) || (flags && !(d->flags & flags)))
 			continue;
 		const char *val = opts_str(o, id);
-		json_object_set_new(obj, d->name, d->type == OT_LIST ? list_json(val) : json_string(val ? val : ""));
+		if (val)
+			json_object_set_new(obj, d->name, d->type == OT_LIST ? list_json(val) : json_string(val));
 	}
 	return obj;
 }

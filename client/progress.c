@@ -19,8 +19,8 @@
 #define JSON_MS	       1000
 #define LINE_MAX_BYTES 4096
 #define ROWS_MAX       256
-#define COLS_FULL      80 /* from here on with sizes and connections */
-#define COLS_SHORT     40 /* below only name and per cent */
+#define BAR_COLS_FULL      80 /* from here on with sizes and connections */
+#define BAR_COLS_SHORT     40 /* below only name and per cent */
 
 struct progress {
 	enum progress_kind kind;
@@ -124,9 +124,9 @@ const char *progress_bar_line(const struct term *t, int name_cols, const struct 
 	snprintf(conns, sizeof(conns), "%uc", d->conns);
 	if (checking)
 		snprintf(tail, sizeof(tail), "%10s", "checking");
-	else if (t->cols >= COLS_FULL)
+	else if (t->cols >= BAR_COLS_FULL)
 		snprintf(tail, sizeof(tail), "%15s  %10s  %4s  %6s", sizes, speed, conns, eta);
-	else if (t->cols >= COLS_SHORT)
+	else if (t->cols >= BAR_COLS_SHORT)
 		snprintf(tail, sizeof(tail), "%10s  %6s", speed, eta);
 	term_fit(d->name, name_cols, t->utf8, name, sizeof(name));
 	int pad = name_cols - term_width(name, t->utf8);

@@ -8,7 +8,7 @@
 
 #include "base/str.h"
 
-#define COLS_FULL 70 /* a list narrower than this shows fewer columns */
+#define LIST_COLS_FULL 70 /* a list narrower than this shows fewer columns */
 
 const char *show_eta(int64_t sec, char buf[16])
 {
@@ -78,7 +78,7 @@ size_t show_gid_digits(char (*gids)[17], size_t n, size_t min)
 /* Too narrow for all columns: size, speed and ETA go, the name stays. */
 static bool is_narrow(int cols)
 {
-	return cols >= 0 && cols < COLS_FULL;
+	return cols >= 0 && cols < LIST_COLS_FULL;
 }
 
 const char *show_head_row(int cols, size_t digits, char *buf, size_t size)

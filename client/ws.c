@@ -22,7 +22,7 @@ struct ws {
 	struct conn *conn;
 	wslay_event_context_ptr ctx;
 	struct buf early; /* bytes that came together with the upgrade's answer */
-	STAILQ_HEAD(, msg) in;
+	STAILQ_HEAD(msgs, msg) in;
 	bool ended;
 };
 

@@ -66,7 +66,8 @@ extern const struct method method_table[];
 /* Runs one call; nested: from a multicall. The result is written to w on success only. */
 int call_run(struct run *run, const char *method, const json_t *params, bool nested, struct jw *w, struct fail *f);
 
-/* ---- parameters ---- i counts without the token. A missing optional one gives 0 and NULL (or leaves *ret alone); a
+/* ---- parameters ----
+ * i counts without the token. A missing optional one gives 0 and NULL (or leaves *ret alone); a
  * missing required one and a wrong type give ERR_INVAL in aria2's words. */
 int param_str(struct call *c, size_t i, const char **ret);
 int param_list(struct call *c, size_t i, bool required, const json_t **ret);

@@ -9,6 +9,7 @@
 #include "rpc/conn.h"
 #include "rpc/serve.h"
 
+#define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
 #define REFUSED (-1) /* from a callback: parsing ends */
 
 static int refuse(struct http *h, enum http_refusal why)
@@ -113,7 +114,11 @@ static int on_head_end(llhttp_t *p)
 	struct conn *c = p->data;
 
 	c->http.head_done = true;
-	return p->content_length > body_max(c) ? refuse(&c->http, HTTP_DROP) : 0;
+	if (p->content_length > body_max(c))
+		return refuse(&c->http, HTTP_DROP);
+	if (http_has_word(http_value(c, HTTP_EXPECT), "100-continue") && llhttp_get_http_minor(p) > 0)
+		conn_write(c, CONTINUE, sizeof(CONTINUE) - 1); /* RFC 9110 10.1.1: curl would wait a second for it */
+	return 0;
 }
 
 static int on_body(llhttp_t *p, const char *at, size_t n)

@@ -17,7 +17,7 @@
 
 /* X(id, name in lower case): the fields that are looked at. */
 #define HTTP_FIELDS(X) X(HOST, "host") X(ORIGIN, "origin") X(FETCH_SITE, "sec-fetch-site") \
-	X(AUTHORIZATION, "authorization") X(ACCEPT_ENCODING, "accept-encoding") X(CONNECTION, "connection") \
+	X(AUTHORIZATION, "authorization") X(EXPECT, "expect") X(ACCEPT_ENCODING, "accept-encoding") X(CONNECTION, "connection") \
 	X(UPGRADE, "upgrade") X(WS_KEY, "sec-websocket-key") X(WS_VERSION, "sec-websocket-version") \
 	X(CORS_METHOD, "access-control-request-method") X(CORS_HEADERS, "access-control-request-headers")
 enum http_field {

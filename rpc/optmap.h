@@ -12,8 +12,7 @@
 
 /* Sets the members of dict (NULL: none) in o, in byte order of their names. As in aria2, unknown names, names without
  * any of the flags in `allowed`, and values that are no strings (for lists: no strings or arrays of them) are passed
- * over; we say so in the log. 0, or ERR_INVAL naming the first bad one; o is then half filled and to be thrown away.
- * */
+ * over; the log says so. 0, or ERR_INVAL naming the first bad one; o is then half filled and to be thrown away. */
 int optmap_read(struct opts *o, const json_t *dict, unsigned allowed, struct fail *f);
 
 /* Writes the defined options that have one of the flags in `shown` as one object; OF_HIDDEN ones are left out. */

@@ -3,9 +3,11 @@
  */
 #include "rpc/rpc.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -21,7 +23,7 @@ static int open_one(struct rpc *r, const struct listen_req *at, struct fail *f)
 {
 	struct listen_req q = *at;
 	struct listener **slot = r->listen;
-	bool secure = opts_bool(r->opts, OPT_RPC_SECURE);
+	bool secure = opts_bool(r->opts, OPT_RPC_SECURE) && at->path == NULL; /* a Unix socket needs no TLS */
 
 	while (*slot != NULL)
 		slot++;
@@ -38,7 +40,10 @@ static int open_address(struct rpc *r, const char *address, struct fail *f)
 
 	if (open_one(r, &(struct listen_req){.address = address, .port = port, .fd = -1}, &cause) == 0)
 		return 0;
-	return fail_set(f, ERR_PORT, "%s", cause.text);
+	if (strstr(cause.text, strerror(EADDRINUSE)) == NULL)
+		return fail_set(f, ERR_PORT, "%s", cause.text);
+	return fail_set(f, ERR_PORT, "port %u on %s is in use: stop the program that has it, or choose another rpc-listen-port",
+		port, address);
 }
 
 /* The loopback or every address, as asked for. IPv4 must work; IPv6 may be missing on a machine. */

@@ -15,7 +15,7 @@
 
 #define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define DELAYED_MAX 16   /* unauthorized answers held back at a time; then nothing more is read */
-#define OVERLONG    8 /* a message of this many times the limit ends the connection (1009); lesser ones are dropped */
+#define OVERLONG    8 /* a message of this many times the limit ends the connection (1009); smaller are dropped */
 
 /* A message that has come and waits for its turn: text, or what is no request at all. */
 struct msg {
@@ -156,9 +156,10 @@ static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_
 static void on_ready(void *owner, struct answer *a)
 {
 	struct conn *c = owner;
-	struct ws *w = c->ws;
+	struct ws *w;
 
 	OBJ_CHECK(c, CONN);
+	w = c->ws;
 	conn_hold(c);
 	if (w->answer == a) {
 		w->answer = NULL;

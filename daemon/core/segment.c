@@ -14,8 +14,7 @@ static void on_written(void *owner, int64_t from, int64_t to)
 	ranges_add(&x->written, from, to);
 	x->dirty += (uint64_t)(to - from);
 	xfer_hash_advance(x);
-	if (s->lane)
-		lane_resume(s->lane);
+	defer(x->loop, &x->room); /* any lane may have stopped for want of room, not only this segment's */
 }
 
 static void on_write_error(void *owner, int err, const struct fail *f)

@@ -295,6 +295,14 @@ static void fill(void *arg)
 		fill_run(x);
 }
 
+static void on_room(void *arg)
+{
+	struct xfer *x = arg;
+	struct lane *l;
+
+	TAILQ_FOREACH(l, &x->lanes, link) lane_resume(l);
+}
+
 /* ---- each second ---- */
 
 static void flush_stale_block(struct lane *l)
@@ -366,6 +374,7 @@ static void xfer_free(struct xfer *x)
 	free(x->digest);
 	free(x->want_name);
 	defer_cancel(x->loop, &x->finale);
+	defer_cancel(x->loop, &x->room);
 	OBJ_FREE(x);
 }
 
@@ -415,6 +424,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	TAILQ_INIT(&x->lanes);
 	TAILQ_INIT(&x->segs);
 	x->fill = (struct deferred){.cb = fill, .arg = x};
+	x->room = (struct deferred){.cb = on_room, .arg = x};
 	x->finale = (struct deferred){.cb = finale, .arg = x};
 	rate_init(&x->rate, (uint64_t)opts_num(x->opts, OPT_MAX_DOWNLOAD_LIMIT), now);
 	source_list_set(x, req->uris);

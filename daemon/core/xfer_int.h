@@ -149,6 +149,7 @@ struct xfer {
 	struct timer throttle;   /* runs while a lane waits for tokens */
 	struct timer tick;       /* each second */
 	struct timer wake;       /* a source may be asked again */
+	struct deferred room;    /* something was written: paused lanes may read on */
 	struct deferred fill;    /* give idle lanes work, once per turn */
 	struct meter meter;
 	/* the end */

@@ -15,7 +15,8 @@
 #define ZEROS	    ((int64_t)1 << 20) /* bytes a write */
 #define ZERO_STEP   (32 * ZEROS)
 
-int alloc_begin(struct alloc *a, const struct fs_ops *fs, int fd, const char *path, enum alloc_mode mode, int64_t n, struct fail *f)
+int alloc_begin(struct alloc *a, const struct fs_ops *fs, int fd, const char *path, enum alloc_mode mode, int64_t n,
+	struct fail *f)
 {
 	struct stat st;
 
@@ -120,9 +121,10 @@ int alloc_check_room(const struct fs_ops *fs, int fd, const char *dir, uint64_t 
 	str_bytes(need, need_text);
 	str_bytes(have, have_text);
 	if (reserve == 0)
-		return fail_set(f, ERR_NO_SPACE, "Not enough disk space: %s needed, %s free in %s", need_text, have_text, dir);
-	return fail_set(f, ERR_NO_SPACE, "Not enough disk space: %s needed, %s free (%s to be left) in %s", need_text, have_text,
-		str_bytes(reserve, keep_text), dir);
+		return fail_set(
+			f, ERR_NO_SPACE, "Not enough disk space: %s needed, %s free in %s", need_text, have_text, dir);
+	return fail_set(f, ERR_NO_SPACE, "Not enough disk space: %s needed, %s free (%s to be left) in %s", need_text,
+		have_text, str_bytes(reserve, keep_text), dir);
 }
 
 uint64_t alloc_missing(const struct stat *st, int64_t n)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Operations on an open dfile: size, sync, finish, close. Each is a work item that holds the file until its callback is through.
+ * Operations on an open dfile: size, sync, finish, close. Each is a work item that holds the file until its callback is
+ * through.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -49,7 +50,8 @@ void dfile_shut(struct dfile *f, bool unlink_journal)
 	journal_close(f->journal, unlink_journal);
 	f->journal = NULL;
 	if (f->fd >= 0) {
-		/* Said aloud, since a copy of the descriptor (a hasher's, or one in a child before its exec) may live on. */
+		/* Said aloud, since a copy of the descriptor (a hasher's, or one in a child before its exec) may live
+		 * on. */
 		f->fs->flock(f->fd, LOCK_UN);
 		close(f->fd);
 	}
@@ -180,7 +182,8 @@ static int sync_failed(struct dop *op, int cause)
 /* Folders on some file systems, or without the right to read them, can't be synced. */
 static int sync_folder(struct dop *op)
 {
-	if (op->f->fs->fsync(op->f->dirfd) < 0 && errno != EINVAL && errno != EBADF && errno != EROFS && errno != ENOTSUP)
+	if (op->f->fs->fsync(op->f->dirfd) < 0 && errno != EINVAL && errno != EBADF && errno != EROFS &&
+		errno != ENOTSUP)
 		return fs_fail(&op->fail, ERR_IO, "Failed to sync the folder of", op->f->path, errno);
 	atomic_store(&op->f->folder_synced, true);
 	return 0;
@@ -237,8 +240,8 @@ static int finish_name(struct dop *op)
 	else
 		r = fs_rename_new(f->fs, f->dirfd, f->part, f->leaf);
 	if (r < 0 && errno == EEXIST)
-		return fail_set(&op->fail, ERR_EXISTS, "%s was made by somebody else meanwhile; the download stays in %s.part",
-			f->path, f->path);
+		return fail_set(&op->fail, ERR_EXISTS,
+			"%s was made by somebody else meanwhile; the download stays in %s.part", f->path, f->path);
 	if (r < 0)
 		return fs_fail(&op->fail, ERR_RENAME, "Failed to give the file its name", f->path, errno);
 	atomic_store(&f->finished, true);

@@ -23,8 +23,8 @@ enum alloc_mode { ALLOC_NONE, ALLOC_TRUNC, ALLOC_FALLOC, ALLOC_PREALLOC };
 enum open_how {
 	OPEN_NEW,      /* NAME and NAME.part must not exist; else next name (rename) or ERR_EXISTS */
 	OPEN_RESUME,   /* NAME.part is ours (path as returned earlier): open it as it is; missing: ERR_NOT_FOUND */
-	OPEN_CONTINUE, /* like NEW, but an existing NAME (a regular file of at most total bytes, not a link) is taken as the beginning: it is
-	                  renamed to NAME.part, and its size goes to ret->have_len; longer than total: as NEW */
+	OPEN_CONTINUE, /* like NEW, but an existing NAME (a regular file of at most total bytes, not a link) is taken as the
+	                  beginning: it is renamed to NAME.part, and its size goes to ret->have_len; longer than total: as NEW */
 	OPEN_OVERWRITE, /* NAME may exist: it stays until the final rename replaces it; an old NAME.part is truncated */
 };
 
@@ -37,7 +37,8 @@ struct dfile_req {
 	enum alloc_mode alloc; /* falloc on a file system without it falls back to trunc (a note in the log) */
 	int64_t alloc_min; /* smaller files are not preallocated (no-file-allocation-limit) */
 	uint64_t reserve;  /* bytes of the file system to leave free; too little room: ERR_NO_SPACE before anything is written */
-	const char *journal; /* path of the progress journal (disk/journal.h): OPEN_RESUME continues it, else it starts anew; NULL: none */
+	const char *journal; /* path of the progress journal (disk/journal.h): OPEN_RESUME continues it, else it starts anew;
+	                        NULL: none */
 	const struct fs_ops *fs; /* test seam (disk/fs.h); NULL: the real system calls */
 };
 
@@ -45,11 +46,12 @@ struct dfile_opened {
 	struct dfile *file;  /* the caller's from now on */
 	const char *path;    /* final path, dir + "/" + name; lives as long as file */
 	int64_t have_len;    /* OPEN_CONTINUE: bytes taken over from the existing file; else 0 */
-	struct ranges *journal; /* OPEN_RESUME: what the journal proves to be written (same boot, same file); may be empty; valid in the callback */
+	struct ranges *journal; /* OPEN_RESUME: what the journal proves to be written (same boot, same file); may be empty;
+	                           valid in the callback */
 	bool finished;       /* OPEN_RESUME: NAME.part is gone and NAME is the file that the journal belongs to: it was renamed by
 	                        dfile_finish in an earlier life; file is NULL, path valid in the callback only */
-	bool exists_whole;   /* OPEN_CONTINUE: the existing NAME has exactly total bytes: nothing was renamed, nothing opened for writing;
-	                        file is NULL, path valid in the callback only */
+	bool exists_whole;   /* OPEN_CONTINUE: the existing NAME has exactly total bytes: nothing was renamed, nothing opened for
+	                        writing; file is NULL, path valid in the callback only */
 };
 
 typedef void (*dfile_open_cb)(void *arg, int err, const struct fail *f, const struct dfile_opened *o);
@@ -75,9 +77,9 @@ struct dfile_finish {
 	int64_t mtime;  /* epoch, -1: leave */
 	bool replace;   /* allow-overwrite: an existing NAME is replaced; else ERR_EXISTS (and NAME.part stays) */
 };
-/* Sync, set the time, rename to the final name (RENAME_NOREPLACE), sync the folder. The journal stays (it proves the rename to
- * OPEN_RESUME) until the caller removes it, once it is durably known elsewhere that the file is complete. The dfile stays open for
- * reading; the caller closes it. */
+/* Sync, set the time, rename to the final name (RENAME_NOREPLACE), sync the folder. The journal stays (it proves the rename
+ * to OPEN_RESUME) until the caller removes it, once it is durably known elsewhere that the file is complete. The dfile
+ * stays open for reading; the caller closes it. */
 void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, void *arg);
 
 /* Give it back: pending operations and wstreams complete first (an allocation is abandoned with ERR_CANCELED), then everything

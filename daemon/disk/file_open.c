@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Opening the file of a transfer: its folders, the choice of a free name, the lock, the journal, room and allocation. All on the
- * pool. Below `dir` every component is opened from its parent's descriptor without following links, so no name leaves it.
+ * Opening the file of a transfer: its folders, the choice of a free name, the lock, the journal, room and allocation.
+ * All on the pool. Below `dir` every component is opened from its parent's descriptor without following links, so no
+ * name leaves it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,21 +23,22 @@
 #define TAKEN	    1 /* of a candidate: somebody else has this name */
 
 /* Text that clients of aria2 know (its wording has a control file where hauld has NAME.part). */
-#define EXISTS_TEXT                                                                                                            \
-	"File %s exists, but a control file(*.aria2) does not exist. Download was canceled in order to prevent your file from " \
-	"being truncated to 0. If you are sure to download the file all over again, then delete it or add "                    \
+#define EXISTS_TEXT                                                                                                    \
+	"File %s exists, but a control file(*.aria2) does not exist. Download was canceled in order to prevent your "  \
+	"file from "                                                                                                   \
+	"being truncated to 0. If you are sure to download the file all over again, then delete it or add "            \
 	"--allow-overwrite=true option and restart aria2."
 
 struct dfile_opening {
 	struct dfile_req req; /* strings are copies */
 	dfile_open_cb cb;
 	void *arg;
-	struct dfile *f;      /* being made */
+	struct dfile *f; /* being made */
 	atomic_bool cancel;
 	bool begun;
-	bool made_part;       /* NAME.part did not exist before */
-	bool took_name;       /* NAME was renamed to NAME.part */
-	unsigned renamed;     /* N of the name that was taken, 0: as asked */
+	bool made_part;	  /* NAME.part did not exist before */
+	bool took_name;	  /* NAME was renamed to NAME.part */
+	unsigned renamed; /* N of the name that was taken, 0: as asked */
 	int64_t have_len;
 	bool exists_whole, finished;
 	struct ranges proof;
@@ -98,8 +100,8 @@ static int descend(struct dfile_opening *o, const char *folder)
 	if (fd < 0) {
 		cause = cause ? cause : errno;
 		if (f->fs->fstatat(f->dirfd, folder, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
-			return fail_set(&o->fail, ERR_INVAL, "%s is a symbolic link in the name %s: not followed", folder,
-				o->req.name);
+			return fail_set(&o->fail, ERR_INVAL, "%s is a symbolic link in the name %s: not followed",
+				folder, o->req.name);
 		return fs_fail(&o->fail, ERR_MKDIR, "Failed to make the directory", folder, cause);
 	}
 	close(f->dirfd);
@@ -159,7 +161,8 @@ static void set_names(struct dfile_opening *o, const char *leaf, unsigned n)
 	free(f->path);
 	f->leaf = candidate(leaf, n);
 	f->part = xasprintf("%s" PART_SUFFIX, f->leaf);
-	f->path = xasprintf("%s/%.*s%s", strcmp(dir, "/") == 0 ? "" : dir, (int)(leaf - o->req.name), o->req.name, f->leaf);
+	f->path = xasprintf(
+		"%s/%.*s%s", strcmp(dir, "/") == 0 ? "" : dir, (int)(leaf - o->req.name), o->req.name, f->leaf);
 }
 
 /* 0 and *st, TAKEN when nothing is there (so that callers read naturally: no file), or an error. */
@@ -169,14 +172,16 @@ static int look(struct dfile_opening *o, const char *name, struct stat *st)
 		return 0;
 	if (errno == ENOENT)
 		return TAKEN;
-	return fs_fail(&o->fail, errno == ENAMETOOLONG ? ERR_CREATE : ERR_OPEN, "Failed to open the file", o->f->path, errno);
+	return fs_fail(
+		&o->fail, errno == ENAMETOOLONG ? ERR_CREATE : ERR_OPEN, "Failed to open the file", o->f->path, errno);
 }
 
 /* Only one process, and one job in it, may hold the part. File systems without locks go without. */
 static int lock(struct dfile_opening *o, int fd)
 {
 	if (o->f->fs->flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return fail_set(&o->fail, ERR_SAME_FILE, "The file is being downloaded by somebody else: %s", o->f->path);
+		return fail_set(
+			&o->fail, ERR_SAME_FILE, "The file is being downloaded by somebody else: %s", o->f->path);
 	return 0;
 }
 
@@ -197,7 +202,8 @@ static int create_part(struct dfile_opening *o)
 		return err;
 	f->fd = f->fs->openat(f->dirfd, f->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (f->fd < 0)
-		return errno == EEXIST ? TAKEN : fs_fail(&o->fail, ERR_CREATE, "Failed to create the file", f->path, errno);
+		return errno == EEXIST ? TAKEN
+				       : fs_fail(&o->fail, ERR_CREATE, "Failed to create the file", f->path, errno);
 	o->made_part = true;
 	return lock(o, f->fd);
 }
@@ -222,7 +228,8 @@ static int open_existing(struct dfile_opening *o, const char *name, struct stat 
 	if (f->fd < 0 && (errno == ELOOP || errno == EISDIR || errno == ENXIO))
 		return TAKEN;
 	if (f->fd < 0)
-		return fs_fail(&o->fail, errno == ENOENT ? ERR_NOT_FOUND : ERR_OPEN, "Failed to open the file", f->path, errno);
+		return fs_fail(&o->fail, errno == ENOENT ? ERR_NOT_FOUND : ERR_OPEN, "Failed to open the file", f->path,
+			errno);
 	if (f->fs->fstat(f->fd, st) < 0)
 		return fs_fail(&o->fail, ERR_OPEN, "Failed to open the file", f->path, errno);
 	if (!S_ISREG(st->st_mode)) {
@@ -258,7 +265,8 @@ static int try_continue(struct dfile_opening *o)
 	if (err)
 		return err;
 	if (fs_rename_new(f->fs, f->dirfd, f->leaf, f->part) < 0) {
-		err = errno == EEXIST ? TAKEN : fs_fail(&o->fail, ERR_RENAME, "Failed to rename the file", f->path, errno);
+		err = errno == EEXIST ? TAKEN
+				      : fs_fail(&o->fail, ERR_RENAME, "Failed to rename the file", f->path, errno);
 		close(f->fd);
 		f->fd = -1;
 		return err;
@@ -297,7 +305,8 @@ static int look_finished(struct dfile_opening *o)
 	fd = f->fs->openat(f->dirfd, f->leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 	if (fd >= 0) {
 		o->finished = f->journal_path && f->fs->fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-			(o->req.total < 0 || st.st_size == o->req.total) && journal_is_finished(f->fs, f->journal_path, fd);
+			      (o->req.total < 0 || st.st_size == o->req.total) &&
+			      journal_is_finished(f->fs, f->journal_path, fd);
 		close(fd);
 	}
 	return o->finished ? 0 : ERR_NOT_FOUND;
@@ -311,7 +320,8 @@ static int try_resume(struct dfile_opening *o)
 	if (err == ERR_NOT_FOUND)
 		return look_finished(o);
 	if (err == TAKEN)
-		return fail_set(&o->fail, ERR_OPEN, "Failed to open the file %s.part, cause: no regular file", o->f->path);
+		return fail_set(
+			&o->fail, ERR_OPEN, "Failed to open the file %s.part, cause: no regular file", o->f->path);
 	return err ? err : check_room(o, &st);
 }
 
@@ -340,7 +350,8 @@ static int choose_name(struct dfile_opening *o, const char *leaf)
 	}
 	o->renamed = n;
 	if (err == TAKEN)
-		return fail_set(&o->fail, ERR_RENAME, "No free name: %s and %d others are taken", o->f->path, RENAME_MAX - 1);
+		return fail_set(
+			&o->fail, ERR_RENAME, "No free name: %s and %d others are taken", o->f->path, RENAME_MAX - 1);
 	return err;
 }
 
@@ -356,7 +367,8 @@ static void start_journal(struct dfile_opening *o)
 	if (!resume)
 		f->fs->unlinkat(AT_FDCWD, f->journal_path, 0);
 	if (journal_open(f->fs, f->journal_path, f->fd, resume ? &o->proof : &ignored, &f->journal) < 0)
-		log_warn(DISK, "%s can't be written (errno %d): after a crash more will be fetched again", f->journal_path, errno);
+		log_warn(DISK, "%s can't be written (errno %d): after a crash more will be fetched again",
+			f->journal_path, errno);
 	if (o->have_len > 0)
 		journal_slot_move(f->journal, journal_slot_get(f->journal, 0), o->have_len);
 	ranges_free(&ignored);
@@ -442,7 +454,10 @@ static void open_done(void *arg, int status)
 {
 	struct dfile_opening *o = arg;
 	struct dfile *f = o->f;
-	struct dfile_opened r = {.path = f->path, .have_len = o->have_len, .journal = &o->proof, .finished = o->finished,
+	struct dfile_opened r = {.path = f->path,
+		.have_len = o->have_len,
+		.journal = &o->proof,
+		.finished = o->finished,
 		.exists_whole = o->exists_whole};
 
 	if (status == 0 && o->err > 0) {

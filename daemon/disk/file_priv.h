@@ -15,21 +15,21 @@ struct journal;
 struct dfile {
 	OBJ(DFILE);
 	struct loop *loop;
-	const struct fs_ops *fs;  /* const after open, as the next six */
-	int fd;                   /* -1: not open */
-	int dirfd;                /* the folder that NAME lies in */
-	char *path;               /* final path */
-	char *leaf;               /* NAME and NAME.part, relative to dirfd */
+	const struct fs_ops *fs; /* const after open, as the next six */
+	int fd;			 /* -1: not open */
+	int dirfd;		 /* the folder that NAME lies in */
+	char *path;		 /* final path */
+	char *leaf;		 /* NAME and NAME.part, relative to dirfd */
 	char *part;
-	char *journal_path;       /* NULL: none */
-	struct journal *journal;  /* const after open; NULL: none */
+	char *journal_path;	 /* NULL: none */
+	struct journal *journal; /* const after open; NULL: none */
 	uint64_t reserve;
 	_Atomic int64_t size;
-	atomic_bool cancel;       /* long work is to be given up */
+	atomic_bool cancel; /* long work is to be given up */
 	atomic_bool folder_synced;
-	atomic_bool sync_failed;  /* sticky, see dfile_sync */
-	atomic_bool finished;     /* has its final name */
-	unsigned pending;         /* operations and wstreams that need it */
+	atomic_bool sync_failed; /* sticky, see dfile_sync */
+	atomic_bool finished;	 /* has its final name */
+	unsigned pending;	 /* operations and wstreams that need it */
 	bool closing, unlink;
 	dfile_cb close_cb;
 	void *close_arg;

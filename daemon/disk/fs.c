@@ -129,6 +129,6 @@ bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name)
 {
 	struct stat a, b;
 
-	return fs->fstat(fd, &a) == 0 && fs->fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_dev == b.st_dev &&
-		a.st_ino == b.st_ino;
+	return fs->fstat(fd, &a) == 0 && fs->fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * struct fs_ops: the system calls that disk/ makes, as a table, so that a test can make the n-th one fail, be short or be
- * slow. Each behaves as its namesake: -1 and errno on failure. Pool threads.
+ * struct fs_ops: the system calls that disk/ makes, as a table, so that a test can make the n-th one fail, be short or
+ * be slow. Each behaves as its namesake: -1 and errno on failure. Pool threads.
  */
 #ifndef HAUL_DISK_FS_H
 #define HAUL_DISK_FS_H
@@ -43,8 +43,8 @@ struct fs_ops {
 
 extern const struct fs_ops fs_real;
 
-/* errno `cause` as an error about path: ENOSPC and EDQUOT give ERR_NO_SPACE, all else `code`. Text "WHAT PATH, cause: ...".
- * Returns the code. Any thread. */
+/* errno `cause` as an error about path: ENOSPC and EDQUOT give ERR_NO_SPACE, all else `code`. Text "WHAT PATH, cause:
+ * ...". Returns the code. Any thread. */
 int fs_fail(struct fail *f, int code, const char *what, const char *path, int cause);
 
 /* All n bytes at off, whatever short writes and signals come in between. 0, or -1 and errno. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The journal's file: a header of 256 bytes, then slots of two 8-byte values in native byte order (it never leaves this boot of
- * this machine). A free slot is all zero; a slot counts while start < end. Slots are never used twice in one run; opening
- * merges what they prove and writes a new file beside the old one, so at no moment is there less than before.
+ * The journal's file: a header of 256 bytes, then slots of two 8-byte values in native byte order (it never leaves this
+ * boot of this machine). A free slot is all zero; a slot counts while start < end. Slots are never used twice in one
+ * run; opening merges what they prove and writes a new file beside the old one, so at no moment is there less than
+ * before.
  */
 #include "disk/journal.h"
 
@@ -97,7 +98,8 @@ static char *read_file(const struct fs_ops *fs, const char *path, size_t *ret_le
 
 	if (fd < 0)
 		return NULL;
-	if (fs->fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= HEAD_SIZE && st.st_size <= (off_t)MAX_FILE) {
+	if (fs->fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= HEAD_SIZE &&
+		st.st_size <= (off_t)MAX_FILE) {
 		text = xmalloc((size_t)st.st_size);
 		n = fs_pread_all(fs, fd, text, (size_t)st.st_size, 0);
 	}
@@ -123,7 +125,8 @@ static void add_slots(const char *text, size_t len, int64_t limit, struct ranges
 	}
 }
 
-static void read_proof(const struct fs_ops *fs, const char *path, int data_fd, const struct identity *id, struct ranges *ret)
+static void read_proof(
+	const struct fs_ops *fs, const char *path, int data_fd, const struct identity *id, struct ranges *ret)
 {
 	struct stat st;
 	size_t len = 0;
@@ -138,7 +141,8 @@ static void read_proof(const struct fs_ops *fs, const char *path, int data_fd, c
 	free(text);
 }
 
-static int write_new(const struct fs_ops *fs, const char *tmp, const struct identity *id, const struct ranges *proof, size_t n)
+static int write_new(
+	const struct fs_ops *fs, const char *tmp, const struct identity *id, const struct ranges *proof, size_t n)
 {
 	struct head h = {.magic = MAGIC, .version = VERSION, .crc = checksum(id), .id = *id};
 	int fd = fs->openat(AT_FDCWD, tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -169,7 +173,8 @@ static void make_folder(const struct fs_ops *fs, const char *path)
 }
 
 /* Write the file anew and put it in place of the old one: its descriptor, or -1 and errno. */
-static int replace_file(const struct fs_ops *fs, const char *path, const struct identity *id, const struct ranges *proof, size_t n)
+static int replace_file(
+	const struct fs_ops *fs, const char *path, const struct identity *id, const struct ranges *proof, size_t n)
 {
 	char *tmp = xasprintf("%s.new", path);
 	int fd, cause;
@@ -262,8 +267,8 @@ bool journal_is_finished(const struct fs_ops *fs, const char *path, int data_fd)
 	char *text = read_file(fs, path, &len);
 	const struct head *h = (const struct head *)(const void *)text;
 	bool same = text && h->finished && identify(fs, data_fd, &id) == 0 && h->id.ino == id.ino &&
-		h->id.birth_sec == id.birth_sec && h->id.birth_nsec == id.birth_nsec &&
-		(id.birth_sec || strcmp(h->id.boot, id.boot) == 0);
+		    h->id.birth_sec == id.birth_sec && h->id.birth_nsec == id.birth_nsec &&
+		    (id.birth_sec || strcmp(h->id.boot, id.boot) == 0);
 
 	free(text);
 	return same;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The digest of a file that is still growing: read back in stretches, each one work item, so that other hashers get their turn
- * and closing does not wait long.
+ * The digest of a file that is still growing: read back in stretches, each one work item, so that other hashers get
+ * their turn and closing does not wait long.
  */
 #include "disk/verify.h"
 
@@ -18,17 +18,17 @@
 
 #define STRETCH	  ((int64_t)16 << 20) /* bytes a work item */
 #define READ_SIZE ((size_t)1 << 20)
-#define WORTH	  ((int64_t)4 << 20)  /* fewer new bytes wait for more, unless it is the end */
+#define WORTH	  ((int64_t)4 << 20) /* fewer new bytes wait for more, unless it is the end */
 
 struct hasher {
 	OBJ(HASHER);
 	struct loop *loop;
-	int fd; /* own copy; -1 when that failed: the digest fails */
+	int fd;	      /* own copy; -1 when that failed: the digest fails */
 	int64_t done; /* bytes hashed, as of the last completion */
 	int64_t want; /* bytes that are there */
 	int64_t size; /* -1: not finishing yet */
 	bool busy, closing;
-	void (*cb)(void *arg, int err, const unsigned char *digest, size_t len);
+	hasher_cb cb;
 	void *arg;
 	atomic_bool cancel;
 	/* The pool thread's while busy. */
@@ -130,7 +130,7 @@ int64_t hasher_done(const struct hasher *h)
 	return h->done;
 }
 
-void hasher_finish(struct hasher *h, int64_t size, void (*cb)(void *arg, int err, const unsigned char *digest, size_t len), void *arg)
+void hasher_finish(struct hasher *h, int64_t size, hasher_cb cb, void *arg)
 {
 	OBJ_CHECK(h, HASHER);
 	h->size = size;

@@ -21,7 +21,8 @@ struct hasher *hasher_new(struct loop *l, int fd, const char *type);
 void hasher_advance(struct hasher *h, int64_t to);
 int64_t hasher_done(const struct hasher *h); /* bytes hashed so far */
 /* The file ends at `size` and all of it is there: hash the rest, then cb(arg, err, digest, len). err 0 or ERR_IO. */
-void hasher_finish(struct hasher *h, int64_t size, void (*cb)(void *arg, int err, const unsigned char *digest, size_t len), void *arg);
+typedef void (*hasher_cb)(void *arg, int err, const unsigned char *digest, size_t len);
+void hasher_finish(struct hasher *h, int64_t size, hasher_cb cb, void *arg);
 /* No callback comes any more. May be called from the callback. NULL is fine. */
 void hasher_close(struct hasher *h);
 

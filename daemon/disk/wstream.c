@@ -14,8 +14,8 @@
 #include "ev/loop.h"
 #include "ev/work.h"
 
-#define BATCH	     16		/* blocks a write */
-#define WRITE_OUT    (8 << 20)	/* bytes between two starts of write-out */
+#define BATCH	     16	       /* blocks a write */
+#define WRITE_OUT    (8 << 20) /* bytes between two starts of write-out */
 #define SLOT_UNASKED (-2)
 
 struct wstream {
@@ -29,14 +29,14 @@ struct wstream {
 	int64_t written;	 /* all below is in the file */
 	bool busy;		 /* a batch is on the pool, or callbacks are under way */
 	bool failed, closing;
-	struct deferred late;	 /* idle for what was pushed after a failure */
+	struct deferred late; /* idle for what was pushed after a failure */
 	/* The batch: the pool thread's from submit to completion. */
 	struct block *batch[BATCH];
 	int n;
 	int64_t from, to;
-	int64_t started;	 /* write-out was started below this */
+	int64_t started; /* write-out was started below this */
 	int slot;
-	int cause;		 /* errno, 0 */
+	int cause; /* errno, 0 */
 };
 
 static void wstream_free(struct wstream *w)

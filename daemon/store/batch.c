@@ -35,7 +35,8 @@ static void forget_last(struct batch *b)
 {
 	struct batch_last *l, *next;
 
-	HASH_ITER (hh, b->last, l, next) {
+	HASH_ITER(hh, b->last, l, next)
+	{
 		HASH_DEL(b->last, l);
 		free(l);
 	}

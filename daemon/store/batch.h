@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * struct batch: changes that are committed together, in order, and who waits for them. The loop thread fills it; while it is
- * being committed the store thread reads `ops`, and nobody touches it otherwise but for the waiters (loop thread).
+ * struct batch: changes that are committed together, in order, and who waits for them. The loop thread fills it; while
+ * it is being committed the store thread reads `ops`, and nobody touches it otherwise but for the waiters (loop
+ * thread).
  */
 #ifndef HAUL_STORE_BATCH_H
 #define HAUL_STORE_BATCH_H
@@ -21,7 +22,7 @@ STAILQ_HEAD(store_waiters, store_waiter);
 struct batch {
 	struct store_op *ops;
 	size_t n, cap;
-	bool firm;               /* holds something else than progress: must be synced */
+	bool firm;		 /* holds something else than progress: must be synced */
 	struct batch_last *last; /* newest op of each job: only that one may be replaced by a newer of its kind */
 	struct store_waiters waiters;
 };

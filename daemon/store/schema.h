@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The tables of queue.db as numbered migrations: entry i brings a file of user_version i to i + 1, in one transaction. Never
- * change an entry that was released: add one. Columns are those of struct job_rec; `err` is the name of the code, since the
- * numbers of enum err are not fixed.
+ * The tables of queue.db as numbered migrations: entry i brings a file of user_version i to i + 1, in one transaction.
+ * Never change an entry that was released: add one. Columns are those of struct job_rec; `err` is the name of the code,
+ * since the numbers of enum err are not fixed.
  */
 #ifndef HAUL_STORE_SCHEMA_H
 #define HAUL_STORE_SCHEMA_H
@@ -9,10 +9,10 @@
 #define SCHEMA_APP_ID 0x6861756c /* "haul" */
 
 static const char *const schema_migrations[] = {
-	"CREATE TABLE job (gid INTEGER PRIMARY KEY, state INTEGER NOT NULL, ord INTEGER NOT NULL, uid INTEGER NOT NULL, owner TEXT,"
-	" uris TEXT, opts TEXT, dir TEXT, path TEXT, total INTEGER NOT NULL, etag TEXT, last_modified TEXT, have TEXT,"
-	" done INTEGER NOT NULL, err TEXT, err_text TEXT, added_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,"
-	" flags INTEGER NOT NULL);"
+	"CREATE TABLE job (gid INTEGER PRIMARY KEY, state INTEGER NOT NULL, ord INTEGER NOT NULL, uid INTEGER NOT NULL,"
+	" owner TEXT, uris TEXT, opts TEXT, dir TEXT, path TEXT, total INTEGER NOT NULL, etag TEXT, last_modified TEXT,"
+	" have TEXT, done INTEGER NOT NULL, err TEXT, err_text TEXT, added_at INTEGER NOT NULL,"
+	" ended_at INTEGER NOT NULL, flags INTEGER NOT NULL);"
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;",
 };
 

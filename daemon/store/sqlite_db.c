@@ -102,7 +102,8 @@ sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
 {
 	sqlite3_stmt *st = NULL;
 
-	sqlite3_prepare_v3(db, "INSERT OR REPLACE INTO job (" JOB_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1,
+	sqlite3_prepare_v3(db,
+		"INSERT OR REPLACE INTO job (" JOB_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1,
 		SQLITE_PREPARE_PERSISTENT, &st, NULL);
 	return st;
 }
@@ -116,7 +117,8 @@ static int make_private(const char *path, struct fail *f)
 	struct stat st;
 	int cause = errno;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && ((st.st_mode & 077) == 0 || fchmod(fd, 0600) == 0)) {
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+		((st.st_mode & 077) == 0 || fchmod(fd, 0600) == 0)) {
 		close(fd);
 		return 0;
 	}
@@ -176,12 +178,14 @@ static int set_up(sqlite3 *db, const char *path, struct fail *f)
 	if (rc != SQLITE_OK)
 		return rc;
 	if (app != SCHEMA_APP_ID && (app != 0 || version != 0 || tables != 0)) {
-		fail_set(f, ERR_STORE, "%s is not a queue file of hauld (application id %#x); move it away", path, (unsigned)app);
+		fail_set(f, ERR_STORE, "%s is not a queue file of hauld (application id %#x); move it away", path,
+			(unsigned)app);
 		return SQLITE_AUTH;
 	}
 	if (version > SCHEMA_VERSION) {
-		fail_set(f, ERR_STORE_NEWER, "%s was written by a newer hauld (format %d, this one knows %d); use that one", path,
-			version, SCHEMA_VERSION);
+		fail_set(f, ERR_STORE_NEWER,
+			"%s was written by a newer hauld (format %d, this one knows %d); use that one", path, version,
+			SCHEMA_VERSION);
 		return SQLITE_AUTH;
 	}
 	return migrate(db, version);
@@ -211,7 +215,8 @@ int sqlite_db_open(const char *path, sqlite3 **ret, bool *ret_damaged, struct fa
 	}
 	*ret_damaged = sqlite_is_damage(rc);
 	if (!err)
-		err = fail_set(f, ERR_STORE, "The queue file %s can't be used: %s", path, db ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
+		err = fail_set(f, ERR_STORE, "The queue file %s can't be used: %s", path,
+			db ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
 	sqlite3_close(db);
 	return err;
 }

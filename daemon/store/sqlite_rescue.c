@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Reading a damaged file: from both ends of a key range as far as the tree can be walked, then the middle is halved, so that a
- * broken page costs its own rows only. When not even the first page can be read, the one of a new file is put in its place
- * in a copy: the tables always have the same root pages.
+ * Reading a damaged file: from both ends of a key range as far as the tree can be walked, then the middle is halved, so
+ * that a broken page costs its own rows only. When no row can be reached so, the first page of a new file is put in its
+ * place in a copy: the tables always have the same root pages. When that does not help either, every page of that copy
+ * that looks like a leaf of a table is made the root of the jobs' table in turn, and read.
  */
 #include "store/sqlite_rescue.h"
 
@@ -19,16 +20,18 @@
 #include "base/str.h"
 #include "store/sqlite_db.h"
 
-#define MAX_PARTS 4096 /* key ranges looked at: bounds the time spent on a very broken file */
-#define PAGE_MAX  65536
+#define MAX_PARTS  4096 /* key ranges looked at: bounds the time spent on a very broken file */
+#define PAGE_MAX   65536
+#define TABLE_LEAF 0x0d /* first byte of a table's leaf page */
+#define ALL_ROWS   "SELECT " JOB_COLUMNS " FROM job WHERE gid BETWEEN ?1 AND ?2 ORDER BY gid"
 
 struct rescue {
 	sqlite3 *from, *to;
 	sqlite3_stmt *put;
-	size_t rows;    /* saved */
-	bool holes;     /* something could not be read */
-	bool readable;  /* some page of the table could be read, even if it holds no row */
-	int write_rc;   /* the new file can't be written */
+	size_t rows;   /* saved */
+	bool holes;    /* something could not be read */
+	bool readable; /* some page of the table could be read, even if it holds no row */
+	int write_rc;  /* the new file can't be written */
 	struct {
 		int64_t lo, hi;
 	} todo[MAX_PARTS];
@@ -56,8 +59,8 @@ static void save_row(struct rescue *r, sqlite3_stmt *row)
 	job_rec_free(&rec);
 }
 
-/* Rows of [lo, hi] in one direction until the end or a page that can't be read: true when the end was reached. *last: the
- * key of the last row that could be read; unchanged when there was none. */
+/* Rows of [lo, hi] in one direction until the end or a page that can't be read: true when the end was reached. *last:
+ * the key of the last row that could be read; unchanged when there was none. */
 static bool walk(struct rescue *r, const char *sql, int64_t lo, int64_t hi, int64_t *last)
 {
 	sqlite3_stmt *st = NULL;
@@ -91,9 +94,10 @@ static void read_part(struct rescue *r, int64_t lo, int64_t hi)
 {
 	int64_t a = lo - (lo > INT64_MIN), b = hi + (hi < INT64_MAX), mid;
 
-	if (walk(r, "SELECT " JOB_COLUMNS " FROM job WHERE gid BETWEEN ?1 AND ?2 ORDER BY gid", lo, hi, &a))
+	if (walk(r, ALL_ROWS, lo, hi, &a))
 		return;
-	if (walk(r, "SELECT " JOB_COLUMNS " FROM job WHERE gid BETWEEN ?1 AND ?2 ORDER BY gid DESC", a < hi ? a + 1 : hi, hi, &b))
+	if (walk(r, "SELECT " JOB_COLUMNS " FROM job WHERE gid BETWEEN ?1 AND ?2 ORDER BY gid DESC",
+		    a < hi ? a + 1 : hi, hi, &b))
 		return;
 	if (a >= hi || b <= lo || b - 1 < a + 1)
 		return;
@@ -122,7 +126,8 @@ static void read_meta(struct rescue *r)
 static void read_all(struct rescue *r, const char *path)
 {
 	if (sqlite3_open_v2(path, &r->from, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
-		sqlite3_db_config(r->from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* what is set aside stays as it was */
+		sqlite3_db_config(
+			r->from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* what is set aside stays as it was */
 		sqlite3_exec(r->from, "PRAGMA trusted_schema=OFF; PRAGMA query_only=ON", NULL, NULL, NULL);
 		add_part(r, INT64_MIN, INT64_MAX);
 		for (; r->head < r->tail && !r->write_rc; r->head++)
@@ -145,7 +150,28 @@ static void unlink_db(const char *path)
 	}
 }
 
-/* ---- a broken first page ---- */
+/* ---- broken upper pages ---- */
+
+/* The rows of one page, as if it were the whole table. */
+static void read_leaf(struct rescue *r, const char *path, int page)
+{
+	char *sql =
+		xasprintf("PRAGMA writable_schema=ON; UPDATE sqlite_schema SET rootpage=%d WHERE name='job';", page);
+	sqlite3 *db = NULL;
+	int64_t last = 0;
+
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+		sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK) {
+		sqlite3_close(db); /* the next connection reads the new description */
+		db = NULL;
+		if (sqlite3_open_v2(path, &r->from, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+			walk(r, ALL_ROWS, INT64_MIN, INT64_MAX, &last);
+		sqlite3_close(r->from);
+		r->from = NULL;
+	}
+	sqlite3_close(db);
+	free(sql);
+}
 
 static bool copy_file(int from, int to)
 {
@@ -158,6 +184,13 @@ static bool copy_file(int from, int to)
 	return n == 0;
 }
 
+static int page_size(const unsigned char *header)
+{
+	int size = header[16] << 8 | header[17];
+
+	return size == 1 ? PAGE_MAX : size;
+}
+
 static void put_be32(unsigned char *p, uint32_t v)
 {
 	p[0] = (unsigned char)(v >> 24);
@@ -166,8 +199,8 @@ static void put_be32(unsigned char *p, uint32_t v)
 	p[3] = (unsigned char)v;
 }
 
-/* The first page of the new file, with the damaged one's length and without a list of free pages, over that of the copy. See
- * https://www.sqlite.org/fileformat2.html#the_database_header */
+/* The first page of the new file, with the damaged one's length and without a list of free pages, over that of the
+ * copy. See https://www.sqlite.org/fileformat2.html#the_database_header */
 static bool graft(int fresh, int copy)
 {
 	unsigned char page[PAGE_MAX];
@@ -176,14 +209,27 @@ static bool graft(int fresh, int copy)
 
 	if (pread(fresh, page, sizeof(page), 0) < 512 || fstat(copy, &st) < 0)
 		return false;
-	size = (size_t)page[16] << 8 | page[17];
-	size = size == 1 ? PAGE_MAX : size;
+	size = (size_t)page_size(page);
 	put_be32(page + 28, (uint32_t)(st.st_size / (off_t)size)); /* size in pages */
 	put_be32(page + 32, 0);					   /* first free page */
 	put_be32(page + 36, 0);					   /* number of free pages */
 	memcpy(page + 92, page + 24, 4);			   /* the size is valid for this change counter */
 	page[18] = page[19] = 2; /* with its WAL, which knows by itself what in it is whole */
 	return pwrite(copy, page, size, 0) == (ssize_t)size;
+}
+
+/* Leaves that nothing leads to. Among them may be pages freed long ago: a job that was deleted since can come back,
+ * which is better than losing those that were not. */
+static void read_leaves(struct rescue *r, const char *path, int fd)
+{
+	unsigned char header[32], type;
+	struct stat st;
+
+	if (pread(fd, header, sizeof(header), 0) != sizeof(header) || fstat(fd, &st) < 0)
+		return;
+	for (off_t page = 2; page <= st.st_size / page_size(header); page++)
+		if (pread(fd, &type, 1, (page - 1) * page_size(header)) == 1 && type == TABLE_LEAF)
+			read_leaf(r, path, (int)page);
 }
 
 /* A copy of the file at path, -1 when there is none. */
@@ -210,8 +256,11 @@ static void read_grafted(struct rescue *r, const char *path, const char *fresh_p
 
 	if (copied_wal >= 0)
 		close(copied_wal);
-	if (fresh >= 0 && copy >= 0 && graft(fresh, copy))
+	if (fresh >= 0 && copy >= 0 && graft(fresh, copy)) {
 		read_all(r, copy_path);
+		if (r->rows == 0 && r->holes)
+			read_leaves(r, copy_path, copy);
+	}
 	if (fresh >= 0)
 		close(fresh);
 	if (copy >= 0)
@@ -309,8 +358,8 @@ static int write_new(struct rescue *r, const char *path, const char *tmp, struct
 	sqlite3_finalize(r->put);
 	sqlite3_close(r->to);
 	if (r->write_rc)
-		return fail_set(f, ERR_STORE, "The queue file %s is damaged, and what was saved can't be written: %s", path,
-			sqlite3_errstr(r->write_rc));
+		return fail_set(f, ERR_STORE, "The queue file %s is damaged, and what was saved can't be written: %s",
+			path, sqlite3_errstr(r->write_rc));
 	return 0;
 }
 
@@ -320,14 +369,18 @@ static int put_in_place(const struct rescue *r, const char *path, const char *tm
 	bool nothing = r->rows == 0 && !r->readable;
 	int err = 0;
 
-	if ((!nothing && rename(tmp, rescued) < 0) || set_aside(path, aside) < 0 || (!nothing && rename(rescued, path) < 0))
-		err = fail_set(f, ERR_STORE, "The queue file %s is damaged and can't be set aside: %s", path, strerror(errno));
+	if ((!nothing && rename(tmp, rescued) < 0) || set_aside(path, aside) < 0 ||
+		(!nothing && rename(rescued, path) < 0))
+		err = fail_set(
+			f, ERR_STORE, "The queue file %s is damaged and can't be set aside: %s", path, strerror(errno));
 	else if (nothing)
-		err = fail_set(f, ERR_STORE, "The queue file was damaged and nothing in it can be read. It is kept as %s; the next start "
-			"begins with an empty queue", aside);
+		err = fail_set(f, ERR_STORE,
+			"The queue file was damaged and nothing in it can be read. It is kept as %s; the next start "
+			"begins with an empty queue",
+			aside);
 	else
-		log_error(STORE, "The queue file was damaged. %zu jobs were saved%s; the old file is kept as %s", r->rows,
-			r->holes ? ", others may be missing" : "", aside);
+		log_error(STORE, "The queue file was damaged. %zu jobs were saved%s; the old file is kept as %s",
+			r->rows, r->holes ? ", others may be missing" : "", aside);
 	sync_folder(path);
 	free(rescued);
 	free(aside);

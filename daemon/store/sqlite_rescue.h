@@ -6,9 +6,10 @@
 
 #include "base/err.h"
 
-/* Reads what it can of the damaged file at path into a new one, sets the old one aside as PATH.damaged-YYYYMMDD-HHMMSS (with
- * its -wal and -shm) and puts the new one in its place; says so in the log. 0; ERR_STORE when nothing could be read (then
- * the file is set aside and there is none at path), or the new file can't be written (then all is as it was). */
+/* Reads what it can of the damaged file at path into a new one, sets the old one aside as PATH.damaged-YYYYMMDD-HHMMSS
+ * (with its -wal and -shm) and puts the new one in its place; says so in the log. 0; ERR_STORE when nothing could be
+ * read (then the file is set aside and there is none at path), or the new file can't be written (then all is as it
+ * was). */
 int sqlite_rescue(const char *path, struct fail *f);
 /* A rescue that was interrupted between setting aside and putting in place is brought to its end. */
 void sqlite_rescue_resume(const char *path);

@@ -29,7 +29,8 @@ static int make_dir(const char *dir, struct fail *f)
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
 		cause = errno;
 	if (stat(dir, &st) < 0)
-		return fail_set(f, ERR_STATE_DIR, "The state directory %s can't be made: %s", dir, strerror(cause ? cause : errno));
+		return fail_set(f, ERR_STATE_DIR, "The state directory %s can't be made: %s", dir,
+			strerror(cause ? cause : errno));
 	if (!S_ISDIR(st.st_mode))
 		return fail_set(f, ERR_STATE_DIR, "The state directory %s is no directory", dir);
 	return 0;
@@ -42,7 +43,8 @@ static int say_locked(int fd, const char *dir, struct fail *f)
 
 	pid[n > 0 ? n : 0] = '\0';
 	pid[strspn(pid, "0123456789")] = '\0';
-	return fail_set(f, ERR_LOCKED, "Another hauld (process %s) uses the state directory %s; stop it or give --state-dir",
+	return fail_set(f, ERR_LOCKED,
+		"Another hauld (process %s) uses the state directory %s; stop it or give --state-dir",
 		*pid ? pid : "unknown", dir);
 }
 
@@ -58,10 +60,12 @@ int state_dir_lock(const char *dir, int *ret_fd, struct fail *f)
 	cause = errno;
 	free(path);
 	if (fd < 0)
-		return fail_set(f, ERR_STATE_DIR, "The state directory %s can't be used: lock: %s", dir, strerror(cause));
+		return fail_set(
+			f, ERR_STATE_DIR, "The state directory %s can't be used: lock: %s", dir, strerror(cause));
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		err = errno == EWOULDBLOCK ? say_locked(fd, dir, f) :
-			fail_set(f, ERR_STATE_DIR, "The state directory %s can't be locked: %s", dir, strerror(errno));
+		err = errno == EWOULDBLOCK ? say_locked(fd, dir, f)
+					   : fail_set(f, ERR_STATE_DIR, "The state directory %s can't be locked: %s",
+						     dir, strerror(errno));
 		close(fd);
 		return err;
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The store as the loop thread sees it: an open batch that gathers, one batch with the store thread, and those who wait.
+ * The store as the loop thread sees it: an open batch that gathers, one batch with the store thread, and those who
+ * wait.
  */
 #include "store/store.h"
 
@@ -26,12 +27,12 @@ struct store {
 	void *b;
 	int lock_fd; /* -1: none */
 	struct store_thread *thread;
-	struct batch *open;       /* gathers; also keeps what could not be committed */
-	struct batch *flying;     /* with the thread, or NULL */
-	struct batch *nothing;    /* never filled: holds those who wait for nothing */
-	struct deferred turn;     /* end of the turn: hand over, tell those who wait for nothing */
+	struct batch *open;    /* gathers; also keeps what could not be committed */
+	struct batch *flying;  /* with the thread, or NULL */
+	struct batch *nothing; /* never filled: holds those who wait for nothing */
+	struct deferred turn;  /* end of the turn: hand over, tell those who wait for nothing */
 	struct timer retry;
-	bool failing;             /* the last commit failed: wait for something new, or the timer */
+	bool failing; /* the last commit failed: wait for something new, or the timer */
 };
 
 /* ---- batches ---- */
@@ -55,8 +56,8 @@ static void on_retry(void *arg)
 	hand_over(s);
 }
 
-/* Keep the changes, before those that came meanwhile, whose waiters wait for both now. Returns what holds the waiters of the
- * failed ones, to be told and freed. */
+/* Keep the changes, before those that came meanwhile, whose waiters wait for both now. Returns what holds the waiters
+ * of the failed ones, to be told and freed. */
 static struct batch *keep_failed(struct store *s, struct batch *failed)
 {
 	struct batch *newer = s->open;
@@ -84,7 +85,8 @@ static void land(struct store *s, struct batch *batch, const struct fail *result
 	s->flying = NULL;
 	if (f.code) {
 		f.code = ERR_COMMIT;
-		log_error(STORE, "%zu changes of the queue could not be written, they will be tried again: %s", n, f.text);
+		log_error(STORE, "%zu changes of the queue could not be written, they will be tried again: %s", n,
+			f.text);
 		batch = keep_failed(s, batch);
 	}
 	hand_over(s); /* the disk works while the callers are told */
@@ -134,7 +136,8 @@ static const struct store_backend *backend(enum store_kind kind)
 	return all[kind];
 }
 
-int store_open_backend(struct loop *l, const struct store_backend *be, const char *dir, struct store **ret, struct fail *f)
+int store_open_backend(
+	struct loop *l, const struct store_backend *be, const char *dir, struct store **ret, struct fail *f)
 {
 	struct store *s = xcalloc(1, sizeof(*s));
 	int err;

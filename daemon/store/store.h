@@ -60,18 +60,19 @@ void store_del(struct store *s, uint64_t gid);
 /* Hot small changes of existing rows. */
 void store_set_state(struct store *s, uint64_t gid, int state, uint64_t ord);
 void store_set_ord(struct store *s, uint64_t gid, uint64_t ord);
-/* Progress: joins a batch without asking for a sync of its own (a batch of nothing else is committed with synchronous=NORMAL). Newer
- * progress of the same gid in the same batch replaces older. */
+/* Progress: joins a batch without asking for a sync of its own (a batch of nothing else is committed with
+ * synchronous=NORMAL). Newer progress of the same gid in the same batch replaces older. */
 void store_progress(struct store *s, uint64_t gid, const char *have, int64_t done);
 /* Small named values (schema version, counters, node id). */
 void store_meta(struct store *s, const char *name, const char *value);
 char *store_meta_get(struct store *s, const char *name); /* start-up only; malloc'd or NULL */
 
-/* Call cb (on the loop thread, never before this returns) once everything handed over so far is durable (err 0), or could not be made so (ERR_COMMIT with the cause, e.g. disk
- * full). When nothing is pending, cb is called at the end of this turn. The store keeps a failed batch and tries it again
- * with the next one (and every 2 s), so that memory and disk agree again as soon as the disk lets it; `lost` callbacks have
- * then been told the truth at their time. Progress that was committed alone, with nobody waiting for it, counts as durable here
- * (it survives kill -9; a power cut may take it, and it is fetched again). */
+/* Call cb (on the loop thread, never before this returns) once everything handed over so far is durable (err 0), or could
+ * not be made so (ERR_COMMIT with the cause, e.g. disk full). When nothing is pending, cb is called at the end of this
+ * turn. The store keeps a failed batch and tries it again with the next one (and every 2 s), so that memory and disk agree
+ * again as soon as the disk lets it; `lost` callbacks have then been told the truth at their time. Progress that was
+ * committed alone, with nobody waiting for it, counts as durable here (it survives kill -9; a power cut may take it, and
+ * it is fetched again). */
 typedef void (*store_cb)(void *arg, int err, const struct fail *f);
 void store_flush(struct store *s, store_cb cb, void *arg);
 bool store_pending(const struct store *s); /* something is not durable yet */

@@ -23,7 +23,8 @@ struct store_backend {
 	int (*open)(const char *dir, void **ret, struct fail *f);
 	int (*load)(void *b, void (*cb)(void *arg, struct job_rec *r), void *arg, struct fail *f);
 	char *(*meta_get)(void *b, const char *name);
-	/* All of them or none. durable: the batch must be on stable storage when it returns (else it may be lost in a power cut, never torn). */
+	/* All of them or none. durable: the batch must be on stable storage when it returns (else it may be lost in a power
+	 * cut, never torn). */
 	int (*commit)(void *b, const struct store_op *ops, size_t n, bool durable, struct fail *f);
 	void (*close)(void *b);
 };

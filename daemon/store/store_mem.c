@@ -49,8 +49,8 @@ static int mem_load(void *b, void (*cb)(void *arg, struct job_rec *r), void *arg
 	struct mem_job *j, *next;
 
 	(void)f;
-	HASH_ITER (hh, m->jobs, j, next)
-		job_rec_copy(rec_list_add(&list), &j->rec);
+	HASH_ITER(hh, m->jobs, j, next)
+	job_rec_copy(rec_list_add(&list), &j->rec);
 	rec_list_give(&list, cb, arg);
 	return 0;
 }
@@ -97,7 +97,7 @@ static void set_meta(struct mem *m, const char *name, const char *value)
 	HASH_FIND_STR(m->meta, name, v);
 	if (!v) {
 		v = xcalloc(1, sizeof(*v) + strlen(name) + 1);
-		strcpy(v->name, name);
+		memcpy(v->name, name, strlen(name) + 1);
 		HASH_ADD_STR(m->meta, name, v);
 	}
 	set_text(&v->value, value);
@@ -150,9 +150,10 @@ static void mem_close(void *b)
 	struct mem_job *j, *next_job;
 	struct mem_meta *v, *next_meta;
 
-	HASH_ITER (hh, m->jobs, j, next_job)
-		del(m, j);
-	HASH_ITER (hh, m->meta, v, next_meta) {
+	HASH_ITER(hh, m->jobs, j, next_job)
+	del(m, j);
+	HASH_ITER(hh, m->meta, v, next_meta)
+	{
 		HASH_DEL(m->meta, v);
 		free(v->value);
 		free(v);

@@ -7,6 +7,7 @@
 #include "store/store_backend.h"
 
 /* As store_open. dir NULL: nothing is locked. */
-int store_open_backend(struct loop *l, const struct store_backend *be, const char *dir, struct store **ret, struct fail *f);
+int store_open_backend(
+	struct loop *l, const struct store_backend *be, const char *dir, struct store **ret, struct fail *f);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The SQLite backend: STATE_DIR/queue.db in WAL mode. With synchronous=FULL each commit syncs the WAL, so it survives a power
- * cut; with NORMAL it survives the process.
+ * The SQLite backend: STATE_DIR/queue.db in WAL mode. With synchronous=FULL each commit syncs the WAL, so it survives a
+ * power cut; with NORMAL it survives the process.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,8 @@ static int read_rows(struct sqlite *s)
 			break;
 		struct job_rec *r = rec_list_add(&s->rows);
 		if (!sqlite_read_job(st, r)) {
-			log_error(STORE, "a row of the queue makes no sense and is passed over (gid %016llx)", (unsigned long long)r->gid);
+			log_error(STORE, "a row of the queue makes no sense and is passed over (gid %016llx)",
+				(unsigned long long)r->gid);
 			job_rec_free(r);
 			s->rows.n--;
 		}
@@ -61,7 +62,7 @@ static int try_open(struct sqlite *s, const char *path, bool *ret_damaged, struc
 	rc = read_rows(s);
 	if (rc == SQLITE_DONE)
 		return 0;
-	*ret_damaged = sqlite_is_damage(rc);
+	*ret_damaged = sqlite_is_damage(rc) || (rc & 0xff) == SQLITE_ERROR; /* the tables' description is wrong */
 	err = fail_set(f, ERR_STORE, "The queue file %s can't be read: %s", path, sqlite3_errmsg(s->db));
 	rec_list_free(&s->rows);
 	if (*ret_damaged)

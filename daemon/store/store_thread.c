@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * One mutex, one condition for both directions: the thread waits for a batch or the end, store_close waits for a result.
+ * One mutex, one condition for both directions: the thread waits for a batch or the end, store_close waits for a
+ * result.
  */
 #include "store/store_thread.h"
 
@@ -21,8 +22,8 @@ struct store_thread {
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
 	/* Under the lock. */
-	struct batch *todo;   /* handed over, or being committed */
-	struct batch *ready;  /* committed, or failed */
+	struct batch *todo;  /* handed over, or being committed */
+	struct batch *ready; /* committed, or failed */
 	struct fail result;
 	bool durable, stop;
 };

@@ -15,7 +15,8 @@ int store_thread_start(struct loop *l, const struct store_backend *be, void *b, 
 	struct store_thread **ret, struct fail *f);
 /* The batch is the thread's until store_thread_result gives it back; one at a time. Keeps loop_run going meanwhile. */
 void store_thread_commit(struct store_thread *t, struct batch *batch, bool durable);
-/* The batch that is through, and how it went in *f (code 0: committed); NULL when it is still under way. wait: block for it. */
+/* The batch that is through, and how it went in *f (code 0: committed); NULL when it is still under way. wait: block
+ * for it. */
 struct batch *store_thread_result(struct store_thread *t, bool wait, struct fail *f);
 /* No batch may be under way. Blocks until the thread has ended; the memory goes when the loop has closed the handle. */
 void store_thread_stop(struct store_thread *t);

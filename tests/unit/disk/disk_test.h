@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What the tests of disk/ share: a loop, a scratch folder, calls that wait for their callback, and system calls that fail when told.
+ * What the tests of disk/ share: a loop, a scratch folder, calls that wait for their callback, and system calls that
+ * fail when told.
  */
 #ifndef HAUL_TESTS_DISK_TEST_H
 #define HAUL_TESTS_DISK_TEST_H
@@ -23,8 +24,8 @@
 
 struct disk_test {
 	struct loop loop;
-	char dir[64];	   /* scratch folder */
-	char journal[96];  /* a path in it */
+	char dir[64];	  /* scratch folder */
+	char journal[96]; /* a path in it */
 	bool done;
 	int err;
 	struct fail fail;
@@ -35,8 +36,8 @@ struct disk_test {
 	struct ranges proof;
 };
 
-/* The at-th call of `call` (NULL: of any) fails with `cause`; at 0: none. `count` tells how many came. limit: most bytes that a
- * write writes. */
+/* The at-th call of `call` (NULL: of any) fails with `cause`; at 0: none. `count` tells how many came. limit: most
+ * bytes that a write writes. */
 static struct {
 	const char *call;
 	int at, cause;
@@ -67,10 +68,10 @@ static bool hit(const char *call)
 	return true;
 }
 
-#define FAULTY(ret, name, params, args)                                                                                      \
-	static ret faulty_##name params                                                                                      \
-	{                                                                                                                    \
-		return hit(#name) ? -1 : fs_real.name args;                                                                  \
+#define FAULTY(ret, name, params, args)                                                                                \
+	static ret faulty_##name params                                                                                \
+	{                                                                                                              \
+		return hit(#name) ? -1 : fs_real.name args;                                                            \
 	}
 FAULTY(int, openat, (int d, const char *p, int f, mode_t m), (d, p, f, m))
 FAULTY(int, mkdirat, (int d, const char *p, mode_t m), (d, p, m))
@@ -123,11 +124,25 @@ static int faulty_boot_id(char ret[FS_BOOT_ID_LEN])
 }
 
 static const struct fs_ops fs_faulty = {
-	.openat = faulty_openat, .mkdirat = faulty_mkdirat, .fstat = faulty_fstat, .fstatat = faulty_fstatat,
-	.statx = faulty_statx, .fstatvfs = faulty_fstatvfs, .flock = faulty_flock, .pread = faulty_pread,
-	.pwrite = faulty_pwrite, .pwritev = faulty_pwritev, .fallocate = faulty_fallocate, .ftruncate = faulty_ftruncate,
-	.sync_file_range = faulty_sync_file_range, .fdatasync = faulty_fdatasync, .fsync = faulty_fsync,
-	.futimens = faulty_futimens, .renameat2 = faulty_renameat2, .linkat = faulty_linkat, .unlinkat = faulty_unlinkat,
+	.openat = faulty_openat,
+	.mkdirat = faulty_mkdirat,
+	.fstat = faulty_fstat,
+	.fstatat = faulty_fstatat,
+	.statx = faulty_statx,
+	.fstatvfs = faulty_fstatvfs,
+	.flock = faulty_flock,
+	.pread = faulty_pread,
+	.pwrite = faulty_pwrite,
+	.pwritev = faulty_pwritev,
+	.fallocate = faulty_fallocate,
+	.ftruncate = faulty_ftruncate,
+	.sync_file_range = faulty_sync_file_range,
+	.fdatasync = faulty_fdatasync,
+	.fsync = faulty_fsync,
+	.futimens = faulty_futimens,
+	.renameat2 = faulty_renameat2,
+	.linkat = faulty_linkat,
+	.unlinkat = faulty_unlinkat,
 	.boot_id = faulty_boot_id,
 };
 
@@ -199,7 +214,8 @@ static void on_open(void *arg, int err, const struct fail *f, const struct dfile
 
 static struct dfile_req req_of(struct disk_test *t, const char *name, enum open_how how)
 {
-	return (struct dfile_req){.dir = t->dir, .name = name, .how = how, .rename = true, .total = -1, .fs = &fs_faulty};
+	return (struct dfile_req){
+		.dir = t->dir, .name = name, .how = how, .rename = true, .total = -1, .fs = &fs_faulty};
 }
 
 static int do_open(struct disk_test *t, const struct dfile_req *req)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of dfile: names, what is there already, links, room, allocation, finishing, closing, and every system call failing once.
+ * Tests of dfile: names, what is there already, links, room, allocation, finishing, closing, and every system call
+ * failing once.
  */
 #include "disk_test.h"
 
@@ -40,7 +41,8 @@ static void test_folders(void **state)
 
 static void test_bad_names(void **state)
 {
-	static const char *const bad[] = {"", "..", ".", "/etc/x", "../x", "a/../x", "a/..", "a//b", "a/", "./a", "a/./b"};
+	static const char *const bad[] = {
+		"", "..", ".", "/etc/x", "../x", "a/../x", "a/..", "a//b", "a/", "./a", "a/./b"};
 	struct disk_test *t = *state;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -106,9 +108,12 @@ static void test_no_renaming(void **state)
 	req.rename = false;
 	put_file(t, "x.bin", "mine");
 	assert_int_equal(do_open(t, &req), ERR_EXISTS);
-	snprintf(want, sizeof(want), "File %s/x.bin exists, but a control file(*.aria2) does not exist. Download was canceled in "
-		"order to prevent your file from being truncated to 0. If you are sure to download the file all over again, then "
-		"delete it or add --allow-overwrite=true option and restart aria2.", t->dir);
+	snprintf(want, sizeof(want),
+		"File %s/x.bin exists, but a control file(*.aria2) does not exist. Download was canceled in "
+		"order to prevent your file from being truncated to 0. If you are sure to download the file all over "
+		"again, then "
+		"delete it or add --allow-overwrite=true option and restart aria2.",
+		t->dir);
 	assert_string_equal(t->fail.text, want);
 	assert_file(t, "x.bin", "mine");
 	req.name = "y.bin";
@@ -172,8 +177,9 @@ static void test_odd_files(void **state)
 		for (size_t i = 0; i < 4; i++) {
 			req.how = how;
 			req.name = names[i];
-			assert_int_equal(do_open(t, &req),
-				how != OPEN_RESUME ? ERR_EXISTS : strlen(names[i]) > 1 ? ERR_NOT_FOUND : ERR_OPEN);
+			assert_int_equal(do_open(t, &req), how != OPEN_RESUME	  ? ERR_EXISTS
+							   : strlen(names[i]) > 1 ? ERR_NOT_FOUND
+										  : ERR_OPEN);
 		}
 	}
 }
@@ -618,7 +624,8 @@ static void test_close_in_callback(void **state)
 
 /* ---- each system call fails once ---- */
 
-/* What lies in the scratch folder must be right at any time: NAME is whole or not there, and the other file is untouched. */
+/* What lies in the scratch folder must be right at any time: NAME is whole or not there, and the other file is
+ * untouched. */
 static void check_folder(struct disk_test *t, bool may_be_there)
 {
 	assert_file(t, "other", "other");
@@ -701,13 +708,37 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_new), T(test_folders), T(test_bad_names), T(test_mkdir_fails), T(test_too_long), T(test_renaming),
-		T(test_no_renaming), T(test_all_names_taken), T(test_links_not_followed), T(test_odd_files), T(test_continue),
-		T(test_continue_others), T(test_overwrite), T(test_resume), T(test_one_owner), T(test_no_space),
-		T(test_resume_counts_blocks), T(test_alloc_modes), T(test_alloc_keeps_data), T(test_alloc_min),
-		T(test_alloc_fails), T(test_cancel_open), T(test_close_abandons_alloc), T(test_finish),
-		T(test_moved_part_is_not_finished), T(test_finish_name_appeared), T(test_part_replaced),
-		T(test_sync_failure_is_sticky), T(test_close_waits), T(test_close_in_callback), T(test_nth_call_fails),
+		T(test_new),
+		T(test_folders),
+		T(test_bad_names),
+		T(test_mkdir_fails),
+		T(test_too_long),
+		T(test_renaming),
+		T(test_no_renaming),
+		T(test_all_names_taken),
+		T(test_links_not_followed),
+		T(test_odd_files),
+		T(test_continue),
+		T(test_continue_others),
+		T(test_overwrite),
+		T(test_resume),
+		T(test_one_owner),
+		T(test_no_space),
+		T(test_resume_counts_blocks),
+		T(test_alloc_modes),
+		T(test_alloc_keeps_data),
+		T(test_alloc_min),
+		T(test_alloc_fails),
+		T(test_cancel_open),
+		T(test_close_abandons_alloc),
+		T(test_finish),
+		T(test_moved_part_is_not_finished),
+		T(test_finish_name_appeared),
+		T(test_part_replaced),
+		T(test_sync_failure_is_sticky),
+		T(test_close_waits),
+		T(test_close_in_callback),
+		T(test_nth_call_fails),
 		T(test_continue_nth_call_fails),
 	};
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of the progress journal: what it proves after a close and after kill -9, when it is not believed, and that it never proves more.
+ * Tests of the progress journal: what it proves after a close and after kill -9, when it is not believed, and that it
+ * never proves more.
  */
 #include "disk_test.h"
 
@@ -237,9 +238,9 @@ static void test_open_fails(void **state)
 
 /* ---- kill -9 ---- */
 
-#define KILL_SIZE (1 << 20)
+#define KILL_SIZE  (1 << 20)
 #define KILL_SLOTS 8
-#define PART (KILL_SIZE / KILL_SLOTS)
+#define PART	   (KILL_SIZE / KILL_SLOTS)
 
 static char byte_at(int64_t off)
 {
@@ -342,8 +343,15 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_proves), T(test_not_believed), T(test_damaged), T(test_no_more_than_the_file), T(test_cut),
-		T(test_slots_run_out), T(test_finished), T(test_open_fails), T(test_kill),
+		T(test_proves),
+		T(test_not_believed),
+		T(test_damaged),
+		T(test_no_more_than_the_file),
+		T(test_cut),
+		T(test_slots_run_out),
+		T(test_finished),
+		T(test_open_fails),
+		T(test_kill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of the hasher: the digest is right however the file grew, failures are told, and it can be closed at any moment.
+ * Tests of the hasher: the digest is right however the file grew, failures are told, and it can be closed at any
+ * moment.
  */
 #include "disk_test.h"
 
@@ -139,7 +140,8 @@ static void test_too_short(void **state)
 		struct hasher *h = hasher_new(&t->loop, fd, "sha-256");
 		struct result r = {.close_me = h};
 		if (k > 0)
-			hasher_advance(h, k == 1 ? 12 << 20 : 10 << 20); /* k 2: hashed more than the file turns out to have */
+			hasher_advance(
+				h, k == 1 ? 12 << 20 : 10 << 20); /* k 2: hashed more than the file turns out to have */
 		while (k == 2 && hasher_done(h) < 10 << 20)
 			uv_run(&t->loop.uv, UV_RUN_ONCE);
 		hasher_finish(h, k == 2 ? 9 << 20 : 12 << 20, on_digest, &r);
@@ -176,7 +178,11 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_random_order), T(test_follows), T(test_empty_and_done), T(test_too_short), T(test_close_while_busy),
+		T(test_random_order),
+		T(test_follows),
+		T(test_empty_and_done),
+		T(test_too_short),
+		T(test_close_while_busy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

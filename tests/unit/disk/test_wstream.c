@@ -272,8 +272,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_gathers), T(test_short_writes), T(test_write_out_is_started), T(test_failure),
-		T(test_close_writes_the_rest), T(test_close_in_callbacks), T(test_many),
+		T(test_gathers),
+		T(test_short_writes),
+		T(test_write_out_is_started),
+		T(test_failure),
+		T(test_close_writes_the_rest),
+		T(test_close_in_callbacks),
+		T(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

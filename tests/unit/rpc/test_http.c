@@ -309,6 +309,16 @@ static void chunked_bodies(void **state)
 	assert_true(x->s.closed);
 }
 
+static void expect_continue(void **state)
+{
+	struct fixture *x = *state;
+
+	feed(&x->s, "POST /jsonrpc HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+	assert_string_equal(x->s.sent.data, "HTTP/1.1 100 Continue\r\n\r\n");
+	feed(&x->s, "[]");
+	assert_true(sent(&x->s, "HTTP/1.1 200 OK"));
+}
+
 static void basic_authentication(void **state)
 {
 	struct fixture *x = *state;
@@ -465,6 +475,7 @@ int main(void)
 		T(broken_requests),
 		T(chunked_bodies),
 		T(basic_authentication),
+		T(expect_continue),
 		T(preflights),
 		T(packed_answers),
 		T(unauthorized_is_late_and_alone),

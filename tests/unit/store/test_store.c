@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Tests of the store over each backend: what is handed over comes back, in order; callbacks come after the commit; failed commits
- * are kept and tried again.
+ * Tests of the store over each backend: what is handed over comes back, in order; callbacks come after the commit;
+ * failed commits are kept and tried again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 /* A backend around another one: notes what is committed, and fails when told. */
 static struct {
 	const struct store_backend *be;
-	_Atomic int fail; /* this many commits fail */
+	_Atomic int fail;	   /* this many commits fail */
 	_Atomic int commits, soft; /* tried; those of them without durable */
 	_Atomic size_t ops;
 } wrap;
@@ -66,8 +66,8 @@ struct store_test {
 	struct store *s;
 	struct job_rec rows[MAX_ROWS];
 	size_t n;
-	int calls, errs;   /* of on_flush */
-	char order[64];	   /* letters of those called */
+	int calls, errs; /* of on_flush */
+	char order[64];	 /* letters of those called */
 	struct fail fail;
 };
 
@@ -78,7 +78,8 @@ static void open_it(struct store_test *t)
 	struct fail f = {0};
 
 	wrap.be = current;
-	assert_int_equal(store_open_backend(&t->loop, &wrapped, current == &store_sqlite ? t->dir : NULL, &t->s, &f), 0);
+	assert_int_equal(
+		store_open_backend(&t->loop, &wrapped, current == &store_sqlite ? t->dir : NULL, &t->s, &f), 0);
 }
 
 static int setup(void **state)
@@ -209,11 +210,25 @@ static void assert_same(const struct job_rec *a, const struct job_rec *b)
 static void test_every_member(void **state)
 {
 	struct store_test *t = *state;
-	struct job_rec full = {.gid = 0xffeeddccbbaa9988, .state = 4, .ord = 0xfffffffffffffff0, .uid = 0xfffffffe,
-		.owner = (char *)"anna", .uris = (char *)"http://a/x\nhttp://b/x", .opts = (char *)"split=5\nheader=A: \"'%\n",
-		.dir = (char *)"/d \303\274/\377", .path = (char *)"/d/x", .total = INT64_MAX, .etag = (char *)"\"e\"",
-		.last_modified = (char *)"Sat", .have = (char *)"0-10", .done = 10, .err = ERR_CHECKSUM, .err_text = (char *)"bad",
-		.added_at = 1700000000, .ended_at = 1700000001, .flags = 0x80000001};
+	struct job_rec full = {.gid = 0xffeeddccbbaa9988,
+		.state = 4,
+		.ord = 0xfffffffffffffff0,
+		.uid = 0xfffffffe,
+		.owner = (char *)"anna",
+		.uris = (char *)"http://a/x\nhttp://b/x",
+		.opts = (char *)"split=5\nheader=A: \"'%\n",
+		.dir = (char *)"/d \303\274/\377",
+		.path = (char *)"/d/x",
+		.total = INT64_MAX,
+		.etag = (char *)"\"e\"",
+		.last_modified = (char *)"Sat",
+		.have = (char *)"0-10",
+		.done = 10,
+		.err = ERR_CHECKSUM,
+		.err_text = (char *)"bad",
+		.added_at = 1700000000,
+		.ended_at = 1700000001,
+		.flags = 0x80000001};
 	struct job_rec bare = rec(1, 0, 5);
 
 	store_put(t->s, &full);
@@ -656,11 +671,26 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_every_member), T(test_error_names), T(test_order), T(test_small_changes), T(test_order_within_a_batch),
-		T(test_meta), T(test_progress_is_soft), T(test_group_commit), T(test_callbacks_in_order), T(test_flush_of_nothing),
-		T(test_failed_commit), T(test_failed_commit_is_retried), T(test_failing_stays_small), T(test_failing_under_way),
-		T(test_close_commits), T(test_close_fails), T(test_close_in_callback), T(test_use_in_callback),
-		T(test_keeps_the_loop), T(test_like_a_table),
+		T(test_every_member),
+		T(test_error_names),
+		T(test_order),
+		T(test_small_changes),
+		T(test_order_within_a_batch),
+		T(test_meta),
+		T(test_progress_is_soft),
+		T(test_group_commit),
+		T(test_callbacks_in_order),
+		T(test_flush_of_nothing),
+		T(test_failed_commit),
+		T(test_failed_commit_is_retried),
+		T(test_failing_stays_small),
+		T(test_failing_under_way),
+		T(test_close_commits),
+		T(test_close_fails),
+		T(test_close_in_callback),
+		T(test_use_in_callback),
+		T(test_keeps_the_loop),
+		T(test_like_a_table),
 	};
 	int failed;
 
