@@ -324,12 +324,22 @@ static int follow_all(struct get *g)
 static void open_progress(struct get *g)
 {
 	const struct opts *o = g->cli->opts;
-	enum progress_kind kind = g->cli->flag[FLAG_JSON]   ? PROGRESS_JSON
-				  : opts_bool(o, OPT_QUIET) ? PROGRESS_QUIET
-							    : PROGRESS_BAR;
-	if (kind == PROGRESS_BAR && opts_has(o, OPT_SHOW_CONSOLE_READOUT) && !opts_bool(o, OPT_SHOW_CONSOLE_READOUT))
-		kind = PROGRESS_LINES;
-	g->prog = progress_new(kind, opts_bool(o, OPT_ENABLE_COLOR));
+	struct progress_style style = {.kind = PROGRESS_BAR,
+		.color = opts_bool(o, OPT_ENABLE_COLOR),
+		.bytes = !opts_bool(o, OPT_HUMAN_READABLE),
+		.hide_complete = strcmp(opts_str(o, OPT_DOWNLOAD_RESULT), "hide") == 0,
+		.lines_ms = PROGRESS_LINES_MS};
+	if (g->cli->flag[FLAG_JSON])
+		style.kind = PROGRESS_JSON;
+	else if (opts_bool(o, OPT_QUIET))
+		style.kind = PROGRESS_QUIET;
+	else if (!opts_bool(o, OPT_SHOW_CONSOLE_READOUT))
+		style.kind = PROGRESS_LINES;
+	if (opts_has(o, OPT_SUMMARY_INTERVAL))
+		style.lines_ms = opts_num(o, OPT_SUMMARY_INTERVAL) * 1000;
+	if (opts_bool(o, OPT_STDERR))
+		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
+	g->prog = progress_new(&style);
 }
 
 /* With the daemon found: everything until its end. */

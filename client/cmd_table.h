@@ -10,7 +10,7 @@ CMD("get", cmd_get, "[OPTION...] URI... | -i FILE",
 	"When no daemon answers and none was named, get starts a private one and stops it afterwards. The same command "
 	"continues what Ctrl-C or a crash interrupted. A running daemon of another user saves into its own folder unless "
 	"--dir is given. Options of a daemon (as -j) act on a private one only.\n"
-	"Ctrl-C pauses what get gave to a running daemon.\n"
+	"Ctrl-C pauses what get gave to a running daemon. Ctrl-Z puts the display aside; the download goes on.\n"
 	"The exit code is aria2's errorCode of the download that failed last, 0 when all are complete, 7 when interrupted.")
 CMD("add", cmd_add, "[OPTION...] URI... | -i FILE", "Give downloads to the daemon, print their GIDs, don't wait.",
 	F(JSON), C_OPTIONS, "As get, but the file goes into the daemon's own folder unless --dir is given.")
@@ -32,4 +32,4 @@ CMD("limit", cmd_limit, "[GID...] SPEED|none", "Limit the speed of everything, o
 CMD("stat", cmd_stat, "", "One look at the daemon: version, speed, counts, limits.", F(JSON), 0, "")
 CMD("purge", cmd_purge, "", "Forget all ended downloads. Files stay.", 0, 0, "")
 CMD("shutdown", cmd_shutdown, "", "End the daemon; its queue is kept.", F(FORCE), 0, "")
-CMD("help", cmd_help, "[COMMAND]", "Help.", 0, 0, "")
+CMD("help", cmd_help, "[COMMAND]", "What there is, or all about one command.", 0, 0, "")

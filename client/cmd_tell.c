@@ -162,19 +162,38 @@ static void print_uris(const json_t *status)
 	json_decref(seen);
 }
 
+/* "scheme://host:port" of a URI. */
+static size_t origin_len(const char *uri)
+{
+	const char *host = strstr(uri, "://");
+	return host ? (size_t)(host + 3 - uri) + strcspn(host + 3, "/?#") : strlen(uri);
+}
+
+/* Connections of one origin are one line. */
 static void print_servers(const json_t *servers)
 {
-	json_t *s;
-	size_t i;
-	bool first = true;
-	json_array_foreach(json_object_get(json_array_get(servers, 0), "servers"), i, s)
-	{
+	json_t *list = json_object_get(json_array_get(servers, 0), "servers"), *s, *other;
+	size_t i, k, lines = 0, n = json_array_size(list);
+	for (i = 0; i < n; i++) {
+		s = json_array_get(list, i);
+		const char *uri = json_text(s, "currentUri");
+		size_t len = origin_len(uri), before = 0, count = 0;
+		uint64_t sum = 0;
+		json_array_foreach(list, k, other)
+		{
+			const char *its = json_text(other, "currentUri");
+			if (origin_len(its) != len || strncmp(its, uri, len) != 0)
+				continue;
+			before += k < i;
+			count++;
+			sum += json_num(other, "downloadSpeed");
+		}
+		if (before)
+			continue;
 		char speed[24];
-		char *line = xasprintf(
-			"%10s  %s", show_speed(json_num(s, "downloadSpeed"), speed), json_text(s, "currentUri"));
-		show_field(stdout, first ? "Connections" : "", line);
+		char *line = xasprintf("%zu to %.*s, %s", count, (int)len, uri, show_speed(sum, speed));
+		show_field(stdout, lines++ == 0 ? "Connections" : "", line);
 		free(line);
-		first = false;
 	}
 }
 

@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 
-#define ETA_MAX (1000 * 86400LL) /* seconds; beyond it a guess says nothing */
+#define ETA_MAX (99 * 86400LL) /* seconds; beyond it a guess says nothing, and would take more columns */
 
 uint64_t json_num(const json_t *obj, const char *key)
 {

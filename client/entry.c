@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/input.h"
+#include "base/puri.h"
 #include "base/str.h"
 #include "base/uri.h"
-#include "base/input.h"
 #include "client/optjson.h"
 
 /* Takes over the reference on opts. */
@@ -39,26 +40,63 @@ static int check_uri(const char *text, struct fail *f)
 	return fail_set(f, ERR_USAGE, "'%s' is no URI; one begins with http:// or https://", shown);
 }
 
+/* input_read has expanded what there was to expand. */
 static int take_entry(void *arg, char **uris, size_t n, struct opts *opts, struct fail *f)
 {
+	struct opts *own = opts_flatten(opts);
+	if (opts_bool(own, OPT_FORCE_SEQUENTIAL))
+		opts_unset(own, OPT_PARAMETERIZED_URI);
 	(void)f;
-	add_entry(arg, uris, n, opts_flatten(opts));
+	add_entry(arg, uris, n, own);
 	return 0;
+}
+
+/* URIs of the command line. */
+struct words {
+	char **v; /* owned copies */
+	size_t n, cap;
+	struct fail *f;
+};
+
+static int take_uri(void *arg, const char *text)
+{
+	struct words *w = arg;
+	int rc = check_uri(text, w->f);
+	if (rc < 0)
+		return rc;
+	if (w->n == w->cap) {
+		w->cap = w->cap ? w->cap * 2 : 16;
+		w->v = xrealloc(w->v, w->cap * sizeof(*w->v));
+	}
+	w->v[w->n++] = xstrdup(text);
+	return 0;
+}
+
+static int read_words(const struct cli *cli, struct words *ret)
+{
+	bool expand = opts_bool(cli->opts, OPT_PARAMETERIZED_URI);
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < cli->nwords; i++)
+		rc = expand ? puri_expand(cli->words[i], take_uri, ret, ret->f) : take_uri(ret, cli->words[i]);
+	if (rc < 0)
+		ret->f->code = ERR_USAGE; /* whatever is wrong, it was given on the command line */
+	return rc < 0 ? ERR_USAGE : 0;
 }
 
 static int take_words(const struct cli *cli, struct entries *es, struct fail *f)
 {
-	bool each = opts_bool(cli->opts, OPT_FORCE_SEQUENTIAL);
-	for (size_t i = 0; i < cli->nwords; i++) {
-		int rc = check_uri(cli->words[i], f);
-		if (rc < 0)
-			return rc;
-		if (each)
-			add_entry(es, &cli->words[i], 1, opts_clone(cli->opts));
+	struct words w = {.f = f};
+	int rc = read_words(cli, &w);
+	size_t each = opts_bool(cli->opts, OPT_FORCE_SEQUENTIAL) ? 1 : w.n;
+	for (size_t i = 0; rc == 0 && i < w.n; i += each) {
+		struct opts *own = opts_clone(cli->opts);
+		opts_unset(own, OPT_PARAMETERIZED_URI); /* done above */
+		add_entry(es, &w.v[i], each, own);
 	}
-	if (!each && cli->nwords > 0)
-		add_entry(es, cli->words, cli->nwords, opts_clone(cli->opts));
-	return 0;
+	for (size_t i = 0; i < w.n; i++)
+		free(w.v[i]);
+	free(w.v);
+	return rc;
 }
 
 int entries_read(const struct cli *cli, struct entries *ret, struct fail *f)

@@ -9,7 +9,7 @@ FLAG(SECRET_FILE, "secret-file", 0, "FILE",
 	"File whose first line is the daemon's RPC secret. Default: $HAUL_SECRET_FILE.")
 FLAG(JSON, "json", 0, NULL, "Print JSON for programs: one object a line.")
 FLAG(PRIVATE, "private", 0, NULL, "Don't look for a running daemon: start one for this download only.")
-FLAG(ALL, "all", 0, NULL, "All downloads.")
+FLAG(ALL, "all", 0, NULL, "All of them instead of single ones.")
 FLAG(GLOBAL, "global", 0, NULL, "The daemon's own options instead of one download's.")
 FLAG(FORCE, "force", 0, NULL, "At once, without waiting for servers.")
 FLAG(PRINT, "print", 0, "FORM", "Print the manual (man) made from the command table, and end.")

@@ -4,6 +4,7 @@
 #include "client/follow.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -245,6 +246,20 @@ static void take_events(struct follow *fo, bool *ret_any)
 	}
 }
 
+/* The window has another size, or the user sets us aside for a while. */
+static void take_screen(struct follow *fo)
+{
+	int sig;
+	while ((sig = sigs_take(fo->sigs->screen))) {
+		if (sig != SIGTSTP)
+			continue;
+		progress_hide(fo->prog);
+		sigs_suspend();
+	}
+	progress_resize(fo->prog);
+	show(fo);
+}
+
 /* Until the time is over, a notification came, or the user did something: 0 or ERR_CANCELED. */
 static int wait_round(struct follow *fo, unsigned ms)
 {
@@ -256,15 +271,13 @@ static int wait_round(struct follow *fo, unsigned ms)
 		if (now >= until)
 			return 0;
 		struct pollfd p[3] = {{.fd = fo->sigs->stop, .events = POLLIN},
-			{.fd = fo->sigs->winch, .events = POLLIN}, {.fd = rpc_fd(fo->rpc), .events = POLLIN}};
+			{.fd = fo->sigs->screen, .events = POLLIN}, {.fd = rpc_fd(fo->rpc), .events = POLLIN}};
 		if (poll(p, 3, (int)(until - now)) <= 0)
 			continue;
 		if (p[0].revents && sigs_take(fo->sigs->stop))
 			return ERR_CANCELED;
-		if (p[1].revents && sigs_take(fo->sigs->winch)) {
-			progress_resize(fo->prog);
-			show(fo);
-		}
+		if (p[1].revents)
+			take_screen(fo);
 		if (p[2].revents && rpc_pump(fo->rpc, NULL) < 0)
 			return 0; /* the next round finds out why */
 		take_events(fo, &any);

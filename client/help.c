@@ -104,7 +104,7 @@ int cmd_help(struct cli *cli)
 /* ---- the manual page ---- */
 
 /* Text for roff: '-' and '\' escaped, no line begins with a control character. */
-static void put_roff(const char *s)
+static void put_roff_text(const char *s)
 {
 	for (bool begin = true; *s; s++) {
 		if (begin && (*s == '.' || *s == '\''))
@@ -119,6 +119,11 @@ static void put_roff(const char *s)
 			putchar(*s);
 		begin = *s == '\n';
 	}
+}
+
+static void put_roff(const char *s)
+{
+	put_roff_text(s);
 	putchar('\n');
 }
 
@@ -128,13 +133,14 @@ static void man_flags(unsigned flags)
 		const struct flag_def *d = &flag_defs[i];
 		if (!(flags & (1u << i)))
 			continue;
-		fputs(".TP\n.B ", stdout);
+		fputs(".TP\n.BR ", stdout);
 		if (d->ch)
-			printf("\\-%c, ", d->ch);
+			printf("\\-%c \", \" ", d->ch);
 		fputs("\\-\\-", stdout);
-		put_roff(d->name);
+		put_roff_text(d->name);
 		if (d->arg)
-			printf(".I %s\n", d->arg);
+			printf(" \"=\\fI%s\\fR\"", d->arg);
+		putchar('\n');
 		put_roff(d->help);
 	}
 }

@@ -15,15 +15,16 @@
 #include "client/show.h"
 
 #define BAR_MS	       250 /* redrawn at most this often */
-#define LINES_MS       5000
 #define JSON_MS	       1000
 #define LINE_MAX_BYTES 4096
 #define ROWS_MAX       256
-#define BAR_COLS_FULL      80 /* from here on with sizes and connections */
-#define BAR_COLS_SHORT     40 /* below only name and per cent */
+#define BAR_COLS_FULL  80 /* from here on with sizes and connections */
+#define BAR_COLS_SHORT 40 /* below only name and per cent */
+#define CELLS_MIN      4  /* a shorter bar says nothing */
+#define CELLS_MAX      40
 
 struct progress {
-	enum progress_kind kind;
+	struct progress_style style;
 	struct term term;
 	char *cwd;
 	int64_t last;	     /* of PROGRESS_LINES and PROGRESS_JSON; 0: never */
@@ -31,14 +32,14 @@ struct progress {
 	size_t drawn;
 };
 
-struct progress *progress_new(enum progress_kind kind, bool color)
+struct progress *progress_new(const struct progress_style *style)
 {
 	struct progress *p = xcalloc(1, sizeof(*p));
 	term_init(&p->term, STDOUT_FILENO);
-	if (kind == PROGRESS_BAR && !p->term.tty)
-		kind = PROGRESS_LINES;
-	p->kind = kind;
-	p->term.color = p->term.color && color;
+	p->style = *style;
+	if (style->kind == PROGRESS_BAR && !p->term.tty)
+		p->style.kind = PROGRESS_LINES;
+	p->term.color = p->term.color && style->color;
 	p->cwd = getcwd(NULL, 0);
 	p->last = term_now();
 	return p;
@@ -46,7 +47,7 @@ struct progress *progress_new(enum progress_kind kind, bool color)
 
 unsigned progress_interval(const struct progress *p)
 {
-	return p->kind == PROGRESS_BAR ? BAR_MS : JSON_MS;
+	return p->style.kind == PROGRESS_BAR ? BAR_MS : JSON_MS;
 }
 
 void progress_resize(struct progress *p)
@@ -103,54 +104,76 @@ static void add_line(struct progress *p, struct buf *out, const char *line)
 }
 
 /* "214MiB/497MiB", or what is there of an unknown length. */
-static void sizes_text(const struct dl *d, char buf[40])
+static void sizes_text(uint64_t done, uint64_t total, char buf[40])
 {
 	char a[16], b[16];
-	if (d->total)
-		snprintf(buf, 40, "%s/%s", str_bytes(d->done, a), str_bytes(d->total, b));
+	if (total)
+		snprintf(buf, 40, "%s/%s", str_bytes(done, a), str_bytes(total, b));
 	else
-		snprintf(buf, 40, "%s", d->done ? str_bytes(d->done, a) : "");
+		snprintf(buf, 40, "%s", done ? str_bytes(done, a) : "");
+}
+
+/* The right-hand columns: what fits the terminal. */
+static void tail_text(const struct term *t, const char *sizes, uint64_t speed, const char *conns, int64_t eta, char buf[160])
+{
+	char rate[24], left[16];
+	show_speed(speed, rate);
+	show_eta(eta, left);
+	buf[0] = '\0';
+	if (t->cols >= BAR_COLS_FULL)
+		snprintf(buf, 160, "%15s  %10s  %4s  %6s", sizes, rate, conns, left);
+	else if (t->cols >= BAR_COLS_SHORT)
+		snprintf(buf, 160, "%10s  %6s", rate, left);
+}
+
+/* Room for the bar between per cent and tail; 0 when there is too little. */
+static int bar_cells(const struct term *t, int name_cols, const char *tail)
+{
+	int cells = t->cols - 1 - name_cols - 2 - 4 - 2 - 2 - term_width(tail, t->utf8);
+	return cells < CELLS_MIN ? 0 : cells > CELLS_MAX ? CELLS_MAX : cells;
 }
 
 const char *progress_bar_line(const struct term *t, int name_cols, const struct dl *d, char *buf, size_t size)
 {
-	char name[1024], pct[8], bar[1024] = "", sizes[40], speed[24], eta[16], conns[16], tail[160] = "";
+	char name[1024], pct[8], bar[1024] = "", sizes[40], conns[16], tail[160];
 	bool checking = d->verified > 0;
 	uint64_t left = d->total > d->done ? d->total - d->done : 0;
 	struct dl checked = {.total = d->total, .done = d->verified};
-	sizes_text(d, sizes);
-	show_speed(d->speed, speed);
-	show_eta(d->total && !checking ? dl_eta(left, d->speed) : -1, eta);
+	sizes_text(d->done, d->total, sizes);
 	snprintf(conns, sizeof(conns), "%uc", d->conns);
+	tail_text(t, sizes, d->speed, conns, d->total ? dl_eta(left, d->speed) : -1, tail);
+	int cells = bar_cells(t, name_cols, tail);
+	if (cells)
+		term_bar(t, dl_part(checking ? &checked : d), cells, bar, sizeof(bar));
 	if (checking)
-		snprintf(tail, sizeof(tail), "%10s", "checking");
-	else if (t->cols >= BAR_COLS_FULL)
-		snprintf(tail, sizeof(tail), "%15s  %10s  %4s  %6s", sizes, speed, conns, eta);
-	else if (t->cols >= BAR_COLS_SHORT)
-		snprintf(tail, sizeof(tail), "%10s  %6s", speed, eta);
+		snprintf(tail, sizeof(tail), "%15s", "checking");
+	if (t->cols < BAR_COLS_SHORT)
+		tail[0] = '\0';
 	term_fit(d->name, name_cols, t->utf8, name, sizeof(name));
 	int pad = name_cols - term_width(name, t->utf8);
-	int cells = t->cols - 1 - name_cols - 2 - 4 - 2 - 2 - term_width(tail, t->utf8);
-	if (cells >= 4)
-		term_bar(t, dl_part(checking ? &checked : d), cells > 40 ? 40 : cells, bar, sizeof(bar));
-	snprintf(buf, size, "%s%*s  %4s  %s%s%s", name, pad, "", show_percent(checking ? &checked : d, pct), bar,
-		bar[0] ? "  " : "", tail);
+	snprintf(buf, size, "%s%*s  %4s%s%s%s%s", name, pad, "", show_percent(checking ? &checked : d, pct),
+		bar[0] ? "  " : "", bar, tail[0] ? "  " : "", tail);
 	return buf;
 }
 
-static const char *sum_line(const struct term *t, const struct progress_view *v, char *buf, size_t size)
+const char *progress_sum_line(
+	const struct term *t, int name_cols, const struct progress_view *v, char *buf, size_t size)
 {
-	char done[16], total[16], speed[24], eta[16], text[256], extra[64] = "";
-	if (v->paused)
-		snprintf(extra, sizeof(extra), ", %zu paused", v->paused);
-	if (v->waiting)
-		snprintf(extra + strlen(extra), sizeof(extra) - strlen(extra), ", %zu waiting", v->waiting);
+	char text[128], shown[512], sizes[40], tail[160];
 	uint64_t left = v->total > v->done ? v->total - v->done : 0;
 	bool all_known = v->waiting == 0 && v->total > 0;
-	snprintf(text, sizeof(text), "%zu of %zu done%s   %s%s%s   %s   ETA %s", v->ended, v->count, extra,
-		str_bytes(v->done, done), v->total ? " of " : "", v->total ? str_bytes(v->total, total) : "",
-		show_speed(v->speed, speed), show_eta(all_known ? dl_eta(left, v->speed) : -1, eta));
-	return term_fit(text, t->cols - 1, t->utf8, buf, size);
+	sizes_text(v->done, v->total, sizes);
+	tail_text(t, sizes, v->speed, "", all_known ? dl_eta(left, v->speed) : -1, tail);
+	int n = snprintf(text, sizeof(text), "%zu of %zu done", v->ended, v->count), cells = bar_cells(t, name_cols, tail);
+	if (v->paused)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ", %zu paused", v->paused);
+	if (v->waiting)
+		snprintf(text + n, sizeof(text) - (size_t)n, ", %zu waiting", v->waiting);
+	int room = tail[0] ? name_cols + 2 + 4 + (cells ? 2 + cells : 0) : t->cols - 1;
+	term_fit(text, room, t->utf8, shown, sizeof(shown));
+	int pad = tail[0] ? room - term_width(shown, t->utf8) : 0;
+	snprintf(buf, size, "%s%*s%s%s", shown, pad, "", tail[0] ? "  " : "", tail);
+	return buf;
 }
 
 /* Most columns for names on a line of cols. */
@@ -176,6 +199,10 @@ static void show_bars(struct progress *p, const struct progress_view *v)
 {
 	struct buf out;
 	char line[LINE_MAX_BYTES];
+	if (!term_hold(&p->term)) {
+		p->drawn = 0; /* what was drawn has scrolled away with the user's other work */
+		return;
+	}
 	size_t room = p->term.rows > 4 ? (size_t)p->term.rows - 3 : 1;
 	size_t n = v->nactive;
 	n = n > room ? room : n;
@@ -187,7 +214,7 @@ static void show_bars(struct progress *p, const struct progress_view *v)
 	for (size_t i = 0; i < n; i++)
 		add_line(p, &out, progress_bar_line(&p->term, name_cols, v->active[i], line, sizeof(line)));
 	if (v->count > 1 || n == 0)
-		add_line(p, &out, sum_line(&p->term, v, line, sizeof(line)));
+		add_line(p, &out, progress_sum_line(&p->term, name_cols, v, line, sizeof(line)));
 	buf_adds(&out, "\033[J");
 	put(&out);
 	buf_free(&out);
@@ -195,17 +222,35 @@ static void show_bars(struct progress *p, const struct progress_view *v)
 
 /* ---- lines, JSON ---- */
 
-static void show_lines(const struct progress_view *v)
+/* A size as the user wants it in lines. */
+static const char *size_text(const struct progress *p, uint64_t n, char buf[24])
 {
-	char name[1024], pct[8], sizes[40], speed[24], eta[16];
-	for (size_t i = 0; i < v->nactive; i++) {
-		const struct dl *d = v->active[i];
-		uint64_t left = d->total > d->done ? d->total - d->done : 0;
-		sizes_text(d, sizes);
-		printf("%s: %s %s, %s, %u connection%s, ETA %s\n", term_fit(d->name, -1, true, name, sizeof(name)),
-			show_percent(d, pct), sizes, show_speed(d->speed, speed), d->conns, d->conns == 1 ? "" : "s",
-			show_eta(d->total ? dl_eta(left, d->speed) : -1, eta));
-	}
+	char human[16];
+	if (p->style.bytes)
+		snprintf(buf, 24, "%lluB", (unsigned long long)n);
+	else
+		snprintf(buf, 24, "%s", str_bytes(n, human));
+	return buf;
+}
+
+static void show_line_of(const struct progress *p, const struct dl *d)
+{
+	char name[4096], pct[8], done[24], total[24], speed[24], eta[16];
+	uint64_t left = d->total > d->done ? d->total - d->done : 0;
+	printf("%s: %s  %s%s%s  %s/s  %u connection%s", term_fit(d->name, -1, p->term.utf8, name, sizeof(name)),
+		show_percent(d, pct), size_text(p, d->done, done), d->total ? "/" : "",
+		d->total ? size_text(p, d->total, total) : "", size_text(p, d->speed, speed), d->conns,
+		d->conns == 1 ? "" : "s");
+	if (d->verified)
+		puts("  checking");
+	else
+		printf("  ETA %s\n", show_eta(d->total ? dl_eta(left, d->speed) : -1, eta));
+}
+
+static void show_lines(const struct progress *p, const struct progress_view *v)
+{
+	for (size_t i = 0; i < v->nactive; i++)
+		show_line_of(p, v->active[i]);
 	if (v->count > 1 && v->nactive)
 		printf("%zu of %zu done\n", v->ended, v->count);
 	fflush(stdout);
@@ -234,21 +279,27 @@ static void show_json(const struct progress_view *v)
 void progress_show(struct progress *p, const struct progress_view *v)
 {
 	int64_t now = term_now();
-	if (p->kind == PROGRESS_BAR)
+	if (p->style.kind == PROGRESS_BAR)
 		show_bars(p, v);
-	int64_t every = p->kind == PROGRESS_LINES ? LINES_MS : JSON_MS;
-	if (now - p->last < every)
+	int64_t every = p->style.kind == PROGRESS_LINES ? p->style.lines_ms : JSON_MS;
+	if (every == 0 || now - p->last < every)
 		return;
 	p->last = now;
-	if (p->kind == PROGRESS_LINES)
-		show_lines(v);
-	else if (p->kind == PROGRESS_JSON)
+	if (p->style.kind == PROGRESS_LINES)
+		show_lines(p, v);
+	else if (p->style.kind == PROGRESS_JSON)
 		show_json(v);
+}
+
+void progress_hide(struct progress *p)
+{
+	clear_bars(p);
+	term_release(&p->term);
 }
 
 void progress_added(struct progress *p, const char *gid, const char *uri)
 {
-	if (p->kind == PROGRESS_JSON)
+	if (p->style.kind == PROGRESS_JSON)
 		put_json(json_pack("{s:s,s:s,s:s}", "event", "added", "gid", gid, "uri", uri));
 }
 
@@ -279,12 +330,12 @@ static void end_json(const struct dl *d, int64_t took, uint64_t speed)
 
 static void end_text(const struct progress *p, const struct dl *d, int64_t took, uint64_t speed)
 {
-	char path[4096], size[16], time[16], rate[24], why[512];
+	char path[4096], size[24], time[16], rate[24], why[512];
 	term_fit(short_path(p, d), -1, p->term.utf8, path, sizeof(path));
 	if (strcmp(d->status, "complete") == 0) {
-		if (p->kind != PROGRESS_QUIET)
-			printf("%s  %s in %s (%s)\n", path, str_bytes(d->done, size), show_took(took, time),
-				show_speed(speed, rate));
+		if (p->style.kind != PROGRESS_QUIET && !p->style.hide_complete)
+			printf("%s  %s in %s (%s/s)\n", path, size_text(p, d->done, size), show_took(took, time),
+				size_text(p, speed, rate));
 		fflush(stdout);
 		return;
 	}
@@ -301,7 +352,7 @@ void progress_end(struct progress *p, const struct dl *d, int64_t took, uint64_t
 {
 	uint64_t speed = got * 1000 / (uint64_t)(took > 0 ? took : 1);
 	clear_bars(p);
-	if (p->kind == PROGRESS_JSON)
+	if (p->style.kind == PROGRESS_JSON)
 		end_json(d, took, speed);
 	else
 		end_text(p, d, took, speed);
@@ -322,7 +373,7 @@ void progress_free(struct progress *p)
 {
 	if (!p)
 		return;
-	clear_bars(p);
+	progress_hide(p);
 	free(p->cwd);
 	free(p);
 }

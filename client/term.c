@@ -31,11 +31,33 @@ void term_resize(struct term *t)
 void term_init(struct term *t, int fd)
 {
 	const char *name = getenv("TERM"), *no_color = getenv("NO_COLOR");
-	t->fd = fd;
+	*t = (struct term){.fd = fd};
 	t->tty = isatty(fd) && name && strcmp(name, "dumb") != 0;
 	t->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	t->color = t->tty && !(no_color && no_color[0]);
 	term_resize(t);
+}
+
+bool term_hold(struct term *t)
+{
+	pid_t owner = tcgetpgrp(t->fd);
+	if (owner < 0)
+		return true; /* not the terminal that controls us: its keys are not ours */
+	if (owner != getpgrp())
+		return false;
+	if (t->held || tcgetattr(t->fd, &t->saved) < 0)
+		return true;
+	struct termios quiet = t->saved;
+	quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+	t->held = tcsetattr(t->fd, TCSANOW, &quiet) == 0;
+	return true;
+}
+
+void term_release(struct term *t)
+{
+	if (t->held && tcgetpgrp(t->fd) == getpgrp())
+		(void)tcsetattr(t->fd, TCSANOW, &t->saved);
+	t->held = false;
 }
 
 /* ---- text in columns ---- */
@@ -160,22 +182,28 @@ const char *term_bar(const struct term *t, double part, int cells, char *buf, si
 
 /* ---- signals, time ---- */
 
+/* The signals of the list, without those that are ignored unless all is wanted. */
+static void fill_set(sigset_t *set, const int *list, size_t n, bool all)
+{
+	struct sigaction old;
+	sigemptyset(set);
+	for (size_t i = 0; i < n; i++) {
+		if (all || (sigaction(list[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN))
+			sigaddset(set, list[i]);
+	}
+}
+
 int sigs_open(struct sigs *s)
 {
-	sigset_t stop, winch, both;
-	sigemptyset(&stop);
-	sigaddset(&stop, SIGINT);
-	sigaddset(&stop, SIGTERM);
-	sigaddset(&stop, SIGHUP);
-	sigemptyset(&winch);
-	sigaddset(&winch, SIGWINCH);
-	both = stop;
-	sigaddset(&both, SIGWINCH);
-	if (sigprocmask(SIG_BLOCK, &both, NULL) < 0)
+	static const int stop[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT}, screen[] = {SIGWINCH, SIGTSTP, SIGCONT};
+	sigset_t a, b;
+	fill_set(&a, stop, sizeof(stop) / sizeof(stop[0]), false);
+	fill_set(&b, screen, sizeof(screen) / sizeof(screen[0]), true);
+	if (sigprocmask(SIG_BLOCK, &a, NULL) < 0 || sigprocmask(SIG_BLOCK, &b, NULL) < 0)
 		return -1;
-	s->stop = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
-	s->winch = signalfd(-1, &winch, SFD_CLOEXEC | SFD_NONBLOCK);
-	return s->stop < 0 || s->winch < 0 ? -1 : 0;
+	s->stop = signalfd(-1, &a, SFD_CLOEXEC | SFD_NONBLOCK);
+	s->screen = signalfd(-1, &b, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->stop < 0 || s->screen < 0 ? -1 : 0;
 }
 
 int sigs_take(int fd)
@@ -187,12 +215,22 @@ int sigs_take(int fd)
 void sigs_close(struct sigs *s)
 {
 	sigset_t all;
-	while (sigs_take(s->stop))
-		continue; /* what is still pending would end us now */
+	while (sigs_take(s->stop) || sigs_take(s->screen))
+		continue; /* what is still pending would end or stop us now */
 	close(s->stop);
-	close(s->winch);
+	close(s->screen);
 	sigemptyset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
+}
+
+void sigs_suspend(void)
+{
+	sigset_t stop, old;
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTSTP);
+	raise(SIGTSTP); /* pending while it is blocked */
+	sigprocmask(SIG_UNBLOCK, &stop, &old);
+	sigprocmask(SIG_SETMASK, &old, NULL);
 }
 
 int64_t term_now(void)

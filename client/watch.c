@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ struct watch {
 
 /* ---- the screen ---- */
 
-/* Keys come one by one and unseen; Ctrl-C still is a signal, Ctrl-Z would leave the screen in disorder. */
+/* Keys come one by one and unseen; Ctrl-C and Ctrl-Z still are signals. */
 static int screen_open(struct watch *w)
 {
 	static const char enter[] = "\033[?1049h\033[?25l";
@@ -46,7 +47,6 @@ static int screen_open(struct watch *w)
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	raw.c_cc[VMIN] = 0;
 	raw.c_cc[VTIME] = 0;
-	raw.c_cc[VSUSP] = _POSIX_VDISABLE;
 	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	return write(STDOUT_FILENO, enter, sizeof(enter) - 1) > 0 ? 0 : -1;
 }
@@ -220,20 +220,35 @@ static void take_keys(struct watch *w)
 	}
 }
 
+/* The window has another size, or the user sets us aside for a while. */
+static void take_screen(struct watch *w)
+{
+	int sig;
+	while ((sig = sigs_take(w->sigs.screen))) {
+		if (sig != SIGTSTP)
+			continue;
+		screen_close(w);
+		sigs_suspend();
+		w->quit = screen_open(w) < 0;
+	}
+	term_resize(&w->term);
+	scroll(w, 0);
+}
+
 /* Until it is time to look again. */
 static void wait_round(struct watch *w)
 {
 	int64_t begin = term_now(), end = begin + LOOK_MS;
 	while (!w->quit && term_now() < end) {
-		struct pollfd p[4] = {{.fd = w->sigs.stop, .events = POLLIN}, {.fd = w->sigs.winch, .events = POLLIN},
+		struct pollfd p[4] = {{.fd = w->sigs.stop, .events = POLLIN}, {.fd = w->sigs.screen, .events = POLLIN},
 			{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = rpc_fd(w->rpc), .events = POLLIN}};
 		if (poll(p, 4, (int)(end - term_now())) <= 0)
 			continue;
-		w->quit = p[0].revents && sigs_take(w->sigs.stop);
+		w->quit = w->quit || (p[0].revents && sigs_take(w->sigs.stop));
 		if (p[2].revents)
 			take_keys(w);
-		if (p[1].revents && sigs_take(w->sigs.winch))
-			term_resize(&w->term);
+		if (p[1].revents)
+			take_screen(w);
 		if (p[1].revents || p[2].revents)
 			draw(w);
 		if (p[3].revents) {

@@ -62,10 +62,9 @@ static int check_text(const char *val, struct fail *f)
 	return 0;
 }
 
-/* Digits and a unit of n bytes; after the unit "B" or "iB" may stand, as aria2 takes it. 0 or ERR_INVAL. */
-static int parse_size(const char *s, size_t n, int64_t *ret)
+/* Digits and one of the units (of "KMGT"), n bytes; after the unit "B" or "iB" may stand, as aria2 takes it. 0 or ERR_INVAL. */
+static int parse_size(const char *s, size_t n, const char *units, int64_t *ret)
 {
-	static const char units[] = "KMGT";
 	size_t digits = strspn(s, DIGITS);
 	const char *unit;
 	uint64_t v;
@@ -75,7 +74,7 @@ static int parse_size(const char *s, size_t n, int64_t *ret)
 	s += digits;
 	n -= digits;
 	if (n > 0) {
-		unit = memchr(units, *s & ~0x20, sizeof(units) - 1);
+		unit = memchr(units, *s & ~0x20, strlen(units));
 		if (!unit || (n > 1 && !(n == 2 && strncasecmp(s + 1, "B", 1) == 0) &&
 				     !(n == 3 && strncasecmp(s + 1, "iB", 2) == 0)))
 			return ERR_INVAL;
@@ -132,13 +131,15 @@ static int norm_int(const struct opt_def *d, const char *val, char **ret, struct
 
 static int norm_size(const struct opt_def *d, const char *val, char **ret, struct fail *f)
 {
+	/* What aria2 refuses, aria2's options refuse here too. */
+	bool own = d->flags & OF_OWN;
 	char min[24], max[24];
 	int64_t v;
 
 	val += strspn(val, " ");
-	if (parse_size(val, strlen(val), &v) != 0)
-		return fail_set(
-			f, ERR_INVAL, "must be a number of bytes, or one with K, M, G or T, such as 500K or 20M");
+	if (parse_size(val, strlen(val), own ? "KMGT" : "KM", &v) != 0)
+		return fail_set(f, ERR_INVAL, "must be a number of bytes, or one with %s, such as 500K or 20M",
+			own ? "K, M, G or T" : "K or M");
 	if (v < d->min && d->max == INT64_MAX)
 		return fail_set(f, ERR_INVAL, "must be %s or more", opt_size_text(d->min, min));
 	if (v < d->min || v > d->max)
@@ -435,7 +436,7 @@ int opt_check_head_tail(const struct opt_def *d, const char *val, struct fail *f
 		int64_t size;
 
 		if ((strncmp(p, "head", 4) != 0 && strncmp(p, "tail", 4) != 0) ||
-			(n > 4 && (p[4] != '=' || parse_size(p + 5, n - 5, &size) != 0)))
+			(n > 4 && (p[4] != '=' || parse_size(p + 5, n - 5, "KM", &size) != 0)))
 			return fail_set(f, ERR_INVAL, "must be head[=SIZE],tail[=SIZE]");
 		p += n;
 		if (*p == ',' && p[1])

@@ -281,6 +281,8 @@ static void on_done(void *owner, int err, const struct fail *f)
 	}
 	if (err == 0 && opts_bool(x->opts, OPT_DRY_RUN)) {
 		l->state = LANE_IDLE;
+		if (x->total > 0)
+			ranges_add(&x->written, 0, x->total); /* as aria2 shows it */
 		xfer_complete(x);
 		return;
 	}

@@ -67,11 +67,12 @@ static void judge_not_found(struct lane *l)
 		refuse(l, ERR_STATUS_5XX, "Resource not found"); /* to be tried again */
 }
 
-/* The first row that fits. The status is put behind the text; NULL: the error's own text. */
+/* The first row that fits. The status is put behind a text that ends in '=' or a blank; NULL: the error's own text. */
 static const struct status_row {
 	int first, last, err;
 	const char *text;
 } status_rows[] = {
+	{304, 304, ERR_STATUS, "Got 304 without If-Modified-Since or If-None-Match"},
 	{401, 401, ERR_AUTH, NULL},
 	{408, 408, ERR_STATUS_5XX, "The response status is not successful. status="},
 	{429, 429, ERR_TOO_MANY, "The response status is not successful. status="},
@@ -91,10 +92,12 @@ static void judge_failure(struct lane *l, const struct fetch_head *h)
 	}
 	while (h->status < r->first || h->status > r->last)
 		r++;
-	if (r->text)
+	if (!r->text)
+		refuse(l, r->err, NULL);
+	else if (strchr("= ", r->text[strlen(r->text) - 1]))
 		refuse(l, r->err, "%s%d", r->text, h->status);
 	else
-		refuse(l, r->err, NULL);
+		refuse(l, r->err, "%s", r->text);
 	l->retry_after = h->retry_after_ms;
 }
 

@@ -61,6 +61,8 @@ static void stop_work(struct xfer *x)
 	hasher_close(x->hasher);
 	x->hasher = NULL;
 	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	if (x->opening)
+		dfile_open_cancel(x->opening);
 }
 
 static bool sync_wanted(const struct xfer *x)

@@ -124,6 +124,7 @@ struct xfer {
 	char *etag, *last_modified;
 	int64_t mtime;
 	char *digest;            /* of an answer's header, "sha-256=HEX" */
+	struct dfile_opening *opening; /* while the file is being opened */
 	struct dfile *file;
 	bool pinned;             /* total and validators are those of the version being fetched */
 	bool user_part;          /* the file's beginning is the user's (continue): never thrown away by us */

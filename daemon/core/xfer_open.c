@@ -89,6 +89,7 @@ static void opened_new(void *arg, int err, const struct fail *f, const struct df
 	struct xfer *x = arg;
 
 	x->pending--;
+	x->opening = NULL;
 	free(x->want_name);
 	x->want_name = NULL;
 	if (!err)
@@ -135,6 +136,7 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 	struct xfer *x = arg;
 
 	x->pending--;
+	x->opening = NULL;
 	if (!err)
 		x->file = o->file;
 	if (x->ending) {
@@ -181,7 +183,7 @@ void xfer_open_known(struct xfer *x)
 	fill_req(x, name_below(x->dir, x->path), &req);
 	req.how = OPEN_RESUME;
 	x->pending++;
-	dfile_open(x->loop, &req, opened_known, x);
+	x->opening = dfile_open(x->loop, &req, opened_known, x);
 }
 
 /* ---- a new file ---- */
@@ -231,11 +233,8 @@ static char *choose_name(const struct xfer *x, const char *server_name, const ch
 	const char *out = opts_str(x->opts, OPT_OUT);
 	char *from_uri, *name;
 
-	if (out && *out) {
-		while (*out == '/')
-			out++;
+	if (out && *out)
 		return xstrdup(out);
-	}
 	if (server_name)
 		return name_clean(server_name, true);
 	from_uri = name_from_uri(uri);
@@ -258,5 +257,5 @@ void xfer_open_new(struct xfer *x, const char *server_name, const char *uri)
 	fill_req(x, x->want_name, &req);
 	req.how = how_to_open(x);
 	x->pending++;
-	dfile_open(x->loop, &req, opened_new, x);
+	x->opening = dfile_open(x->loop, &req, opened_new, x);
 }

@@ -286,11 +286,13 @@ static void close_run(void *arg)
 static void close_done(void *arg, int status)
 {
 	struct dfile *f = arg;
-	dfile_cb cb = f->close_cb;
-	void *cb_arg = f->close_arg;
 	struct fail none = {0};
+	dfile_cb cb;
+	void *cb_arg;
 
 	OBJ_CHECK(f, DFILE);
+	cb = f->close_cb;
+	cb_arg = f->close_arg;
 	if (status)
 		close_run(f); /* the pool did not, and descriptors must not leak */
 	dfile_free(f);

@@ -117,7 +117,7 @@ static bool component_ok(const char *s, size_t n)
 /* Down the folders of the name; what is left is its last component. */
 static int open_below(struct dfile_opening *o, const char **ret_leaf)
 {
-	const char *at = o->req.name;
+	const char *at = o->req.name + strspn(o->req.name, "/"); /* below dir all the same */
 	size_t n = strcspn(at, "/");
 	int err = 0;
 
@@ -208,16 +208,6 @@ static int create_part(struct dfile_opening *o)
 	return lock(o, f->fd);
 }
 
-static int try_new(struct dfile_opening *o)
-{
-	struct stat st;
-	int err = look(o, o->f->leaf, &st);
-
-	if (err < 0)
-		return err;
-	return err == 0 ? TAKEN : create_part(o);
-}
-
 /* A regular file, opened for writing and locked: 0 with f->fd and *st; TAKEN for anything else that lies there. */
 static int open_existing(struct dfile_opening *o, const char *name, struct stat *st)
 {
@@ -241,6 +231,42 @@ static int open_existing(struct dfile_opening *o, const char *name, struct stat 
 	if (!err && !fs_is_same(f->fs, f->fd, f->dirfd, name)) /* finished or removed before the lock was ours */
 		err = fail_set(&o->fail, ERR_SAME_FILE, "The file is being changed by somebody else: %s", f->path);
 	return err;
+}
+
+/* NAME.part is there. When our own journal names it, an earlier life of this job made it and ended before that was durably known:
+ * it is taken again, from the beginning, since nobody knows which version its bytes are of. */
+static int take_own_part(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+	struct stat st;
+	int err = f->journal_path ? open_existing(o, f->part, &st) : TAKEN;
+
+	if (err == ERR_NOT_FOUND || err == ERR_SAME_FILE || err == ERR_OPEN)
+		err = TAKEN;
+	if (!err && !journal_is_of(f->fs, f->journal_path, f->fd))
+		err = TAKEN;
+	if (!err)
+		err = check_room(o, NULL);
+	if (!err && f->fs->ftruncate(f->fd, 0) < 0)
+		err = fs_fail(&o->fail, ERR_OPEN, "Failed to set the size of", f->path, errno);
+	if (err == TAKEN && f->fd >= 0) {
+		close(f->fd);
+		f->fd = -1;
+	}
+	return err;
+}
+
+static int try_new(struct dfile_opening *o)
+{
+	struct stat st;
+	int err = look(o, o->f->leaf, &st);
+
+	if (err < 0)
+		return err;
+	if (err == 0)
+		return TAKEN;
+	err = create_part(o);
+	return err == TAKEN ? take_own_part(o) : err;
 }
 
 static int try_continue(struct dfile_opening *o)

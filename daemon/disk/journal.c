@@ -260,18 +260,33 @@ void journal_set_finished(struct journal *j)
 		j->fs->fsync(j->fd); /* without it a power cut costs a look at the server, no byte */
 }
 
-bool journal_is_finished(const struct fs_ops *fs, const char *path, int data_fd)
+static bool same_file(const struct head *h, const struct fs_ops *fs, int data_fd)
 {
 	struct identity id;
+
+	return identify(fs, data_fd, &id) == 0 && h->id.ino == id.ino && h->id.birth_sec == id.birth_sec &&
+	       h->id.birth_nsec == id.birth_nsec && (id.birth_sec || strcmp(h->id.boot, id.boot) == 0);
+}
+
+static bool journal_says(const struct fs_ops *fs, const char *path, int data_fd, bool finished)
+{
 	size_t len;
 	char *text = read_file(fs, path, &len);
 	const struct head *h = (const struct head *)(const void *)text;
-	bool same = text && h->finished && identify(fs, data_fd, &id) == 0 && h->id.ino == id.ino &&
-		    h->id.birth_sec == id.birth_sec && h->id.birth_nsec == id.birth_nsec &&
-		    (id.birth_sec || strcmp(h->id.boot, id.boot) == 0);
+	bool yes = text && (!finished || h->finished) && same_file(h, fs, data_fd);
 
 	free(text);
-	return same;
+	return yes;
+}
+
+bool journal_is_finished(const struct fs_ops *fs, const char *path, int data_fd)
+{
+	return journal_says(fs, path, data_fd, true);
+}
+
+bool journal_is_of(const struct fs_ops *fs, const char *path, int data_fd)
+{
+	return journal_says(fs, path, data_fd, false);
 }
 
 static int64_t slot_off(int slot)

@@ -32,6 +32,8 @@ void journal_unlink(struct journal *j);
 void journal_set_finished(struct journal *j);
 /* The journal at path says so of the file data_fd. Holds on another boot too, since the data was synced before. */
 bool journal_is_finished(const struct fs_ops *fs, const char *path, int data_fd);
+/* The journal at path is of the file data_fd (on whatever boot, if the file system knows birth times). */
+bool journal_is_of(const struct fs_ops *fs, const char *path, int data_fd);
 /* Bytes from n on are not there any more: forget them. Before the data file is cut; no slot may be in use meanwhile. */
 void journal_cut(struct journal *j, int64_t n);
 

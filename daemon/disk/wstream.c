@@ -152,9 +152,10 @@ static void tell_error(struct wstream *w, int status)
 static void on_done(void *arg, int status)
 {
 	struct wstream *w = arg;
-	int64_t from = w->from;
+	int64_t from;
 
 	OBJ_CHECK(w, WSTREAM);
+	from = w->from;
 	for (int i = 0; i < w->n; i++) {
 		w->queued -= w->batch[i]->len;
 		block_put(w->f->loop->blocks, w->batch[i]);

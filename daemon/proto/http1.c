@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
  * HTTP/1.1 fetches: one request and its answer on one connection, new or from the pool.
  *
- * States: DIAL -> HEAD -> BODY (the owner gets the body) or DRAIN (nobody does) -> TAIL -> done. TAIL lasts until the end of the
- * loop turn in which the body ended: the connection is read once more, so that bytes behind the body are seen before
- * it is used again.
+ * States: DIAL -> HEAD -> BODY (the owner gets the body) or DRAIN (nobody does) -> TAIL -> done. TAIL lasts until the
+ * end of the loop turn in which the body ended: the connection is read once more, so that bytes behind the body are
+ * seen before it is used again.
  *
- * Lifetime: `gone` is set by cancel and before done; from then on the owner is not called. The memory goes when the last of our
- * functions on the stack returns (leave).
+ * Lifetime: `gone` is set by cancel and before done; from then on the owner is not called. The memory goes when the
+ * last of our functions on the stack returns (leave).
  */
 #include "proto/http1.h"
 
@@ -30,7 +30,7 @@
 #include "proto/http_req.h"
 
 #define DRAIN_MAX 65536 /* bytes of a body that nobody wants, read to keep the connection ... */
-#define DRAIN_MS 2000   /* ... for at most this long */
+#define DRAIN_MS  2000	/* ... for at most this long */
 
 enum fetch_state { FETCH_DIAL, FETCH_HEAD, FETCH_BODY, FETCH_DRAIN, FETCH_TAIL };
 
@@ -42,9 +42,9 @@ struct http1 {
 	void *owner;
 	/* fixed at the start */
 	struct uri uri;
-	struct buf request;      /* what is sent ... */
+	struct buf request;	 /* what is sent ... */
 	struct buf auth_request; /* ... and instead of it after a 401; empty: nothing to add */
-	char *key;               /* of the connection pool */
+	char *key;		 /* of the connection pool */
 	struct http_asked asked;
 	bool keep_alive;
 	bool check_certificate;
@@ -56,14 +56,14 @@ struct http1 {
 	struct http_body body;
 	struct timer timer;
 	struct deferred turn; /* resume, and the end of TAIL */
-	uint64_t since;       /* the last sign of life that counts for the deadline */
-	bool reused;          /* the connection had served another request before */
-	bool answered;        /* a byte of the answer has come */
-	bool keep;            /* the connection can go to the pool */
-	bool paused;          /* the owner had no space */
-	bool direct;          /* the last span was the owner's memory */
+	uint64_t since;	      /* the last sign of life that counts for the deadline */
+	bool reused;	      /* the connection had served another request before */
+	bool answered;	      /* a byte of the answer has come */
+	bool keep;	      /* the connection can go to the pool */
+	bool paused;	      /* the owner had no space */
+	bool direct;	      /* the last span was the owner's memory */
 	bool pumping;
-	bool lost;            /* the connection ended within the body, `why` says how; received bytes are handed out first */
+	bool lost; /* the connection ended within the body, `why` says how; received bytes are handed out first */
 	bool gone;
 	unsigned holds;
 	struct fail why;
@@ -415,8 +415,8 @@ static void on_data(void *owner, size_t n)
 	leave(f);
 }
 
-/* A kept connection may be closed by the server at any time; when it dies before it answered, the request is sent again on a
- * new one (RFC 9112 9.3.1: GET and HEAD are idempotent). That one is not `reused`, so it happens once. */
+/* A kept connection may be closed by the server at any time; when it dies before it answered, the request is sent again
+ * on a new one (RFC 9112 9.3.1: GET and HEAD are idempotent). That one is not `reused`, so it happens once. */
 static void end_in_head(struct http1 *f, int err, const struct fail *why)
 {
 	if (f->reused && !f->answered)
@@ -424,8 +424,9 @@ static void end_in_head(struct http1 *f, int err, const struct fail *why)
 	else if (err != 0 && err != ERR_EOF)
 		finish(f, err, why);
 	else
-		finish_with(f, ERR_EOF, f->answered ? "The server closed the connection within the head of its answer"
-						    : "The server closed the connection before it answered");
+		finish_with(f, ERR_EOF,
+			f->answered ? "The server closed the connection within the head of its answer"
+				    : "The server closed the connection before it answered");
 }
 
 static void end_in_body(struct http1 *f, int err, const struct fail *why)
@@ -533,7 +534,8 @@ static char *make_key(const struct http1 *f, const char *authorization)
 
 	buf_init(&b, SIZE_MAX);
 	/* the dash is the proxy's place */
-	buf_addf(&b, "%s|%s|%u|-|%s|", f->uri.scheme, f->uri.host, f->uri.port, f->check_certificate ? "checked" : "unchecked");
+	buf_addf(&b, "%s|%s|%u|-|%s|", f->uri.scheme, f->uri.host, f->uri.port,
+		f->check_certificate ? "checked" : "unchecked");
 	add_cred_mark(&b, authorization);
 	return buf_take(&b);
 }

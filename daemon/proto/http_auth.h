@@ -10,9 +10,9 @@
 
 struct opts;
 
-/* Value of the Authorization field for a request to uri, malloc'd (http_auth_free), or NULL: the URI's own userinfo first, then,
- * only when own_origin, http-user and http-passwd. *ret_ask_first: send it only after the server asked (http-auth-challenge;
- * never for userinfo, as in aria2). */
+/* Value of the Authorization field for a request to uri, malloc'd (http_auth_free), or NULL: the URI's own userinfo
+ * first, then, only when own_origin, http-user and http-passwd. *ret_ask_first: send it only after the server asked
+ * (http-auth-challenge; never for userinfo, as in aria2). */
 char *http_auth(const struct uri *uri, bool own_origin, const struct opts *o, bool *ret_ask_first);
 
 /* Wipes and frees; NULL is fine. */

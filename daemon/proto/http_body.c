@@ -150,10 +150,13 @@ int http_body_eof(struct http_body *b, bool orderly, struct fail *f)
 		return 0;
 	}
 	if (b->framing == FRAMING_LENGTH)
-		return fail_set(f, ERR_EOF, "The server closed the connection after %" PRId64 " of %" PRId64 " bytes", b->got, b->length);
+		return fail_set(f, ERR_EOF, "The server closed the connection after %" PRId64 " of %" PRId64 " bytes",
+			b->got, b->length);
 	if (b->framing == FRAMING_CLOSE)
-		return fail_set(f, ERR_EOF, "The connection broke after %" PRId64 " bytes: the end is not proven", b->got);
-	return fail_set(f, ERR_EOF, "The server closed the connection within a chunked answer, after %" PRId64 " bytes", b->got);
+		return fail_set(
+			f, ERR_EOF, "The connection broke after %" PRId64 " bytes: the end is not proven", b->got);
+	return fail_set(f, ERR_EOF, "The server closed the connection within a chunked answer, after %" PRId64 " bytes",
+		b->got);
 }
 
 int http_body_end(const struct http_body *b, struct fail *f)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * struct http_body: from bytes of the connection to bytes of the file: counts, undoes the chunked coding and content codings, and
- * holds what was received but has no place yet. It calls nobody: the protocol feeds and takes. Embedded. Loop thread.
+ * struct http_body: from bytes of the connection to bytes of the file: counts, undoes the chunked coding and content
+ * codings, and holds what was received but has no place yet. It calls nobody: the protocol feeds and takes. Embedded.
+ * Loop thread.
  *
  * Two ways
  *   direct    length known or until close, no coding: the stream receives into its owner's memory, the body only counts
- *   buffered  everything else, and what came together with the head: the stream receives into the body's buffer, from where
- *             http_body_take decodes or copies, any number of bytes at a time
+ *   buffered  everything else, and what came together with the head: the stream receives into the body's buffer, from
+ * where http_body_take decodes or copies, any number of bytes at a time
  */
 #ifndef HAUL_PROTO_HTTP_BODY_H
 #define HAUL_PROTO_HTTP_BODY_H
@@ -23,10 +24,10 @@
 
 struct http_body {
 	enum http_framing framing;
-	int64_t length;  /* FRAMING_LENGTH: all of it */
-	int64_t got;     /* body bytes received, before content decoding */
-	bool ended;      /* no more will come */
-	bool junk;       /* bytes behind the end have been seen: the connection is spoiled */
+	int64_t length;		    /* FRAMING_LENGTH: all of it */
+	int64_t got;		    /* body bytes received, before content decoding */
+	bool ended;		    /* no more will come */
+	bool junk;		    /* bytes behind the end have been seen: the connection is spoiled */
 	struct http_parser *parser; /* for the chunked coding; not owned */
 	struct http_coding *coding; /* owned; NULL: none */
 	/* private: buf[pos..len) are body bytes to be taken */
@@ -44,13 +45,14 @@ void http_body_space(struct http_body *b, struct span *ret);
 
 /* n bytes of a head arrived: the span of what is there. */
 struct span http_body_head(struct http_body *b, size_t n);
-/* The head is read: the first `used` bytes of that span were its; the rest are of the body described by a. decode: undo the
- * content coding. 0, ERR_PROTO, ERR_LIMIT. */
+/* The head is read: the first `used` bytes of that span were its; the rest are of the body described by a. decode: undo
+ * the content coding. 0, ERR_PROTO, ERR_LIMIT. */
 int http_body_begin(struct http_body *b, const struct http_answer *a, size_t used, bool decode, struct fail *f);
 
 /* n bytes arrived in http_body_space's span. 0, ERR_PROTO, ERR_LIMIT. */
 int http_body_feed(struct http_body *b, size_t n, struct fail *f);
-/* The stream may receive straight into the owner's memory now, at most http_body_left bytes; http_body_count says how many came. */
+/* The stream may receive straight into the owner's memory now, at most http_body_left bytes; http_body_count says how
+ * many came. */
 bool http_body_direct(const struct http_body *b);
 int64_t http_body_left(const struct http_body *b); /* INT64_MAX when unknown */
 void http_body_count(struct http_body *b, size_t n);

@@ -10,19 +10,19 @@
 
 #include "base/str.h"
 
-#define RATIO_MAX 1000                  /* output bytes for one input byte ... */
+#define RATIO_MAX  1000			 /* output bytes for one input byte ... */
 #define RATIO_FROM (64ull * 1024 * 1024) /* ... counted from this much output on */
-#define BITS_GZIP (MAX_WBITS + 16)
-#define BITS_ZLIB MAX_WBITS
-#define BITS_RAW (-MAX_WBITS)
+#define BITS_GZIP  (MAX_WBITS + 16)
+#define BITS_ZLIB  MAX_WBITS
+#define BITS_RAW   (-MAX_WBITS)
 
 struct http_coding {
 	z_stream z;
 	enum http_coding_kind kind;
-	bool open;        /* z is initialised */
-	bool ended;       /* at the end of a stream (of a member for gzip) */
-	bool full;        /* the last output room was used up: there may be more */
-	uint64_t in, out; /* totals */
+	bool open;	       /* z is initialised */
+	bool ended;	       /* at the end of a stream (of a member for gzip) */
+	bool full;	       /* the last output room was used up: there may be more */
+	uint64_t in, out;      /* totals */
 	unsigned char head[2]; /* deflate: the bytes by which zlib's wrapper is told from raw deflate */
 	unsigned n_head, head_used;
 };
@@ -81,7 +81,8 @@ static int next_member(struct http_coding *c, unsigned char first, struct fail *
 }
 
 /* One inflate call; *in and *out_left are moved. 1: no progress is possible with what is there. */
-static int inflate_some(struct http_coding *c, const char **in, size_t *in_len, char **out, size_t *out_left, struct fail *f)
+static int inflate_some(
+	struct http_coding *c, const char **in, size_t *in_len, char **out, size_t *out_left, struct fail *f)
 {
 	uInt room = *out_left > UINT_MAX ? UINT_MAX : (uInt)*out_left;
 	uInt given = *in_len > UINT_MAX ? UINT_MAX : (uInt)*in_len;

@@ -15,10 +15,11 @@ enum http_coding_kind { CODING_NONE, CODING_GZIP, CODING_DEFLATE };
 struct http_coding;
 
 struct http_coding *http_coding_new(enum http_coding_kind kind); /* not CODING_NONE */
-void http_coding_free(struct http_coding *c);                    /* NULL is fine */
+void http_coding_free(struct http_coding *c);			 /* NULL is fine */
 
-/* Decode from *in (*in_len bytes; both are moved past what was used) into out (room for *out_len; then the bytes made). Stops
- * when the input is used up or the room is full. 0; ERR_CODING: broken, or bytes behind its end; ERR_LIMIT: a bomb. */
+/* Decode from *in (*in_len bytes; both are moved past what was used) into out (room for *out_len; then the bytes made).
+ * Stops when the input is used up or the room is full. 0; ERR_CODING: broken, or bytes behind its end; ERR_LIMIT: a
+ * bomb. */
 int http_coding_run(struct http_coding *c, const char **in, size_t *in_len, char *out, size_t *out_len, struct fail *f);
 
 /* More output may come without more input. */

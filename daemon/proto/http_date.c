@@ -30,8 +30,8 @@ static bool scan_imf(const char *s, struct date *d)
 {
 	int end = 0;
 
-	return sscanf(s, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &d->day, d->month, &d->year, &d->hour, &d->min,
-		       &d->sec, &end) == 6 &&
+	return sscanf(s, "%*3[A-Za-z], %2d %3[A-Za-z] %4d %2d:%2d:%2d GMT%n", &d->day, d->month, &d->year, &d->hour,
+		       &d->min, &d->sec, &end) == 6 &&
 	       end > 0 && s[end] == '\0';
 }
 
@@ -40,8 +40,8 @@ static bool scan_rfc850(const char *s, struct date *d)
 {
 	int end = 0;
 
-	if (sscanf(s, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &d->day, d->month, &d->year, &d->hour, &d->min, &d->sec,
-		    &end) != 6 ||
+	if (sscanf(s, "%*9[A-Za-z], %2d-%3[A-Za-z]-%2d %2d:%2d:%2d GMT%n", &d->day, d->month, &d->year, &d->hour,
+		    &d->min, &d->sec, &end) != 6 ||
 		end == 0 || s[end] != '\0')
 		return false;
 	d->year += d->year < 70 ? 2000 : 1900;
@@ -53,8 +53,8 @@ static bool scan_asctime(const char *s, struct date *d)
 {
 	int end = 0;
 
-	return sscanf(s, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", d->month, &d->day, &d->hour, &d->min, &d->sec, &d->year,
-		       &end) == 6 &&
+	return sscanf(s, "%*3[A-Za-z] %3[A-Za-z] %2d %2d:%2d:%2d %4d%n", d->month, &d->day, &d->hour, &d->min, &d->sec,
+		       &d->year, &end) == 6 &&
 	       end > 0 && s[end] == '\0';
 }
 
@@ -69,8 +69,8 @@ int64_t http_date_parse(const char *s)
 	if (!scan_imf(s, &d) && !scan_rfc850(s, &d) && !scan_asctime(s, &d))
 		return -1;
 	tm.tm_mon = month_number(d.month);
-	if (tm.tm_mon < 0 || d.year < 1970 || d.day < 1 || d.day > 31 || d.hour < 0 || d.hour > 23 || d.min < 0 || d.min > 59 ||
-		d.sec < 0 || d.sec > 60)
+	if (tm.tm_mon < 0 || d.year < 1970 || d.day < 1 || d.day > 31 || d.hour < 0 || d.hour > 23 || d.min < 0 ||
+		d.min > 59 || d.sec < 0 || d.sec > 60)
 		return -1;
 	tm.tm_year = d.year - 1900;
 	tm.tm_mday = d.day;

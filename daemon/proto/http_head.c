@@ -15,7 +15,7 @@
 #include "proto/http_digest.h"
 #include "proto/http_name.h"
 
-#define VALIDATOR_MAX 1024
+#define VALIDATOR_MAX	  1024
 #define RETRY_AFTER_MAX_S 86400
 
 static bool is_token(const char *s, size_t n, const char *token)
@@ -88,7 +88,8 @@ static int read_transfer_coding(const struct http_parser *p, struct fail *f)
 }
 
 /* RFC 9112 6.3, and whether the connection lives on (9.3). */
-static int read_framing(const struct http_parser *p, const struct http_asked *asked, struct http_answer *a, struct fail *f)
+static int read_framing(
+	const struct http_parser *p, const struct http_asked *asked, struct http_answer *a, struct fail *f)
 {
 	int64_t length;
 	int chunked, r;
@@ -112,8 +113,10 @@ static int read_framing(const struct http_parser *p, const struct http_asked *as
 	return 0;
 }
 
-/* Codings that nobody asked for, and unknown ones, are part of what is stored: many servers label a .tar.gz that way. */
-static int read_coding(const struct http_parser *p, const struct http_asked *asked, struct http_answer *a, struct fail *f)
+/* Codings that nobody asked for, and unknown ones, are part of what is stored: many servers label a .tar.gz that way.
+ */
+static int read_coding(
+	const struct http_parser *p, const struct http_asked *asked, struct http_answer *a, struct fail *f)
 {
 	const char *s = http_field(p, "Content-Encoding");
 
@@ -167,7 +170,8 @@ static int read_location(const struct http_parser *p, struct fetch_head *h, stru
 	if (s == NULL || *s == '\0' || p->status / 100 != 3)
 		return 0;
 	if (strlen(s) > HTTP_LOCATION_MAX)
-		return fail_set(f, ERR_LIMIT, "The server redirects to a URI of more than %d KiB", HTTP_LOCATION_MAX / 1024);
+		return fail_set(
+			f, ERR_LIMIT, "The server redirects to a URI of more than %d KiB", HTTP_LOCATION_MAX / 1024);
 	h->location = s;
 	return 0;
 }
@@ -188,7 +192,8 @@ static void read_content_type(const struct http_parser *p, struct http_answer *a
 static bool asks_basic(const struct http_parser *p)
 {
 	for (unsigned i = 0; i < p->n_fields; i++) {
-		if (strcasecmp(http_field_name(p, i), "WWW-Authenticate") == 0 && http_auth_asks_basic(http_field_value(p, i)))
+		if (strcasecmp(http_field_name(p, i), "WWW-Authenticate") == 0 &&
+			http_auth_asks_basic(http_field_value(p, i)))
 			return true;
 	}
 	return false;
@@ -208,7 +213,8 @@ static void read_file(const struct http_parser *p, struct http_answer *a)
 	h->name = a->name;
 	read_content_type(p, a);
 	/* A digest of coded bytes can't be compared with the decoded ones. */
-	if ((p->status == 200 || p->status == 206) && !h->coded && http_digest(p, p->status == 200, a->digest, sizeof(a->digest)))
+	if ((p->status == 200 || p->status == 206) && !h->coded &&
+		http_digest(p, p->status == 200, a->digest, sizeof(a->digest)))
 		h->digest = a->digest;
 }
 
@@ -226,7 +232,8 @@ int http_content_range(const char *value, struct range *ret, int64_t *ret_total)
 	s += 6;
 	has = *s != '*';
 	if (has) {
-		if (!read_number(&s, &r.start) || *s++ != '-' || !read_number(&s, &last) || last < r.start || last == INT64_MAX)
+		if (!read_number(&s, &r.start) || *s++ != '-' || !read_number(&s, &last) || last < r.start ||
+			last == INT64_MAX)
 			return -1;
 		r.end = last + 1;
 	} else {

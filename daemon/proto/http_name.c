@@ -11,7 +11,7 @@
 #include "base/str.h"
 
 #define PARAMS_MAX 32 /* more make the value malformed */
-#define TOKEN "!#$&+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define TOKEN	   "!#$&+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 /* One "; name=value" while it is read. */
 struct param {
@@ -144,21 +144,15 @@ static bool has_control(const char *s)
 	return false;
 }
 
-/* The last path part, both kinds of slashes counted; takes name. */
-static char *last_part(char *name)
+/* A name that has path parts, or is none, is refused as a whole, as aria2 does: the URI's name is used then. Takes
+ * name. */
+static char *one_part(char *name)
 {
-	char *p = name;
-
-	for (char *q = name; *q != '\0'; q++) {
-		if (*q == '/' || *q == '\\')
-			p = q + 1;
-	}
-	if (*p == '\0' || strcmp(p, ".") == 0 || strcmp(p, "..") == 0 || has_control(p)) {
-		free(name);
-		return NULL;
-	}
-	memmove(name, p, strlen(p) + 1);
-	return name;
+	if (*name != '\0' && !strpbrk(name, "/\\") && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+		!has_control(name))
+		return name;
+	free(name);
+	return NULL;
 }
 
 /* The first parameter of a name counts; a second one is passed over. */
@@ -192,5 +186,5 @@ char *http_name(const char *value)
 		free(name);
 		return NULL;
 	}
-	return name != NULL ? last_part(name) : NULL;
+	return name != NULL ? one_part(name) : NULL;
 }

@@ -5,9 +5,9 @@
 #define HAUL_PROTO_HTTP_NAME_H
 
 /* The name in the field's value: filename* before filename, the last path part of it, UTF-8 without control characters,
- * malloc'd. NULL when there is none, when it is empty, "." or "..", or when the value is malformed. Bytes that are no UTF-8
- * are read as ISO-8859-1. What a file system or a user may mind beyond that (leading dots, length, bidi controls) is for the
- * caller to clean. */
+ * malloc'd. NULL when there is none, when it is empty, "." or "..", or when the value is malformed. Bytes that are no
+ * UTF-8 are read as ISO-8859-1. What a file system or a user may mind beyond that (leading dots, length, bidi controls)
+ * is for the caller to clean. */
 char *http_name(const char *value);
 
 #endif

@@ -59,7 +59,8 @@ static int on_field_end(llhttp_t *ll)
 
 	if (p->head_done)
 		return 0;
-	if (p->n_fields == 0 || p->fields[p->n_fields - 1].value != 0 || p->fields[p->n_fields - 1].name == p->text.len) {
+	if (p->n_fields == 0 || p->fields[p->n_fields - 1].value != 0 ||
+		p->fields[p->n_fields - 1].name == p->text.len) {
 		stop_with(p, ERR_PROTO, "The server's answer has a header line without a name");
 		return -1;
 	}
@@ -138,7 +139,8 @@ static int parse_failed(const struct http_parser *p, struct fail *f)
 
 	if (p->fail.code != 0)
 		return fail_set(f, p->fail.code, "%s", p->fail.text);
-	return fail_set(f, ERR_PROTO, "The server's answer is not valid HTTP: %s", why != NULL && *why != '\0' ? why : "unknown error");
+	return fail_set(f, ERR_PROTO, "The server's answer is not valid HTTP: %s",
+		why != NULL && *why != '\0' ? why : "unknown error");
 }
 
 /* A head is at its end. 1: it is the final one; 0: an interim one, the next begins. */
@@ -149,8 +151,8 @@ static int end_head(struct http_parser *p, struct fail *f)
 	p->status = p->ll.status_code;
 	p->minor = p->ll.http_minor;
 	if (p->ll.http_major != 1 || p->status < 100 || p->status > 599)
-		return fail_set(f, ERR_PROTO, "The server's answer has an odd status line (HTTP/%d, status %d)", p->ll.http_major,
-			p->status);
+		return fail_set(f, ERR_PROTO, "The server's answer has an odd status line (HTTP/%d, status %d)",
+			p->ll.http_major, p->status);
 	if (p->status == 101)
 		return fail_set(f, ERR_PROTO, "The server switched protocols without being asked");
 	if (p->status >= 200) {
@@ -168,8 +170,8 @@ static bool is_odd_ctl(unsigned char c)
 	return (c < 0x20 && c != '\t' && c != '\r' && c != '\n' && c != '\0') || c == 0x7f;
 }
 
-/* llhttp refuses every control character. RFC 9110 5.5 allows to be kinder to those that can't change the framing: they are
- * replaced, one at a time. Returns how many bytes *s has then. */
+/* llhttp refuses every control character. RFC 9110 5.5 allows to be kinder to those that can't change the framing: they
+ * are replaced, one at a time. Returns how many bytes *s has then. */
 static size_t safe_run(const char **s, size_t n)
 {
 	size_t k = 0;
@@ -210,7 +212,8 @@ int http_parse_head(struct http_parser *p, const char *data, size_t n, size_t *r
 		used += step;
 		p->head_bytes += step;
 		if (p->head_bytes > HTTP_HEAD_MAX)
-			return fail_set(f, ERR_LIMIT, "The head of the server's answer is larger than %d KiB", HTTP_HEAD_MAX / 1024);
+			return fail_set(f, ERR_LIMIT, "The head of the server's answer is larger than %d KiB",
+				HTTP_HEAD_MAX / 1024);
 		if (e == HPE_PAUSED)
 			r = end_head(p, f);
 	}
@@ -235,7 +238,8 @@ int http_parse_chunked(struct http_parser *p, char *data, size_t n, size_t *ret_
 	p->body += *ret_body;
 	p->framing += *ret_used - *ret_body;
 	if (p->gap > HTTP_HEAD_MAX || p->framing / FRAMING_PER_BYTE > HTTP_HEAD_MAX / FRAMING_PER_BYTE + p->body)
-		return fail_set(f, ERR_LIMIT, "The server's chunk extensions or trailers are larger than %d KiB", HTTP_HEAD_MAX / 1024);
+		return fail_set(f, ERR_LIMIT, "The server's chunk extensions or trailers are larger than %d KiB",
+			HTTP_HEAD_MAX / 1024);
 	return e == HPE_PAUSED;
 }
 

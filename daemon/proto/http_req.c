@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Building requests. The fields that hauld sends by itself are one table; a line of the `header` option with the name of a row
- * takes its place.
+ * Building requests. The fields that hauld sends by itself are one table; a line of the `header` option with the name
+ * of a row takes its place.
  */
 #include "proto/http_req.h"
 
@@ -22,8 +22,8 @@ struct line {
 	size_t name_len, value_len;
 };
 
-/* Header lines of the user may not touch what says where this request and its answer end, nor which bytes are asked for: a
- * transfer is split by these. */
+/* Header lines of the user may not touch what says where this request and its answer end, nor which bytes are asked
+ * for: a transfer is split by these. */
 static const char *const reserved[] = {"Content-Length", "Transfer-Encoding", "Range", "If-Range", "Upgrade", "Expect"};
 
 static bool name_is(const struct line *l, const char *name)
@@ -216,7 +216,8 @@ static bool is_replaced(const struct http_req *r, const char *name)
 	return !is_reserved(&l) && user_has(r, name);
 }
 
-/* The last check before the wire: whatever was appended since `from` has no control character, so nothing can begin a line. */
+/* The last check before the wire: whatever was appended since `from` has no control character, so nothing can begin a
+ * line. */
 static int check_tail(const struct buf *out, size_t from, const char *what, struct fail *f)
 {
 	if (out->err != 0)

@@ -15,13 +15,13 @@
 
 struct http_req {
 	const struct fetch_req *fetch;
-	const struct uri *uri;     /* of fetch->uri */
-	bool own_origin;           /* uri is of the origin the user named: his header fields may go there */
+	const struct uri *uri;	   /* of fetch->uri */
+	bool own_origin;	   /* uri is of the origin the user named: his header fields may go there */
 	const char *authorization; /* value, or NULL */
 };
 
-/* Appends the request to out (a struct buf of at most HTTP_REQ_MAX). *ret_codings: content codings were asked for. 0; ERR_INVAL:
- * a value that may not be sent (control characters, a broken `header` line); ERR_LIMIT. */
+/* Appends the request to out (a struct buf of at most HTTP_REQ_MAX). *ret_codings: content codings were asked for. 0;
+ * ERR_INVAL: a value that may not be sent (control characters, a broken `header` line); ERR_LIMIT. */
 int http_req_build(const struct http_req *r, struct buf *out, bool *ret_codings, struct fail *f);
 
 /* The request is for a part of the body. */

@@ -33,10 +33,9 @@ struct batch *batch_new(void)
 
 static void forget_last(struct batch *b)
 {
-	struct batch_last *l, *next;
+	struct batch_last *l;
 
-	HASH_ITER(hh, b->last, l, next)
-	{
+	while ((l = b->last)) {
 		HASH_DEL(b->last, l);
 		free(l);
 	}

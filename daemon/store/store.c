@@ -109,10 +109,11 @@ static void on_result(void *arg)
 static void on_turn(void *arg)
 {
 	struct store *s = arg;
-	struct batch *idle = s->nothing;
+	struct batch *idle;
 	struct fail ok = {0};
 
 	OBJ_CHECK(s, STORE);
+	idle = s->nothing;
 	hand_over(s);
 	if (STAILQ_EMPTY(&idle->waiters))
 		return;
@@ -268,9 +269,10 @@ void store_meta(struct store *s, const char *name, const char *value)
 
 void store_flush(struct store *s, store_cb cb, void *arg)
 {
-	struct batch *b = s->nothing;
+	struct batch *b;
 
 	OBJ_CHECK(s, STORE);
+	b = s->nothing;
 	if (s->open->n > 0)
 		b = s->open;
 	else if (s->flying)

@@ -46,11 +46,11 @@ static int mem_load(void *b, void (*cb)(void *arg, struct job_rec *r), void *arg
 {
 	struct mem *m = b;
 	struct rec_list list = {0};
-	struct mem_job *j, *next;
+	struct mem_job *j;
 
 	(void)f;
-	HASH_ITER(hh, m->jobs, j, next)
-	job_rec_copy(rec_list_add(&list), &j->rec);
+	for (j = m->jobs; j; j = j->hh.next)
+		job_rec_copy(rec_list_add(&list), &j->rec);
 	rec_list_give(&list, cb, arg);
 	return 0;
 }
@@ -147,13 +147,11 @@ static int mem_commit(void *b, const struct store_op *ops, size_t n, bool durabl
 static void mem_close(void *b)
 {
 	struct mem *m = b;
-	struct mem_job *j, *next_job;
-	struct mem_meta *v, *next_meta;
+	struct mem_meta *v;
 
-	HASH_ITER(hh, m->jobs, j, next_job)
-	del(m, j);
-	HASH_ITER(hh, m->meta, v, next_meta)
-	{
+	while (m->jobs)
+		del(m, m->jobs);
+	while ((v = m->meta)) {
 		HASH_DEL(m->meta, v);
 		free(v->value);
 		free(v);

@@ -1,14 +1,13 @@
 #!/bin/sh
-# Runs unit test programs (cmocka), each in a folder of its own; prints failing output and one summary line.
+# Runs unit test programs (cmocka), each with a TMPDIR of its own; prints failing output and one summary line.
 p=0
 f=0
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
 for t in "$@"; do
-	case $t in /*) ;; *) t=$PWD/$t ;; esac
 	d=$work/$(basename "$t")
 	mkdir -p "$d"
-	if (cd "$d" && timeout 300 "$t" >"$work/log" 2>&1); then rc=0; else rc=$?; fi
+	if TMPDIR=$d timeout 300 "$t" >"$work/log" 2>&1; then rc=0; else rc=$?; fi
 	n=$(grep -c '^\[       OK' "$work/log")
 	m=$(grep -c '^\[  FAILED  \] [a-z]' "$work/log")
 	if [ $rc != 0 ]; then

@@ -26,8 +26,8 @@
 
 enum after { KEEP, CLOSE, RESET };
 
-/* What the server does about the n-th request: send data in pieces of `step` bytes, one a loop turn (0: at once; at least
- * every_ms apart), then `after`. */
+/* What the server does about the n-th request: send data in pieces of `step` bytes, one a loop turn (0: at once; at
+ * least every_ms apart), then `after`. */
 struct script {
 	const char *data;
 	size_t n;
@@ -114,13 +114,15 @@ static void on_idle(uv_idle_t *h)
 
 static void peer_request(struct peer *p, size_t len)
 {
-	unsigned i = server.n_requests++;
+	unsigned i = server.n_requests++, which = i;
 
-	assert_true(i < server.n_scripts);
+	if (p->in.data[5] >= '0' && p->in.data[5] <= '9') /* "GET /3": the path names the script */
+		which = (unsigned)(p->in.data[5] - '0');
+	assert_true(which < server.n_scripts);
 	server.requests[i] = xstrndup(p->in.data, len);
 	server.peer_of[i] = p->number;
 	buf_drop(&p->in, len);
-	p->now = &server.scripts[i];
+	p->now = &server.scripts[which];
 	p->sent = 0;
 	send_step(p);
 }
@@ -172,8 +174,8 @@ static void serve_n(const struct script *scripts, unsigned n)
 	server.scripts = scripts;
 	server.n_scripts = n;
 }
-#define SERVE(...) \
-	static const struct script scripts_[] = {__VA_ARGS__}; \
+#define SERVE(...)                                                                                                     \
+	static const struct script scripts_[] = {__VA_ARGS__};                                                         \
 	serve_n(scripts_, sizeof(scripts_) / sizeof(scripts_[0]))
 
 /* ---- client ---- */
@@ -182,7 +184,7 @@ enum when { NEVER, IN_HEAD, IN_SPACE, IN_DATA };
 
 struct client {
 	void *fetch;
-	size_t room;          /* bytes of a span; 0: 4096 */
+	size_t room;	      /* bytes of a span; 0: 4096 */
 	unsigned pause_every; /* every n-th span is a pause that a timer ends; 0: none */
 	unsigned pause_ms;
 	unsigned stop_pausing; /* after that many pauses; 0: never */
@@ -250,7 +252,8 @@ static void on_space(void *owner, struct span *ret)
 	*ret = (struct span){c->mem, c->room != 0 ? c->room : sizeof(c->mem)};
 	if (c->cancel == IN_SPACE) {
 		cancel(c);
-	} else if (c->pause_every != 0 && c->spaces % c->pause_every == 0 && (c->stop_pausing == 0 || c->pauses < c->stop_pausing)) {
+	} else if (c->pause_every != 0 && c->spaces % c->pause_every == 0 &&
+		   (c->stop_pausing == 0 || c->pauses < c->stop_pausing)) {
 		ret->len = 0;
 		c->given = false;
 		c->paused = true;
@@ -384,7 +387,8 @@ static void test_plain(void **state)
 	struct client c = {0};
 
 	(void)state;
-	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"e\"\r\nContent-Disposition: attachment; filename=n\r\n\r\nhello")});
+	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"e\"\r\nContent-Disposition: attachment; "
+		      "filename=n\r\n\r\nhello")});
 	fetch(&c, "/x?y#z");
 	check_body(&c, "hello");
 	assert_int_equal(c.head.status, 200);
@@ -445,8 +449,9 @@ static void test_cuts_length(void **state)
 
 static void test_cuts_chunked(void **state)
 {
-	const struct script s = {ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-					"5;x=y\r\n01234\r\n1\r\n5\r\nA\r\n6789abcdef\r\n4\r\nghij\r\n0\r\nT: x\r\n\r\n")};
+	const struct script s = {
+		ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		       "5;x=y\r\n01234\r\n1\r\n5\r\nA\r\n6789abcdef\r\n4\r\nghij\r\n0\r\nT: x\r\n\r\n")};
 
 	(void)state;
 	check_all_cuts(&s, "0123456789abcdefghij");
@@ -527,7 +532,8 @@ static void test_gzip_unasked(void **state)
 
 static void test_large(void **state)
 {
-	static const char head[] = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 10-3000009/4000000\r\nContent-Length: 3000000\r\n\r\n";
+	static const char head[] = "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes "
+				   "10-3000009/4000000\r\nContent-Length: 3000000\r\n\r\n";
 	size_t n = sizeof(head) - 1 + 3000000;
 	char *text = xmalloc(n + 1);
 	const struct script s = {.data = text, .n = n};
@@ -557,10 +563,13 @@ static void test_large(void **state)
 static void test_reuse(void **state)
 {
 	(void)state;
-	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")}, {ANSWER("HTTP/1.1 304 Not\r\nContent-Length: 9\r\n\r\n")},
+	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")},
+		{ANSWER("HTTP/1.1 304 Not\r\nContent-Length: 9\r\n\r\n")},
 		{ANSWER("HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\nnope")},
-		{ANSWER("HTTP/1.1 302 Found\r\nLocation: /n\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"), .step = 1},
-		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")}, {ANSWER("HTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb")});
+		{ANSWER("HTTP/1.1 302 Found\r\nLocation: /n\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
+			.step = 1},
+		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")},
+		{ANSWER("HTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb")});
 	static const int status[] = {200, 304, 404, 302, 200, 200};
 	static const char *const body[] = {"a", "", "", "", "", "b"};
 
@@ -589,7 +598,8 @@ static void test_reuse_in_done(void **state)
 	struct client c = {.then = start_second};
 
 	(void)state;
-	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")}, {ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb")});
+	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")},
+		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb")});
 	memset(&second, 0, sizeof(second));
 	fetch(&c, "/");
 	check_body(&c, "a");
@@ -603,7 +613,8 @@ static void test_not_reused(void **state)
 	SERVE({ANSWER("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na")},
 		{ANSWER("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na")},
 		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naJUNK")},
-		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nEVIL")},
+		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\nContent-Length: "
+			"4\r\n\r\nEVIL")},
 		{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\nJUNK")},
 		{ANSWER("HTTP/1.1 304 Not\r\n\r\nJUNK")},
 		{ANSWER("HTTP/1.1 404 No\r\nContent-Length: 1000000\r\n\r\nx")}, {ANSWER("HTTP/1.1 500 No\r\n\r\nx")},
@@ -619,7 +630,8 @@ static void test_not_reused(void **state)
 	}
 }
 
-/* Junk behind a body that is received straight into the owner's memory: it is read before the connection is used again. */
+/* Junk behind a body that is received straight into the owner's memory: it is read before the connection is used again.
+ */
 static void test_junk_behind_direct(void **state)
 {
 	struct client c = {.room = 4000, .then = start_second};
@@ -644,7 +656,8 @@ static void test_junk_behind_direct(void **state)
 static void test_keep_alive_off(void **state)
 {
 	(void)state;
-	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")}, {ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")});
+	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")},
+		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")});
 	set(OPT_ENABLE_HTTP_KEEP_ALIVE, "false");
 	for (int i = 0; i < 2; i++) {
 		struct client c = {0};
@@ -662,8 +675,8 @@ static void test_stale(void **state)
 	struct client a = {0}, b = {0}, c = {0};
 
 	(void)state;
-	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")}, {.after = CLOSE}, {ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb")},
-		{.after = RESET}, {.after = CLOSE});
+	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")}, {.after = CLOSE},
+		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb")}, {.after = RESET}, {.after = CLOSE});
 	fetch(&a, "/a");
 	check_body(&a, "a");
 	fetch(&b, "/b");
@@ -688,13 +701,17 @@ static void test_cut_short(void **state)
 		{{.after = CLOSE}, ERR_EOF, "before it answered"},
 		{{.after = RESET}, ERR_RESET, ""},
 		{{ANSWER("HTTP/1.1 200 OK\r\nConte"), .after = CLOSE}, ERR_EOF, "within the head"},
-		{{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"), .after = CLOSE}, ERR_EOF, "after 3 of 5 bytes"},
+		{{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"), .after = CLOSE}, ERR_EOF,
+			"after 3 of 5 bytes"},
 		{{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"), .step = 1, .after = RESET}, ERR_RESET, ""},
-		{{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"), .after = CLOSE}, ERR_EOF, "chunked"},
-		{{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"), .after = CLOSE}, ERR_EOF, "chunked"},
+		{{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"), .after = CLOSE}, ERR_EOF,
+			"chunked"},
+		{{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"), .after = CLOSE},
+			ERR_EOF, "chunked"},
 		{{ANSWER("HTTP/1.1 200 OK\r\n\r\nhel"), .step = 1, .after = RESET}, ERR_RESET, ""},
 		{{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")}, ERR_PROTO, "chunk"},
-		{{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n")}, ERR_PROTO, "chunk"},
+		{{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n")}, ERR_PROTO,
+			"chunk"},
 		{{ANSWER("<html>")}, ERR_PROTO, "HTTP"},
 		{{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n")}, ERR_PROTO, ""},
 		{{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n")}, ERR_PROTO, "coding"},
@@ -751,7 +768,8 @@ static void test_floods(void **state)
 	check_flood("HTTP/1.1 200 OK\r\nA: ", "aaaaaaaaaaaaaaaa", 10000, ERR_LIMIT);
 	check_flood("HTTP/1.1 200 OK\r\n", "A: b\r\n", 20000, ERR_LIMIT);
 	check_flood("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=", "aaaaaaaaaaaaaaaa", 10000, ERR_LIMIT);
-	check_flood("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X-T: aaaaaaaaaa\r\n", 10000, ERR_LIMIT);
+	check_flood(
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X-T: aaaaaaaaaa\r\n", 10000, ERR_LIMIT);
 }
 
 static void check_cancel(enum when when, const struct script *s)
@@ -829,7 +847,8 @@ static void test_head_request(void **state)
 	struct fetch_req req;
 
 	(void)state;
-	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")}, {ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")});
+	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")},
+		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")});
 	req = request("/", uri);
 	req.head_only = true;
 	start_req(&c, &req);
@@ -874,7 +893,8 @@ static void test_credentials(void **state)
 	struct fetch_req req;
 
 	(void)state;
-	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")}, {ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")},
+	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")},
+		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")},
 		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")});
 	set(OPT_HTTP_USER, "user");
 	set(OPT_HTTP_PASSWD, "pass");
@@ -907,23 +927,23 @@ static void test_timeouts(void **state)
 	struct client none = {0}, slow = {0}, stall = {0}, drain = {0};
 
 	(void)state;
-	SERVE({ANSWER("")}, {ANSWER("HTTP/1.1 200 OK\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n\r\n"), .step = 1, .every_ms = 50},
-		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel")}, {ANSWER("HTTP/1.1 404 No\r\nContent-Length: 9\r\n\r\nhel")});
+	SERVE({ANSWER("")},
+		{ANSWER("HTTP/1.1 200 OK\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n\r\n"), .step = 1,
+			.every_ms = 50},
+		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhel")},
+		{ANSWER("HTTP/1.1 404 No\r\nContent-Length: 9\r\n\r\nhel")});
 	set(OPT_TIMEOUT, "1");
-	start(&none, "/"); /* all at the same time; the server answers in the order of requests */
+	start(&none, "/0");
+	start(&slow, "/1");
+	start(&stall, "/2");
+	start(&drain, "/3");
 	loop_run(&loop);
 	check_err(&none, ERR_TIMEOUT);
 	assert_string_equal(none.why.text, "Timeout.");
-	start(&slow, "/");
-	loop_run(&loop);
 	check_err(&slow, ERR_TIMEOUT); /* each byte comes in time, the head as a whole does not */
 	assert_int_equal(slow.heads, 0);
-	start(&stall, "/");
-	loop_run(&loop);
 	assert_int_equal(stall.body.len, 3);
 	check_err(&stall, ERR_TIMEOUT);
-	start(&drain, "/");
-	loop_run(&loop);
 	check_body(&drain, "");
 	assert_int_equal(drain.head.status, 404);
 }
@@ -939,11 +959,11 @@ static void test_no_timeout(void **state)
 	SERVE({ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")},
 		{ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 80\r\n\r\n" EIGHTY), .step = 20, .every_ms = 250});
 	set(OPT_TIMEOUT, "1");
-	start(&paused, "/");
+	start(&paused, "/0");
+	start(&trickle, "/1");
 	loop_run(&loop);
 	assert_int_equal(paused.pauses, 1);
 	check_body(&paused, "hello");
-	fetch(&trickle, "/");
 	check_body(&trickle, EIGHTY);
 }
 

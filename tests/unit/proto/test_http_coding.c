@@ -47,8 +47,10 @@ static struct bytes compress_as(int bits, const char *plain, size_t n)
 	return b;
 }
 
-/* Decodes with input in pieces of in_step and room of out_step; *ret_n output bytes, returns the first error or that of the end. */
-static int decode(enum http_coding_kind kind, struct bytes in, size_t in_step, size_t out_step, char *out, size_t *ret_n)
+/* Decodes with input in pieces of in_step and room of out_step; *ret_n output bytes, returns the first error or that of
+ * the end. */
+static int decode(
+	enum http_coding_kind kind, struct bytes in, size_t in_step, size_t out_step, char *out, size_t *ret_n)
 {
 	struct http_coding *c = http_coding_new(kind);
 	const char *p = in.p, *end = in.p + in.n;
@@ -156,7 +158,8 @@ static void test_broken(void **state)
 	check_broken(CODING_GZIP, MAX_WBITS + 16);
 	check_broken(CODING_DEFLATE, MAX_WBITS);
 	check_broken(CODING_DEFLATE, -MAX_WBITS);
-	assert_int_equal(decode(CODING_GZIP, (struct bytes){(char[]){"no gzip at all"}, 14}, 14, 100, out, &n), ERR_CODING);
+	assert_int_equal(
+		decode(CODING_GZIP, (struct bytes){(char[]){"no gzip at all"}, 14}, 14, 100, out, &n), ERR_CODING);
 }
 
 static void test_empty(void **state)

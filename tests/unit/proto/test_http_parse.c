@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Heads and chunked bodies as they come from hostile servers, whole and in single bytes: the verdict must not depend on the cuts.
+ * Heads and chunked bodies as they come from hostile servers, whole and in single bytes: the verdict must not depend on
+ * the cuts.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,7 +61,8 @@ static int verdict(const char *data, size_t n)
 
 static void test_fields(void **state)
 {
-	static const char head[] = "HTTP/1.1 200 OK\r\nA: one  \r\nB:\r\nb2:\t two\r\n  folded \r\nC: \x1b[2J\x07\x7f\r\nA: again\r\nD: \xff\xfe\r\n\r\nbody";
+	static const char head[] = "HTTP/1.1 200 OK\r\nA: one  \r\nB:\r\nb2:\t two\r\n  folded \r\nC: "
+				   "\x1b[2J\x07\x7f\r\nA: again\r\nD: \xff\xfe\r\n\r\nbody";
 
 	(void)state;
 	for (size_t step = 1; step < sizeof(head); step++) {
@@ -92,7 +94,9 @@ static void test_accepted(void **state)
 	assert_int_equal(verdict(S("HTTP/1.1 206 Partial Content\r\nContent-Length: 9223372036854775807\r\n\r\n")), 1);
 	assert_int_equal(verdict(S("HTTP/1.1 599 x\x1by\r\n\r\n")), 1);
 	assert_int_equal(verdict(S("HTTP/1.1 200 OK\r\nA: b")), 0);
-	assert_int_equal(verdict(S("HTTP/1.1 100 Continue\r\nA: b\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")), 1);
+	assert_int_equal(verdict(S("HTTP/1.1 100 Continue\r\nA: b\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 "
+				   "OK\r\n\r\n")),
+		1);
 }
 
 static void test_refused(void **state)
@@ -117,7 +121,8 @@ static void test_refused(void **state)
 	assert_int_equal(verdict(S("HTTP/1.1 200 OK\r\n: x\r\n\r\n")), ERR_PROTO);
 	assert_int_equal(verdict(S("HTTP/1.1 200 OK\r\nA\x01: x\r\n\r\n")), ERR_PROTO);
 	assert_int_equal(verdict(S("HTTP/1.1 200 OK\r\n A: x\r\n\r\n")), ERR_PROTO);
-	assert_int_equal(verdict(S("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n")), ERR_PROTO);
+	assert_int_equal(
+		verdict(S("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n")), ERR_PROTO);
 	assert_int_equal(verdict(S("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n")), ERR_PROTO);
 	assert_int_equal(verdict(S("HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n")), ERR_PROTO);
 	assert_int_equal(verdict(S("HTTP/1.1 200 OK\r\nContent-Length: 5 7\r\n\r\n")), ERR_PROTO);
@@ -249,7 +254,8 @@ static void test_chunked_floods(void **state)
 	assert_int_equal(chunk_flood("1;x=", "a", 80000), ERR_LIMIT);
 	assert_int_equal(chunk_flood("1\r\na\r\n0\r\n", "X-T: aaaaaaaaaa\r\n", 6000), ERR_LIMIT);
 	assert_int_equal(chunk_flood("", "0", 80000), ERR_LIMIT);
-	assert_int_equal(chunk_flood("", "1;x=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\na\r\n", 5000), ERR_LIMIT);
+	assert_int_equal(
+		chunk_flood("", "1;x=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\na\r\n", 5000), ERR_LIMIT);
 }
 
 int main(void)

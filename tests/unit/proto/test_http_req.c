@@ -26,7 +26,8 @@ static int setup(void **state)
 	(void)state;
 	opts = opts_new(NULL);
 	assert_int_equal(opts_set(opts, OPT_USER_AGENT, "test/1", NULL), 0);
-	fetch = (struct fetch_req){.uri = "http://h.example:8080/p/x?q=1", .want = {0, -1}, .if_modified_since = -1, .opts = opts};
+	fetch = (struct fetch_req){
+		.uri = "http://h.example:8080/p/x?q=1", .want = {0, -1}, .if_modified_since = -1, .opts = opts};
 	own_origin = true;
 	authorization = NULL;
 	return 0;
@@ -66,8 +67,9 @@ static void test_plain(void **state)
 {
 	(void)state;
 	assert_int_equal(build(), 0);
-	assert_string_equal(text, "GET /p/x?q=1 HTTP/1.1\r\nUser-Agent: test/1\r\nAccept: */*\r\nHost: h.example:8080\r\n"
-				  "Want-Digest: SHA-512;q=1, SHA-256;q=1, SHA;q=0.1\r\n\r\n");
+	assert_string_equal(text,
+		"GET /p/x?q=1 HTTP/1.1\r\nUser-Agent: test/1\r\nAccept: */*\r\nHost: h.example:8080\r\n"
+		"Want-Digest: SHA-512;q=1, SHA-256;q=1, SHA;q=0.1\r\n\r\n");
 	assert_false(codings);
 	fetch.uri = "https://u:p@[::1]";
 	fetch.head_only = true;
@@ -90,10 +92,12 @@ static void test_all(void **state)
 	fetch.if_modified_since = 784111777;
 	authorization = "Basic eA==";
 	assert_int_equal(build(), 0);
-	assert_string_equal(text, "GET /x?q HTTP/1.1\r\nUser-Agent: test/1\r\nAccept: */*\r\nAccept-Encoding: deflate, gzip\r\nHost: h\r\n"
-				  "Pragma: no-cache\r\nCache-Control: no-cache\r\nConnection: close\r\nAuthorization: Basic eA==\r\n"
-				  "Referer: http://h/x?q\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-				  "Want-Digest: SHA-512;q=1, SHA-256;q=1, SHA;q=0.1\r\nX-One: 1\r\nX-Two: 2\r\n\r\n");
+	assert_string_equal(text,
+		"GET /x?q HTTP/1.1\r\nUser-Agent: test/1\r\nAccept: */*\r\nAccept-Encoding: deflate, gzip\r\nHost: "
+		"h\r\n"
+		"Pragma: no-cache\r\nCache-Control: no-cache\r\nConnection: close\r\nAuthorization: Basic eA==\r\n"
+		"Referer: http://h/x?q\r\nIf-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+		"Want-Digest: SHA-512;q=1, SHA-256;q=1, SHA;q=0.1\r\nX-One: 1\r\nX-Two: 2\r\n\r\n");
 	assert_true(codings);
 }
 
@@ -105,8 +109,9 @@ static void test_range(void **state)
 	fetch.want = (struct range){100, 200};
 	fetch.if_range = "\"e\"";
 	assert_int_equal(build(), 0);
-	assert_string_equal(text, "GET /p/x?q=1 HTTP/1.1\r\nUser-Agent: test/1\r\nAccept: */*\r\nHost: h.example:8080\r\n"
-				  "Range: bytes=100-199\r\nIf-Range: \"e\"\r\n\r\n");
+	assert_string_equal(text,
+		"GET /p/x?q=1 HTTP/1.1\r\nUser-Agent: test/1\r\nAccept: */*\r\nHost: h.example:8080\r\n"
+		"Range: bytes=100-199\r\nIf-Range: \"e\"\r\n\r\n");
 	assert_false(codings);
 	fetch.want = (struct range){100, -1};
 	assert_int_equal(build(), 0);
@@ -130,7 +135,8 @@ static void test_user_replaces(void **state)
 	set(OPT_HEADER, "content-length: 5");
 	fetch.want = (struct range){1, 2};
 	assert_int_equal(build(), 0);
-	assert_string_equal(text, "GET /p/x?q=1 HTTP/1.1\r\nAccept: */*\r\nRange: bytes=1-1\r\nuser-agent: mine\r\nACCEPT-ENCODING: br\r\n"
+	assert_string_equal(text, "GET /p/x?q=1 HTTP/1.1\r\nAccept: */*\r\nRange: bytes=1-1\r\nuser-agent: "
+				  "mine\r\nACCEPT-ENCODING: br\r\n"
 				  "Host: other\r\n\r\n");
 	fetch.want = (struct range){0, -1};
 	assert_int_equal(build(), 0);
@@ -167,7 +173,9 @@ static void test_no_smuggling(void **state)
 
 static void test_bad_header_line(void **state)
 {
-	static const char *const bad[] = {"no colon", ": value", "Bad Name: x", "B\xc3\xa4" "d: x"};
+	static const char *const bad[] = {"no colon", ": value", "Bad Name: x",
+		"B\xc3\xa4"
+		"d: x"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
