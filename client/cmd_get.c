@@ -78,10 +78,11 @@ static int add_all(struct rpc *r, const struct entries *es, json_t **ret_answers
 static void print_gid(void *arg, const char *gid, const char *uri)
 {
 	const struct cli *cli = arg;
+	char safe[64];
 	if (cli->flag[FLAG_JSON])
 		cmd_print_json(json_pack("{s:s,s:s,s:s}", "event", "added", "gid", gid, "uri", uri));
 	else if (!opts_bool(cli->opts, OPT_QUIET))
-		puts(gid);
+		puts(str_safe(gid, strlen(gid), safe, sizeof(safe)));
 }
 
 static int add_to_running(struct cli *cli, struct entries *es)

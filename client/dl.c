@@ -60,6 +60,13 @@ static char *name_of(const char *dir, const char *path, const char *uri, const c
 	return xstrdup(path);
 }
 
+/* A GID goes to the terminal as it is: hex digits only. */
+static void read_gid(const char *text, char ret[17])
+{
+	size_t n = strspn(text, "0123456789abcdefABCDEF");
+	snprintf(ret, 17, "%.*s", n > 16 ? 16 : (int)n, text);
+}
+
 void dl_clear(struct dl *d)
 {
 	free(d->error);
@@ -73,7 +80,7 @@ void dl_read(const json_t *a, struct dl *ret)
 	const json_t *file = json_array_get(json_object_get(a, "files"), 0);
 	const json_t *uri = json_array_get(json_object_get(file, "uris"), 0);
 	dl_clear(ret);
-	snprintf(ret->gid, sizeof(ret->gid), "%s", json_text(a, "gid"));
+	read_gid(json_text(a, "gid"), ret->gid);
 	snprintf(ret->status, sizeof(ret->status), "%s", json_text(a, "status"));
 	ret->total = json_num(a, "totalLength");
 	ret->done = json_num(a, "completedLength");

@@ -79,7 +79,7 @@ static struct track *find(const struct follow *fo, const char *gid)
 
 void follow_add(struct follow *fo, const char *gid, const char *uri, uint64_t had)
 {
-	if (strlen(gid) != 16 || find(fo, gid))
+	if (strspn(gid, "0123456789abcdef") != 16 || gid[16] != '\0' || find(fo, gid))
 		return;
 	struct track *t = xcalloc(1, sizeof(*t));
 	snprintf(t->gid, sizeof(t->gid), "%s", gid);

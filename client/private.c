@@ -41,6 +41,7 @@ struct private
 	pid_t pid; /* 0: ended and waited for */
 	int status;
 	char *dir;
+	bool fresh;  /* dir did not exist before, and nobody else has it */
 	int fd;	     /* of dir, locked */
 	int intr_fd; /* readable when the user wants to stop; -1: none */
 };
@@ -94,14 +95,16 @@ int private_conf(const struct opts *given, struct opts **ret, struct fail *f)
 
 /* ---- state folder ---- */
 
-static int make_dirs(char *path, struct fail *f)
+/* *ret_made: the last one was not there. */
+static int make_dirs(char *path, bool *ret_made, struct fail *f)
 {
 	for (char *p = path + 1;; p++) {
 		if (*p != '/' && *p != '\0')
 			continue;
 		char c = *p;
 		*p = '\0';
-		if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		*ret_made = mkdir(path, 0700) == 0;
+		if (!*ret_made && errno != EEXIST)
 			return fail_set(f, ERR_STATE_DIR, "can't make the folder %s: %s", path, strerror(errno));
 		*p = c;
 		if (c == '\0')
@@ -144,7 +147,8 @@ static int write_conf(const struct private *p, const struct opts *conf, struct f
 /* The folder, made and locked: one command at a time. */
 static int open_dir(struct private *p, struct fail *f)
 {
-	int rc = make_dirs(p->dir, f);
+	bool made;
+	int rc = make_dirs(p->dir, &made, f);
 	if (rc < 0)
 		return rc;
 	p->fd = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -152,6 +156,7 @@ static int open_dir(struct private *p, struct fail *f)
 		return fail_set(f, ERR_STATE_DIR, "can't open the folder %s: %s", p->dir, strerror(errno));
 	if (flock(p->fd, LOCK_EX | LOCK_NB) < 0)
 		return fail_set(f, ERR_LOCKED, "the same download is running already in another 'haul get'");
+	p->fresh = made;
 	return 0;
 }
 
@@ -361,7 +366,7 @@ int private_start(const char *key, const struct opts *conf, int intr_fd, struct 
 	p->intr_fd = intr_fd;
 	int rc = start(p, conf, ret_rpc, f);
 	if (rc < 0)
-		private_stop(p, true);
+		private_stop(p, !p->fresh);
 	else
 		*ret = p;
 	return rc;
