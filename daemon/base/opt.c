@@ -171,9 +171,10 @@ void opts_unref(struct opts *o)
 
 struct opts *opts_clone(const struct opts *o)
 {
-	struct opts *c = opts_new(o->parent);
+	struct opts *c;
 
 	OBJ_CHECK(o, OPTS);
+	c = opts_new(o->parent);
 	for (size_t i = 0; i < o->n; i++)
 		put_text(c, o->vals[i].id, xstrdup(o->vals[i].text));
 	return c;
@@ -262,9 +263,10 @@ int opts_set(struct opts *o, enum opt id, const char *val, struct fail *f)
 
 void opts_unset(struct opts *o, enum opt id)
 {
-	size_t i = find_slot(o, id);
+	size_t i;
 
 	OBJ_CHECK(o, OPTS);
+	i = find_slot(o, id);
 	if (i == o->n || o->vals[i].id != id)
 		return;
 	free(o->vals[i].text);

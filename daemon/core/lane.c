@@ -166,8 +166,8 @@ static void on_data(void *owner, size_t n)
 	count(l, n);
 	if (block_room(l->cur) == 0 || s->next == s->end || block_pressure(l->x->loop->blocks))
 		lane_flush(l);
-	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest belongs
-	 * to others. An answer that ends just here is left alone, so that its connection can be used again. */
+	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest
+	 * belongs to others. An answer that ends just here is left alone, so that its connection can be used again. */
 	if (is_full(s) && l->answer_end != s->end && !segment_extend(s, l->answer_end)) {
 		drop_fetch(l);
 		segment_full(l);

@@ -18,7 +18,8 @@ struct xfer;
 struct loop;
 struct net;
 
-/* What a transfer knows about its file from earlier runs, and what it tells about it. Strings are copied by whoever keeps them. */
+/* What a transfer knows about its file from earlier runs, and what it tells about it. Strings are copied by those who keep
+ * them. */
 struct xfer_known {
 	const char *path;          /* final path, or NULL: not chosen yet */
 	int64_t total;             /* -1 unknown */
@@ -42,8 +43,8 @@ struct xfer_ops {
 	void (*known)(void *owner, const struct xfer_known *k);
 	/* `have` is durable on disk now. */
 	void (*progress)(void *owner, const struct ranges *have);
-	/* A result job that owns this final path (an unfinished .part lies there)? If so its knowledge is handed over for adoption:
-	 * true and *ret (valid until the next call into the engine). */
+	/* A result job that owns this final path (an unfinished .part lies there)? If so its knowledge is handed over for
+	 * adoption: true and *ret (valid until the next call into the engine). */
 	bool (*adopt)(void *owner, const char *path, struct xfer_known *ret);
 	/* All that was known of the file (path, size, validators, `have`) is void: the transfer begins anew, maybe with another
 	 * version. The owner forgets it and calls cb(arg) when that is durable; until then not a byte is written. */

@@ -115,9 +115,9 @@ struct xfer {
 	enum xstate state;
 	struct source **sources; /* NULL-terminated */
 	size_t nsources;
-	TAILQ_HEAD(, lane) lanes;
+	TAILQ_HEAD(lane_list, lane) lanes;
 	unsigned lane_ids;
-	TAILQ_HEAD(, segment) segs;
+	TAILQ_HEAD(segment_list, segment) segs;
 	/* the file */
 	char *path;              /* final path, NULL until chosen */
 	int64_t total;           /* -1 unknown */

@@ -9,11 +9,13 @@
 #include "base/str.h"
 #include "net/dial.h"
 #include "net/net_internal.h"
+#include "net/peer.h"
 #include "net/stream_internal.h"
 #include "net/tls.h"
 
 #define SOON_MS	  5000 /* stream_close_soon: for sending */
 #define LINGER_MS 1000 /* then: for the peer to close, so that no reset overtakes what was sent */
+#define LINGER_MAX (64 * 1024) /* and for so many bytes that nobody wants any more */
 
 struct write_req {
 	uv_write_t req;
@@ -122,9 +124,23 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 		*buf = uv_buf_init(net_window(s->net), (unsigned)net_chop(s->net, NET_WINDOW));
 }
 
+/* libuv takes a hang-up that arrives together with the last bytes for an orderly end; the socket still knows better. */
+static int true_end(const struct stream *s)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	if (getsockopt(sock_fd(s->sock), SOL_SOCKET, SO_ERROR, &err, &len) != 0 || err == 0)
+		return UV_EOF;
+	return -err;
+}
+
 static void read_failed(struct stream *s, int uv_err)
 {
 	struct fail f = {0};
+
+	if (uv_err == UV_EOF)
+		uv_err = true_end(s);
 
 	stream_stop_reading(s);
 	if (s->state == ST_SOON) {
@@ -143,8 +159,12 @@ static void read_failed(struct stream *s, int uv_err)
 
 static void received(struct stream *s, const char *p, size_t n)
 {
-	if (s->state == ST_SOON)
+	if (s->state == ST_SOON) {
+		s->unwanted += n;
+		if (s->unwanted > LINGER_MAX)
+			stream_close(s);
 		return;
+	}
 	if (s->tls == NULL) {
 		stream_data(s, n);
 		return;
@@ -446,13 +466,21 @@ const char *stream_peer(const struct stream *s)
 	return s->peer;
 }
 
+bool stream_is_unix(const struct stream *s)
+{
+	return s->sock != NULL && s->sock->handle.type == UV_NAMED_PIPE;
+}
+
 bool stream_peer_uid(const struct stream *s, uint32_t *ret)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
-	if (s->sock == NULL || s->sock->handle.type != UV_NAMED_PIPE ||
-		getsockopt(sock_fd(s->sock), SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
+	if (s->sock == NULL)
+		return false;
+	if (!stream_is_unix(s))
+		return peer_uid(sock_fd(s->sock), ret) == 0;
+	if (getsockopt(sock_fd(s->sock), SOL_SOCKET, SO_PEERCRED, &cred, &len) != 0)
 		return false;
 	*ret = cred.uid;
 	return true;

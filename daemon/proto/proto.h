@@ -28,7 +28,7 @@ struct fetch_req {
 	const char *if_range;  /* strong ETag or date for If-Range; NULL: none */
 	int64_t if_modified_since; /* epoch; -1: none */
 	bool head_only;        /* HEAD */
-	const struct opts *opts; /* user-agent, header, referer, http-*, timeout, connect-timeout, ...; the protocol takes a reference */
+	const struct opts *opts; /* user-agent, header, referer, http-*, timeout, connect-timeout, ...; read by start() only */
 };
 
 /* The answer's head, valid during the callback; strings are checked: no control characters, bounded. */
@@ -65,7 +65,8 @@ struct proto {
 	const char *name;
 	const char *const *schemes; /* NULL-terminated */
 	/* *ret is the handle for the other calls. 0, or ERR_* with nothing started and no callback to come. */
-	int (*start)(struct net *n, const struct fetch_req *req, const struct fetch_ops *ops, void *owner, void **ret, struct fail *f);
+	int (*start)(struct net *n, const struct fetch_req *req, const struct fetch_ops *ops, void *owner, void **ret,
+		struct fail *f);
 	void (*resume)(void *fetch);
 	void (*cancel)(void *fetch);
 	/* For RPC and logs: peer address, or "". */

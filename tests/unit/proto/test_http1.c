@@ -708,6 +708,7 @@ static void test_cut_short(void **state)
 			"chunked"},
 		{{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"), .after = CLOSE},
 			ERR_EOF, "chunked"},
+		{{ANSWER("HTTP/1.1 200 OK\r\n\r\nhel"), .after = RESET}, ERR_RESET, ""},
 		{{ANSWER("HTTP/1.1 200 OK\r\n\r\nhel"), .step = 1, .after = RESET}, ERR_RESET, ""},
 		{{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")}, ERR_PROTO, "chunk"},
 		{{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n")}, ERR_PROTO,
