@@ -17,9 +17,9 @@ check() { # NAME COMMAND...
 check "layers" /usr/bin/python3 tests/lint/layers.py
 check "sizes" /usr/bin/python3 tests/lint/sizes.py
 check "banned words and calls" /usr/bin/python3 tests/lint/banned.py
-check "cppcheck" sh -c 'cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --suppressions-list=tests/lint/cppcheck.txt \
-	--enable=warning,portability -j2 -I. -Idaemon --check-config --suppress=missingInclude --suppress=missingIncludeSystem \
-	daemon rpc client >/dev/null && cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
-	--suppressions-list=tests/lint/cppcheck.txt --enable=warning,portability -j2 -I. -Idaemon daemon rpc client'
+# cppcheck must see the list macros to understand the loops over them.
+queue=$(echo '#include <sys/queue.h>' | ${CC:-cc} -M -E - | grep -o '[^ ]*/sys/queue\.h')
+check "cppcheck" cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --suppressions-list=tests/lint/cppcheck.txt \
+	--enable=warning,portability -j2 --include="$queue" -I. -Idaemon daemon rpc client
 echo "$p passed, $f failed"
 [ $f = 0 ]
