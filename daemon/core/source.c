@@ -205,11 +205,19 @@ static void give_up(struct source *s)
 	log_info(XFER, "%s given up: %s", uri_show_short(s->uri, show, sizeof(show)), s->fail.text);
 }
 
-/* Others receive from this server while this lane was turned away: it allows no more than they are. */
-static bool allows_fewer(struct xfer *x, struct source *s, uint64_t now)
+/* Others of this transfer are being served while this lane was turned away: the server allows no more than they are. When all of
+ * them are turned away, the last one to be so counts as a failure of the source. */
+static bool allows_fewer(struct xfer *x, const struct lane *failed, uint64_t now)
 {
-	unsigned n = source_lanes(x, s, true);
+	struct source *s = failed->src;
+	const struct lane *l;
+	unsigned n = 0;
 
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l != failed && l->src == s && (l->state == LANE_HEAD || l->state == LANE_BODY))
+			n++;
+	}
 	if (n == 0)
 		return false;
 	s->max_lanes = n;
@@ -224,16 +232,16 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 	int64_t max_tries = opts_num(x->opts, OPT_MAX_TRIES);
 	enum retry_class cls = err_retry(err);
 
+	*ret_ms = 0;
+	if (s->dead) /* what made it so is what counts */
+		return false;
 	s->fail = *f;
 	s->fail.code = err;
-	*ret_ms = 0;
 	if (l->got > 0) /* tries that brought bytes are no failures of the source */
 		s->tries = 0;
-	if (s->dead)
-		return false;
 	if (cls == RETRY_FEWER) /* whether that ends the job is seen when work is handed out */
 		return false;
-	if (l->got == 0 && err != ERR_CHANGED && allows_fewer(x, s, now))
+	if (l->got == 0 && err != ERR_CHANGED && allows_fewer(x, l, now))
 		return false;
 	if (cls == RETRY_NEXT || cls == RETRY_FATAL) {
 		give_up(s);

@@ -35,6 +35,11 @@ void xfer_dirty(struct xfer *x)
 		defer(x->loop, &x->fill);
 }
 
+bool xfer_provable(const char *etag, const char *last_modified)
+{
+	return last_modified || (etag && strncmp(etag, "W/", 2) != 0);
+}
+
 void xfer_report_known(struct xfer *x)
 {
 	struct xfer_known k = {

@@ -131,12 +131,12 @@ void xfer_fail(struct xfer *x, int err, const char *text)
 /* ---- verify and finish ---- */
 
 /* Nothing proves that all bytes are of one version: no checksum was checked, and more than one answer went into the file
- * without a validator to compare, or its end was only told by the end of the connection. */
+ * without a validator fit to compare, or its end was only told by the end of the connection. */
 static unsigned proof_flags(const struct xfer *x)
 {
 	if (x->hash_checked)
 		return 0;
-	if (x->close_delimited || (x->spliced && !x->etag && !x->last_modified))
+	if (x->close_delimited || (x->spliced && !xfer_provable(x->etag, x->last_modified)))
 		return JOB_UNPROVEN;
 	return 0;
 }

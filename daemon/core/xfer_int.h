@@ -169,6 +169,8 @@ void xfer_set_state(struct xfer *x, enum xstate s);
 void xfer_dirty(struct xfer *x);              /* lanes may have work: fill at the end of the turn */
 void xfer_fail(struct xfer *x, int err, const char *text); /* the job failed: everything stops */
 void xfer_report_known(struct xfer *x);
+/* Can bytes of two answers with these validators be of one version only? A weak ETag alone doesn't say so (RFC 9110 8.8.1). */
+bool xfer_provable(const char *etag, const char *last_modified);
 void xfer_check_done(struct xfer *x);         /* all bytes there? then verify */
 void xfer_complete(struct xfer *x);           /* the result is COMPLETE: wind down */
 void xfer_restart(struct xfer *x);            /* throw away what there is and probe again (RESET) */

@@ -203,7 +203,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 	if (!x->ops->adopt || x->total < 0)
 		return false;
 	path = xasprintf("%s/%s", x->dir, name);
-	ok = x->ops->adopt(x->owner, path, &k) && k.total == x->total && (k.etag || k.last_modified) &&
+	ok = x->ops->adopt(x->owner, path, &k) && k.total == x->total && xfer_provable(k.etag, k.last_modified) &&
 	     same_text(k.etag, x->etag) && same_text(k.last_modified, x->last_modified);
 	if (ok) {
 		struct lane *l;

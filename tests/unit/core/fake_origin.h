@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT
+ * A protocol and its servers without sockets, for tests of the transfer engine: struct origin says how the server of each URI
+ * behaves, faults come from a seeded generator. Defines proto_find, so include it once, in the test program.
+ */
+#ifndef HAUL_TEST_FAKE_ORIGIN_H
+#define HAUL_TEST_FAKE_ORIGIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "ev/loop.h"
+#include "ev/timer.h"
+#include "proto/proto.h"
+
+enum tag_kind { TAG_STRONG, TAG_WEAK, TAG_NONE, TAG_UNSTABLE };
+
+/* One server; URI "fake://h<index>/name". */
+struct origin {
+	int64_t size;
+	bool no_ranges;        /* answers ranges with all of it */
+	bool no_length;        /* does not say how much will come */
+	bool ignores_if_range; /* sends the range of another version all the same */
+	bool drops_on_if_range; /* sends all of it whenever If-Range is there */
+	enum tag_kind tag;
+	bool dated;            /* Last-Modified, another one for each version */
+	unsigned version;      /* which bytes it serves */
+	unsigned flip_after;   /* another version from the n-th request on; 0: never */
+	unsigned busy_above;   /* 503 when so many are under way; 0: no limit */
+	unsigned fail_first;   /* 503 for the first n requests */
+	unsigned fault_percent; /* of steps that break the connection */
+	bool gone;             /* 404 */
+	bool lies_about_range; /* says another start than asked */
+	unsigned requests, open;
+};
+
+struct fake_net {
+	struct loop *loop;
+	struct origin *origins;
+	size_t n;
+	uint64_t seed;
+};
+
+static struct fake_net fake; /* proto_find and net_loop have no argument to find it by */
+
+static uint32_t fake_random(uint32_t below)
+{
+	fake.seed = fake.seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(fake.seed >> 33) % below;
+}
+
+static unsigned char content_at(unsigned version, int64_t off)
+{
+	uint64_t x = ((uint64_t)off >> 3) * 0x9e3779b97f4a7c15u + (uint64_t)version * 0xd1342543de82ef95u;
+
+	x ^= x >> 29;
+	return (unsigned char)(x >> (8 * (off & 7) % 56));
+}
+
+struct fake_fetch {
+	struct origin *o;
+	const struct fetch_ops *ops;
+	void *owner;
+	struct timer timer;
+	struct range want;
+	bool if_range, head_sent, paused, in_call, gone;
+	char if_range_text[64];
+	unsigned version;
+	int64_t at, end;
+};
+
+static void fake_step(void *arg);
+
+static void fake_free(struct fake_fetch *f)
+{
+	timer_stop(&f->timer);
+	f->o->open--;
+	free(f);
+}
+
+static void fake_done(struct fake_fetch *f, int err)
+{
+	struct fail why = {0};
+	const struct fetch_ops *ops = f->ops;
+	void *owner = f->owner;
+
+	if (err)
+		fail_set(&why, err, NULL);
+	fake_free(f);
+	ops->done(owner, err, &why);
+}
+
+static void fake_again(struct fake_fetch *f)
+{
+	timer_start(fake.loop, &f->timer, fake_random(4) == 0 ? 1 : 0, 0, fake_step, f);
+}
+
+static void fake_etag(const struct fake_fetch *f, char *buf, size_t n)
+{
+	unsigned v = f->o->tag == TAG_UNSTABLE ? f->o->requests : f->version;
+
+	snprintf(buf, n, "%s\"v%u\"", f->o->tag == TAG_WEAK ? "W/" : "", f->o->tag == TAG_WEAK ? 0 : v);
+}
+
+static void fake_date(const struct fake_fetch *f, char *buf, size_t n)
+{
+	snprintf(buf, n, "Tue, 14 Nov 2023 22:13:%02u GMT", f->version % 60);
+}
+
+/* Does the If-Range of the request fit the version that is served now? */
+static bool fake_condition_holds(const struct fake_fetch *f)
+{
+	char tag[32], date[64];
+
+	if (!f->if_range)
+		return true;
+	if (f->o->drops_on_if_range)
+		return false;
+	if (f->o->ignores_if_range)
+		return true;
+	fake_etag(f, tag, sizeof(tag));
+	fake_date(f, date, sizeof(date));
+	return strcmp(f->if_range_text, tag) == 0 || strcmp(f->if_range_text, date) == 0;
+}
+
+static int fake_status(const struct fake_fetch *f)
+{
+	const struct origin *o = f->o;
+
+	if (o->gone)
+		return 404;
+	if (o->requests <= o->fail_first || (o->busy_above && o->open > o->busy_above))
+		return 503;
+	if ((f->want.start == 0 && f->want.end < 0) || o->no_ranges || o->no_length || !fake_condition_holds(f))
+		return 200;
+	return f->want.start >= o->size ? 416 : 206;
+}
+
+static void fake_head(struct fake_fetch *f)
+{
+	struct fetch_head h = {.status = fake_status(f), .body_len = -1, .total = -1, .mtime = -1, .retry_after_ms = -1};
+	char tag[32], date[64];
+	int status = h.status;
+
+	fake_etag(f, tag, sizeof(tag));
+	fake_date(f, date, sizeof(date));
+	h.etag = f->o->tag == TAG_NONE ? NULL : tag;
+	h.last_modified = f->o->dated ? date : NULL;
+	f->at = 0;
+	f->end = f->o->size;
+	if (status == 206) {
+		f->at = f->want.start;
+		f->end = f->want.end < 0 || f->want.end > f->o->size ? f->o->size : f->want.end;
+		h.has_range = h.accepts_ranges = true;
+		h.range = (struct range){f->at + (f->o->lies_about_range ? 100 : 0), f->end};
+		h.total = f->o->size;
+		h.body_len = f->end - f->at;
+	} else if (status == 200 && !f->o->no_length) {
+		h.total = h.body_len = f->o->size;
+	}
+	f->head_sent = true;
+	f->in_call = true;
+	f->ops->head(f->owner, &h);
+	f->in_call = false;
+	if (f->gone)
+		fake_free(f);
+	else if (status == 200 || status == 206)
+		fake_again(f);
+	else
+		fake_done(f, 0);
+}
+
+/* One stretch of body. False: paused, done or gone. */
+static bool fake_body(struct fake_fetch *f)
+{
+	struct span s = {0};
+	size_t n;
+
+	f->in_call = true;
+	f->ops->space(f->owner, &s);
+	f->in_call = false;
+	if (f->gone) {
+		fake_free(f);
+		return false;
+	}
+	if (s.len == 0) {
+		f->paused = true;
+		return false;
+	}
+	n = 1 + fake_random(100000);
+	n = n > s.len ? s.len : n;
+	n = (int64_t)n > f->end - f->at ? (size_t)(f->end - f->at) : n;
+	for (size_t i = 0; i < n; i++)
+		s.base[i] = (char)content_at(f->version, f->at + (int64_t)i);
+	f->at += (int64_t)n;
+	f->in_call = true;
+	f->ops->data(f->owner, n);
+	f->in_call = false;
+	if (f->gone) {
+		fake_free(f);
+		return false;
+	}
+	return true;
+}
+
+static void fake_step(void *arg)
+{
+	static const int faults[] = {ERR_RESET, ERR_EOF, ERR_TIMEOUT};
+	struct fake_fetch *f = arg;
+
+	if (fake_random(100) < f->o->fault_percent) {
+		fake_done(f, faults[fake_random(3)]);
+		return;
+	}
+	if (!f->head_sent) {
+		fake_head(f);
+		return;
+	}
+	if (f->at == f->end) {
+		fake_done(f, 0);
+		return;
+	}
+	if (fake_body(f))
+		fake_again(f);
+}
+
+static int fake_start(struct net *n, const struct fetch_req *req, const struct fetch_ops *ops, void *owner, void **ret,
+	struct fail *fail)
+{
+	struct fake_fetch *f = xcalloc(1, sizeof(*f));
+	size_t i = (size_t)strtoul(req->uri + strlen("fake://h"), NULL, 10);
+
+	(void)n;
+	(void)fail;
+	f->o = &fake.origins[i < fake.n ? i : 0];
+	f->ops = ops;
+	f->owner = owner;
+	f->want = req->want;
+	f->if_range = req->if_range != NULL;
+	snprintf(f->if_range_text, sizeof(f->if_range_text), "%s", req->if_range ? req->if_range : "");
+	f->o->requests++;
+	f->o->open++;
+	f->version = f->o->version + (f->o->flip_after && f->o->requests > f->o->flip_after ? 1 : 0);
+	fake_again(f);
+	*ret = f;
+	return 0;
+}
+
+static void fake_resume(void *p)
+{
+	struct fake_fetch *f = p;
+
+	if (f->paused && !f->in_call) {
+		f->paused = false;
+		fake_again(f);
+	}
+}
+
+static void fake_cancel(void *p)
+{
+	struct fake_fetch *f = p;
+
+	if (f->in_call)
+		f->gone = true; /* freed when the call is back */
+	else
+		fake_free(f);
+}
+
+static const char *fake_peer(void *p)
+{
+	(void)p;
+	return "";
+}
+
+static const char *const fake_schemes[] = {"fake", NULL};
+static const struct proto fake_proto = {.name = "fake", .schemes = fake_schemes, .start = fake_start, .resume = fake_resume,
+	.cancel = fake_cancel, .peer = fake_peer};
+
+const struct proto *proto_find(const char *scheme)
+{
+	return strcmp(scheme, "fake") == 0 ? &fake_proto : NULL;
+}
+
+#endif
