@@ -42,6 +42,8 @@ static void on_known(void *owner, const struct xfer_known *k)
 	j->rec.total = k->total;
 	if (j->rec.path != NULL)
 		j->rec.flags |= JOB_PART;
+	if (k->unproven)
+		j->rec.flags |= JOB_UNPROVEN;
 	if (k->have != NULL)
 		set_have(j, k->have);
 	engine_save(j->engine, j);
@@ -75,7 +77,8 @@ static bool on_adopt(void *owner, const char *path, struct xfer_known *ret)
 		.total = old->rec.total,
 		.etag = old->rec.etag,
 		.last_modified = old->rec.last_modified,
-		.have = &e->view_have};
+		.have = &e->view_have,
+		.unproven = old->rec.flags & JOB_UNPROVEN};
 	return true;
 }
 
@@ -198,6 +201,8 @@ static void take_end(struct job *j, const struct xfer_end *end)
 	if (end->total >= 0)
 		j->rec.total = end->total;
 	j->rec.done = end->done;
+	if (end->result == XFER_COMPLETE)
+		j->rec.flags &= ~(uint32_t)JOB_UNPROVEN; /* the end says it finally */
 	j->rec.flags |= end->flags;
 }
 
@@ -252,7 +257,8 @@ static void begin(struct job *j)
 			.total = j->rec.total,
 			.etag = j->rec.etag,
 			.last_modified = j->rec.last_modified,
-			.have = &have}};
+			.have = &have,
+			.unproven = j->rec.flags & JOB_UNPROVEN}};
 
 	ranges_init(&have);
 	if (j->rec.have != NULL && ranges_decode(&have, j->rec.have) < 0)

@@ -127,6 +127,23 @@ static bool same_version(const struct xfer *x, const struct fetch_head *h, struc
 	return true;
 }
 
+/* Can the two be told apart at all? A weak ETag alone says nothing about bytes (RFC 9110 8.8.1). */
+static bool comparable(const struct xfer *x, const struct fetch_head *h)
+{
+	if (x->last_modified && h->last_modified)
+		return true;
+	return x->etag && h->etag && strncmp(x->etag, "W/", 2) != 0;
+}
+
+/* The answer is about to be taken beside others. */
+static void note_proof(struct xfer *x, const struct fetch_head *h)
+{
+	if (x->unproven || comparable(x, h))
+		return;
+	x->unproven = true;
+	xfer_report_known(x);
+}
+
 /* A server that sent validators and now sends none can't be checked any more. */
 static bool validators_lost(const struct xfer *x, const struct fetch_head *h)
 {
@@ -157,6 +174,7 @@ static void judge_whole_for_range(struct lane *l, const struct fetch_head *h)
 	if (l->seg->next == 0 && !l->src->no_ranges && source_lanes(x, l->src, false) <= 1) {
 		l->answer_end = x->total; /* usable as it is */
 		l->src->no_ranges = true;
+		note_proof(x, h);
 		return;
 	}
 	l->src->no_ranges = true;
@@ -181,6 +199,7 @@ static void judge_range(struct lane *l, const struct fetch_head *h)
 		refuse(l, ERR_CHANGED, "The server no longer tells which version of the file it sends");
 	} else {
 		l->answer_end = h->range.end;
+		note_proof(x, h);
 	}
 }
 
@@ -245,6 +264,7 @@ static void pin_anew(struct lane *l, const struct fetch_head *h)
 	struct xfer *x = l->x;
 
 	pin(l, h);
+	x->unproven = false;
 	ranges_free(&x->taken);
 	l->seg->end = l->answer_end = x->total;
 	if (x->total >= 0)
@@ -265,10 +285,12 @@ static void judge_body(struct lane *l, const struct fetch_head *h)
 		judge_whole_for_range(l, h);
 	else if (nothing_yet(l) && h->status == 200)
 		pin_anew(l, h);
-	else if (!same_version(x, h, &f))
+	else if (!same_version(x, h, &f)) {
 		refuse(l, f.code, "%s", f.text);
-	else
+	} else {
 		l->answer_end = x->total;
+		note_proof(x, h);
+	}
 }
 
 static void remember_place(struct lane *l)

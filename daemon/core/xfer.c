@@ -48,6 +48,7 @@ void xfer_report_known(struct xfer *x)
 		.etag = x->etag,
 		.last_modified = x->last_modified,
 		.have = &x->durable,
+		.unproven = x->unproven,
 	};
 
 	x->ops->known(x->owner, &k);
@@ -65,7 +66,7 @@ static void forgotten(void *arg)
 		return;
 	}
 	x->total = -1;
-	x->pinned = x->spliced = false;
+	x->pinned = x->unproven = false;
 	free(x->etag);
 	free(x->last_modified);
 	x->etag = x->last_modified = NULL;
@@ -277,8 +278,6 @@ static void fill_run(struct xfer *x)
 			return;
 		}
 		l = idle_lane(x);
-		if (r.start > 0 || x->written.n > 0)
-			x->spliced = true;
 		segment_new(l, r.start, r.end);
 		lane_begin(l, src);
 	}
@@ -402,6 +401,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->etag = xstrdup(k->etag);
 	x->last_modified = xstrdup(k->last_modified);
 	x->pinned = true;
+	x->unproven = k->unproven;
 	if (!k->have || k->total < 0)
 		return;
 	ranges_copy(&x->written, k->have);

@@ -26,6 +26,7 @@ struct xfer_known {
 	const char *etag;
 	const char *last_modified;
 	const struct ranges *have; /* durable on disk */
+	bool unproven;             /* bytes of answers that could not be compared with each other are in the file */
 };
 
 enum xfer_result { XFER_STOPPED, XFER_COMPLETE, XFER_FAILED };

@@ -130,15 +130,11 @@ void xfer_fail(struct xfer *x, int err, const char *text)
 
 /* ---- verify and finish ---- */
 
-/* Nothing proves that all bytes are of one version: no checksum was checked, and more than one answer went into the file
- * without a validator fit to compare, or its end was only told by the end of the connection. */
+/* Nothing proves that all bytes are of one version: no checksum was checked, and an answer was taken that could not be compared
+ * with the others, or the end was only told by the end of the connection. */
 static unsigned proof_flags(const struct xfer *x)
 {
-	if (x->hash_checked)
-		return 0;
-	if (x->close_delimited || (x->spliced && !xfer_provable(x->etag, x->last_modified)))
-		return JOB_UNPROVEN;
-	return 0;
+	return !x->hash_checked && (x->close_delimited || x->unproven) ? JOB_UNPROVEN : 0;
 }
 
 static void finished(void *arg, int err, const struct fail *f)

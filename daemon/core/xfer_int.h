@@ -129,7 +129,7 @@ struct xfer {
 	bool pinned;             /* total and validators are those of the version being fetched */
 	bool user_part;          /* the file's beginning is the user's (continue): never thrown away by us */
 	unsigned restarts;       /* times it began anew */
-	bool spliced;            /* bytes of more than one answer are in the file */
+	bool unproven;           /* an answer was taken that could not be compared with those before it */
 	bool close_delimited;    /* the end of the file was told by the end of the connection only */
 	char *want_name;         /* name for the open under way */
 	struct ranges written;   /* in the file */

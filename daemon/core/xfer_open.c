@@ -69,7 +69,7 @@ static void skip_beginning(struct xfer *x, int64_t n)
 	ranges_add(&x->written, 0, n);
 	ranges_add(&x->taken, 0, n);
 	x->user_part = true;
-	x->spliced = true;
+	x->unproven = true; /* whatever the file's beginning is */
 }
 
 /* continue=true, and the file is there with its full size: nothing is fetched, its checksum is not computed here. */
@@ -158,7 +158,6 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 	}
 	if (o->journal)
 		take_ranges(x, o->journal);
-	x->spliced = x->written.n > 0;
 	if (x->total < 0)
 		forget_part(x); /* without a size there is nothing to resume at */
 	run(x);
@@ -213,6 +212,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 		x->path = path;
 		forget_part(x);
 		take_ranges(x, k.have);
+		x->unproven = k.unproven;
 		xfer_report_known(x);
 		xfer_open_known(x);
 		return true;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -23,11 +24,12 @@ struct job_memory {
 	char *path, *etag, *last_modified;
 	int64_t total;
 	struct ranges have;
+	bool unproven;
 };
 
 struct world {
 	struct loop loop;
-	char dir[64], journal[80];
+	char dir[256], journal[280];
 	struct opts *opts;
 	struct xfer *x;
 	struct job_memory mem;
@@ -54,6 +56,7 @@ static void on_known(void *owner, const struct xfer_known *k)
 	replace(&w->mem.etag, k->etag);
 	replace(&w->mem.last_modified, k->last_modified);
 	w->mem.total = k->total;
+	w->mem.unproven |= k->unproven;
 	if (k->have)
 		ranges_copy(&w->mem.have, k->have);
 }
@@ -71,6 +74,7 @@ static void forget_all(struct world *w)
 	replace(&w->mem.etag, NULL);
 	replace(&w->mem.last_modified, NULL);
 	w->mem.total = -1;
+	w->mem.unproven = false;
 	ranges_free(&w->mem.have);
 }
 
@@ -122,22 +126,25 @@ static void open_world(struct world *w, struct origin *origins, size_t n, uint64
 static void close_world(struct world *w)
 {
 	char *cmd[] = {"rm", "-rf", w->dir, NULL};
+	pid_t pid;
 
 	forget_all(w);
 	opts_unref(w->opts);
 	timer_stop(&w->stop_at);
 	assert_int_equal(loop_close(&w->loop), 0);
-	if (fork() == 0) {
+	pid = fork();
+	if (pid == 0) {
 		execvp(cmd[0], cmd);
 		_exit(1);
 	}
+	waitpid(pid, NULL, 0);
 }
 
 static void start(struct world *w, char *const *uris)
 {
 	struct xfer_req req = {.loop = &w->loop, .gid = 0x1234, .uris = uris, .opts = w->opts, .dir = w->dir, .journal = w->journal,
 		.known = {.path = w->mem.path, .total = w->mem.total, .etag = w->mem.etag, .last_modified = w->mem.last_modified,
-			.have = &w->mem.have}};
+			.have = &w->mem.have, .unproven = w->mem.unproven}};
 
 	w->ended = false;
 	w->x = xfer_start(&req, &ops, w);
@@ -183,7 +190,7 @@ static int version_of(const struct world *w, int64_t size)
 static bool final_exists(const struct world *w)
 {
 	struct stat st;
-	char path[128];
+	char path[280];
 
 	snprintf(path, sizeof(path), "%s/f", w->dir);
 	return stat(path, &st) == 0;
