@@ -102,6 +102,7 @@ static void segment_full(struct lane *l)
 	lane_flush(l);
 	segment_leave(l->seg);
 	l->state = LANE_IDLE;
+	l->replaced = 0;
 	xfer_dirty(l->x);
 }
 
@@ -147,6 +148,7 @@ static void count(struct lane *l, size_t n)
 	uint64_t now = loop_now(x->loop);
 
 	l->got += (int64_t)n;
+	l->last_data = now;
 	l->src->tries = 0;
 	meter_add(&l->meter, n, now);
 	meter_add(&x->meter, n, now);
@@ -377,7 +379,7 @@ int lane_fetch(struct lane *l)
 	l->verdict = 0;
 	l->retry_after = -1;
 	l->paused = false;
-	l->since = loop_now(x->loop);
+	l->since = l->last_data = loop_now(x->loop);
 	memset(&l->meter, 0, sizeof(l->meter));
 	l->proto = proto_of(l->uri);
 	if (!l->proto)

@@ -14,6 +14,10 @@
 #define TICK_MS 1000
 #define SYNC_BYTES (8u * 1024 * 1024) /* a checkpoint is made when so much is unsynced, */
 #define SYNC_MS 5000                  /* or anything for so long */
+#define LAGGARD_AFTER_MS 5000         /* a connection may be given up as a laggard from then on, */
+#define LAGGARD_FACTOR 16             /* when it is so much slower than the best one, */
+#define LAGGARD_LEFT_S 10             /* would need so long for what it still has to fetch, */
+#define LAGGARD_MOST 3                /* and was not replaced so often already */
 #define SLOW_AFTER_MS 10000           /* lowest-speed-limit counts from then on */
 
 void xfer_set_state(struct xfer *x, enum xstate s)
@@ -324,6 +328,60 @@ static bool too_slow(const struct lane *l, uint64_t now)
 	       meter_speed(&l->meter, now) < (uint64_t)least;
 }
 
+/* No byte for stall-timeout while others of this transfer receive: a new connection is likely to do better. */
+static bool stalled(const struct lane *l, uint64_t now)
+{
+	uint64_t limit = (uint64_t)opts_num(l->x->opts, OPT_STALL_TIMEOUT) * 1000;
+	const struct lane *other;
+
+	if (limit == 0 || l->paused || (l->state != LANE_HEAD && l->state != LANE_BODY) || now - l->last_data < limit)
+		return false;
+	TAILQ_FOREACH(other, &l->x->lanes, link)
+	{
+		if (other != l && other->state == LANE_BODY && now - other->last_data < limit / 2)
+			return true;
+	}
+	return false;
+}
+
+/* Far slower than connections of this transfer were lately, with a long way to go. */
+static bool laggard(const struct lane *l, uint64_t now)
+{
+	uint64_t speed = meter_speed(&l->meter, now);
+
+	if (l->state != LANE_BODY || l->paused || !l->seg || l->seg->end < 0 || l->src->no_ranges || l->replaced >= LAGGARD_MOST)
+		return false;
+	if (now - l->since < LAGGARD_AFTER_MS || speed >= l->x->best_speed / LAGGARD_FACTOR)
+		return false;
+	return (uint64_t)(l->seg->end - l->seg->next) > speed * LAGGARD_LEFT_S;
+}
+
+static void note_best_speed(struct xfer *x, uint64_t now)
+{
+	const struct lane *l;
+
+	x->best_speed -= x->best_speed / 8;
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		uint64_t speed = l->state == LANE_BODY ? meter_speed(&l->meter, now) : 0;
+
+		if (speed > x->best_speed)
+			x->best_speed = speed;
+	}
+}
+
+static void check_pace(struct lane *l, uint64_t now)
+{
+	if (too_slow(l, now)) {
+		lane_drop(l, ERR_TOO_SLOW);
+	} else if (laggard(l, now)) {
+		l->replaced++;
+		lane_drop(l, ERR_AGAIN);
+	} else if (stalled(l, now)) {
+		lane_drop(l, ERR_TIMEOUT);
+	}
+}
+
 static void explain_wait(struct xfer *x, uint64_t now)
 {
 	x->wait_text[0] = '\0';
@@ -344,11 +402,11 @@ static void on_tick(void *arg)
 	uint64_t now = loop_now(x->loop);
 	struct lane *l;
 
+	note_best_speed(x, now);
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
 		flush_stale_block(l);
-		if (too_slow(l, now))
-			lane_drop(l, ERR_TOO_SLOW);
+		check_pace(l, now);
 	}
 	explain_wait(x, now);
 	if (x->dirty >= SYNC_BYTES || (x->dirty > 0 && now - x->synced_at >= SYNC_MS))

@@ -98,6 +98,8 @@ struct lane {
 	struct block_waiter waiter;
 	struct timer timer;  /* LANE_WAIT */
 	uint64_t since;      /* ms: start of the fetch */
+	uint64_t last_data;  /* ms: last byte, or start of the fetch */
+	unsigned replaced;   /* times its connection was given up as a laggard in this segment */
 	struct meter meter;
 	TAILQ_ENTRY(lane) link;
 };
@@ -153,6 +155,7 @@ struct xfer {
 	struct deferred room;    /* something was written: paused lanes may read on */
 	struct deferred fill;    /* give idle lanes work, once per turn */
 	struct meter meter;
+	uint64_t best_speed;     /* bytes/s of the best lane lately; fades */
 	/* the end */
 	unsigned pending;        /* callbacks of disk and owner still to come */
 	bool force, discard;

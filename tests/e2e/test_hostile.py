@@ -132,3 +132,10 @@ def test_names_from_servers_are_harmless(hauld, hostile):
         assert not name.startswith((".", "-", " ")) and len(name.encode()) <= 255, (kind, name)
         assert not any(ord(c) < 32 or ord(c) == 127 or c in "\u202e\u202d\u2066\u2067" for c in name), (kind, name)
     assert sorted(os.listdir(hauld.folder)) == sorted(["dl", "state", "hauld.log"])
+
+
+def test_a_stuck_tail_is_fetched_by_another_connection(hauld, hostile, tools):
+    """T04: the connection that came to the last bytes crawls at 10 B/s."""
+    s = fetch(hauld, hostile, "/stall-tail/4M/a?id=t04", 1, timeout=40)
+    assert s["status"] == "complete", s
+    assert tools.sha256_of(s["files"][0]["path"]) == hostile.sha256("4M", "a")
