@@ -9,7 +9,7 @@ BUILD ?= build
 Q = $(if $(V),,@)
 say = $(if $(V),,@echo '  $(1) $@')
 CC ?= cc
-PKGS = libuv jansson openssl sqlite3 libidn2 zlib libsystemd expat
+PKGS = libuv jansson openssl sqlite3 libidn2 zlib libsystemd expat libpsl
 WARN = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wformat=2 -Wundef -Wvla -Werror
 OPT = -O2 -g -D_FORTIFY_SOURCE=2
 SAN =
@@ -41,7 +41,7 @@ UNIT_BIN = $(UNIT_SRC:%.c=$(BUILD)/%)
 
 # ---- Debian packages, installed by `make deps` (to build) and `make test` (to test) ----
 DEPS = gcc make pkg-config libc6-dev libuv1-dev node-llhttp libjansson-dev libssl-dev libsqlite3-dev libwslay-dev uthash-dev \
-	libidn2-dev zlib1g-dev libsystemd-dev libexpat1-dev ca-certificates
+	libidn2-dev libpsl-dev zlib1g-dev libsystemd-dev libexpat1-dev ca-certificates
 TEST_DEPS = libcmocka-dev nginx python3 python3-pytest openssl curl cppcheck
 BENCH_DEPS = nginx python3 aria2 curl axel wget2 openssl
 
@@ -89,6 +89,18 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libhauld.a
 	@mkdir -p $(@D)
 	$(call say,CC)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) -Itests $(LDFLAGS_ALL) -MF $@.d -o $@ $< $(BUILD)/libhauld.a $(LIBS) -lcmocka
+
+# A fuzz target as a plain program that reads files, for tests/fuzz/replay.sh; and the flags for tests/fuzz/run.sh.
+$(BUILD)/tests/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(BUILD)/libhauld.a
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) -Wno-unused-function -Itests $(LDFLAGS_ALL) -MF $@.d -o $@ $< tests/fuzz/replay.c \
+		$(BUILD)/libhauld.a $(LIBS)
+
+$(BUILD)/fuzz.flags: Makefile
+	@mkdir -p $(@D)
+	@echo '$(filter-out -MMD -MP -DHAUL_VERSION=%,$(CFLAGS_ALL)) -DHAUL_VERSION=\"$(VERSION)\" $(LLHTTP_CFLAGS) -Itests' >$@
+	@echo '$(LIBS)' >$(@D)/fuzz.libs
 
 # ---- for people ----
 
@@ -139,6 +151,7 @@ docs: all ## write docs/options.md and the manual pages from the tables
 PREFIX ?= /usr/local
 DESTDIR ?=
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSCONFDIR ?= /etc
 install: all docs ## install to DESTDIR/PREFIX: programs, man pages, systemd units, completion
 	install -D -m 755 $(BUILD)/hauld $(DESTDIR)$(PREFIX)/bin/hauld
 	install -D -m 755 $(BUILD)/haul $(DESTDIR)$(PREFIX)/bin/haul
@@ -146,6 +159,7 @@ install: all docs ## install to DESTDIR/PREFIX: programs, man pages, systemd uni
 	install -D -m 644 $(BUILD)/man/haul.1 $(DESTDIR)$(PREFIX)/share/man/man1/haul.1
 	mkdir -p $(DESTDIR)$(UNITDIR) $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	sed 's|@PREFIX@|$(PREFIX)|g' systemd/hauld.service >$(DESTDIR)$(UNITDIR)/hauld.service
+	[ -e $(DESTDIR)$(SYSCONFDIR)/haul/hauld.conf ] || install -D -m 644 systemd/hauld.conf $(DESTDIR)$(SYSCONFDIR)/haul/hauld.conf
 	install -m 644 systemd/hauld.socket $(DESTDIR)$(UNITDIR)/hauld.socket
 	install -D -m 644 systemd/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/hauld.conf
 	$(BUILD)/hauld --print=bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/haul

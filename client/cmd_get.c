@@ -46,38 +46,8 @@ static void warn_daemon_options(const struct cli *cli)
 
 /* ---- adding ---- */
 
-/* The results of a batch of addUri: failures are told, GIDs given to each(). Returns the exit code. */
-static int take_added(
-	const json_t *answers, const struct entries *es, void (*each)(void *, const char *, const char *), void *arg)
+static void print_gid(const struct cli *cli, const char *gid, const char *uri)
 {
-	int code = 0;
-	for (size_t i = 0; i < es->n; i++) {
-		struct fail why = {0};
-		char shown[160];
-		const char *gid = json_string_value(rpc_result(answers, i, &why));
-		if (gid) {
-			each(arg, gid, es->v[i].uris[0]);
-			continue;
-		}
-		fprintf(stderr, "haul: %s: %s\n", uri_show_short(es->v[i].uris[0], shown, sizeof(shown)), why.text);
-		code = EXIT_OTHER;
-	}
-	return code;
-}
-
-static int add_all(struct rpc *r, const struct entries *es, json_t **ret_answers, struct fail *f)
-{
-	json_t *batch = json_array();
-	for (size_t i = 0; i < es->n; i++)
-		rpc_add(r, batch, "aria2.addUri", entry_params(&es->v[i], NULL));
-	return rpc_run(r, batch, ret_answers, f);
-}
-
-/* ---- add ---- */
-
-static void print_gid(void *arg, const char *gid, const char *uri)
-{
-	const struct cli *cli = arg;
 	char safe[64];
 	if (cli->flag[FLAG_JSON])
 		cmd_print_json(json_pack("{s:s,s:s,s:s}", "event", "added", "gid", gid, "uri", uri));
@@ -85,10 +55,37 @@ static void print_gid(void *arg, const char *gid, const char *uri)
 		puts(str_safe(gid, strlen(gid), safe, sizeof(safe)));
 }
 
-static int add_to_running(struct cli *cli, struct entries *es)
+/* "haul: URI: why", the URI without what may be secret in it. */
+static void tell_refused(const struct entry *e, const struct fail *why)
+{
+	char shown[160];
+	fprintf(stderr, "haul: %s: %s\n", uri_show_short(e->uris[0], shown, sizeof(shown)), why->text);
+}
+
+static int add_all(const struct cli *cli, struct rpc *r, const struct entries *es)
 {
 	struct fail f = {0};
-	json_t *answers;
+	json_t *batch = json_array(), *answers;
+	int code = 0;
+	for (size_t i = 0; i < es->n; i++)
+		rpc_add(r, batch, "aria2.addUri", entry_params(&es->v[i], NULL));
+	if (rpc_run(r, batch, &answers, &f) < 0)
+		return cli_fail(&f);
+	for (size_t i = 0; i < es->n; i++) {
+		const char *gid = json_string_value(rpc_result(answers, i, &f));
+		if (gid) {
+			print_gid(cli, gid, es->v[i].uris[0]);
+			continue;
+		}
+		tell_refused(&es->v[i], &f);
+		code = EXIT_OTHER;
+	}
+	json_decref(answers);
+	return code;
+}
+
+static int add_to_running(struct cli *cli, struct entries *es)
+{
 	int code;
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
@@ -97,12 +94,7 @@ static int add_to_running(struct cli *cli, struct entries *es)
 	entries_set_dir(es, cwd ? cwd : "/", NULL);
 	free(cwd);
 	warn_daemon_options(cli);
-	if (add_all(r, es, &answers, &f) < 0) {
-		rpc_free(r);
-		return cli_fail(&f);
-	}
-	code = take_added(answers, es, print_gid, cli);
-	json_decref(answers);
+	code = add_all(cli, r, es);
 	rpc_free(r);
 	return code;
 }
@@ -158,26 +150,15 @@ static int find_daemon(struct get *g, struct fail *f)
 	}
 	rpc_free(g->rpc);
 	g->rpc = NULL;
-	return rc == ERR_CONNECT && !cmd_url(g->cli) ? start_private(g, f) : rc;
+	if (rc != ERR_CONNECT)
+		return rc;
+	if (!cmd_url(g->cli))
+		return start_private(g, f);
+	struct fail why = *f;
+	return fail_set(f, rc, "%s; start hauld there, or give --private to do without", why.text);
 }
 
 /* ---- get: adding ---- */
-
-static void follow_new_one(void *arg, const char *gid, const char *uri)
-{
-	follow_add(arg, gid, uri, 0);
-}
-
-static int add_new(struct get *g)
-{
-	struct fail f = {0};
-	json_t *answers;
-	if (add_all(g->rpc, &g->entries, &answers, &f) < 0)
-		return cli_fail(&f);
-	int code = take_added(answers, &g->entries, follow_new_one, g->follow);
-	json_decref(answers);
-	return code;
-}
 
 /* The options of e that differ from what the daemon has: a change restarts a download's connections, so none without
  * need. */
@@ -196,8 +177,9 @@ static json_t *changed_options(const struct entry *e, const json_t *has)
 	return opts;
 }
 
-/* What the private daemon knows of this entry from an earlier run: goes on with it, forgets what failed then. Adds the
- * calls that this takes; the last call of an entry answers with its GID or fails. */
+/* What the daemon knows of this entry from an earlier run: goes on with it, forgets what failed then. What a running
+ * daemon has completed is wanted once more; a private one remembers it because the command has other parts. Adds the
+ * calls that this takes; the last one tells whether all went well, and a new GID when it is addUri. */
 static void plan_entry(struct get *g, json_t *batch, const struct entry *e, const char *gid, const json_t *status,
 	const json_t *options)
 {
@@ -209,8 +191,13 @@ static void plan_entry(struct get *g, json_t *batch, const struct entry *e, cons
 		rpc_add(g->rpc, batch, "aria2.addUri", entry_params(e, gid));
 		return;
 	}
+	if (strcmp(state, "complete") == 0) {
+		if (!g->priv)
+			rpc_add(g->rpc, batch, "aria2.addUri", entry_params(e, NULL));
+		return;
+	}
 	json_t *changes = changed_options(e, options);
-	if (strcmp(state, "complete") != 0 && json_object_size(changes) > 0)
+	if (json_object_size(changes) > 0)
 		rpc_add(g->rpc, batch, "aria2.changeOption", json_pack("[s,O]", gid, changes));
 	json_decref(changes);
 	if (strcmp(state, "paused") == 0)
@@ -222,14 +209,15 @@ static int take_planned(struct get *g, const json_t *answers, size_t *at, size_t
 	const char *gid, uint64_t had)
 {
 	struct fail why = {0};
-	char shown[160];
-	bool ok = calls == 0 || rpc_result(answers, *at + calls - 1, &why);
+	const json_t *last = calls ? rpc_result(answers, *at + calls - 1, &why) : NULL;
+	const char *given = json_string_value(last);
+	bool is_new = given && strlen(given) == 16 && strcmp(given, gid) != 0;
 	*at += calls;
-	if (ok) {
-		follow_add(g->follow, gid, e->uris[0], had);
+	if (last || calls == 0) {
+		follow_add(g->follow, is_new ? given : gid, e->uris[0], is_new ? 0 : had);
 		return 0;
 	}
-	fprintf(stderr, "haul: %s: %s\n", uri_show_short(e->uris[0], shown, sizeof(shown)), why.text);
+	tell_refused(e, &why);
 	return EXIT_OTHER;
 }
 
@@ -246,7 +234,7 @@ static json_t *ask_known(struct get *g, char (*gids)[17], struct fail *f)
 	return rpc_run(g->rpc, batch, &known, f) < 0 ? NULL : known;
 }
 
-/* In a private daemon GIDs come from what is downloaded, so that this command finds its earlier work. */
+/* GIDs come from what is downloaded, so that the same command finds its earlier work. */
 static int add_or_continue(struct get *g)
 {
 	struct fail f = {0};
@@ -289,16 +277,18 @@ static int interrupted(struct get *g)
 	json_t *open = follow_open_gids(g->follow), *batch = json_array(), *answers = NULL, *gid;
 	size_t i, n = json_array_size(open);
 	struct fail f = {0};
-	json_array_foreach(open, i, gid) {
+	json_array_foreach(open, i, gid)
+	{
 		rpc_add(g->rpc, batch, "aria2.pause", json_pack("[O]", gid));
 	}
 	if (rpc_run(g->rpc, batch, &answers, &f) < 0)
 		progress_note(g->prog, "the daemon goes on with it; %s", f.text);
 	else if (n == 1)
-		progress_note(
-			g->prog, "paused; 'haul resume %.8s' continues", json_string_value(json_array_get(open, 0)));
+		progress_note(g->prog, "paused; 'haul resume %.8s' or the same command again continues",
+			json_string_value(json_array_get(open, 0)));
 	else
-		progress_note(g->prog, "%zu downloads paused; 'haul resume --all' continues", n);
+		progress_note(
+			g->prog, "%zu downloads paused; 'haul resume --all' or the same command again continues", n);
 	json_decref(answers);
 	json_decref(open);
 	return EXIT_UNFINISHED;
@@ -349,7 +339,7 @@ static int get_all(struct get *g)
 	(void)rpc_use_ws(g->rpc, NULL); /* only makes it quicker to notice ends */
 	open_progress(g);
 	g->follow = follow_new(g->rpc, g->prog, &g->sigs, g->priv ? private_alive : NULL, g->priv);
-	int added = g->priv ? add_or_continue(g) : add_new(g);
+	int added = add_or_continue(g);
 	int code = follow_all(g);
 	bool keep = code == EXIT_UNFINISHED || follow_has_partial(g->follow);
 	follow_free(g->follow);

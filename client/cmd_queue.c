@@ -4,10 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/str.h"
 #include "client/cmd.h"
 #include "client/dl.h"
+#include "client/term.h"
+
+#define STOP_MS 5000 /* longest wait for downloads to stop */
 
 /* One call for each GID of the command line, in one batch. Failures are told one by one; the others still count. */
 static int call_each(struct rpc *r, const char *method, char *const *gids, size_t n)
@@ -37,8 +41,34 @@ static int call_one(struct rpc *r, const char *method)
 	return result ? 0 : cli_fail(&f);
 }
 
-/* "GID... or --all" for two methods. */
-static int each_or_all(struct cli *cli, const char *each, const char *all)
+static bool is_any_active(struct rpc *r, char *const *gids, size_t n)
+{
+	json_t *batch = json_array(), *answers = NULL;
+	bool any = false;
+	for (size_t i = 0; i < n; i++)
+		rpc_add(r, batch, "aria2.tellStatus", json_pack("[s,[s]]", gids[i], "status"));
+	if (n == 0)
+		rpc_add(r, batch, "aria2.tellActive", json_pack("[[s]]", "gid"));
+	if (rpc_run(r, batch, &answers, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		any = any || strcmp(json_text(rpc_result(answers, i, NULL), "status"), "active") == 0;
+	any = any || (n == 0 && json_array_size(rpc_result(answers, 0, NULL)) > 0);
+	json_decref(answers);
+	return any;
+}
+
+/* The daemon agrees at once and stops a download a little later: wait for that, so that the next command finds things
+ * as this one left them. No GIDs: all downloads. */
+static void wait_stopped(struct rpc *r, char *const *gids, size_t n)
+{
+	int64_t end = term_now() + STOP_MS;
+	while (is_any_active(r, gids, n) && term_now() < end)
+		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+}
+
+/* "GID... or --all" for two methods. stops: they stop downloads. */
+static int each_or_all(struct cli *cli, const char *each, const char *all, bool stops)
 {
 	int code;
 	bool everything = cli->flag[FLAG_ALL] != NULL;
@@ -48,6 +78,8 @@ static int each_or_all(struct cli *cli, const char *each, const char *all)
 	if (!r)
 		return code;
 	code = everything ? call_one(r, all) : call_each(r, each, cli->words, cli->nwords);
+	if (stops)
+		wait_stopped(r, cli->words, cli->nwords);
 	rpc_free(r);
 	return code;
 }
@@ -55,13 +87,13 @@ static int each_or_all(struct cli *cli, const char *each, const char *all)
 int cmd_pause(struct cli *cli)
 {
 	if (cli->flag[FLAG_FORCE])
-		return each_or_all(cli, "aria2.forcePause", "aria2.forcePauseAll");
-	return each_or_all(cli, "aria2.pause", "aria2.pauseAll");
+		return each_or_all(cli, "aria2.forcePause", "aria2.forcePauseAll", true);
+	return each_or_all(cli, "aria2.pause", "aria2.pauseAll", true);
 }
 
 int cmd_resume(struct cli *cli)
 {
-	return each_or_all(cli, "aria2.unpause", "aria2.unpauseAll");
+	return each_or_all(cli, "aria2.unpause", "aria2.unpauseAll", false);
 }
 
 /* Queued downloads are removed, ended ones forgotten: which it is, is asked first. */
@@ -106,6 +138,7 @@ int cmd_rm(struct cli *cli)
 	if (!r)
 		return code;
 	code = remove_each(r, cli->flag[FLAG_FORCE] != NULL, cli->words, cli->nwords);
+	wait_stopped(r, cli->words, cli->nwords);
 	rpc_free(r);
 	return code;
 }

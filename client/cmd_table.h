@@ -7,10 +7,11 @@ CMD("get", cmd_get, "[OPTION...] URI... | -i FILE",
 	"Download, show the progress, and end with the download's exit code.", F(JSON) | F(PRIVATE), C_OPTIONS,
 	"Several URIs are mirrors of one file; with -Z each is a download of its own. -i FILE (or -) reads URIs and their "
 	"options from a file in aria2's form. The file goes into the current folder unless --dir says otherwise.\n"
-	"When no daemon answers and none was named, get starts a private one and stops it afterwards. The same command "
-	"continues what Ctrl-C or a crash interrupted. A running daemon of another user saves into its own folder unless "
-	"--dir is given. Options of a daemon (as -j) act on a private one only.\n"
-	"Ctrl-C pauses what get gave to a running daemon. Ctrl-Z puts the display aside; the download goes on.\n"
+	"When no daemon answers and none was named, get starts a private one and stops it afterwards. Options of a daemon "
+	"(as -j) act on a private one only. A running daemon of another user saves into its own folder unless --dir is "
+	"given.\n"
+	"The same command again continues what Ctrl-C or a crash interrupted. Ctrl-C pauses what get gave to a running "
+	"daemon. Ctrl-Z puts the display aside; the download goes on.\n"
 	"The exit code is aria2's errorCode of the download that failed last, 0 when all are complete, 7 when interrupted.")
 CMD("add", cmd_add, "[OPTION...] URI... | -i FILE", "Give downloads to the daemon, print their GIDs, don't wait.",
 	F(JSON), C_OPTIONS, "As get, but the file goes into the daemon's own folder unless --dir is given.")
@@ -28,7 +29,7 @@ CMD("mv", cmd_mv, "GID first|last|N|+N|-N", "Move a waiting download in the queu
 CMD("set", cmd_set, "GID... NAME=VALUE... | --global NAME=VALUE...", "Change options of downloads, or of the daemon.",
 	F(GLOBAL), 0, "'hauld --help=#all' lists the options.")
 CMD("limit", cmd_limit, "[GID...] SPEED|none", "Limit the speed of everything, or of single downloads.", 0, 0,
-	"SPEED is bytes per second, with K, M or G.")
+	"SPEED is bytes per second, with K or M.")
 CMD("stat", cmd_stat, "", "One look at the daemon: version, speed, counts, limits.", F(JSON), 0, "")
 CMD("purge", cmd_purge, "", "Forget all ended downloads. Files stay.", 0, 0, "")
 CMD("shutdown", cmd_shutdown, "", "End the daemon; its queue is kept.", F(FORCE), 0, "")

@@ -59,7 +59,8 @@ static size_t digits_for(const json_t *list)
 	size_t n = json_array_size(list), i;
 	json_t *item;
 	char(*gids)[17] = xcalloc(n + 1, sizeof(*gids));
-	json_array_foreach(list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		snprintf(gids[i], sizeof(gids[i]), "%s", json_text(item, "gid"));
 	}
 	size_t digits = show_gid_digits(gids, n, 6);
@@ -118,7 +119,8 @@ int cmd_ls(struct cli *cli)
 	}
 	if (!cli->flag[FLAG_JSON])
 		print_list(cli, list);
-	json_array_foreach (list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		if (cli->flag[FLAG_JSON] && is_wanted(cli, item))
 			cmd_print_json(json_incref(item));
 	}

@@ -82,7 +82,7 @@ static void help_command(const struct cmd *c)
 	put_flags(c->flags | FLAGS_COMMON);
 	if (!(c->bits & C_OPTIONS))
 		return;
-	puts("\nThe usual options of a download ('hauld --help=#all' lists every one; all are taken here):");
+	puts("\nThe usual options of a download; 'hauld --help=#all' lists them all, and all are\ntaken here.");
 	(void)conf_help(stdout, "#basic", OF_CLIENT);
 }
 

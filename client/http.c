@@ -12,6 +12,8 @@
 
 #include "base/str.h"
 
+/* Asks for the rights of the user at the keyboard; the daemon grants them when the kernel says that we are its user. */
+#define AS_USER	 "Haul-As-User: 1\r\n"
 #define HEAD_MAX 65536
 #define WS_GUID	 "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455 1.3 */
 
@@ -194,7 +196,7 @@ int http_post(
 	buf_init(&out, HEAD_MAX + n);
 	*a = (struct http_answer){0};
 	buf_init(&a->body, HTTP_BODY_MAX);
-	buf_addf(&out, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: haul/" HAUL_VERSION "\r\n", ep->target,
+	buf_addf(&out, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: haul/" HAUL_VERSION "\r\n" AS_USER, ep->target,
 		ep->hostport);
 	if (ep->basic)
 		buf_addf(&out, "Authorization: Basic %s\r\n", ep->basic);
@@ -219,7 +221,7 @@ static int send_upgrade(struct conn *c, const struct endpoint *ep, const char *k
 {
 	char *auth = ep->basic ? xasprintf("Authorization: Basic %s\r\n", ep->basic) : xstrdup("");
 	char *text = xasprintf("GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-			       "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n%s\r\n",
+			       "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n" AS_USER "%s\r\n",
 		ep->target, ep->hostport, key, auth);
 	int rc = conn_write(c, text, strlen(text), f);
 	free(text);

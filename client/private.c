@@ -8,6 +8,7 @@
 #include <ftw.h>
 #include <openssl/crypto.h>
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,7 +106,9 @@ static int make_dirs(char *path, bool *ret_made, struct fail *f)
 		*p = '\0';
 		*ret_made = mkdir(path, 0700) == 0;
 		if (!*ret_made && errno != EEXIST)
-			return fail_set(f, ERR_STATE_DIR, "can't make the folder %s: %s", path, strerror(errno));
+			return fail_set(f, ERR_STATE_DIR,
+				"can't make the folder %s: %s; XDG_STATE_HOME can name another place", path,
+				strerror(errno));
 		*p = c;
 		if (c == '\0')
 			return 0;
@@ -117,6 +120,9 @@ static char *state_path(const char *key)
 	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	if (xdg && xdg[0] == '/')
 		return xasprintf("%s/haul/get/%s", xdg, key);
+	const struct passwd *pw = home && home[0] ? NULL : getpwuid(geteuid());
+	if (pw)
+		home = pw->pw_dir;
 	return home && home[0] == '/' ? xasprintf("%s/.local/state/haul/get/%s", home, key) : NULL;
 }
 
@@ -358,8 +364,8 @@ int private_start(const char *key, const struct opts *conf, int intr_fd, struct 
 {
 	char *dir = state_path(key);
 	if (!dir)
-		return fail_set(
-			f, ERR_STATE_DIR, "neither HOME nor XDG_STATE_HOME is set: nowhere to keep the progress");
+		return fail_set(f, ERR_STATE_DIR,
+			"HOME is no folder and XDG_STATE_HOME is not set: nowhere to keep the progress");
 	struct private *p = xcalloc(1, sizeof(*p));
 	p->dir = dir;
 	p->fd = -1;

@@ -114,7 +114,8 @@ static void sizes_text(uint64_t done, uint64_t total, char buf[40])
 }
 
 /* The right-hand columns: what fits the terminal. */
-static void tail_text(const struct term *t, const char *sizes, uint64_t speed, const char *conns, int64_t eta, char buf[160])
+static void tail_text(
+	const struct term *t, const char *sizes, uint64_t speed, const char *conns, int64_t eta, char buf[160])
 {
 	char rate[24], left[16];
 	show_speed(speed, rate);
@@ -164,7 +165,8 @@ const char *progress_sum_line(
 	bool all_known = v->waiting == 0 && v->total > 0;
 	sizes_text(v->done, v->total, sizes);
 	tail_text(t, sizes, v->speed, "", all_known ? dl_eta(left, v->speed) : -1, tail);
-	int n = snprintf(text, sizeof(text), "%zu of %zu done", v->ended, v->count), cells = bar_cells(t, name_cols, tail);
+	int n = snprintf(text, sizeof(text), "%zu of %zu done", v->ended, v->count),
+	    cells = bar_cells(t, name_cols, tail);
 	if (v->paused)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, ", %zu paused", v->paused);
 	if (v->waiting)

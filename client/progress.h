@@ -33,7 +33,7 @@ struct progress;
 struct progress *progress_new(const struct progress_style *style);
 void progress_free(struct progress *p);		      /* the bars go; NULL is fine */
 unsigned progress_interval(const struct progress *p); /* ms between two calls of progress_show that make sense */
-void progress_hide(struct progress *p); /* the screen as the user had it, until the next progress_show */
+void progress_hide(struct progress *p);		      /* the screen as the user had it, until the next progress_show */
 void progress_resize(struct progress *p);
 
 void progress_added(struct progress *p, const char *gid, const char *uri);

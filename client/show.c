@@ -169,7 +169,7 @@ const char *show_advice(int code)
 		{15, "check the rights of the folder and of the file"},
 		{16, "check the rights of the folder, or give a shorter --out"},
 		{17, "reading or writing failed: check the disk"},
-		{18, "check the rights of the folder above"},
+		{18, "check --dir and the rights of the folder above it"},
 		{19, "check the host name in the URL and the network"},
 		{24, "give --http-user and --http-passwd"},
 		{29, "the server is busy: try again later, or with --retry-wait"},

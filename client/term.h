@@ -16,15 +16,15 @@ struct term {
 	bool utf8;  /* the locale's characters are UTF-8 */
 	bool color; /* may use colours (NO_COLOR unset) */
 	int cols, rows;
-	bool held;		/* term_hold changed it: saved is what it was */
+	bool held; /* term_hold changed it: saved is what it was */
 	struct termios saved;
 };
 
 void term_init(struct term *t, int fd); /* setlocale(LC_CTYPE, "") has been called */
 void term_resize(struct term *t);	/* ask for the size again, after SIGWINCH */
 
-/* Before something is drawn that stays in place: keys are not echoed into it from now on. False while this process is in
- * the background, when the terminal belongs to somebody else: draw nothing then. Again and again is fine. */
+/* Before something is drawn that stays in place: keys are not echoed into it from now on. False while this process is
+ * in the background, when the terminal belongs to somebody else: draw nothing then. Again and again is fine. */
 bool term_hold(struct term *t);
 /* Undo term_hold, before the process ends or stops. */
 void term_release(struct term *t);
@@ -47,8 +47,8 @@ struct sigs {
 int sigs_open(struct sigs *s); /* 0 or -1 with errno */
 void sigs_close(struct sigs *s);
 int sigs_take(int fd); /* the next signal's number, 0 when there is none */
-/* What SIGTSTP asks for: the process stops here, and goes on here when it is continued. The terminal must be as the user
- * left it. */
+/* What SIGTSTP asks for: the process stops here, and goes on here when it is continued. The terminal must be as the
+ * user left it. */
 void sigs_suspend(void);
 
 /* Monotonic time in ms. */

@@ -22,6 +22,7 @@
 #include "ev/timer.h"
 #include "ev/work.h"
 #include "net/net.h"
+#include "proto/http_state.h"
 #include "rpc/rpc.h"
 #include "store/store.h"
 
@@ -39,6 +40,7 @@ struct app {
 	int ready_fd; /* the parent of a detached process waits here for one byte, the exit code so far; -1: none */
 	struct loop loop;
 	struct net *net;
+	struct http_state *http;
 	struct store *store;
 	struct engine *engine;
 	struct hooks *hooks;
@@ -152,9 +154,12 @@ static void on_signal(uv_signal_t *h, int sig)
 	struct app *a = h->data;
 	struct fail f;
 
-	if (sig != SIGHUP)
+	if (sig != SIGHUP) {
 		end(a, false);
-	else if (engine_log_setup(engine_global(a->engine), &f) < 0)
+		return;
+	}
+	http_state_reload(a->http);
+	if (engine_log_setup(engine_global(a->engine), &f) < 0)
 		log_error(MAIN, "%s", f.text);
 }
 
@@ -212,6 +217,10 @@ static int open_modules(struct app *a, struct fail *f)
 
 	if (err == 0)
 		err = net_new(&a->loop, a->opts, &a->net, f);
+	if (err == 0) {
+		a->http = http_state_new(a->opts);
+		net_set_http(a->net, a->http);
+	}
 	if (err == 0)
 		err = store_open(&a->loop, STORE_SQLITE, dir, &a->store, f);
 	if (err < 0)
@@ -368,6 +377,7 @@ static void clean_up(struct app *a)
 	engine_free(a->engine);
 	if (a->net != NULL)
 		net_free(a->net);
+	http_state_free(a->http);
 	if (a->looping && loop_close(&a->loop) != 0)
 		log_debug(MAIN, "something was still open at the end");
 }
@@ -395,6 +405,7 @@ static int run(struct app *a)
 		detached_ready(a, (unsigned char)code);
 	} else {
 		loop_run(&a->loop);
+		http_state_save(a->http);
 		code = exit_code(a);
 	}
 	clean_up(a);

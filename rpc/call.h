@@ -27,9 +27,16 @@ struct rpc_env {
 
 struct save;
 
+/* Who asks. */
+struct caller {
+	struct rpc_env *env;
+	bool is_user; /* a program of the daemon's own user, and no web page: may name any folder */
+};
+
 /* One request text (a call, a batch, or a multicall in it) while its calls run. */
 struct run {
 	struct rpc_env *env;
+	bool is_user;  /* struct caller */
 	unsigned bad;  /* wrong or missing tokens so far */
 	bool good;     /* a right token was shown */
 	bool changed;  /* a call may have changed something: the answer waits until that is durable */

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -275,6 +276,13 @@ static bool make_room(struct rpc *r)
 	return false;
 }
 
+static bool is_same_user(const struct stream *s)
+{
+	uint32_t uid;
+
+	return stream_peer_uid(s, &uid) && (uid == geteuid() || uid == 0);
+}
+
 void conn_accept(void *owner, struct stream *s)
 {
 	static const struct stream_ops ops = {
@@ -291,6 +299,8 @@ void conn_accept(void *owner, struct stream *s)
 	OBJ_INIT(c, CONN);
 	c->rpc = r;
 	c->s = s;
+	c->same_user = is_same_user(s);
+	c->who.env = &r->env;
 	TAILQ_INIT(&c->out);
 	TAILQ_INSERT_TAIL(&r->conns, c, link);
 	r->n_conns++;

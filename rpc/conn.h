@@ -39,6 +39,8 @@ struct conn {
 	OBJ(CONN);
 	struct rpc *rpc;
 	struct stream *s;        /* NULL once closed */
+	bool same_user;          /* the kernel says that the daemon's own user or root is at the other end */
+	struct caller who;       /* of the current request, or of the WebSocket */
 	TAILQ_ENTRY(conn) link;  /* in rpc->conns: those that wait longest for a request come first */
 	struct http http;
 	struct ws *ws;           /* NULL: still HTTP */
@@ -65,6 +67,7 @@ struct rpc {
 	size_t body_sum;        /* of http.body over all connections */
 	struct event_sub events;
 	bool closing;
+	bool told;              /* the log says already why strangers are refused */
 	char owner[64];
 };
 

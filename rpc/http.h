@@ -16,10 +16,11 @@
 #define HTTP_NAME_MAX 40    /* longer field names are of no interest */
 
 /* X(id, name in lower case): the fields that are looked at. */
-#define HTTP_FIELDS(X) X(HOST, "host") X(ORIGIN, "origin") X(FETCH_SITE, "sec-fetch-site") \
+#define HTTP_FIELDS(X) X(HOST, "host") X(ORIGIN, "origin") X(AS_USER, "haul-as-user") X(FETCH_SITE, "sec-fetch-site") \
 	X(AUTHORIZATION, "authorization") X(EXPECT, "expect") X(ACCEPT_ENCODING, "accept-encoding") X(CONNECTION, "connection") \
 	X(UPGRADE, "upgrade") X(WS_KEY, "sec-websocket-key") X(WS_VERSION, "sec-websocket-version") \
-	X(CORS_METHOD, "access-control-request-method") X(CORS_HEADERS, "access-control-request-headers")
+	X(CORS_METHOD, "access-control-request-method") X(CORS_HEADERS, "access-control-request-headers") \
+	X(CORS_PRIVATE, "access-control-request-private-network")
 enum http_field {
 #define X(id, name) HTTP_##id,
 	HTTP_FIELDS(X)

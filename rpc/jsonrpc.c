@@ -14,8 +14,6 @@
 #define BATCH_MAX      20000     /* calls in one batch: bounds what a request without a token can make us write */
 #define CALLBACK_MAX   64
 
-#define TOO_LARGE "The answer is too large: ask for fewer entries or keys."
-
 #define CODE_PARSE   (-32700)
 #define CODE_REQUEST (-32600)
 #define CODE_PARAMS  (-32602)
@@ -67,7 +65,7 @@ static void finish(struct reply *r)
 		buf_adds(&r->out, ")");
 	if (r->out.err != 0) {
 		buf_free(&r->out);
-		only_error(r, r->single ? r->ids : NULL, CODE_METHOD, TOO_LARGE, 400);
+		only_error(r, r->single ? r->ids : NULL, CODE_METHOD, JSONRPC_TOO_LARGE, 400);
 	}
 }
 
@@ -119,9 +117,9 @@ static void run_batch(struct run *run, const json_t *calls, struct reply *r)
 	jw_close(&w, ']');
 }
 
-static void run_value(struct rpc_env *env, const json_t *v, struct reply *r)
+void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r)
 {
-	struct run run = {.env = env};
+	struct run run = {.env = who->env, .is_user = who->is_user};
 
 	if (json_is_array(v) && json_array_size(v) <= BATCH_MAX) {
 		run_batch(&run, v, r);
@@ -138,7 +136,7 @@ static void run_value(struct rpc_env *env, const json_t *v, struct reply *r)
 	r->changed = run.changed;
 	r->save = run.save;
 	r->bad = run.bad;
-	r->good = run.good || !auth_needs_token(env->opts);
+	r->good = run.good || !auth_needs_token(who->env->opts);
 	finish(r);
 }
 
@@ -188,14 +186,14 @@ static json_t *parse(char *text, size_t n)
 	return v;
 }
 
-void jsonrpc_text(struct rpc_env *env, char *text, size_t n, struct reply *r)
+void jsonrpc_text(const struct caller *who, char *text, size_t n, struct reply *r)
 {
 	json_t *v = parse(text, n);
 
 	if (v == NULL)
 		only_error(r, NULL, CODE_PARSE, "Parse error.", 500);
 	else
-		run_value(env, v, r);
+		jsonrpc_value(who, v, r);
 	json_decref(v);
 }
 
@@ -281,12 +279,12 @@ static bool is_callback(const char *s)
 	return n > 0 && n <= CALLBACK_MAX && s[n] == '\0';
 }
 
-void jsonrpc_query(struct rpc_env *env, const char *query, struct reply *r)
+void jsonrpc_query(const struct caller *who, const char *query, struct reply *r)
 {
 	char *callback = query_value(query, "jsoncallback");
 	json_t *req;
 
-	if (callback != NULL && !opts_bool(env->opts, OPT_RPC_ALLOW_JSONP)) {
+	if (callback != NULL && !opts_bool(who->env->opts, OPT_RPC_ALLOW_JSONP)) {
 		only_error(r, NULL, CODE_METHOD, "JSONP is off: set rpc-allow-jsonp.", 400);
 		goto out;
 	}
@@ -300,7 +298,7 @@ void jsonrpc_query(struct rpc_env *env, const char *query, struct reply *r)
 	if (req == NULL)
 		jsonrpc_invalid(r);
 	else
-		run_value(env, req, r);
+		jsonrpc_value(who, req, r);
 	json_decref(req);
 out:
 	free(callback);

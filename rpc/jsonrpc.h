@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "rpc/call.h"
 
+#define JSONRPC_TOO_LARGE "The answer is too large: ask for fewer entries or keys."
 #define JSONRPC_ANSWER_MAX (64u << 20) /* bytes of one answer; above it an error asks for fewer entries */
 
 /* An answer and what must happen before it may leave. */
@@ -23,6 +24,8 @@ struct reply {
 	unsigned bad;    /* unauthorized calls in it: hold it back for a while */
 	bool good;       /* a right token was shown (or none is needed) */
 	struct save *save; /* wait until this session file is written; owned, NULL: none */
+	bool xml;        /* out is to be turned into XML-RPC before it leaves (xmlrpc.h) */
+	bool multicall;  /* for xmlrpc.h: out is the answer to a system.multicall */
 	char *callback;  /* JSONP function name, or NULL; owned */
 	json_t *ids;     /* ids of the calls for jsonrpc_all_failed: an array (batch) or one value */
 };
@@ -31,10 +34,12 @@ void reply_init(struct reply *r);
 void reply_free(struct reply *r);
 
 /* Answers the n bytes at text (which may be altered); always leaves a whole answer in r (initialised). */
-void jsonrpc_text(struct rpc_env *env, char *text, size_t n, struct reply *r);
+void jsonrpc_text(const struct caller *who, char *text, size_t n, struct reply *r);
+/* The same for a request that is parsed already; v stays the caller's. */
+void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r);
 /* The same for the query of a GET ("method=...&id=...", without '?'; may be NULL). JSONP needs the option
  * rpc-allow-jsonp and a plain callback name. */
-void jsonrpc_query(struct rpc_env *env, const char *query, struct reply *r);
+void jsonrpc_query(const struct caller *who, const char *query, struct reply *r);
 /* The answer to something that is no request at all: -32600, id null. */
 void jsonrpc_invalid(struct reply *r);
 /* Replaces a finished answer: every call of it failed after all, for this reason. */

@@ -9,7 +9,7 @@
 static int own_options(struct call *c, const json_t *dict, struct opts **ret)
 {
 	struct opts *o = opts_new(engine_global(c->engine));
-	int err = optmap_read(o, dict, OF_INITIAL, c->f);
+	int err = optmap_read(c, o, dict, OF_INITIAL);
 
 	if (err != 0) {
 		opts_unref(o);

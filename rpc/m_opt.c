@@ -39,7 +39,7 @@ int m_change_option(struct call *c)
 	if (err != 0)
 		return err;
 	changes = opts_new(NULL);
-	err = optmap_read(changes, dict, OF_RESTART | OF_LIVE, c->f);
+	err = optmap_read(c, changes, dict, OF_RESTART | OF_LIVE);
 	if (err == 0)
 		err = engine_change_options(c->engine, gid, changes, c->f);
 	opts_unref(changes);
@@ -57,7 +57,7 @@ int m_change_global_option(struct call *c)
 	if (err != 0)
 		return err;
 	changes = opts_new(NULL);
-	err = optmap_read(changes, dict, OF_GLOBAL, c->f);
+	err = optmap_read(c, changes, dict, OF_GLOBAL);
 	if (err == 0)
 		err = engine_change_global(c->engine, changes, c->f);
 	opts_unref(changes);

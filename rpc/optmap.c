@@ -8,6 +8,9 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "rpc/dirs.h"
+
+#define WRONG_OPTION "We encountered a problem while processing the option '--%s'."
 
 struct member {
 	const char *name;
@@ -36,8 +39,7 @@ static int set_text(struct opts *o, enum opt id, const char *val, struct fail *f
 	log_info(RPC, "option %s refused: %s", opt_def(id)->name, cause.text);
 	if (id == OPT_GID)
 		return fail_set(f, ERR_INVAL, "No URI to download.");
-	return fail_set(f, ERR_INVAL, "We encountered a problem while processing the option '--%s'.",
-		opt_def(id)->name);
+	return fail_set(f, ERR_INVAL, WRONG_OPTION, opt_def(id)->name);
 }
 
 static int set_member(struct opts *o, enum opt id, const json_t *val, struct fail *f)
@@ -56,7 +58,48 @@ static int set_member(struct opts *o, enum opt id, const json_t *val, struct fai
 	return err;
 }
 
-int optmap_read(struct opts *o, const json_t *dict, unsigned allowed, struct fail *f)
+static bool is_as_before(const struct opts *now, enum opt id, const json_t *val)
+{
+	const char *old = opts_str(now, id), *text = json_string_value(val);
+
+	if (text == NULL || (opt_def(id)->flags & (OF_SECRET | OF_HIDDEN)) != 0)
+		return false;
+	return strcmp(text, old != NULL ? old : "") == 0;
+}
+
+static int refuse(struct call *c, enum opt id)
+{
+	log_notice(RPC, "option %s refused: it can't be set over RPC", opt_def(id)->name);
+	return fail_set(c->f, ERR_INVAL, WRONG_OPTION, opt_def(id)->name);
+}
+
+static int check_dir(struct call *c, const struct opts *o)
+{
+	if (c->run->is_user || dirs_allow(c->run->env->opts, opts_str(o, OPT_DIR)))
+		return 0;
+	return fail_set(c->f, ERR_INVAL, WRONG_OPTION " It is outside of the folders of hauld's dir and allowed-dirs.", "dir");
+}
+
+static int read_one(struct call *c, struct opts *o, const struct member *m, unsigned allowed)
+{
+	enum opt id = opt_find(m->name, strlen(m->name));
+	int err;
+
+	if (id == OPT_COUNT) {
+		passed_over(m->name, "there is no such option");
+		return 0;
+	}
+	if ((opt_def(id)->flags & OF_NORPC) != 0 && !is_as_before(engine_global(c->engine), id, m->val))
+		return refuse(c, id);
+	if ((opt_def(id)->flags & allowed) == 0) {
+		passed_over(m->name, "it can't be set by this call");
+		return 0;
+	}
+	err = set_member(o, id, m->val, c->f);
+	return err == 0 && id == OPT_DIR && opts_has(o, id) ? check_dir(c, o) : err;
+}
+
+int optmap_read(struct call *c, struct opts *o, const json_t *dict, unsigned allowed)
 {
 	size_t n = json_object_size(dict), i = 0;
 	struct member *m = xmalloc((n + 1) * sizeof(*m));
@@ -67,16 +110,8 @@ int optmap_read(struct opts *o, const json_t *dict, unsigned allowed, struct fai
 	json_object_foreach((json_t *)(uintptr_t)dict, key, val)
 		m[i++] = (struct member){key, val};
 	qsort(m, n, sizeof(*m), by_name);
-	for (i = 0; i < n && err == 0; i++) {
-		enum opt id = opt_find(m[i].name, strlen(m[i].name));
-
-		if (id == OPT_COUNT)
-			passed_over(m[i].name, "there is no such option");
-		else if ((opt_def(id)->flags & allowed) == 0)
-			passed_over(m[i].name, "it can't be set by this call");
-		else
-			err = set_member(o, id, m[i].val, f);
-	}
+	for (i = 0; i < n && err == 0; i++)
+		err = read_one(c, o, &m[i], allowed);
 	free(m);
 	return err;
 }

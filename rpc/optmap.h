@@ -8,12 +8,14 @@
 
 #include "base/err.h"
 #include "base/opt.h"
-#include "rpc/reply.h"
+#include "rpc/call.h"
 
-/* Sets the members of dict (NULL: none) in o, in byte order of their names. As in aria2, unknown names, names without
- * any of the flags in `allowed`, and values that are no strings (for lists: no strings or arrays of them) are passed
- * over; the log says so. 0, or ERR_INVAL naming the first bad one; o is then half filled and to be thrown away. */
-int optmap_read(struct opts *o, const json_t *dict, unsigned allowed, struct fail *f);
+/* Sets the members of dict (NULL: none) in o, in byte order of their names, as the caller of c may. As in aria2, unknown
+ * names, names without any of the flags in `allowed`, and values that are no strings (for lists: no strings or arrays of
+ * them) are passed over; the log says so. Refused are OF_NORPC options (unless they have that value already: some clients
+ * send back all that they were shown) and folders outside of the caller's (dirs.h). 0, or ERR_INVAL naming the first bad
+ * one; o is then half filled and to be thrown away. */
+int optmap_read(struct call *c, struct opts *o, const json_t *dict, unsigned allowed);
 
 /* Writes the defined options that have one of the flags in `shown` as one object; OF_HIDDEN ones are left out. */
 void optmap_write(const struct opts *o, unsigned shown, struct jw *w);

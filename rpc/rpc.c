@@ -3,15 +3,19 @@
  */
 #include "rpc/rpc.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
+#include "rpc/auth.h"
 #include "rpc/conn.h"
 #include "rpc/notify.h"
 #include "rpc/ws.h"
@@ -46,6 +50,45 @@ static int open_address(struct rpc *r, const char *address, struct fail *f)
 		port, address);
 }
 
+static bool is_loopback(const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
+
+	if (a->ss_family == AF_INET)
+		return ntohl(four->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return a->ss_family == AF_UNIX || (a->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr));
+}
+
+/* The address, as text or of an inherited socket (fd >= 0), is reached from this machine only. */
+static bool is_private(const char *text, int fd)
+{
+	struct sockaddr_storage a = {0};
+	socklen_t n = sizeof(a);
+
+	if (fd >= 0)
+		return getsockname(fd, (struct sockaddr *)&a, &n) == 0 && is_loopback(&a);
+	a.ss_family = AF_INET;
+	if (inet_pton(AF_INET, text, &((struct sockaddr_in *)&a)->sin_addr) == 1)
+		return is_loopback(&a);
+	a.ss_family = AF_INET6;
+	return inet_pton(AF_INET6, text, &((struct sockaddr_in6 *)&a)->sin6_addr) == 1 && is_loopback(&a);
+}
+
+/* What other machines can reach needs a secret. */
+static int check_secret(const struct rpc *r, int fd, struct fail *f)
+{
+	const char *own = opts_str(r->opts, OPT_RPC_LISTEN_ADDRESS);
+	bool named = own != NULL && *own != '\0', all = opts_bool(r->opts, OPT_RPC_LISTEN_ALL);
+
+	if (auth_needs_token(r->opts) || auth_needs_basic(r->opts))
+		return 0;
+	if (fd >= 0 ? is_private(NULL, fd) : named ? is_private(own, -1) : !all)
+		return 0;
+	return fail_set(f, ERR_USAGE,
+		"other machines could use the RPC: set rpc-secret, or leave rpc-listen-all and rpc-listen-address out");
+}
+
 /* The loopback or every address, as asked for. IPv4 must work; IPv6 may be missing on a machine. */
 static int open_tcp(struct rpc *r, struct fail *f)
 {
@@ -71,6 +114,9 @@ static int open_all(struct rpc *r, int inherited_fd, struct fail *f)
 
 	if (opts_bool(r->opts, OPT_RPC_SECURE) && opts_str(r->opts, OPT_RPC_CERTIFICATE) == NULL)
 		return fail_set(f, ERR_PORT, "rpc-secure needs rpc-certificate");
+	err = check_secret(r, inherited_fd, f);
+	if (err != 0)
+		return err;
 	if (inherited_fd >= 0)
 		err = open_one(r, &(struct listen_req){.fd = inherited_fd}, f);
 	else

@@ -18,8 +18,9 @@ struct rpc_conf {
 	int inherited_fd;      /* a listening socket from socket activation, or -1 */
 };
 
-/* Listens on 127.0.0.1 and ::1 (rpc-listen-address, rpc-listen-all, rpc-socket say otherwise). 0, or ERR_PORT with a
- * text naming port and address. Only IPv6 being impossible is no error. */
+/* Listens on 127.0.0.1 and ::1 (rpc-listen-address, rpc-listen-all, rpc-socket say otherwise). 0; or ERR_PORT with a
+ * text naming port and address; or ERR_USAGE when other machines could call without a secret. Only IPv6 being
+ * impossible is no error. */
 int rpc_new(const struct rpc_conf *c, struct rpc **ret, struct fail *f);
 uint16_t rpc_port(const struct rpc *r); /* TCP port listened on; 0 for an inherited Unix socket */
 /* Accepts no more, closes what is idle, and sends what is being answered (each connection closes itself then).

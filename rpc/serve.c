@@ -13,9 +13,15 @@
 #include "rpc/conn.h"
 #include "rpc/gzip.h"
 #include "rpc/ws.h"
+#include "rpc/xmlrpc.h"
 
 #define TYPE_JSON "application/json-rpc"
 #define TYPE_JSONP "text/javascript"
+#define PATH_XML "/rpc"
+#define TYPE_XML "text/xml"
+
+/* The answer to somebody who is not the daemon's user while nothing but that could prove who may call. */
+#define NO_SECRET "Unauthorized: hauld has no rpc-secret, so only programs of its own user may call. Set rpc-secret."
 
 /* One answer. */
 struct response {
@@ -91,6 +97,11 @@ static void respond_empty(struct conn *c, int status, bool close)
 	respond(c, &(struct response){.status = status, .close = close});
 }
 
+static const char *type_of(const struct reply *r)
+{
+	return r->xml ? TYPE_XML : r->callback != NULL ? TYPE_JSONP : TYPE_JSON;
+}
+
 static void on_ready(void *owner, struct answer *a)
 {
 	struct conn *c = owner;
@@ -99,11 +110,20 @@ static void on_ready(void *owner, struct answer *a)
 	OBJ_CHECK(c, CONN);
 	conn_hold(c);
 	c->answer = NULL;
-	respond(c, &(struct response){.status = r->status, .type = r->callback != NULL ? TYPE_JSONP : TYPE_JSON,
+	if (r->xml)
+		xmlrpc_encode(r);
+	respond(c, &(struct response){.status = r->status, .type = type_of(r),
 		.body = &r->out, .close = r->single && r->status != 200});
 	answer_free(a);
 	conn_process(c);
 	conn_release(c);
+}
+
+static void begin_answer(struct conn *c, struct answer *a)
+{
+	c->answer = a;
+	conn_arm(c);
+	answer_go(a);
 }
 
 static void answer(struct conn *c, const char *query, enum http_refusal why)
@@ -112,14 +132,25 @@ static void answer(struct conn *c, const char *query, enum http_refusal why)
 	struct buf *body = &c->http.body;
 
 	if (why == HTTP_NO_JSON)
-		jsonrpc_text(&c->rpc->env, NULL, 0, &a->r);
+		jsonrpc_text(&c->who, NULL, 0, &a->r);
 	else if (llhttp_get_method(&c->http.parser) == HTTP_GET)
-		jsonrpc_query(&c->rpc->env, query, &a->r);
+		jsonrpc_query(&c->who, query, &a->r);
 	else
-		jsonrpc_text(&c->rpc->env, body->data, body->len, &a->r);
-	c->answer = a;
-	conn_arm(c);
-	answer_go(a);
+		jsonrpc_text(&c->who, body->data, body->len, &a->r);
+	begin_answer(c, a);
+}
+
+static void answer_xml(struct conn *c)
+{
+	struct answer *a = answer_new(c->rpc->env.engine, on_ready, c);
+	struct buf *body = &c->http.body;
+
+	if (xmlrpc_text(&c->who, body->data, body->len, &a->r)) {
+		begin_answer(c, a);
+		return;
+	}
+	answer_free(a);
+	respond_empty(c, 400, false);
 }
 
 /* An answer to OPTIONS; the lists that a browser asks about are given back as they are. */
@@ -134,6 +165,8 @@ static void preflight(struct conn *c)
 				 "Access-Control-Max-Age: 1728000\r\n");
 		if (wanted != NULL)
 			buf_addf(&extra, "Access-Control-Allow-Headers: %s\r\n", wanted);
+		if (http_has_word(http_value(c, HTTP_CORS_PRIVATE), "true")) /* Chrome: a public page asks for a local address */
+			buf_adds(&extra, "Access-Control-Allow-Private-Network: true\r\n");
 	}
 	respond(c, &(struct response){.status = 200, .extra = extra.data});
 	buf_free(&extra);
@@ -151,11 +184,25 @@ static void handshake(struct conn *c, bool get)
 		ws_start(c, key);
 }
 
-static bool from_this_machine(const struct conn *c)
+static void refuse_stranger(struct conn *c)
 {
-	uint32_t uid;
+	struct buf text;
+	struct jw w = {.out = &text};
 
-	return stream_peer_uid(c->s, &uid); /* a Unix socket: no browser can be behind it */
+	if (!c->rpc->told)
+		log_notice(RPC, "%s: refused: no rpc-secret is set, and another user is at the other end", stream_peer(c->s));
+	c->rpc->told = true;
+	buf_init(&text, 1024);
+	jw_error(&w, NULL, 1, NO_SECRET);
+	respond(c, &(struct response){.status = 403, .type = TYPE_JSON, .body = &text, .close = true});
+}
+
+/* Without a secret nothing but the kernel's word tells who calls; a Unix socket has its mode. */
+static bool is_stranger(const struct conn *c)
+{
+	const struct opts *o = c->rpc->opts;
+
+	return !c->same_user && !stream_is_unix(c->s) && !auth_needs_token(o) && !auth_needs_basic(o);
 }
 
 /* Refuses who may not ask at all; true when an answer has been given. */
@@ -166,12 +213,14 @@ static bool refused(struct conn *c, bool options)
 
 	if (c->http.twice || (host == NULL && !http10)) {
 		respond_empty(c, 400, true);
-	} else if (host != NULL && !from_this_machine(c) && !auth_host(c->rpc->opts, host)) {
+	} else if (host != NULL && !stream_is_unix(c->s) && !auth_host(c->rpc->opts, host)) {
 		char shown[80];
 
 		str_safe(host, strlen(host), shown, sizeof(shown));
 		log_info(RPC, "%s: refused, Host is %s", stream_peer(c->s), shown);
 		respond_empty(c, 403, true);
+	} else if (is_stranger(c)) {
+		refuse_stranger(c);
 	} else if (!options && !auth_basic(c->rpc->opts, http_value(c, HTTP_AUTHORIZATION))) {
 		respond(c, &(struct response){.status = 401, .close = true,
 			.extra = "WWW-Authenticate: Basic realm=\"aria2\"\r\n"});
@@ -187,6 +236,23 @@ static bool foreign_page(struct conn *c, const char *query)
 		.host = http_value(c, HTTP_HOST), .jsonp = query != NULL && strstr(query, "jsoncallback=") != NULL};
 
 	return !auth_page(c->rpc->opts, &p);
+}
+
+/* A token may be in the hands of a page or of a program that acts for somebody else. haul says that it acts for the user
+ * at the keyboard; without a secret, and on the Unix socket, there is nobody else. */
+static bool acts_for_user(const struct conn *c)
+{
+	const struct opts *o = c->rpc->opts;
+
+	if (!c->same_user || http_value(c, HTTP_ORIGIN) != NULL || http_value(c, HTTP_FETCH_SITE) != NULL)
+		return false;
+	return stream_is_unix(c->s) || (!auth_needs_token(o) && !auth_needs_basic(o)) ||
+		http_value(c, HTTP_AS_USER) != NULL;
+}
+
+static bool is_path(const char *path, bool get)
+{
+	return strcmp(path, "/jsonrpc") == 0 || (strcmp(path, PATH_XML) == 0 && !get);
 }
 
 void serve(struct conn *c)
@@ -207,12 +273,15 @@ void serve(struct conn *c)
 	query = strchr(url, '?');
 	if (query != NULL)
 		*query++ = '\0';
-	if (strcmp(url, "/jsonrpc") != 0 || (upgrade && query != NULL) || (!upgrade && !get && method != HTTP_POST))
+	c->who.is_user = acts_for_user(c);
+	if (!is_path(url, get) || (upgrade && query != NULL) || (!upgrade && !get && method != HTTP_POST))
 		respond_empty(c, 404, false);
 	else if (foreign_page(c, get ? query : NULL))
 		respond_empty(c, 403, true);
 	else if (upgrade)
 		handshake(c, get);
+	else if (strcmp(url, PATH_XML) == 0)
+		answer_xml(c);
 	else
 		answer(c, query, HTTP_OK);
 }

@@ -186,7 +186,7 @@ static void answer_next(struct conn *c)
 	if (m->invalid)
 		jsonrpc_invalid(&a->r);
 	else
-		jsonrpc_text(&c->rpc->env, m->text.data, m->text.len, &a->r);
+		jsonrpc_text(&c->who, m->text.data, m->text.len, &a->r);
 	buf_free(&m->text);
 	free(m);
 	if (a->r.bad > 0) {

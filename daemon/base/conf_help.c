@@ -110,7 +110,7 @@ static void print_long(FILE *out, const struct opt_def *d)
 	if (d->why)
 		print_fact(out, "Unlike aria2:", d->why);
 	if (d->flags & OF_IGNORED)
-		print_fact(out, "Note:", "taken for aria2's sake, without effect in hauld");
+		print_fact(out, "Note:", "accepted, without effect in hauld");
 	fputc('\n', out);
 }
 

@@ -60,7 +60,7 @@ static void put_options(FILE *out)
 			if (strcmp(d->group, g->name) == 0 && !(d->flags & OF_IGNORED))
 				put_option(out, d);
 		}
-		fprintf(out, ".PP\nTaken for aria2's sake, without effect here:");
+		fprintf(out, ".PP\nAccepted, without effect in hauld:");
 		for (int id = 0, n = 0; id < OPT_COUNT; id++) {
 			const struct opt_def *d = opt_def((enum opt)id);
 
@@ -112,7 +112,8 @@ void conf_print_man(FILE *out)
 		"Options are taken from, each over those before it: the defaults, the configuration file, the "
 		"environment, the command\n"
 		"line, the input file or RPC call. Long names may be abbreviated. A boolean option alone means true.\n"
-		"Sizes and speeds are bytes; K, M, G and T after the number are powers of 1024.\n";
+		"Sizes and speeds are bytes; K and M after the number are powers of 1024, G and T too for options that aria2 "
+		"does not have.\n";
 	static const char files[] =
 		".SH ENVIRONMENT\n.TP\n.B http_proxy, https_proxy, ftp_proxy, all_proxy, no_proxy\nSet the options of "
 		"these names.\n"

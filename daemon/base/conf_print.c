@@ -32,7 +32,7 @@ static void md_option(FILE *out, const struct opt_def *d)
 	if (d->flags & OF_OWN)
 		md_fact(out, "note", "not an option of aria2", "");
 	if (d->flags & OF_IGNORED)
-		md_fact(out, "note", "taken for aria2's sake, without effect in hauld", "");
+		md_fact(out, "note", "accepted, without effect in hauld", "");
 	fputc('\n', out);
 }
 
@@ -42,9 +42,9 @@ static void print_md(FILE *out)
 	      "Printed by `hauld --print=md` from `daemon/base/opt_table.h`; change it there.\n\n"
 	      "Options come from, each over those before it: the defaults, the configuration file, the environment, "
 	      "the command\n"
-	      "line, an input file or an RPC call. Sizes and speeds are bytes; K, M, G and T after the number are "
-	      "powers of 1024.\n"
-	      "A boolean alone means true. In a list each setting adds an element.\n\n",
+	      "line, an input file or an RPC call. Sizes and speeds are bytes; K and M after the number are powers of "
+	      "1024, G and T\n"
+	      "too for options that aria2 does not have. A boolean alone means true. In a list each setting adds an element.\n\n",
 		out);
 	for (const struct conf_group *g = conf_groups; g->name; g++) {
 		fprintf(out, "## %s\n\n", g->title);
@@ -90,6 +90,7 @@ static void json_flags(FILE *out, unsigned flags)
 		{OF_ONCE, "once"},
 		{OF_CLIENT, "client"},
 		{OF_BASIC, "basic"},
+		{OF_NORPC, "norpc"},
 	};
 	const char *sep = "";
 

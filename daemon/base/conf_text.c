@@ -82,11 +82,12 @@ const char *conf_where_text(const struct opt_def *d, char buf[CONF_TEXT_MAX])
 		{OF_LIVE, "changeOption (at once)"},
 		{OF_GLOBAL, "changeGlobalOption"},
 	};
+	unsigned flags = d->flags & OF_NORPC ? d->flags & ~(unsigned)OF_GLOBAL : d->flags;
 	size_t n = 0;
 
 	buf[0] = '\0';
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		if (d->flags & places[i].flag)
+		if (flags & places[i].flag)
 			n += (size_t)snprintf(buf + n, CONF_TEXT_MAX - n, "%s%s", n > 0 ? ", " : "", places[i].text);
 	}
 	return buf;

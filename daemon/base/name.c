@@ -168,7 +168,8 @@ char *name_clean(const char *name, bool from_server)
 
 	buf_init(&b, SIZE_MAX);
 	add_visible(&b, name, strlen(name));
-	buf_drop(&b, bad_front(b.data, b.len));
+	if (b.len > 0)
+		buf_drop(&b, bad_front(b.data, b.len));
 	s = buf_take(&b);
 	s[without_blanks(s, strlen(s))] = '\0';
 	shorten(s, NAME_FILE_MAX);
@@ -187,11 +188,13 @@ char *name_clean(const char *name, bool from_server)
 
 int name_check_out(const char *out, struct fail *f)
 {
-	const char *part = out + strspn(out, "/");
+	const char *part = out;
 	int err = 0;
 
 	if (out[0] == '\0')
 		return 0;
+	if (out[0] == '/')
+		return fail_set(f, ERR_INVAL, "must not begin with '/': the folder is named by dir");
 	if (str_has_ctl(out, strlen(out)))
 		return fail_set(f, ERR_INVAL, "must not contain control characters");
 	if (!str_is_utf8(out, strlen(out)))

@@ -33,7 +33,7 @@ enum opt_type {
 	OT_STR,      /* any UTF-8 text without control characters */
 	OT_PATH,     /* as OT_STR; ${HOME} is replaced */
 	OT_LIST,     /* cumulative: each setting adds elements, separated by line ends (header, index-out) */
-	OT_PROXY,    /* [http://][user:pass@]host[:port]; normal form with scheme and trailing slash */
+	OT_PROXY,    /* [http://|socks5://|socks5h://][user:pass@]host[:port]; normal form with scheme and trailing slash */
 	OT_CHECKSUM, /* TYPE=HEX */
 	OT_GID,      /* 16 hex digits, not zero */
 };
@@ -53,6 +53,7 @@ enum opt_flag {
 	OF_ONCE = 1 << 10,     /* belongs to a single download: never inherited from a parent set (gid, out ...) */
 	OF_CLIENT = 1 << 11,   /* a flag of haul */
 	OF_BASIC = 1 << 12,    /* listed by plain --help */
+	OF_NORPC = 1 << 13,    /* refused over RPC, whatever else is said here: runs a program, names a file, opens the door */
 	/* the usual sets */
 	OF_JOB = OF_START | OF_INITIAL | OF_RESTART | OF_GLOBAL | OF_CLIENT,
 	OF_JOB_LIVE = OF_START | OF_INITIAL | OF_LIVE | OF_GLOBAL | OF_CLIENT,

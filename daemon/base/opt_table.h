@@ -6,7 +6,8 @@
  */
 OPT(ALL_PROXY, .name = "all-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http",
 	.arg = "PROXY",
-	.help = "Proxy for every protocol without a proxy of its own: [http://][USER:PASSWORD@]HOST[:PORT]. An empty "
+	.help = "Proxy for every protocol without a proxy of its own: [http://][USER:PASSWORD@]HOST[:PORT]. With "
+		"socks5:// or socks5h:// in front it is a SOCKS proxy; socks5h lets it look up names. An empty "
 		"value clears it.")
 OPT(ALL_PROXY_PASSWD, .name = "all-proxy-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.arg = "PASSWORD",
@@ -21,10 +22,15 @@ OPT(ALLOW_OVERWRITE, .name = "allow-overwrite", .type = OT_BOOL, .def = "false",
 OPT(ALLOW_PIECE_LENGTH_CHANGE, .name = "allow-piece-length-change", .type = OT_BOOL, .def = "false",
 	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "general",
 	.help = "Change of the piece length between runs. Progress is kept in byte ranges here, so any length fits.")
+OPT(ALLOWED_DIRS, .name = "allowed-dirs", .type = OT_LIST, .flags = OF_START | OF_NORPC | OF_OWN, .group = "rpc",
+	.arg = "DIR", .check = opt_check_absolute,
+	.help = "Folder that RPC callers may download into, besides the dir of the start. Given again, it adds one more. "
+		"haul and, without a secret or through rpc-socket, other programs of the user that hauld runs as may "
+		"name any folder.")
 OPT(ALWAYS_RESUME, .name = "always-resume", .type = OT_BOOL, .def = "true", .flags = OF_JOB | OF_OPTARG,
 	.group = "http",
-	.help = "Fail rather than start over when no source can resume. With false the download begins again from "
-		"the first byte.")
+	.help = "Fail with exit code 8 rather than start over when the file has changed on every source. With false the "
+		"download begins again from the first byte. A server without ranges always makes it begin again.")
 OPT(ASYNC_DNS, .name = "async-dns", .type = OT_BOOL, .def = "true", .flags = OF_JOB | OF_OPTARG | OF_IGNORED,
 	.group = "general",
 	.help = "Resolver library of aria2. Names are always looked up off the loop here.")
@@ -109,28 +115,31 @@ OPT(BT_TRACKER_INTERVAL, .name = "bt-tracker-interval", .type = OT_INT, .def = "
 OPT(BT_TRACKER_TIMEOUT, .name = "bt-tracker-timeout", .type = OT_INT, .def = "60", .min = 1, .max = 600,
 	.flags = OF_JOB | OF_IGNORED, .group = "bt", .arg = "SEC",
 	.help = "Longest time without an answer of a tracker.")
-OPT(CA_CERTIFICATE, .name = "ca-certificate", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http",
+OPT(CA_CERTIFICATE, .name = "ca-certificate", .type = OT_PATH,
+	.flags = OF_START | OF_NORPC | OF_CLIENT, .group = "http",
 	.arg = "FILE",
 	.help = "PEM file with the certificate authorities to trust. The default is the system's store.")
-OPT(CERTIFICATE, .name = "certificate", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http",
+OPT(CERTIFICATE, .name = "certificate", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "http",
 	.arg = "FILE",
 	.help = "PEM file with the client certificate.")
 OPT(CHECK_CERTIFICATE, .name = "check-certificate", .type = OT_BOOL, .def = "true",
 	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "http",
 	.help = "Verify the certificate and the host name of https servers.")
 OPT(CHECK_INTEGRITY, .name = "check-integrity", .ch = 'V', .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG, .group = "general",
-	.help = "Verify the checksum of data that is there already before it is resumed. Wrong data is fetched again "
-		"from the beginning.")
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "general",
+	.help = "Verify the checksum of data that is there already before it is resumed. Accepted; no effect yet. "
+		"The checksum of the whole file is always verified before it gets its name.")
 OPT(CHECKSUM, .name = "checksum", .type = OT_CHECKSUM,
 	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_BASIC, .group = "http",
 	.arg = "TYPE=HEX",
 	.help = "Checksum of the whole file, verified before it gets its final name. Types: sha-1, sha-224, sha-256, "
 		"sha-384, sha-512, md5, adler32.")
-OPT(CONDITIONAL_GET, .name = "conditional-get", .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG,
+OPT(CONDITIONAL_GET, .name = "conditional-get", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED,
 	.group = "http",
-	.help = "Fetch only when the server's file is newer than the local one.")
-OPT(CONF_PATH, .name = "conf-path", .type = OT_PATH, .flags = OF_START | OF_CLIENT | OF_BASIC, .group = "general",
+	.help = "Fetch only when the server's file is newer than the local one. Accepted; no effect yet.")
+OPT(CONF_PATH, .name = "conf-path", .type = OT_PATH,
+	.flags = OF_START | OF_NORPC | OF_CLIENT | OF_BASIC, .group = "general",
 	.arg = "FILE",
 	.help = "Read this configuration file. Otherwise $HOME/.aria2/aria2.conf, or else "
 		"$XDG_CONFIG_HOME/haul/hauld.conf, or else $XDG_CONFIG_HOME/aria2/aria2.conf is read when there is "
@@ -143,8 +152,9 @@ OPT(CONSOLE_LOG_LEVEL, .name = "console-log-level", .type = OT_ENUM, .def = "not
 	.arg = "LEVEL",
 	.help = "Lowest level that goes to the console.")
 OPT(CONTENT_DISPOSITION_DEFAULT_UTF8, .name = "content-disposition-default-utf8", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG, .group = "http",
-	.help = "Read a plain filename= of the server as UTF-8 instead of ISO-8859-1.")
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "http",
+	.help = "Read a plain filename= of the server as UTF-8. Accepted; no effect yet. A name that is valid "
+		"UTF-8 is read as such, any other as ISO-8859-1.")
 OPT(CONTINUE, .name = "continue", .ch = 'c', .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG | OF_BASIC,
 	.group = "http",
 	.help = "Continue a partial file that another program left. Downloads of the queue are always continued.")
@@ -160,10 +170,10 @@ OPT(DHT_ENTRY_POINT, .name = "dht-entry-point", .type = OT_STR, .flags = OF_STAR
 OPT(DHT_ENTRY_POINT6, .name = "dht-entry-point6", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "bt",
 	.arg = "HOST:PORT", .check = opt_check_host_port,
 	.help = "First node of the IPv6 DHT.")
-OPT(DHT_FILE_PATH, .name = "dht-file-path", .type = OT_PATH, .flags = OF_START | OF_IGNORED, .group = "bt",
+OPT(DHT_FILE_PATH, .name = "dht-file-path", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_IGNORED, .group = "bt",
 	.arg = "FILE",
 	.help = "Table of the IPv4 DHT.")
-OPT(DHT_FILE_PATH6, .name = "dht-file-path6", .type = OT_PATH, .flags = OF_START | OF_IGNORED, .group = "bt",
+OPT(DHT_FILE_PATH6, .name = "dht-file-path6", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_IGNORED, .group = "bt",
 	.arg = "FILE",
 	.help = "Table of the IPv6 DHT.")
 OPT(DHT_LISTEN_ADDR6, .name = "dht-listen-addr6", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "bt",
@@ -272,13 +282,15 @@ OPT(FTP_USER, .name = "ftp-user", .type = OT_STR, .flags = OF_JOB | OF_SECRET | 
 OPT(GID, .name = "gid", .type = OT_GID, .flags = OF_START | OF_INITIAL | OF_CLIENT | OF_HIDDEN | OF_ONCE,
 	.group = "general", .arg = "GID",
 	.help = "Identifier for the new download: 16 hex digits, not all zero, not in use. Random when not given.")
-OPT(HASH_CHECK_ONLY, .name = "hash-check-only", .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG,
+OPT(HASH_CHECK_ONLY, .name = "hash-check-only", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED,
 	.group = "general",
-	.help = "Stop after the check of existing data, whatever it found.")
+	.help = "Stop after the check of existing data, whatever it found. Accepted; no effect yet.")
 OPT(HEADER, .name = "header", .type = OT_LIST, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http", .arg = "LINE",
 	.check = opt_check_header,
 	.help = "Add this \"Name: value\" to requests. May be given more than once; it takes the place of a built-in "
-		"field of that name, and only goes to the origin of the given URI.")
+		"field of that name, and only goes to the origin of the given URI. Fields that frame a request or say its "
+		"range are not sent.")
 OPT(HELP, .name = "help", .ch = 'h', .type = OT_STR, .def = "#basic",
 	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "ui", .arg = "#GROUP|WORD",
 	.help = "Print help: the options of a group (#basic, #all, #http ...), or those with a word in their name.")
@@ -321,7 +333,7 @@ OPT(INDEX_OUT, .name = "index-out", .ch = 'O', .type = OT_LIST,
 	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_IGNORED, .group = "bt",
 	.arg = "INDEX=PATH", .check = opt_check_index_path,
 	.help = "Name of the torrent's file with this number. May be given more than once.")
-OPT(INPUT_FILE, .name = "input-file", .ch = 'i', .type = OT_PATH, .flags = OF_START | OF_CLIENT | OF_BASIC,
+OPT(INPUT_FILE, .name = "input-file", .ch = 'i', .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT | OF_BASIC,
 	.group = "general", .arg = "FILE",
 	.help = "Add the downloads listed in FILE, or in standard input when it is \"-\". One line of TAB-separated "
 		"URIs for each file, its options below it on indented lines; gzip is recognised.")
@@ -333,10 +345,12 @@ OPT(KEEP_UNFINISHED_DOWNLOAD_RESULT, .name = "keep-unfinished-download-result", 
 OPT(LISTEN_PORT, .name = "listen-port", .type = OT_STR, .def = "6881-6999", .min = 1024, .max = 65535,
 	.flags = OF_START | OF_IGNORED, .group = "bt", .arg = "PORTS", .check = opt_check_ranges,
 	.help = "TCP ports for peers: numbers and ranges, as 6881,6885-6889.")
-OPT(LOAD_COOKIES, .name = "load-cookies", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http",
+OPT(LOAD_COOKIES, .name = "load-cookies", .type = OT_PATH,
+	.flags = OF_START | OF_NORPC | OF_CLIENT, .group = "http",
 	.arg = "FILE",
-	.help = "Read cookies from FILE, in Netscape's text form.")
-OPT(LOG, .name = "log", .ch = 'l', .type = OT_PATH, .flags = OF_START | OF_GLOBAL | OF_CLIENT | OF_BASIC,
+	.help = "Read cookies from FILE at the start: Netscape's text form, or the cookie database of Firefox or "
+		"Chromium. A Cookie field given by header goes before them.")
+OPT(LOG, .name = "log", .ch = 'l', .type = OT_PATH, .flags = OF_START | OF_GLOBAL | OF_NORPC | OF_CLIENT | OF_BASIC,
 	.group = "general", .arg = "FILE",
 	.help = "Append the log to FILE, or write it to standard output when it is \"-\".")
 OPT(LOG_LEVEL, .name = "log-level", .type = OT_ENUM, .def = "debug", .values = "debug|info|notice|warn|error",
@@ -372,11 +386,12 @@ OPT(MAX_OVERALL_UPLOAD_LIMIT, .name = "max-overall-upload-limit", .type = OT_SIZ
 	.flags = OF_START | OF_GLOBAL | OF_IGNORED, .group = "bt", .arg = "SPEED",
 	.help = "Limit for all uploads, in bytes a second; 0: none.")
 OPT(MAX_RESUME_FAILURE_TRIES, .name = "max-resume-failure-tries", .type = OT_INT, .def = "0", .max = INT32_MAX,
-	.flags = OF_JOB, .group = "http", .arg = "N",
-	.help = "With always-resume=false: start over after this many sources that can't resume. 0: after all.")
-OPT(MAX_RETRY_WAIT, .name = "max-retry-wait", .type = OT_INT, .def = "60", .min = 1, .max = 3600,
+	.flags = OF_JOB | OF_IGNORED, .group = "http", .arg = "N",
+	.help = "With always-resume=false: start over after this many sources that can't resume. Accepted; no "
+		"effect yet. It starts over when no source is left.")
+OPT(MAX_RETRY_WAIT, .name = "max-retry-wait", .type = OT_INT, .def = "60", .min = 0, .max = 3600,
 	.flags = OF_JOB | OF_OWN, .group = "http", .arg = "SEC",
-	.help = "Longest wait before a URI is tried again. Waits double from retry-wait up to this.")
+	.help = "Longest wait before a URI is tried again. Waits double from retry-wait up to this; 0: no wait but retry-wait.")
 OPT(MAX_TRIES, .name = "max-tries", .ch = 'm', .type = OT_INT, .def = "5", .max = INT32_MAX,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .arg = "N",
 	.help = "Tries for each URI. 0: without end.")
@@ -417,41 +432,45 @@ OPT(MIN_SPLIT_SIZE, .name = "min-split-size", .ch = 'k', .type = OT_SIZE, .def =
 OPT(MIN_TLS_VERSION, .name = "min-tls-version", .type = OT_ENUM, .def = "TLSv1.2",
 	.values = "TLSv1.1|TLSv1.2|TLSv1.3", .flags = OF_START | OF_CLIENT, .group = "general", .arg = "VERSION",
 	.help = "Lowest TLS version for downloads and for the RPC port.")
-OPT(MULTIPLE_INTERFACE, .name = "multiple-interface", .type = OT_STR, .flags = OF_START, .group = "general",
+OPT(MULTIPLE_INTERFACE, .name = "multiple-interface", .type = OT_STR,
+	.flags = OF_START, .group = "general",
 	.arg = "IFACE[,...]",
 	.help = "Spread connections over these interfaces or local addresses. Not looked at when interface is set.")
-OPT(NETRC_PATH, .name = "netrc-path", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http", .arg = "FILE",
-	.help = "Where user names and passwords of servers are read from. Refused when group or others may read it; "
-		"the default is $HOME/.netrc.")
+OPT(NETRC_PATH, .name = "netrc-path", .type = OT_PATH,
+	.flags = OF_START | OF_NORPC | OF_CLIENT, .group = "http", .arg = "FILE",
+	.help = "Where user names and passwords of servers are read from, at the start and on SIGHUP. Refused when "
+		"group or others have any right to it; the default is $HOME/.netrc. An entry is for exactly its host.")
 OPT(NO_CONF, .name = "no-conf", .type = OT_BOOL, .def = "false", .flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC,
 	.group = "general",
 	.help = "Read no configuration file.")
 OPT(NO_FILE_ALLOCATION_LIMIT, .name = "no-file-allocation-limit", .type = OT_SIZE, .def = "5242880", .max = INT64_MAX,
 	.flags = OF_JOB, .group = "general", .arg = "SIZE",
 	.help = "Files smaller than this are not preallocated.")
-OPT(NO_NETRC, .name = "no-netrc", .ch = 'n', .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG,
-	.group = "http",
+OPT(NO_NETRC, .name = "no-netrc", .ch = 'n', .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG, .group = "http",
 	.help = "Don't look into the .netrc file.")
 OPT(NO_PROXY, .name = "no-proxy", .type = OT_STR, .flags = OF_JOB, .group = "http", .arg = "HOST[,...]",
 	.help = "Hosts that are asked without a proxy: names, .domain suffixes, addresses, address/bits.")
-OPT(ON_BT_DOWNLOAD_COMPLETE, .name = "on-bt-download-complete", .type = OT_PATH, .flags = OF_START | OF_IGNORED,
+OPT(ON_BT_DOWNLOAD_COMPLETE, .name = "on-bt-download-complete", .type = OT_PATH,
+	.flags = OF_START | OF_NORPC | OF_IGNORED,
 	.group = "bt", .arg = "COMMAND",
 	.help = "Program to run when a torrent is complete, before it seeds.")
-OPT(ON_DOWNLOAD_COMPLETE, .name = "on-download-complete", .type = OT_PATH, .flags = OF_START, .group = "general",
+OPT(ON_DOWNLOAD_COMPLETE, .name = "on-download-complete", .type = OT_PATH,
+	.flags = OF_START | OF_NORPC, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a download is complete, instead of on-download-stop. Arguments: GID, number of "
 		"files, path of the first file.")
-OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START, .group = "general",
+OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a download failed, instead of on-download-stop. Arguments as for "
 		"on-download-complete.")
-OPT(ON_DOWNLOAD_PAUSE, .name = "on-download-pause", .type = OT_PATH, .flags = OF_START, .group = "general",
+OPT(ON_DOWNLOAD_PAUSE, .name = "on-download-pause", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a running download was paused. Arguments as for on-download-complete.")
-OPT(ON_DOWNLOAD_START, .name = "on-download-start", .type = OT_PATH, .flags = OF_START, .group = "general",
+OPT(ON_DOWNLOAD_START, .name = "on-download-start", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a download starts, also after a pause. Arguments as for on-download-complete.")
-OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_START, .group = "general",
+OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a running download was removed, and when one ended that has no hook of its own. "
 		"Arguments as for on-download-complete.")
@@ -486,7 +505,7 @@ OPT(PRINT, .name = "print", .type = OT_ENUM, .values = "md|man|json|bash", .flag
 	.group = "ui", .arg = "FORM",
 	.help = "Print what is made from the option table, and end: md (reference), man (manual page), json, bash "
 		"(completion).")
-OPT(PRIVATE_KEY, .name = "private-key", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http",
+OPT(PRIVATE_KEY, .name = "private-key", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "http",
 	.arg = "FILE",
 	.help = "PEM file with the key of the client certificate.")
 OPT(PROXY_METHOD, .name = "proxy-method", .type = OT_ENUM, .def = "get", .values = "get|tunnel", .flags = OF_JOB,
@@ -510,8 +529,8 @@ OPT(REMOVE_CONTROL_FILE, .name = "remove-control-file", .type = OT_BOOL, .def = 
 		"to start over.")
 OPT(RESERVE_SPACE, .name = "reserve-space", .type = OT_SIZE, .def = "67108864", .max = INT64_MAX,
 	.flags = OF_START | OF_GLOBAL | OF_OWN | OF_BASIC, .group = "general", .arg = "SIZE",
-	.help = "Space to leave free on the file system that a download goes to. A download that would take it waits "
-		"or fails as on a full disk.")
+	.help = "Space to leave free on the file system that a download goes to. A download that would take it fails as "
+		"on a full disk. Looked at before a file is made or gets its size.")
 OPT(RESOLVE, .name = "resolve", .type = OT_LIST, .flags = OF_START | OF_OWN, .group = "http", .arg = "HOST:PORT:ADDR",
 	.check = opt_check_resolve,
 	.help = "Connect to ADDR for HOST and PORT instead of asking the name server. May be given more than once; "
@@ -519,21 +538,26 @@ OPT(RESOLVE, .name = "resolve", .type = OT_LIST, .flags = OF_START | OF_OWN, .gr
 OPT(RETRY_WAIT, .name = "retry-wait", .type = OT_INT, .def = "0", .max = 600, .flags = OF_JOB | OF_BASIC,
 	.group = "http", .arg = "SEC",
 	.help = "Shortest wait before a URI is tried again. Waits grow from there up to max-retry-wait.")
-OPT(REUSE_URI, .name = "reuse-uri", .type = OT_BOOL, .def = "true", .flags = OF_JOB | OF_OPTARG, .group = "http",
-	.help = "Use URIs again when all have been used.")
+OPT(REUSE_URI, .name = "reuse-uri", .type = OT_BOOL, .def = "true",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "http",
+	.help = "Use URIs again when all have been used. Accepted; no effect yet. A URI is used as often as its "
+		"server allows.")
 OPT(RLIMIT_NOFILE, .name = "rlimit-nofile", .type = OT_INT, .def = "1024", .min = 1, .max = INT32_MAX,
-	.flags = OF_START, .group = "general", .arg = "N",
-	.help = "Raise the limit of open files to N where the system allows it.")
+	.flags = OF_START | OF_IGNORED, .group = "general", .arg = "N",
+	.help = "Raise the limit of open files to N. Accepted; no effect yet. The limit is always raised as far "
+		"as the system allows.")
 OPT(RPC_ALLOW_JSONP, .name = "rpc-allow-jsonp", .type = OT_BOOL, .def = "false",
-	.flags = OF_START | OF_OWN | OF_OPTARG, .group = "rpc",
+	.flags = OF_START | OF_NORPC | OF_OWN | OF_OPTARG, .group = "rpc",
 	.help = "Answer GET requests that name a jsoncallback. Any web page can read such answers when it knows the "
 		"token.")
 OPT(RPC_ALLOW_ORIGIN_ALL, .name = "rpc-allow-origin-all", .type = OT_BOOL, .def = "false",
-	.flags = OF_START | OF_OPTARG, .group = "rpc",
+	.flags = OF_START | OF_NORPC | OF_OPTARG, .group = "rpc",
 	.help = "Let web pages of any origin use the RPC. Set rpc-secret as well.")
-OPT(RPC_CERTIFICATE, .name = "rpc-certificate", .type = OT_PATH, .flags = OF_START, .group = "rpc", .arg = "FILE",
+OPT(RPC_CERTIFICATE, .name = "rpc-certificate", .type = OT_PATH,
+	.flags = OF_START | OF_NORPC, .group = "rpc", .arg = "FILE",
 	.help = "PEM file with the certificate for rpc-secure.")
-OPT(RPC_LISTEN_ADDRESS, .name = "rpc-listen-address", .type = OT_STR, .flags = OF_START | OF_OWN, .group = "rpc",
+OPT(RPC_LISTEN_ADDRESS, .name = "rpc-listen-address", .type = OT_STR,
+	.flags = OF_START | OF_NORPC | OF_OWN, .group = "rpc",
 	.arg = "ADDR",
 	.help = "Listen on this address instead of the loopback. Goes before rpc-listen-all.")
 OPT(RPC_LISTEN_ALL, .name = "rpc-listen-all", .type = OT_BOOL, .def = "false",
@@ -545,31 +569,36 @@ OPT(RPC_LISTEN_PORT, .name = "rpc-listen-port", .type = OT_INT, .def = "6800", .
 OPT(RPC_MAX_REQUEST_SIZE, .name = "rpc-max-request-size", .type = OT_SIZE, .def = "2097152", .max = INT64_MAX,
 	.flags = OF_START, .group = "rpc", .arg = "SIZE",
 	.help = "Largest RPC request.")
-OPT(RPC_PASSWD, .name = "rpc-passwd", .type = OT_STR, .flags = OF_START | OF_SECRET, .group = "rpc",
+OPT(RPC_PASSWD, .name = "rpc-passwd", .type = OT_STR, .flags = OF_START | OF_NORPC | OF_SECRET, .group = "rpc",
 	.arg = "PASSWORD",
 	.help = "Password for rpc-user. Deprecated: use rpc-secret.")
-OPT(RPC_PRIVATE_KEY, .name = "rpc-private-key", .type = OT_PATH, .flags = OF_START, .group = "rpc", .arg = "FILE",
+OPT(RPC_PRIVATE_KEY, .name = "rpc-private-key", .type = OT_PATH,
+	.flags = OF_START | OF_NORPC, .group = "rpc", .arg = "FILE",
 	.help = "PEM file with the key for rpc-secure.")
 OPT(RPC_SAVE_UPLOAD_METADATA, .name = "rpc-save-upload-metadata", .type = OT_BOOL, .def = "true",
 	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "rpc",
 	.help = "Keep uploaded torrent and metalink files.")
 OPT(RPC_SECRET, .name = "rpc-secret", .type = OT_STR,
-	.flags = OF_START | OF_CLIENT | OF_SECRET | OF_HIDDEN | OF_BASIC, .group = "rpc", .arg = "TOKEN",
+	.flags = OF_START | OF_NORPC | OF_CLIENT | OF_SECRET | OF_HIDDEN | OF_BASIC, .group = "rpc", .arg = "TOKEN",
 	.check = opt_check_not_empty,
 	.help = "Token that every RPC call must carry. In the configuration file it stays out of the process list.")
-OPT(RPC_SECURE, .name = "rpc-secure", .type = OT_BOOL, .def = "false", .flags = OF_START | OF_OPTARG, .group = "rpc",
+OPT(RPC_SECURE, .name = "rpc-secure", .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_NORPC | OF_OPTARG, .group = "rpc",
 	.help = "Serve the RPC over TLS, with rpc-certificate and rpc-private-key.")
-OPT(RPC_SOCKET, .name = "rpc-socket", .type = OT_PATH, .flags = OF_START | OF_OWN, .group = "rpc", .arg = "PATH",
+OPT(RPC_SOCKET, .name = "rpc-socket", .type = OT_PATH,
+	.flags = OF_START | OF_NORPC | OF_OWN, .group = "rpc", .arg = "PATH",
 	.help = "Serve the RPC on this Unix socket, too.")
-OPT(RPC_USER, .name = "rpc-user", .type = OT_STR, .flags = OF_START | OF_SECRET, .group = "rpc", .arg = "USER",
+OPT(RPC_USER, .name = "rpc-user", .type = OT_STR,
+	.flags = OF_START | OF_NORPC | OF_SECRET, .group = "rpc", .arg = "USER",
 	.help = "User name for HTTP basic authentication of the RPC. Deprecated: use rpc-secret.")
-OPT(SAVE_COOKIES, .name = "save-cookies", .type = OT_PATH, .flags = OF_START | OF_GLOBAL | OF_CLIENT, .group = "http",
+OPT(SAVE_COOKIES, .name = "save-cookies", .type = OT_PATH,
+	.flags = OF_START | OF_GLOBAL | OF_NORPC | OF_CLIENT, .group = "http",
 	.arg = "FILE",
-	.help = "Write cookies to FILE at exit, in Netscape's text form.")
+	.help = "Write cookies to FILE at exit, in Netscape's text form, for the owner's eyes only.")
 OPT(SAVE_NOT_FOUND, .name = "save-not-found", .type = OT_BOOL, .def = "true", .flags = OF_JOB_LIVE | OF_OPTARG,
 	.group = "general",
 	.help = "Write downloads that failed with 404 to the session file.")
-OPT(SAVE_SESSION, .name = "save-session", .type = OT_PATH, .flags = OF_START | OF_GLOBAL | OF_CLIENT,
+OPT(SAVE_SESSION, .name = "save-session", .type = OT_PATH, .flags = OF_START | OF_GLOBAL | OF_NORPC | OF_CLIENT,
 	.group = "general", .arg = "FILE",
 	.help = "Write unfinished downloads to FILE at exit, in the form of an input file; gzip when the name ends "
 		"in .gz. The queue itself is always kept in state-dir.")
@@ -585,15 +614,16 @@ OPT(SELECT_FILE, .name = "select-file", .type = OT_STR, .min = 1, .max = 1048576
 	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_IGNORED, .group = "bt",
 	.arg = "N[-M][,...]", .check = opt_check_ranges,
 	.help = "Files of a torrent to fetch, by number.")
-OPT(SERVER_STAT_IF, .name = "server-stat-if", .type = OT_PATH, .flags = OF_START | OF_CLIENT, .group = "http",
+OPT(SERVER_STAT_IF, .name = "server-stat-if", .type = OT_PATH,
+	.flags = OF_START | OF_NORPC | OF_CLIENT | OF_IGNORED, .group = "http",
 	.arg = "FILE",
-	.help = "Read what is known of servers' speed from FILE at start.")
-OPT(SERVER_STAT_OF, .name = "server-stat-of", .type = OT_PATH, .flags = OF_START | OF_GLOBAL | OF_CLIENT,
+	.help = "Read what is known of servers' speed from FILE at start. Accepted; no effect yet.")
+OPT(SERVER_STAT_OF, .name = "server-stat-of", .type = OT_PATH, .flags = OF_START | OF_GLOBAL | OF_NORPC | OF_CLIENT | OF_IGNORED,
 	.group = "http", .arg = "FILE",
-	.help = "Write what is known of servers' speed to FILE at exit.")
+	.help = "Write what is known of servers' speed to FILE at exit. Accepted; no effect yet.")
 OPT(SERVER_STAT_TIMEOUT, .name = "server-stat-timeout", .type = OT_INT, .def = "86400", .max = INT32_MAX,
-	.flags = OF_START | OF_CLIENT, .group = "http", .arg = "SEC",
-	.help = "Age after which records of server-stat-if are passed over.")
+	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "http", .arg = "SEC",
+	.help = "Age after which records of server-stat-if are passed over. Accepted; no effect yet.")
 OPT(SHOW_CONSOLE_READOUT, .name = "show-console-readout", .type = OT_BOOL, .def = "true",
 	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "ui", .arg = "true|false",
 	.help = "Print the progress line.")
@@ -609,17 +639,20 @@ OPT(SPLIT, .name = "split", .ch = 's', .type = OT_INT, .def = "5", .min = 1, .ma
 OPT(SSH_HOST_KEY_MD, .name = "ssh-host-key-md", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "ftp",
 	.arg = "TYPE=HEX", .check = opt_check_key_digest,
 	.help = "Digest of the host key of an sftp server: sha-1 or md5.")
-OPT(STALL_TIMEOUT, .name = "stall-timeout", .type = OT_INT, .def = "15", .max = 600, .flags = OF_JOB | OF_OWN,
+OPT(STALL_TIMEOUT, .name = "stall-timeout", .type = OT_INT, .def = "15", .max = 600,
+	.flags = OF_JOB | OF_OWN,
 	.group = "http", .arg = "SEC",
-	.help = "Give the rest of a range to another connection when its own brought next to nothing for this long. "
+	.help = "Give a connection up when it brought no byte for so long while others of the download did. "
 		"0: never.")
-OPT(STATE_DIR, .name = "state-dir", .type = OT_PATH, .flags = OF_START | OF_OWN | OF_BASIC, .group = "general",
+OPT(STATE_DIR, .name = "state-dir", .type = OT_PATH,
+	.flags = OF_START | OF_NORPC | OF_OWN | OF_BASIC, .group = "general",
 	.arg = "DIR",
 	.help = "Where the queue and the progress of downloads are kept. The default is systemd's $STATE_DIRECTORY, "
 		"or else $XDG_STATE_HOME/haul.")
-OPT(STDERR, .name = "stderr", .type = OT_BOOL, .def = "false", .flags = OF_START | OF_CLIENT | OF_OPTARG,
-	.group = "ui",
-	.help = "Print to standard error what would go to standard output.")
+OPT(STDERR, .name = "stderr", .type = OT_BOOL, .def = "false",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui",
+	.help = "Print to standard error what would go to standard output, as haul does. The log of hauld always "
+		"goes there.")
 OPT(STOP, .name = "stop", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START | OF_CLIENT,
 	.group = "general", .arg = "SEC",
 	.help = "End the process after this many seconds. 0: never.")
@@ -627,9 +660,9 @@ OPT(STOP_WITH_PROCESS, .name = "stop-with-process", .type = OT_INT, .max = INT32
 	.group = "general", .arg = "PID",
 	.help = "End when the process with this number is gone.")
 OPT(STREAM_PIECE_SELECTOR, .name = "stream-piece-selector", .type = OT_ENUM, .def = "default",
-	.values = "default|inorder|random|geom", .flags = OF_JOB, .group = "http", .arg = "METHOD",
-	.help = "Which missing part a new connection takes: default halves the largest one, inorder takes the first, "
-		"random any, geom keeps the beginning dense.")
+	.values = "default|inorder|random|geom", .flags = OF_JOB | OF_IGNORED, .group = "http", .arg = "METHOD",
+	.help = "Which missing part a new connection takes. Accepted; no effect yet. The first gap is taken, then "
+		"a share of the largest range under way.")
 OPT(SUMMARY_INTERVAL, .name = "summary-interval", .type = OT_INT, .def = "60", .max = INT32_MAX,
 	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "ui", .arg = "SEC",
 	.help = "Seconds between progress summaries. 0: none.")
@@ -643,11 +676,12 @@ OPT(TRUNCATE_CONSOLE_READOUT, .name = "truncate-console-readout", .type = OT_BOO
 	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui",
 	.help = "Cut the progress line at the terminal's width.")
 OPT(URI_SELECTOR, .name = "uri-selector", .type = OT_ENUM, .def = "feedback", .values = "inorder|feedback|adaptive",
-	.flags = OF_JOB, .group = "http", .arg = "METHOD",
-	.help = "Which URI the next connection takes: inorder as given, feedback the fastest so far, adaptive also "
-		"tries others.")
-OPT(USE_HEAD, .name = "use-head", .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG, .group = "http",
-	.help = "Begin with a HEAD request.")
+	.flags = OF_JOB | OF_IGNORED, .group = "http", .arg = "METHOD",
+	.help = "Which URI the next connection takes. Accepted; no effect yet. The one with the fewest "
+		"connections is taken, in the order given.")
+OPT(USE_HEAD, .name = "use-head", .type = OT_BOOL, .def = "false",
+	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "http",
+	.help = "Begin with a HEAD request. Accepted; no effect yet. The first GET tells all that is needed.")
 OPT(USER_AGENT, .name = "user-agent", .ch = 'U', .type = OT_STR, .def = "hauld/" HAUL_VERSION,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .arg = "TEXT",
 	.help = "User-Agent field of requests.",

@@ -268,7 +268,16 @@ static bool is_host_port(const char *s, size_t n, size_t *ret_host)
 /* [SCHEME://][USER[:PASSWORD]@]HOST[:PORT][/...]: aria2 takes http, https and ftp and makes http of each. */
 static int norm_proxy(const struct opt_def *d, const char *val, char **ret, struct fail *f)
 {
-	static const char *const schemes[] = {"http://", "https://", "ftp://"};
+	static const struct {
+		const char *given, *scheme;
+	} schemes[] = {
+		{"http://", "http"},
+		{"https://", "http"},
+		{"ftp://", "http"},
+		{"socks5://", "socks5"},
+		{"socks5h://", "socks5h"},
+	};
+	const char *scheme = "http";
 	const char *s = val, *at;
 	size_t n, user = 0, host;
 	int err = check_text(val, f);
@@ -281,18 +290,20 @@ static int norm_proxy(const struct opt_def *d, const char *val, char **ret, stru
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-		if (strncasecmp(val, schemes[i], strlen(schemes[i])) == 0)
-			s = val + strlen(schemes[i]);
+		if (strncasecmp(val, schemes[i].given, strlen(schemes[i].given)) == 0) {
+			s = val + strlen(schemes[i].given);
+			scheme = schemes[i].scheme;
+		}
 	}
 	n = strcspn(s, "/?#");
 	at = memrchr(s, '@', n);
 	if (at)
 		user = (size_t)(at - s) + 1;
 	if (!is_host_port(s + user, n - user, &host) || memchr(s, ' ', n))
-		return fail_set(f, ERR_INVAL, "must be [http://][USER:PASSWORD@]HOST[:PORT]");
-	if (strcmp(s + user + host, ":80") == 0 || strncmp(s + user + host, ":80/", 4) == 0)
+		return fail_set(f, ERR_INVAL, "must be [http://|socks5://|socks5h://][USER:PASSWORD@]HOST[:PORT]");
+	if (*scheme == 'h' && n - user - host == 3 && strncmp(s + user + host, ":80", 3) == 0)
 		n = user + host;
-	*ret = xasprintf("http://%.*s/", (int)n, s);
+	*ret = xasprintf("%s://%.*s/", scheme, (int)n, s);
 	return 0;
 }
 
@@ -389,6 +400,16 @@ int opt_check_not_empty(const struct opt_def *d, const char *val, struct fail *f
 {
 	(void)d;
 	return *val ? 0 : fail_set(f, ERR_INVAL, "must not be empty");
+}
+
+int opt_check_absolute(const struct opt_def *d, const char *val, struct fail *f)
+{
+	const char *up = strstr(val, "/..");
+
+	(void)d;
+	while (up && up[3] != '/' && up[3] != '\0')
+		up = strstr(up + 1, "/..");
+	return *val == '/' && !up ? 0 : fail_set(f, ERR_INVAL, "must be a path from / on, without ..");
 }
 
 int opt_check_ranges(const struct opt_def *d, const char *val, struct fail *f)

@@ -25,6 +25,7 @@ int opt_check_index_path(const struct opt_def *d, const char *val, struct fail *
 int opt_check_resolve(const struct opt_def *d, const char *val, struct fail *f);    /* HOST:PORT:ADDR */
 int opt_check_host_port(const struct opt_def *d, const char *val, struct fail *f);  /* HOST:PORT */
 int opt_check_not_empty(const struct opt_def *d, const char *val, struct fail *f);
+int opt_check_absolute(const struct opt_def *d, const char *val, struct fail *f);  /* a path from '/', without ".." */
 int opt_check_ranges(const struct opt_def *d, const char *val, struct fail *f);	    /* 1-3,6 within min and max */
 int opt_check_key_digest(const struct opt_def *d, const char *val, struct fail *f); /* sha-1=HEX or md5=HEX */
 int opt_check_head_tail(const struct opt_def *d, const char *val, struct fail *f);  /* head[=SIZE],tail[=SIZE] */

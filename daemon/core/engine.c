@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * The engine as a whole: it is made with the stored jobs in it, begins to run them, stops, ends.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -78,13 +80,35 @@ static void place_later(struct loading *l)
 	}
 }
 
+/* Journals that nobody needs: a crash came between the end of their job and their removal. Start-up only, blocks. */
+static void sweep_journals(struct engine *e)
+{
+	DIR *d = opendir(e->progress_dir);
+	struct dirent *de;
+
+	while (d && (de = readdir(d))) {
+		struct onode *n;
+		uint64_t gid;
+
+		if (str_hex_to_u64(de->d_name, strlen(de->d_name), &gid) < 0)
+			continue;
+		n = otree_find(&e->jobs, gid);
+		if (!n || otree_entry(n, struct job, by_gid)->rec.state == JOB_COMPLETE)
+			unlinkat(dirfd(d), de->d_name, 0);
+	}
+	if (d)
+		closedir(d);
+}
+
 static int load(struct engine *e, struct fail *f)
 {
 	struct loading l = {.e = e};
 	int err = store_load(e->store, on_load, &l, f);
 
-	if (err == 0)
+	if (err == 0) {
 		place_later(&l);
+		sweep_journals(e);
+	}
 	free(l.later);
 	return err;
 }

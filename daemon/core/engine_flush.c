@@ -112,6 +112,9 @@ static void event_deliver(struct engine *e, const struct event *ev)
 {
 	struct event_sub *s;
 
+	/* The file is durably known to be complete: the journal, which proved its renaming, has done its work. */
+	if (ev->type == EV_COMPLETE)
+		engine_remove_journal(e, ev->gid);
 	for (s = TAILQ_FIRST(&e->subs); s != NULL; s = e->next_sub) {
 		e->next_sub = TAILQ_NEXT(s, link);
 		s->cb(s->arg, ev);

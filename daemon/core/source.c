@@ -24,7 +24,7 @@ static struct source *source_new(const char *uri)
 		s->dead = true;
 		s->fail = f;
 		if (!f.code)
-			s->fail.code = ERR_SCHEME; /* without a text, as aria2 has it */
+			fail_set(&s->fail, ERR_SCHEME, "The scheme %s: is not supported", s->u.scheme);
 	}
 	return s;
 }

@@ -107,7 +107,7 @@ static void reset_step(struct xfer *x)
 	ranges_free(&x->taken);
 	ranges_free(&x->durable);
 	if (file)
-		dfile_close(file, true, part_removed, x);
+		dfile_close(file, DFILE_UNLINK, part_removed, x);
 	else
 		part_removed(x, 0, NULL);
 }

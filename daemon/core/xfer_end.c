@@ -81,6 +81,16 @@ static void closed(void *arg, int err, const struct fail *f)
 	xfer_wind_down(x);
 }
 
+/* A file of the user's that could not be continued at all is left as it was found. */
+static enum dfile_fate file_fate(const struct xfer *x)
+{
+	if (x->discard)
+		return DFILE_UNLINK;
+	if (x->user_part && x->result.result == XFER_FAILED && ranges_total(&x->written) == x->user_len)
+		return DFILE_RETURN;
+	return DFILE_KEEP;
+}
+
 void xfer_wind_down(struct xfer *x)
 {
 	struct dfile *file = x->file;
@@ -100,7 +110,7 @@ void xfer_wind_down(struct xfer *x)
 	if (file) {
 		x->file = NULL;
 		x->pending++;
-		dfile_close(file, x->discard, closed, x);
+		dfile_close(file, file_fate(x), closed, x);
 		return;
 	}
 	defer(x->loop, &x->finale);

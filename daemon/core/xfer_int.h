@@ -129,6 +129,7 @@ struct xfer {
 	struct dfile_opening *opening; /* while the file is being opened */
 	struct dfile *file;
 	bool pinned;             /* total and validators are those of the version being fetched */
+	int64_t user_len;        /* bytes of it */
 	bool user_part;          /* the file's beginning is the user's (continue): never thrown away by us */
 	unsigned restarts;       /* times it began anew */
 	bool unproven;           /* an answer was taken that could not be compared with those before it */

@@ -69,6 +69,7 @@ static void skip_beginning(struct xfer *x, int64_t n)
 	ranges_add(&x->written, 0, n);
 	ranges_add(&x->taken, 0, n);
 	x->user_part = true;
+	x->user_len = n;
 	x->unproven = true; /* whatever the file's beginning is */
 }
 

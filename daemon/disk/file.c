@@ -42,6 +42,7 @@ struct dfile *dfile_new(struct loop *l, const struct fs_ops *fs)
 	f->fs = fs;
 	f->fd = -1;
 	f->dirfd = -1;
+	f->taken = -1;
 	return f;
 }
 
@@ -58,6 +59,14 @@ void dfile_shut(struct dfile *f, bool unlink_journal)
 	if (f->dirfd >= 0)
 		close(f->dirfd);
 	f->fd = f->dirfd = -1;
+}
+
+bool dfile_return_name(struct dfile *f)
+{
+	if (f->fs->ftruncate(f->fd, f->taken) == 0 && fs_rename_new(f->fs, f->dirfd, f->part, f->leaf) == 0)
+		return true;
+	log_warn(DISK, "%s stays renamed to %s: errno %d", f->path, f->part, errno);
+	return false;
 }
 
 void dfile_free(struct dfile *f)
@@ -275,8 +284,10 @@ void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, 
 static void close_run(void *arg)
 {
 	struct dfile *f = arg;
-	bool drop = f->unlink && !atomic_load(&f->finished);
+	bool drop = f->fate == DFILE_UNLINK && !atomic_load(&f->finished);
 
+	if (f->fate == DFILE_RETURN && f->taken >= 0 && !atomic_load(&f->finished) && dfile_return_name(f))
+		journal_unlink(f->journal);
 	/* A part that is not ours any more (moved away, replaced) is left alone. */
 	if (drop && fs_is_same(f->fs, f->fd, f->dirfd, f->part) && f->fs->unlinkat(f->dirfd, f->part, 0) < 0)
 		log_warn(DISK, "%s.part can't be removed: errno %d", f->path, errno);
@@ -305,11 +316,11 @@ static void close_start(struct dfile *f)
 	work_submit(f->loop, WORK_DISK, close_run, close_done, f);
 }
 
-void dfile_close(struct dfile *f, bool unlink, dfile_cb cb, void *arg)
+void dfile_close(struct dfile *f, enum dfile_fate fate, dfile_cb cb, void *arg)
 {
 	OBJ_CHECK(f, DFILE);
 	f->closing = true;
-	f->unlink = unlink;
+	f->fate = fate;
 	f->close_cb = cb;
 	f->close_arg = arg;
 	atomic_store(&f->cancel, true);

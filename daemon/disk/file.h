@@ -82,10 +82,15 @@ struct dfile_finish {
  * stays open for reading; the caller closes it. */
 void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, void *arg);
 
+enum dfile_fate {
+	DFILE_KEEP,   /* NAME.part and journal stay */
+	DFILE_UNLINK, /* both are removed, unless the file was finished */
+	DFILE_RETURN, /* a NAME that OPEN_CONTINUE took is cut to what it was and gets its name back; else as KEEP */
+};
+
 /* Give it back: pending operations and wstreams complete first (an allocation is abandoned with ERR_CANCELED), then everything
- * is closed; unlink: NAME.part and journal are removed, unless it was finished.
- * cb (may be NULL) when that is done. f is gone for the caller at once. */
-void dfile_close(struct dfile *f, bool unlink, dfile_cb cb, void *arg);
+ * is closed. cb (may be NULL) when that is done. f is gone for the caller at once. */
+void dfile_close(struct dfile *f, enum dfile_fate fate, dfile_cb cb, void *arg);
 
 const char *dfile_path(const struct dfile *f); /* final path */
 int64_t dfile_size(const struct dfile *f);     /* st_size as last known to us */

@@ -37,7 +37,6 @@ struct dfile_opening {
 	atomic_bool cancel;
 	bool begun;
 	bool made_part;	  /* NAME.part did not exist before */
-	bool took_name;	  /* NAME was renamed to NAME.part */
 	unsigned renamed; /* N of the name that was taken, 0: as asked */
 	int64_t have_len;
 	bool exists_whole, finished;
@@ -297,7 +296,7 @@ static int try_continue(struct dfile_opening *o)
 		f->fd = -1;
 		return err;
 	}
-	o->took_name = true;
+	f->taken = st.st_size;
 	o->have_len = st.st_size;
 	return 0;
 }
@@ -434,9 +433,8 @@ static void undo(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
 
-	if (o->took_name) {
-		if (f->fs->ftruncate(f->fd, o->have_len) < 0 || fs_rename_new(f->fs, f->dirfd, f->part, f->leaf) < 0)
-			log_warn(DISK, "%s stays renamed to %s: errno %d", f->path, f->part, errno);
+	if (f->taken >= 0) {
+		dfile_return_name(f);
 	} else if (o->made_part) {
 		f->fs->unlinkat(f->dirfd, f->part, 0);
 	}

@@ -30,7 +30,9 @@ struct dfile {
 	atomic_bool sync_failed; /* sticky, see dfile_sync */
 	atomic_bool finished;	 /* has its final name */
 	unsigned pending;	 /* operations and wstreams that need it */
-	bool closing, unlink;
+	int64_t taken;		 /* size of the NAME that OPEN_CONTINUE took; -1: none. Const after open */
+	bool closing;
+	enum dfile_fate fate;
 	dfile_cb close_cb;
 	void *close_arg;
 };
@@ -39,6 +41,8 @@ struct dfile *dfile_new(struct loop *l, const struct fs_ops *fs);
 /* Pool thread, or loop thread when nothing was opened: descriptors and journal are closed. */
 void dfile_shut(struct dfile *f, bool unlink_journal);
 void dfile_free(struct dfile *f);
+/* Pool thread: the NAME that was taken by OPEN_CONTINUE gets its size and name back. */
+bool dfile_return_name(struct dfile *f);
 
 /* Whoever needs the file beyond the present call holds it; a closed file goes with the last release. Loop thread. */
 void dfile_hold(struct dfile *f);

@@ -50,6 +50,8 @@ static void read_options(struct net_conf *c, const struct opts *o)
 	c->cert_file = text_of(o, OPT_CERTIFICATE);
 	c->key_file = text_of(o, OPT_PRIVATE_KEY);
 	c->interface = text_of(o, OPT_INTERFACE);
+	if (c->interface == NULL)
+		c->interface = text_of(o, OPT_MULTIPLE_INTERFACE);
 	c->overrides = text_of(o, OPT_RESOLVE);
 	c->check_certificate = opts_bool(o, OPT_CHECK_CERTIFICATE);
 	c->no_ipv6 = opts_bool(o, OPT_DISABLE_IPV6);
@@ -135,4 +137,19 @@ struct loop *net_loop(struct net *n)
 void net_set_chop(struct net *n, size_t max)
 {
 	n->chop = max;
+}
+
+struct resolver *net_resolver(struct net *n)
+{
+	return n->resolver;
+}
+
+void net_set_http(struct net *n, struct http_state *h)
+{
+	n->http = h;
+}
+
+struct http_state *net_http(const struct net *n)
+{
+	return n->http;
 }

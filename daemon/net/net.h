@@ -11,16 +11,24 @@
 
 #include "base/err.h"
 
+struct http_state;
 struct loop;
 struct net;
 struct opts;
+struct resolver;
 
 /* Options read: ca-certificate, certificate, private-key, check-certificate, min-tls-version, disable-ipv6, interface,
- * socket-recv-buffer-size, dscp, resolve. 0, or the reason (a CA file that can't be read is an error, a missing default
- * bundle is a warning in the log at the first https URI). o NULL: all defaults. Makes the process ignore SIGPIPE. */
+ * multiple-interface, socket-recv-buffer-size, dscp, resolve. 0, or the reason (a CA file that can't be read is an error, a
+ * missing default bundle is a warning in the log at the first https URI). o NULL: all defaults. Makes the process ignore
+ * SIGPIPE. */
 int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail *f);
 void net_free(struct net *n); /* closes the idle connections; all streams must have been closed by their owners */
 struct loop *net_loop(struct net *n);
+struct resolver *net_resolver(struct net *n);
+
+/* What the protocols share beside connections (proto/http_state.h); owned by whoever made it, NULL until it is set. */
+void net_set_http(struct net *n, struct http_state *h);
+struct http_state *net_http(const struct net *n);
 
 /* Test seam: no read hands an owner more than max bytes at once (0: no limit), for tests of split input. */
 void net_set_chop(struct net *n, size_t max);

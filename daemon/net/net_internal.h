@@ -20,7 +20,7 @@ struct stream;
 /* The options as they were at net_new; strings are owned by struct net, NULL when not set. */
 struct net_conf {
 	char *ca_file, *cert_file, *key_file;
-	char *interface; /* name or literal address to bind to */
+	char *interface; /* names or literal addresses to bind to in turn, commas between them */
 	char *overrides; /* the `resolve` option: HOST:PORT:ADDR lines */
 	bool check_certificate;
 	bool no_ipv6;
@@ -35,8 +35,10 @@ struct net {
 	struct resolver *resolver;
 	struct tls_ctx *tls;
 	struct cpool *cpool;
+	struct http_state *http; /* not owned */
 	char *window; /* NET_WINDOW bytes for ciphertext and for what is thrown away; used within one callback only */
 	size_t chop;
+	unsigned turn; /* sockets bound to an interface so far */
 	unsigned refs; /* its owner, streams and listeners: the last one frees it */
 	LIST_HEAD(lingering_list, stream) lingering; /* of stream_close_soon: nobody else would close these */
 };

@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -68,10 +69,9 @@ static int interface_addr(const char *name, int family, struct sockaddr_storage 
 	return r;
 }
 
-static int bind_local(const struct net *n, struct sock *k, int fd, int family)
+static int bind_to(const char *name, struct sock *k, int fd, int family)
 {
 	struct sockaddr_storage ss = {0};
-	const char *name = n->conf.interface;
 	int one = 1, r;
 
 	if (uv_ip4_addr(name, 0, (struct sockaddr_in *)&ss) != 0 &&
@@ -84,6 +84,38 @@ static int bind_local(const struct net *n, struct sock *k, int fd, int family)
 		return UV_EADDRNOTAVAIL;
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
 	return uv_tcp_bind(&k->tcp, (const struct sockaddr *)&ss, 0);
+}
+
+/* The i-th of the names, counted round; copied to ret. */
+static void nth_interface(const char *list, unsigned i, char ret[SOCK_NAME_MAX])
+{
+	const char *s = list;
+	size_t n;
+
+	for (; i > 0; i--) {
+		s += strcspn(s, ",");
+		s = *s == ',' ? s + 1 : list;
+	}
+	n = strcspn(s, ",");
+	snprintf(ret, SOCK_NAME_MAX, "%.*s", (int)n, s);
+}
+
+/* Each socket begins with the next name of the list, and takes the first one that has an address of the family. */
+static int bind_local(struct net *n, struct sock *k, int fd, int family)
+{
+	const char *list = n->conf.interface;
+	char name[SOCK_NAME_MAX];
+	unsigned count = 1;
+	int r = UV_EADDRNOTAVAIL;
+
+	for (const char *s = strchr(list, ','); s != NULL; s = strchr(s + 1, ','))
+		count++;
+	for (unsigned i = 0; i < count && r != 0; i++) {
+		nth_interface(list, n->turn % count + i, name);
+		r = bind_to(name, k, fd, family);
+	}
+	n->turn++;
+	return r;
 }
 
 int sock_new(struct net *n, int family, struct sock **ret)

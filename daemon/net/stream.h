@@ -56,6 +56,9 @@ struct stream *stream_dial(struct net *n, const struct dial_req *req, const stru
 void stream_write(struct stream *s, const void *p, size_t n); /* copied; errors arrive by `end` */
 size_t stream_unsent(const struct stream *s);                 /* bytes written but not yet with the kernel */
 void stream_resume(struct stream *s);                         /* `space` has room again; idempotent */
+/* TLS from here on, on an open plain stream that a proxy connected to `to` (host and port: name check and SNI); `open`
+ * comes once more, early failures before this returns. The deadline is to->connect_timeout_ms, anew. */
+void stream_start_tls(struct stream *s, const struct dial_req *to);
 /* Change the owner (idle pool <-> protocol). No callback of the old owner comes any more. */
 void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner);
 void stream_close(struct stream *s);       /* idempotent for NULL; unsent bytes are dropped */
@@ -63,8 +66,9 @@ void stream_close_soon(struct stream *s);  /* sends what is unsent (at most 5 s)
 
 /* "1.2.3.4:443" of the peer, for logs and RPC; "" when unknown. Lives as long as the stream. */
 const char *stream_peer(const struct stream *s);
-/* uid of the process at the other end of a Unix socket; false for TCP (RPC over TCP asks sock_diag, see rpc/auth.h). */
+/* uid of the process at the other end, of a Unix socket or of TCP within this machine (net/peer.h); false: not known. */
 bool stream_peer_uid(const struct stream *s, uint32_t *ret);
+bool stream_is_unix(const struct stream *s); /* a Unix socket */
 int stream_fd(const struct stream *s); /* for getsockopt and the like; -1 when closed */
 
 /* ---- accepting ---- */

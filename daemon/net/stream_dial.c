@@ -74,6 +74,21 @@ static void on_timeout(void *arg)
 	stream_release(s);
 }
 
+void stream_start_tls(struct stream *s, const struct dial_req *to)
+{
+	OBJ_CHECK(s, STREAM);
+	if (s->state != ST_OPEN || s->ended || s->tls != NULL)
+		return;
+	stream_hold(s);
+	free(s->req);
+	s->req = copy_req(to);
+	s->state = ST_HANDSHAKE;
+	if (to->connect_timeout_ms > 0)
+		timer_start(s->net->loop, &s->timer, to->connect_timeout_ms, 0, on_timeout, s);
+	begin_tls(s);
+	stream_release(s);
+}
+
 struct stream *stream_dial(struct net *n, const struct dial_req *req, const struct stream_ops *ops, void *owner)
 {
 	struct stream *s = stream_new(n, ops, owner);

@@ -50,6 +50,7 @@ struct stream {
 	struct fail broken; /* kick: code != 0 is the end to tell */
 	size_t unsent;	    /* bytes in libuv's write queue */
 	size_t control;	    /* bytes among them that TLS made up by itself */
+	size_t unwanted;    /* ST_SOON: bytes received and dropped */
 	uv_shutdown_t shutdown;
 	void (*gone)(void *arg); /* told at stream_close; of the listener */
 	void *gone_arg;

@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <time.h>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -28,6 +30,9 @@
 #include "proto/http_head.h"
 #include "proto/http_parse.h"
 #include "proto/http_req.h"
+#include "proto/http_state.h"
+#include "proto/proxy.h"
+#include "proto/tunnel.h"
 
 #define DRAIN_MAX 65536 /* bytes of a body that nobody wants, read to keep the connection ... */
 #define DRAIN_MS  2000	/* ... for at most this long */
@@ -42,6 +47,8 @@ struct http1 {
 	void *owner;
 	/* fixed at the start */
 	struct uri uri;
+	struct proxy proxy;	 /* the way to it */
+	char *user_agent;	 /* for the proxy */
 	struct buf request;	 /* what is sent ... */
 	struct buf auth_request; /* ... and instead of it after a 401; empty: nothing to add */
 	char *key;		 /* of the connection pool */
@@ -51,6 +58,7 @@ struct http1 {
 	uint64_t connect_timeout_ms, timeout_ms;
 	/* running */
 	enum fetch_state state;
+	struct tunnel *tunnel; /* DIAL: a proxy is making it */
 	struct stream *s;
 	struct http_parser parser;
 	struct http_body body;
@@ -82,6 +90,8 @@ static void wipe(struct buf *b)
 static void free_fetch(struct http1 *f)
 {
 	uri_free(&f->uri);
+	proxy_free(&f->proxy);
+	free(f->user_agent);
 	wipe(&f->request);
 	wipe(&f->auth_request);
 	free(f->key);
@@ -111,6 +121,8 @@ static void shut(struct http1 *f)
 	f->gone = true;
 	timer_stop(&f->timer);
 	defer_cancel(f->loop, &f->turn);
+	tunnel_cancel(f->tunnel);
+	f->tunnel = NULL;
 	stream_close(f->s);
 	f->s = NULL;
 }
@@ -261,6 +273,22 @@ static bool is_for_owner(const struct http_answer *a)
 	return a->h.status == 200 || a->h.status == 206;
 }
 
+static void keep_cookies(const struct http1 *f)
+{
+	struct http_state *shared = net_http(f->net);
+
+	for (unsigned i = 0; shared != NULL && i < f->parser.n_fields; i++) {
+		if (strcasecmp(http_field_name(&f->parser, i), "Set-Cookie") == 0)
+			cookie_jar_receive(shared->jar, &f->uri, http_field_value(&f->parser, i), (int64_t)time(NULL));
+	}
+}
+
+/* The proxy itself answered, not the origin. */
+static bool is_from_proxy(const struct http1 *f, const struct http_answer *a)
+{
+	return f->proxy.kind == PROXY_FORWARD && a->h.status == 407;
+}
+
 /* A 401 to a request without credentials, which wait for being asked for: the request is repeated with them. */
 static bool answer_challenge(struct http1 *f, const struct http_answer *a)
 {
@@ -287,13 +315,24 @@ static void take_answer(struct http1 *f, const struct http_answer *a, size_t use
 		return;
 	r = http_body_begin(&f->body, a, used, give, &why);
 	if (r < 0) {
-		finish(f, r, &why);
+		finish(f, give ? r : 0, &why); /* a broken body that nobody asked for only costs the connection */
 	} else if (give) {
 		f->state = FETCH_BODY;
 		pump(f);
 	} else {
 		begin_drain(f);
 	}
+}
+
+static void on_answer(struct http1 *f, const struct http_answer *a, size_t used)
+{
+	if (is_from_proxy(f, a)) {
+		finish_with(f, ERR_AUTH, "The proxy asks for a login");
+		return;
+	}
+	keep_cookies(f);
+	if (!answer_challenge(f, a))
+		take_answer(f, a, used);
 }
 
 static void on_head_bytes(struct http1 *f, size_t n)
@@ -309,8 +348,8 @@ static void on_head_bytes(struct http1 *f, size_t n)
 		r = http_head_read(&f->parser, &f->asked, &a, &why) < 0 ? why.code : 1;
 	if (r < 0)
 		finish(f, r, &why);
-	else if (r == 1 && !answer_challenge(f, &a))
-		take_answer(f, &a, used);
+	else if (r == 1)
+		on_answer(f, &a, used);
 	http_answer_free(&a);
 }
 
@@ -323,12 +362,25 @@ static void send_request(struct http1 *f)
 	stream_write(f->s, f->request.data, f->request.len);
 }
 
+/* A proxy that can't be reached is named, so that nobody looks for the fault at the origin. */
+static void fail_dial(struct http1 *f, int err, const struct fail *why)
+{
+	struct fail named;
+
+	if (f->proxy.kind != PROXY_FORWARD) {
+		finish(f, err, why);
+		return;
+	}
+	fail_set(&named, err, "The proxy %s: %s", f->proxy.host, why->text);
+	finish(f, err, &named);
+}
+
 static void on_open(void *owner, int err, const struct fail *why)
 {
 	struct http1 *f = enter(owner);
 
 	if (err != 0)
-		finish(f, err, why);
+		fail_dial(f, err, why);
 	else
 		send_request(f);
 	leave(f);
@@ -457,26 +509,64 @@ static void on_end(void *owner, int err, const struct fail *why)
 
 static const struct stream_ops stream_ops = {.open = on_open, .space = on_space, .data = on_data, .end = on_end};
 
-/* On a connection of its own, from the beginning. */
-static void connect_fresh(struct http1 *f)
+static bool is_https(const struct http1 *f)
 {
-	const struct dial_req dial = {
-		.host = f->uri.host,
-		.port = f->uri.port,
-		.tls = strcmp(f->uri.scheme, "https") == 0,
+	return strcmp(f->uri.scheme, "https") == 0;
+}
+
+/* Plain http goes to the proxy itself when that forwards; everything else is dialled at the origin, or is one already. */
+static struct dial_req dial_req(const struct http1 *f)
+{
+	bool forward = f->proxy.kind == PROXY_FORWARD;
+
+	return (struct dial_req){
+		.host = forward ? f->proxy.host : f->uri.host,
+		.port = forward ? f->proxy.port : f->uri.port,
+		.tls = is_https(f),
 		.alpn = "http/1.1",
 		.connect_timeout_ms = f->connect_timeout_ms,
 		.check_certificate = f->check_certificate,
 	};
+}
+
+static void on_tunnel(void *arg, int err, const struct fail *why, struct stream *s)
+{
+	struct http1 *f = enter(arg);
+	const struct dial_req to = dial_req(f);
+
+	f->tunnel = NULL;
+	if (err != 0) {
+		finish(f, err, why);
+	} else {
+		f->s = s;
+		stream_set_owner(s, &stream_ops, f);
+		if (is_https(f))
+			stream_start_tls(s, &to);
+		else
+			send_request(f);
+	}
+	leave(f);
+}
+
+/* On a connection of its own, from the beginning. */
+static void connect_fresh(struct http1 *f)
+{
+	const struct dial_req dial = dial_req(f);
+	const struct tunnel_req through = {.proxy = &f->proxy, .target = &f->uri, .user_agent = f->user_agent,
+		.timeout_ms = f->connect_timeout_ms};
 
 	timer_stop(&f->timer);
 	stream_close(f->s);
+	f->s = NULL;
 	http_body_reset(&f->body);
 	http_parser_free(&f->parser);
 	http_parser_init(&f->parser);
 	f->state = FETCH_DIAL;
 	f->reused = f->answered = false;
-	f->s = stream_dial(f->net, &dial, &stream_ops, f);
+	if (proxy_tunnels(&f->proxy))
+		f->tunnel = tunnel_start(f->net, &through, on_tunnel, f);
+	else
+		f->s = stream_dial(f->net, &dial, &stream_ops, f);
 }
 
 static void connect_any(struct http1 *f)
@@ -512,63 +602,85 @@ static void on_turn(void *arg)
 
 /* ---- start ---- */
 
-/* Requests with different credentials never share a connection: some servers authenticate connections, not requests. */
-static void add_cred_mark(struct buf *key, const char *authorization)
+/* A mark of a secret, so that it need not stand in the key itself. */
+static void add_mark(struct buf *key, const char *secret)
 {
 	unsigned char digest[HASH_MAX];
 	struct hash *h;
 
-	if (authorization == NULL)
+	if (secret == NULL)
 		return;
 	h = hash_new("sha-256");
-	hash_update(h, authorization, strlen(authorization));
+	hash_update(h, secret, strlen(secret));
 	hash_final(h, digest);
 	hash_free(h);
 	for (int i = 0; i < 16; i++)
 		buf_addf(key, "%02x", digest[i]);
 }
 
+/* Requests with different credentials never share a connection: some servers authenticate connections, not requests.
+ * Nor do those that go different ways. */
 static char *make_key(const struct http1 *f, const char *authorization)
 {
+	const struct proxy *p = &f->proxy;
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX);
-	/* the dash is the proxy's place */
-	buf_addf(&b, "%s|%s|%u|-|%s|", f->uri.scheme, f->uri.host, f->uri.port,
+	buf_addf(&b, "%s|%s|%u|%s|", f->uri.scheme, f->uri.host, f->uri.port,
 		f->check_certificate ? "checked" : "unchecked");
-	add_cred_mark(&b, authorization);
+	add_mark(&b, authorization);
+	if (p->kind != PROXY_NONE) {
+		buf_addf(&b, "|%d|%s|%u|", (int)p->kind, p->host, p->port);
+		add_mark(&b, p->user);
+		buf_adds(&b, "|");
+		add_mark(&b, p->passwd);
+	}
 	return buf_take(&b);
 }
 
-/* cred_uri NULL: uri itself is the one the user gave. */
-static bool is_own_origin(const struct http1 *f, const struct fetch_req *req)
+/* The URI that the user gave, zero when that is no URI. cred_uri NULL: uri itself. */
+static struct uri named_uri(const struct fetch_req *req)
 {
-	struct uri named;
-	bool same;
+	const char *text = req->cred_uri != NULL ? req->cred_uri : req->uri;
+	struct uri named = {0};
 
-	if (req->cred_uri == NULL)
-		return true;
-	if (uri_parse(req->cred_uri, strlen(req->cred_uri), &named, NULL) != 0)
-		return false;
-	same = uri_same_origin(&named, &f->uri);
-	uri_free(&named);
-	return same;
+	if (uri_parse(text, strlen(text), &named, NULL) != 0)
+		return (struct uri){0};
+	return named;
+}
+
+/* The request, and the one to repeat it with after a challenge. */
+static int build_both(struct http1 *f, struct http_req *r, const char *secret, bool ask_first, struct fail *why)
+{
+	int e;
+
+	r->authorization = ask_first ? NULL : secret;
+	e = http_req_build(r, &f->request, &f->asked.codings, why);
+	r->authorization = secret;
+	if (e == 0 && ask_first && secret != NULL)
+		e = http_req_build(r, &f->auth_request, &f->asked.codings, why);
+	return e;
 }
 
 static int build_requests(struct http1 *f, const struct fetch_req *req, struct fail *why)
 {
-	struct http_req r = {.fetch = req, .uri = &f->uri, .own_origin = is_own_origin(f, req)};
-	bool ask_first;
-	char *secret = http_auth(&f->uri, r.own_origin, req->opts, &ask_first);
+	const struct http_state *shared = net_http(f->net);
+	struct uri named = named_uri(req);
+	bool own = named.host != NULL && uri_same_origin(&named, &f->uri), ask_first;
+	const struct http_auth_req auth = {.uri = &f->uri, .named = &named, .own_origin = own, .opts = req->opts,
+		.netrc = shared != NULL ? shared->netrc : NULL};
+	char *secret = http_auth(&auth, &ask_first);
+	char *cookie = shared != NULL ? cookie_jar_header(shared->jar, &f->uri, (int64_t)time(NULL)) : NULL;
+	struct http_req r = {.fetch = req, .uri = &f->uri, .own_origin = own, .cookie = cookie};
 	int e;
 
+	r.to_proxy = f->proxy.kind == PROXY_FORWARD;
+	r.proxy_authorization = f->proxy.authorization;
 	f->key = make_key(f, secret);
-	r.authorization = ask_first ? NULL : secret;
-	e = http_req_build(&r, &f->request, &f->asked.codings, why);
-	r.authorization = secret;
-	if (e == 0 && ask_first)
-		e = http_req_build(&r, &f->auth_request, &f->asked.codings, why);
+	e = build_both(f, &r, secret, ask_first, why);
 	http_auth_free(secret);
+	cookie_wipe(cookie);
+	uri_free(&named);
 	return e;
 }
 
@@ -576,6 +688,7 @@ static void read_opts(struct http1 *f, const struct opts *o)
 {
 	f->keep_alive = opts_bool(o, OPT_ENABLE_HTTP_KEEP_ALIVE);
 	f->check_certificate = opts_bool(o, OPT_CHECK_CERTIFICATE);
+	f->user_agent = xstrdup(opts_str(o, OPT_USER_AGENT));
 	f->connect_timeout_ms = (uint64_t)opts_num(o, OPT_CONNECT_TIMEOUT) * 1000;
 	f->timeout_ms = (uint64_t)opts_num(o, OPT_TIMEOUT) * 1000;
 }
@@ -603,6 +716,8 @@ static int http1_start(struct net *n, const struct fetch_req *req, const struct 
 	struct http1 *f = new_fetch(n, ops, owner);
 	int r = uri_parse(req->uri, strlen(req->uri), &f->uri, why);
 
+	if (r == 0)
+		r = proxy_choose(&f->uri, req->opts, &f->proxy, why);
 	if (r == 0) {
 		read_opts(f, req->opts);
 		f->asked.head_only = req->head_only;

@@ -9,8 +9,9 @@
 
 #include "base/opt.h"
 #include "base/str.h"
+#include "proto/netrc.h"
 
-static char *basic(const char *user, const char *passwd)
+char *http_auth_basic(const char *user, const char *passwd)
 {
 	char *plain = xasprintf("%s:%s", user, passwd != NULL ? passwd : "");
 	char *coded = str_base64(plain, strlen(plain));
@@ -21,17 +22,28 @@ static char *basic(const char *user, const char *passwd)
 	return value;
 }
 
-char *http_auth(const struct uri *uri, bool own_origin, const struct opts *o, bool *ret_ask_first)
+static char *from_netrc(const struct http_auth_req *r)
 {
-	const char *user = opts_str(o, OPT_HTTP_USER);
+	const struct netrc_login *l = NULL;
+
+	if (!opts_bool(r->opts, OPT_NO_NETRC) && (r->own_origin || strcmp(r->uri->scheme, "https") == 0))
+		l = netrc_find(r->netrc, r->uri->host);
+	return l != NULL ? http_auth_basic(l->user, l->passwd) : NULL;
+}
+
+char *http_auth(const struct http_auth_req *r, bool *ret_ask_first)
+{
+	const char *user = opts_str(r->opts, OPT_HTTP_USER);
 
 	*ret_ask_first = false;
-	if (uri->user != NULL)
-		return basic(uri->user, uri->passwd);
-	if (!own_origin || user == NULL || *user == '\0')
-		return NULL;
-	*ret_ask_first = opts_bool(o, OPT_HTTP_AUTH_CHALLENGE);
-	return basic(user, opts_str(o, OPT_HTTP_PASSWD));
+	if (r->uri->user != NULL)
+		return http_auth_basic(r->uri->user, r->uri->passwd);
+	if (r->own_origin && r->named != NULL && r->named->user != NULL)
+		return http_auth_basic(r->named->user, r->named->passwd);
+	*ret_ask_first = opts_bool(r->opts, OPT_HTTP_AUTH_CHALLENGE);
+	if (r->own_origin && user != NULL && *user != '\0')
+		return http_auth_basic(user, opts_str(r->opts, OPT_HTTP_PASSWD));
+	return from_netrc(r);
 }
 
 void http_auth_free(char *secret)

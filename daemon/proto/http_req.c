@@ -158,6 +158,22 @@ static bool put_authorization(const struct http_req *r, struct buf *out)
 	return true;
 }
 
+static bool put_proxy_authorization(const struct http_req *r, struct buf *out)
+{
+	if (!r->to_proxy || r->proxy_authorization == NULL)
+		return false;
+	buf_adds(out, r->proxy_authorization);
+	return true;
+}
+
+static bool put_cookie(const struct http_req *r, struct buf *out)
+{
+	if (r->cookie == NULL)
+		return false;
+	buf_adds(out, r->cookie);
+	return true;
+}
+
 /* "*" is the URI itself, without userinfo. */
 static bool put_referer(const struct http_req *r, struct buf *out)
 {
@@ -203,8 +219,10 @@ static const struct {
 	{"Connection", put_connection},
 	{"Range", put_range},
 	{"If-Range", put_if_range},
+	{"Proxy-Authorization", put_proxy_authorization},
 	{"Authorization", put_authorization},
 	{"Referer", put_referer},
+	{"Cookie", put_cookie},
 	{"If-Modified-Since", put_if_modified_since},
 	{"Want-Digest", put_want_digest},
 };
@@ -250,7 +268,13 @@ static int add_builtin(const struct http_req *r, size_t i, struct buf *out, bool
 	return e < 0 ? e : buf_adds(out, "\r\n");
 }
 
-static int add_user_line(const struct line *l, struct buf *out, struct fail *f)
+/* What a proxy is to know is not for an origin. */
+static bool is_misdirected(const struct http_req *r, const struct line *l)
+{
+	return !r->to_proxy && name_is(l, "Proxy-Authorization");
+}
+
+static int add_user_line(const struct http_req *r, const struct line *l, struct buf *out, struct fail *f)
 {
 	size_t from = out->len;
 	char safe[64];
@@ -258,6 +282,8 @@ static int add_user_line(const struct line *l, struct buf *out, struct fail *f)
 
 	if (l->name_len == 0 || strspn(l->name, TOKEN) < l->name_len)
 		return fail_set(f, ERR_INVAL, "The option header has a line that is not \"Name: value\"");
+	if (is_misdirected(r, l))
+		return 0;
 	if (is_reserved(l)) {
 		log_warn(HTTP, "header field %s is not sent: hauld sets it itself",
 			str_safe(l->name, l->name_len, safe, sizeof(safe)));
@@ -277,7 +303,7 @@ static int add_user_lines(const struct http_req *r, struct buf *out, struct fail
 	int e = 0;
 
 	while (e == 0 && next_line(&s, &l))
-		e = add_user_line(&l, out, f);
+		e = add_user_line(r, &l, out, f);
 	return e;
 }
 
@@ -288,7 +314,7 @@ bool http_req_ranged(const struct fetch_req *fetch)
 
 int http_req_build(const struct http_req *r, struct buf *out, bool *ret_codings, struct fail *f)
 {
-	char *target = uri_target(r->uri);
+	char *target = r->to_proxy ? uri_text(r->uri) : uri_target(r->uri);
 	size_t from = out->len;
 	int e;
 

@@ -18,6 +18,9 @@ struct http_req {
 	const struct uri *uri;	   /* of fetch->uri */
 	bool own_origin;	   /* uri is of the origin the user named: his header fields may go there */
 	const char *authorization; /* value, or NULL */
+	const char *cookie;	   /* value, or NULL */
+	bool to_proxy;		   /* a proxy gets this request: the target is the whole URI (RFC 9112 3.2.2) */
+	const char *proxy_authorization; /* value, or NULL; only with to_proxy */
 };
 
 /* Appends the request to out (a struct buf of at most HTTP_REQ_MAX). *ret_codings: content codings were asked for. 0;

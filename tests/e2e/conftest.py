@@ -168,6 +168,7 @@ def make_hauld(tmp_path):
     yield make
     for d in made:
         d.stop()
+        shutil.rmtree(d.dir, ignore_errors=True)  # gigabytes, and pytest keeps folders
 
 
 @pytest.fixture
@@ -310,6 +311,7 @@ class Nginx:
     def stop(self):
         self.p.terminate()
         self.p.wait()
+        shutil.rmtree(self.root)
 
 
 @pytest.fixture(scope="session")

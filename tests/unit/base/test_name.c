@@ -160,9 +160,9 @@ static void cleaning_twice_changes_nothing(void **state)
 
 static void out_option(void **state)
 {
-	static const char *const good[] = {"", "a", "a/b", "/abs.bin", "//x", "./a", "a/./b", "a//b", ".bashrc", "a..b",
+	static const char *const good[] = {"", "a", "a/b", "./a", "a/./b", "a//b", ".bashrc", "a..b",
 		"..a", "a b", "na\xc3\xafve", "-x", "x.part"};
-	static const char *const bad[] = {"..", "../x", "a/../x", "a/../../x", "/../x", "a/..", "a/", "/", "//", ".",
+	static const char *const bad[] = {"..", "../x", "a/../x", "a/../../x", "/../x", "a/..", "a/", "/", "//", ".", "/abs.bin", "//x",
 		"a/.", "a\nb", "\x1b[2J", "a\x7f", "\xff", "a/\xc0\xaf"};
 	struct fail f;
 	char text[5000];

@@ -75,6 +75,8 @@ static void rows_are_complete(void **state)
 			fail_msg("%s: has no name for its argument", d->name);
 		if ((d->flags & OF_RESTART) && (d->flags & OF_LIVE))
 			fail_msg("%s: both restart and live", d->name);
+		if ((d->flags & OF_NORPC) && (d->flags & (OF_INITIAL | OF_RESTART | OF_LIVE)))
+			fail_msg("%s: refused over RPC, but settable there", d->name);
 		if ((d->flags & OF_ONCE) && (d->flags & OF_GLOBAL))
 			fail_msg("%s: of one download, but global", d->name);
 		if (strstr(d->name, "passwd") || strstr(d->name, "secret"))
@@ -329,7 +331,9 @@ static const struct {
 	{OPT_HTTP_PROXY, "h:65536", NULL},
 	{OPT_HTTP_PROXY, "h:", NULL},
 	{OPT_HTTP_PROXY, "http://", NULL},
-	{OPT_HTTP_PROXY, "socks5://h:1", NULL},
+	{OPT_HTTP_PROXY, "socks4://h:1", NULL},
+	{OPT_ALL_PROXY, "socks5://h:80", "socks5://h:80/"},
+	{OPT_ALL_PROXY, "SOCKS5H://u:p@[::1]:1", "socks5h://u:p@[::1]:1/"},
 	{OPT_HTTP_PROXY, "a b", NULL},
 	{OPT_HTTP_PROXY, "[::1", NULL},
 	{OPT_HTTP_PROXY, "u:p@", NULL},
@@ -571,6 +575,8 @@ static const char *sample(const struct opt_def *d, char buf[64])
 
 	if (d->check == opt_check_header)
 		return "A: 1\nB: =2\n";
+	if (d->check == opt_check_absolute)
+		return "/a\n/b..c\n";
 	if (d->check == opt_check_resolve)
 		return "h:80:::1\ni:80:::1\n";
 	if (d->check == opt_check_ranges)

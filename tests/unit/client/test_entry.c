@@ -45,6 +45,33 @@ static void several_uris_are_mirrors(void **state)
 	opts_unref(o);
 }
 
+static void a_word_can_stand_for_several(void **state)
+{
+	char *words[] = {(char *)(uintptr_t) "http://{a,b}/f[1-2]", a, NULL};
+	struct opts *o = opts_new(NULL);
+	struct cli cli = line(o, words, 2);
+	struct entries es;
+	struct fail f;
+	(void)state;
+	opts_set(o, OPT_PARAMETERIZED_URI, "true", NULL);
+	assert_int_equal(entries_read(&cli, &es, &f), 0);
+	assert_int_equal(es.n, 1);
+	assert_int_equal(es.v[0].n, 5);
+	assert_string_equal(es.v[0].uris[3], "http://b/f2");
+	/* what is expanded already must not be expanded again by the daemon */
+	assert_false(opts_bool(es.v[0].opts, OPT_PARAMETERIZED_URI));
+	entries_free(&es);
+	opts_set(o, OPT_FORCE_SEQUENTIAL, "true", NULL);
+	assert_int_equal(entries_read(&cli, &es, &f), 0);
+	assert_int_equal(es.n, 5);
+	assert_string_equal(es.v[4].uris[0], a);
+	entries_free(&es);
+	words[0] = (char *)(uintptr_t) "http://a/[1-";
+	assert_int_equal(entries_read(&cli, &es, &f), ERR_USAGE);
+	entries_free(&es);
+	opts_unref(o);
+}
+
 static void what_is_no_uri_is_refused(void **state)
 {
 	static const char *const bad[] = {"file.iso", "magnet:?xt=urn:btih:0", "-", "/etc/passwd"};
@@ -164,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(several_uris_are_mirrors),
+		cmocka_unit_test(a_word_can_stand_for_several),
 		cmocka_unit_test(what_is_no_uri_is_refused),
 		cmocka_unit_test(input_entries_have_their_own_options),
 		cmocka_unit_test(folders_become_absolute),

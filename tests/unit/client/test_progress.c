@@ -53,6 +53,48 @@ static void line_tells_it_all(void **state)
 	assert_string_equal(buf, "disk.iso   43%  ========>                43MiB/100MiB    5.0MiB/s   16c     12s");
 }
 
+static struct progress_view many(const struct dl **active, size_t n)
+{
+	return (struct progress_view){.active = active,
+		.nactive = n,
+		.count = 123456,
+		.ended = 123,
+		.waiting = 98765,
+		.paused = 4321,
+		.done = UINT64_C(1022) << 30,
+		.total = UINT64_C(1023) << 40,
+		.speed = 1023 << 20};
+}
+
+static void sum_fits_every_width(void **state)
+{
+	char buf[4096];
+	struct progress_view v = many(NULL, 0);
+	(void)state;
+	for (int utf8 = 0; utf8 < 2; utf8++) {
+		for (int cols = 12; cols < 200; cols++) {
+			struct term t = {.utf8 = utf8, .cols = cols};
+			int width = term_width(progress_sum_line(&t, name_max(cols), &v, buf, sizeof(buf)), utf8);
+			assert_true(width < cols);
+		}
+	}
+}
+
+static void sum_stands_below_the_bars(void **state)
+{
+	struct dl d = example();
+	const struct dl *active[] = {&d};
+	char bar[4096], sum[4096];
+	struct progress_view v = many(active, 1);
+	(void)state;
+	for (int cols = BAR_COLS_SHORT; cols < 200; cols++) {
+		struct term t = {.utf8 = true, .cols = cols};
+		progress_bar_line(&t, 12, &d, bar, sizeof(bar));
+		progress_sum_line(&t, 12, &v, sum, sizeof(sum));
+		assert_int_equal(term_width(bar, true), term_width(sum, true));
+	}
+}
+
 static void unknown_length_has_no_percent(void **state)
 {
 	struct term t = {.utf8 = false, .cols = 80};
@@ -94,6 +136,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(line_fits_every_width),
 		cmocka_unit_test(line_tells_it_all),
+		cmocka_unit_test(sum_fits_every_width),
+		cmocka_unit_test(sum_stands_below_the_bars),
 		cmocka_unit_test(unknown_length_has_no_percent),
 		cmocka_unit_test(a_check_shows_its_own_progress),
 		cmocka_unit_test(wrapped_lines_are_counted),

@@ -265,7 +265,7 @@ __attribute__((unused)) static int do_finish(struct disk_test *t, struct dfile *
 __attribute__((unused)) static void do_close(struct disk_test *t, struct dfile *f, bool unlink)
 {
 	t->done = false;
-	dfile_close(f, unlink, on_op, t);
+	dfile_close(f, unlink ? DFILE_UNLINK : DFILE_KEEP, on_op, t);
 	wait_done(t);
 	assert_int_equal(t->err, 0);
 }

@@ -608,7 +608,7 @@ static void close_in_cb(void *arg, int err, const struct fail *f)
 
 	(void)f;
 	assert_int_equal(err, 0);
-	dfile_close(t->file, true, on_op, t);
+	dfile_close(t->file, DFILE_UNLINK, on_op, t);
 }
 
 static void test_close_in_callback(void **state)

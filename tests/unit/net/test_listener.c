@@ -127,6 +127,7 @@ static void test_unix_socket(void **state)
 	assert_string_equal(stream_peer(h.ends[0].s), "unix");
 	assert_true(stream_peer_uid(h.ends[0].s, &uid));
 	assert_int_equal(uid, getuid());
+	assert_true(stream_is_unix(h.ends[0].s));
 	assert_int_equal(write(fd, "hello", 5), 5);
 	WAIT_FOR(x, h.ends[0].got == 5);
 	/* one that is served is not replaced */

@@ -38,7 +38,8 @@ static void test_hello(void **state)
 	snprintf(name, sizeof(name), "127.0.0.1:%u", listener_port(p.l));
 	assert_string_equal(stream_peer(p.client.s), name);
 	assert_true(stream_fd(p.client.s) >= 0);
-	assert_false(stream_peer_uid(p.client.s, &(uint32_t){0}));
+	assert_true(stream_peer_uid(p.client.s, &(uint32_t){0})); /* see test_peer.c */
+	assert_false(stream_is_unix(p.client.s));
 	stream_write(p.client.s, "hello", 5);
 	assert_int_equal(p.client.drained, 0);
 	WAIT_FOR(x, p.server.got == 5 && p.client.drained == 1);

@@ -14,12 +14,17 @@
 #include "base/str.h"
 #include "proto/http_auth.h"
 #include "proto/http_req.h"
+#include "proto/netrc.h"
 
 static struct opts *opts;
 static struct fetch_req fetch;
 static bool own_origin, codings;
 static const char *authorization;
 static char *text;
+static const char *named_as;
+static struct netrc *netrc;
+static const char *cookie, *proxy_authorization;
+static bool to_proxy;
 
 static int setup(void **state)
 {
@@ -29,7 +34,8 @@ static int setup(void **state)
 	fetch = (struct fetch_req){
 		.uri = "http://h.example:8080/p/x?q=1", .want = {0, -1}, .if_modified_since = -1, .opts = opts};
 	own_origin = true;
-	authorization = NULL;
+	authorization = cookie = proxy_authorization = named_as = NULL;
+	to_proxy = false;
 	return 0;
 }
 
@@ -50,7 +56,8 @@ static void set(enum opt id, const char *value)
 static int build(void)
 {
 	struct uri uri;
-	struct http_req r = {.fetch = &fetch, .uri = &uri, .own_origin = own_origin, .authorization = authorization};
+	struct http_req r = {.fetch = &fetch, .uri = &uri, .own_origin = own_origin, .authorization = authorization,
+		.cookie = cookie, .to_proxy = to_proxy, .proxy_authorization = proxy_authorization};
 	struct buf b;
 	int e;
 
@@ -188,11 +195,16 @@ static void test_bad_header_line(void **state)
 
 static char *auth_for(const char *text_uri, bool own, bool *ret_ask_first)
 {
-	struct uri uri;
+	struct http_auth_req req;
+	struct uri uri, named = {0};
 	char *s;
 
 	assert_int_equal(uri_parse(text_uri, strlen(text_uri), &uri, NULL), 0);
-	s = http_auth(&uri, own, opts, ret_ask_first);
+	assert_int_equal(named_as == NULL ? 0 : uri_parse(named_as, strlen(named_as), &named, NULL), 0);
+	req = (struct http_auth_req){
+		.uri = &uri, .named = named_as != NULL ? &named : NULL, .own_origin = own, .opts = opts, .netrc = netrc};
+	s = http_auth(&req, ret_ask_first);
+	uri_free(&named);
 	uri_free(&uri);
 	return s;
 }
@@ -227,6 +239,79 @@ static void test_auth(void **state)
 	check_auth("http://user:pass@h/", true, "Basic dXNlcjpwYXNz", false);
 }
 
+/* The userinfo of the URI that the user gave holds at its origin, also where a redirect within it left it out. */
+static void test_auth_named(void **state)
+{
+	(void)state;
+	named_as = "http://user:pass@h/first";
+	check_auth("http://h/second", true, "Basic dXNlcjpwYXNz", false);
+	check_auth("http://other/second", false, NULL, false);
+	check_auth("http://o:pt@h/second", true, "Basic bzpwdA==", false);
+	named_as = NULL;
+}
+
+static void test_auth_netrc(void **state)
+{
+	static const char file[] = "machine h login user password pass machine h.example login o password pt\n"
+				   "default login all password all";
+
+	(void)state;
+	netrc = netrc_parse(file, sizeof(file) - 1);
+	check_auth("http://h/", true, "Basic dXNlcjpwYXNz", false);
+	check_auth("http://h.example/", true, "Basic bzpwdA==", false);
+	check_auth("http://x.h/", true, NULL, false);
+	check_auth("http://h/", false, NULL, false); /* a redirect in clear */
+	check_auth("https://h/", false, "Basic dXNlcjpwYXNz", false);
+	set(OPT_HTTP_AUTH_CHALLENGE, "true");
+	check_auth("http://h/", true, "Basic dXNlcjpwYXNz", true);
+	set(OPT_HTTP_USER, "o");
+	set(OPT_HTTP_PASSWD, "pt");
+	check_auth("http://h/", true, "Basic bzpwdA==", true);
+	set(OPT_HTTP_USER, "");
+	set(OPT_NO_NETRC, "true");
+	check_auth("http://h/", true, NULL, true);
+	netrc_free(netrc);
+	netrc = NULL;
+}
+
+/* A proxy gets the whole URI, without userinfo; what is meant for it goes nowhere else. */
+static void test_to_proxy(void **state)
+{
+	(void)state;
+	proxy_authorization = "Basic cA==";
+	fetch.uri = "http://u:p@h:81/x?q#f";
+	assert_int_equal(build(), 0);
+	assert_null(strstr(text, "Proxy-"));
+	assert_non_null(strstr(text, "GET /x?q HTTP/1.1\r\n"));
+	to_proxy = true;
+	assert_int_equal(build(), 0);
+	assert_non_null(strstr(text, "GET http://h:81/x?q HTTP/1.1\r\n"));
+	assert_non_null(strstr(text, "\r\nHost: h:81\r\n"));
+	assert_non_null(strstr(text, "\r\nProxy-Authorization: Basic cA==\r\n"));
+	assert_null(strstr(text, "u:p"));
+	set(OPT_HEADER, "proxy-authorization: mine");
+	assert_int_equal(build(), 0);
+	assert_null(strstr(text, "cA=="));
+	assert_non_null(strstr(text, "\r\nproxy-authorization: mine\r\n"));
+	to_proxy = false;
+	assert_int_equal(build(), 0);
+	assert_null(strstr(text, "mine"));
+}
+
+static void test_cookie(void **state)
+{
+	(void)state;
+	cookie = "a=b; c=d";
+	own_origin = false;
+	assert_int_equal(build(), 0);
+	assert_non_null(strstr(text, "\r\nCookie: a=b; c=d\r\n"));
+	own_origin = true;
+	set(OPT_HEADER, "cookie: mine=1");
+	assert_int_equal(build(), 0);
+	assert_null(strstr(text, "a=b"));
+	assert_non_null(strstr(text, "\r\ncookie: mine=1\r\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,6 +323,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_smuggling, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_header_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_auth, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_auth_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_auth_netrc, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_to_proxy, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cookie, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "ev/loop.h"
@@ -21,6 +22,7 @@ struct stream {
 	bool stuck; /* the peer takes nothing */
 	size_t unsent;
 	size_t step; /* most bytes per read; 0: as many as fit */
+	bool is_unix;
 };
 
 struct listener {
@@ -28,6 +30,8 @@ struct listener {
 };
 
 static struct listener the_listener;
+/* Of everybody who connects, -1: not known. The daemon's own before each test. */
+static int64_t the_peer_uid;
 
 int listener_open(
 	struct net *n, const struct listen_req *req, accept_cb cb, void *owner, struct listener **ret, struct fail *f)
@@ -89,8 +93,14 @@ const char *stream_peer(const struct stream *s)
 
 bool stream_peer_uid(const struct stream *s, uint32_t *ret)
 {
-	(void)s, (void)ret;
-	return false;
+	(void)s;
+	*ret = the_peer_uid >= 0 ? (uint32_t)the_peer_uid : 0;
+	return the_peer_uid >= 0;
+}
+
+bool stream_is_unix(const struct stream *s)
+{
+	return s->is_unix;
 }
 
 struct fixture {
@@ -119,6 +129,7 @@ static int setup(void **state)
 	struct fixture *x = calloc(1, sizeof(*x));
 	struct rpc_conf conf = {.inherited_fd = -1};
 
+	the_peer_uid = geteuid();
 	assert_int_equal(loop_init(&x->loop, 8 << 20), 0);
 	fake_init(&x->e, &x->loop);
 	x->opts = opts_new(NULL);

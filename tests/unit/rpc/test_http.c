@@ -296,6 +296,139 @@ static void broken_requests(void **state)
 	assert_int_equal(x->e.changes, 0);
 }
 
+/* Another connection of somebody with that uid; the text is sent on it. */
+static void as_peer(struct fixture *x, int64_t uid, bool is_unix, const char *text)
+{
+	stream_done(&x->s);
+	stream_init(&x->s);
+	the_peer_uid = uid;
+	x->s.is_unix = is_unix;
+	conn_accept(x->rpc, &x->s);
+	feed(&x->s, text);
+}
+
+#define VERSION(fields) \
+	"POST /jsonrpc HTTP/1.1\r\n" HOST fields "Content-Length: 40\r\n\r\n{\"id\":1,\"method\":\"aria2.getSessionInfo\"}"
+#define UPGRADE \
+	"GET /jsonrpc HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\n" \
+	"Sec-WebSocket-Version: 13\r\n\r\n"
+
+static void strangers_need_a_secret(void **state)
+{
+	static const int64_t strange[] = {-1, 4242};
+	struct fixture *x = *state;
+
+	if (geteuid() == 4242)
+		skip();
+	for (size_t i = 0; i < 2; i++) {
+		as_peer(x, strange[i], false, VERSION(""));
+		assert_true(sent(&x->s, "HTTP/1.1 403"));
+		assert_true(sent(&x->s, "\"code\":1,\"message\":\"Unauthorized: hauld has no rpc-secret"));
+		assert_true(x->s.soon);
+		as_peer(x, strange[i], false, UPGRADE);
+		assert_true(sent(&x->s, "HTTP/1.1 403"));
+		as_peer(x, strange[i], false, "POST /rpc HTTP/1.1\r\n" HOST "Content-Length: 0\r\n\r\n");
+		assert_true(sent(&x->s, "HTTP/1.1 403"));
+	}
+	as_peer(x, geteuid(), false, VERSION(""));
+	assert_true(sent(&x->s, "HTTP/1.1 200"));
+	as_peer(x, 0, false, VERSION(""));
+	assert_true(sent(&x->s, "HTTP/1.1 200"));
+	as_peer(x, 4242, true, VERSION("")); /* a Unix socket has its mode */
+	assert_true(sent(&x->s, "HTTP/1.1 200"));
+	set(x, OPT_RPC_SECRET, "s");
+	as_peer(x, 4242, false, UPGRADE);
+	assert_true(sent(&x->s, "HTTP/1.1 101"));
+}
+
+static bool may_name_any_folder(struct fixture *x, int64_t uid, bool is_unix, const char *fields)
+{
+	const char *body = "{\"id\":1,\"method\":\"aria2.addUri\",\"params\":[\"token:s\",[\"http://h/\"],{\"dir\":\"/elsewhere\"}]}";
+	char *text = xasprintf("POST /jsonrpc HTTP/1.1\r\n" HOST "%sContent-Length: %zu\r\n\r\n%s", fields, strlen(body), body);
+	bool yes;
+
+	as_peer(x, uid, is_unix, text);
+	free(text);
+	yes = sent(&x->s, "\"result\"");
+	if (!yes)
+		assert_true(sent(&x->s, "HTTP/1.1 400") && sent(&x->s, "problem while processing the option '--dir'"));
+	return yes;
+}
+
+#define AS_USER "Haul-As-User: 1\r\n"
+static void folders_are_free_for_the_user(void **state)
+{
+	struct fixture *x = *state;
+	uint32_t own = geteuid();
+
+	set(x, OPT_DIR, "/dl");
+	assert_true(may_name_any_folder(x, own, false, ""));
+	assert_true(may_name_any_folder(x, 0, false, ""));
+	assert_false(may_name_any_folder(x, own, false, "Origin: http://127.0.0.1:6800\r\n"));
+	assert_false(may_name_any_folder(x, own, false, "Sec-Fetch-Site: same-origin\r\n" AS_USER));
+	assert_false(may_name_any_folder(x, 4242, true, ""));
+	set(x, OPT_RPC_SECRET, "s");
+	assert_false(may_name_any_folder(x, own, false, ""));
+	assert_true(may_name_any_folder(x, own, false, AS_USER));
+	assert_false(may_name_any_folder(x, 4242, false, AS_USER));
+	assert_false(may_name_any_folder(x, -1, false, AS_USER));
+	assert_true(may_name_any_folder(x, own, true, ""));
+	set(x, OPT_ALLOWED_DIRS, "/elsewhere");
+	assert_true(may_name_any_folder(x, -1, false, ""));
+}
+
+static void xml_rpc(void **state)
+{
+	struct fixture *x = *state;
+	const char *body = "<methodCall><methodName>aria2.getSessionInfo</methodName></methodCall>";
+	char *text = xasprintf("POST /rpc HTTP/1.1\r\n" HOST "Content-Length: %zu\r\n\r\n%s", strlen(body), body);
+
+	feed(&x->s, text);
+	assert_true(sent(&x->s, "HTTP/1.1 200") && sent(&x->s, "Content-Type: text/xml\r\n"));
+	assert_true(sent(&x->s, "<methodResponse><params><param><value><struct><member><name>sessionId</name>"));
+	feed(&x->s, "POST /rpc HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n{}");
+	assert_true(sent(&x->s, "HTTP/1.1 400 Bad Request\r\n"));
+	feed(&x->s, "GET /rpc HTTP/1.1\r\n" HOST "\r\n");
+	assert_int_equal(count(&x->s, "HTTP/1.1 404"), 1);
+	assert_false(x->s.closed);
+	free(text);
+}
+
+static int open_with(struct fixture *x, enum opt id, const char *val, const char *secret)
+{
+	struct rpc_conf conf = {.inherited_fd = -1, .engine = &x->e, .opts = opts_new(NULL)};
+	struct fail f = {0};
+	struct rpc *r = NULL;
+	int err;
+
+	opts_set(conf.opts, id, val, NULL);
+	if (secret != NULL)
+		opts_set(conf.opts, OPT_RPC_SECRET, secret, NULL);
+	err = rpc_new(&conf, &r, &f);
+	if (err != 0)
+		assert_non_null(strstr(f.text, "set rpc-secret"));
+	rpc_free(r);
+	opts_unref(conf.opts);
+	return err;
+}
+
+static void other_machines_need_a_secret(void **state)
+{
+	static const char *const far[] = {"0.0.0.0", "192.168.1.2", "::", "fe80::1", "::ffff:127.0.0.1"};
+	static const char *const near[] = {"127.0.0.1", "127.1.2.3", "::1"};
+	struct fixture *x = *state;
+
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		assert_int_equal(open_with(x, OPT_RPC_LISTEN_ADDRESS, far[i], NULL), ERR_USAGE);
+		assert_int_equal(open_with(x, OPT_RPC_LISTEN_ADDRESS, far[i], "s"), 0);
+	}
+	for (size_t i = 0; i < sizeof(near) / sizeof(near[0]); i++)
+		assert_int_equal(open_with(x, OPT_RPC_LISTEN_ADDRESS, near[i], NULL), 0);
+	assert_int_equal(open_with(x, OPT_RPC_LISTEN_ALL, "true", NULL), ERR_USAGE);
+	assert_int_equal(open_with(x, OPT_RPC_LISTEN_ALL, "true", "s"), 0);
+	assert_int_equal(open_with(x, OPT_RPC_LISTEN_ALL, "false", NULL), 0);
+}
+
 static void chunked_bodies(void **state)
 {
 	struct fixture *x = *state;
@@ -351,8 +484,12 @@ static void preflights(void **state)
 	assert_true(sent(&x->s, "Access-Control-Allow-Methods: POST, GET, OPTIONS\r\n"));
 	assert_true(sent(&x->s, "Access-Control-Allow-Headers: content-type, x-a\r\n"));
 	assert_true(sent(&x->s, "Access-Control-Max-Age: 1728000\r\n"));
+	assert_false(sent(&x->s, "Private-Network"));
+	feed(&x->s, "OPTIONS /jsonrpc HTTP/1.1\r\n" HOST "Origin: http://ui.example\r\nAccess-Control-Request-Method: POST\r\n"
+		"Access-Control-Request-Private-Network: true\r\n\r\n");
+	assert_true(sent(&x->s, "Access-Control-Allow-Private-Network: true\r\n"));
 	send_post(&x->s, "Origin: http://ui.example\r\n", "{}");
-	assert_int_equal(count(&x->s, "Access-Control-Allow-Origin: *\r\n"), 2); /* errors, too */
+	assert_int_equal(count(&x->s, "Access-Control-Allow-Origin: *\r\n"), 3); /* errors, too */
 }
 
 static void packed_answers(void **state)
@@ -473,6 +610,10 @@ int main(void)
 		T(session_file_outlives_its_asker),
 		T(limits),
 		T(broken_requests),
+		T(strangers_need_a_secret),
+		T(folders_are_free_for_the_user),
+		T(xml_rpc),
+		T(other_machines_need_a_secret),
 		T(chunked_bodies),
 		T(basic_authentication),
 		T(expect_continue),

@@ -14,6 +14,7 @@ struct fixture {
 	struct engine e;
 	struct opts *opts;
 	struct rpc_env env;
+	struct caller who;
 	struct reply r;
 };
 
@@ -24,6 +25,7 @@ static int setup(void **state)
 	fake_init(&x->e, NULL);
 	x->opts = opts_new(NULL);
 	x->env = (struct rpc_env){.engine = &x->e, .opts = x->opts, .owner = "me"};
+	x->who = (struct caller){.env = &x->env};
 	reply_init(&x->r);
 	*state = x;
 	return 0;
@@ -54,7 +56,7 @@ static const char *ask_n(struct fixture *x, const char *text, size_t n)
 	copy[n] = '\0';
 	reply_free(&x->r);
 	reply_init(&x->r);
-	jsonrpc_text(&x->env, copy, n, &x->r);
+	jsonrpc_text(&x->who, copy, n, &x->r);
 	free(copy);
 	return x->r.out.data;
 }
@@ -68,7 +70,7 @@ static const char *get(struct fixture *x, const char *query)
 {
 	reply_free(&x->r);
 	reply_init(&x->r);
-	jsonrpc_query(&x->env, query, &x->r);
+	jsonrpc_query(&x->who, query, &x->r);
 	return x->r.out.data;
 }
 
@@ -401,7 +403,7 @@ static void too_large_an_answer(void **state)
 	reply_init(&x->r);
 	x->r.out.max = 300;
 	char text[] = "{\"id\":5,\"method\":\"aria2.getGlobalOption\"}";
-	jsonrpc_text(&x->env, text, strlen(text), &x->r);
+	jsonrpc_text(&x->who, text, strlen(text), &x->r);
 	assert_string_equal(x->r.out.data, "{\"id\":5,\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":"
 					   "\"The answer is too large: ask for fewer entries or keys.\"}}");
 }

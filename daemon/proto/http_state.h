@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ * struct http_state: what all HTTP requests of the process share: the cookie jar and the .netrc. One per net
+ * (net_set_http). Loop thread; files are read and written on the thread that calls.
+ */
+#ifndef HAUL_PROTO_HTTP_STATE_H
+#define HAUL_PROTO_HTTP_STATE_H
+
+#include "proto/cookie.h"
+#include "proto/netrc.h"
+
+struct opts;
+
+struct http_state {
+	struct cookie_jar *jar;
+	struct netrc *netrc; /* NULL: none */
+	/* private */
+	char *netrc_path, *save_path; /* NULL: none */
+};
+
+/* Options read: netrc-path, no-netrc, load-cookies, save-cookies. Files that can't be used are warned about. */
+struct http_state *http_state_new(const struct opts *o);
+void http_state_reload(struct http_state *s); /* the .netrc anew */
+void http_state_save(struct http_state *s);   /* the cookies, when save-cookies names a file */
+/* NULL is fine. No request may be running. */
+void http_state_free(struct http_state *s);
+
+#endif

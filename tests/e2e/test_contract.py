@@ -1,0 +1,162 @@
+"""Each row of tests/contract/deviations.md: the better behaviour. What is the same as in aria2 is in tests/contract/run.sh."""
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from conftest import TESTS, free_port
+
+CONTRACT = os.path.join(TESTS, "contract")
+TABLE = open(os.path.join(CONTRACT, "deviations.md")).read()
+
+
+def test_every_deviation_is_tested_here():
+    text = open(__file__).read()
+    cases = re.findall(r"^\| `([a-z0-9-]+)` \|", TABLE, re.M)
+    assert cases and len(cases) <= 25
+    for case in cases:
+        if case != "case":
+            assert case in text, case
+            assert os.path.exists(os.path.join(CONTRACT, "transcripts", case + ".json")), case
+
+
+def fetch(url, data=None, **headers):
+    """-> (status, content type, body)"""
+    req = urllib.request.Request(url, data=data, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    try:
+        with urllib.request.urlopen(req, timeout=30) as f:
+            return f.status, f.headers["Content-Type"], f.read()
+    except urllib.error.HTTPError as e:
+        return e.code, e.headers["Content-Type"], e.read()
+
+
+def test_more_than_sixteen_connections(hauld, nginx, tools):
+    """adduri-value-connections-17"""
+    want = nginx.put("wide.bin", 24 << 20)
+    gid = hauld.add(nginx.base + "/crawl/wide.bin", split=20, max_connection_per_server=20, min_split_size="1M")
+    tools.wait_for(lambda: int(hauld.status(gid, "connections")["connections"]) > 16)
+    assert tools.sha256_of(hauld.complete(gid)) == want
+
+
+def test_jsonp_is_off(hauld):
+    """get-jsonp, get-jsonp-error, get-batch-jsonp"""
+    status, kind, body = fetch(hauld.url + "?method=aria2.getVersion&id=x&jsoncallback=cb")
+    assert status == 400 and kind == "application/json-rpc" and not body.startswith(b"cb")
+    assert "rpc-allow-jsonp" in json.loads(body)["error"]["message"]
+
+
+def test_jsonp_answers_as_aria2_where_it_is_allowed(tools):
+    """get-jsonp, get-jsonp-error, get-batch-jsonp"""
+    port = free_port(8)
+    p = subprocess.run([sys.executable, os.path.join(CONTRACT, "transcripts", "replay.py"), "--only", "jsonp", "--port", str(port),
+                        "--origin-port", str(port + 7), "--launch",
+                        tools.build + "/hauld --rpc-allow-jsonp=true --state-dir={work}/state {args}"], capture_output=True, text=True, timeout=120)
+    assert p.returncode == 0 and "3 passed, 0 failed" in p.stdout, p.stdout + p.stderr
+
+
+@pytest.mark.parametrize("name", ["alert(1)//", "a;b", "a%20b", "%3Cscript%3E", "a" * 65])
+def test_jsonp_takes_plain_callback_names_only(make_hauld, name):
+    d = make_hauld("--rpc-allow-jsonp=true")
+    status, kind, body = fetch(d.url + "?method=aria2.getVersion&id=x&jsoncallback=" + name)
+    assert status == 400 and kind == "application/json-rpc" and json.loads(body)["error"]["code"] == -32600
+    status, kind, body = fetch(d.url + "?method=aria2.getVersion&id=x&jsoncallback=a.b_$1")
+    assert status == 200 and kind == "text/javascript" and body.startswith(b"a.b_$1({") and body.endswith(b"})")
+
+
+def test_pages_of_other_origins_run_nothing(hauld):
+    """cors-off-post"""
+    call = json.dumps({"id": 1, "method": "aria2.addUri", "params": [["http://127.0.0.1:1/x"], {"pause": "true"}]}).encode()
+    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec_Fetch_Site": "cross-site"}):
+        assert fetch(hauld.url, call, Content_Type="text/plain", **headers)[0] == 403
+    assert hauld.rpc("aria2.tellWaiting", 0, 10) == []
+    own = "http://127.0.0.1:%d" % hauld.port
+    assert fetch(hauld.url, call, Content_Type="text/plain", Origin=own)[0] == 200
+    assert len(hauld.rpc("aria2.tellWaiting", 0, 10)) == 1
+
+
+NOT_OVER_RPC = ["rpc-secret", "rpc-listen-address", "rpc-allow-origin-all", "on-download-complete", "on-download-start", "log",
+                "save-session", "save-cookies", "conf-path", "input-file", "state-dir", "netrc-path", "ca-certificate", "allowed-dirs"]
+
+
+def test_what_may_not_be_set_is_refused(hauld, tools, tmp_path):
+    """changeglobal-not-changeable"""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    for name in NOT_OVER_RPC:
+        for call in (lambda: hauld.rpc("aria2.changeGlobalOption", {name: str(victim)}),
+                     lambda: hauld.rpc("aria2.addUri", ["http://127.0.0.1:1/x"], {name: str(victim), "pause": "true"})):
+            with pytest.raises(tools.RpcError) as e:
+                call()
+            assert (e.value.code, e.value.message) == (1, "We encountered a problem while processing the option '--%s'." % name)
+    assert hauld.rpc("aria2.tellWaiting", 0, 10) == []
+    # others that are set at the start only are passed over, as in aria2
+    assert hauld.rpc("aria2.changeGlobalOption", {"rpc-listen-port": "abc", "nonsense": "1", "disk-cache": "x"}) == "OK"
+    hauld.stop()
+    assert victim.read_text() == "precious"
+
+
+def test_options_as_they_were_shown_may_be_sent_back(make_hauld, tmp_path):
+    """Some clients send all that getGlobalOption gave them."""
+    d = make_hauld("--save-session=%s" % (tmp_path / "s"), "--log=%s" % (tmp_path / "log"))
+    shown = d.rpc("aria2.getGlobalOption")
+    assert shown["save-session"] == str(tmp_path / "s")
+    assert d.rpc("aria2.changeGlobalOption", shown) == "OK"
+    assert d.rpc("aria2.changeGlobalOption", {"input-file": ""}) == "OK"
+    assert d.rpc("aria2.getGlobalOption") == shown
+
+
+def test_absolute_out_is_refused(hauld, tools):
+    """name-absolute-out"""
+    with pytest.raises(tools.RpcError) as e:
+        hauld.add("http://127.0.0.1:1/x", out="/abs.bin", pause="true")
+    assert e.value.message == "We encountered a problem while processing the option '--out'."
+    assert "must not begin with" in hauld.tail()
+
+
+def test_refused_resume_keeps_the_file(hauld, hostile):
+    """file-continue-no-range"""
+    path = os.path.join(hauld.dir, "kept.bin")
+    with open(path, "wb") as f:
+        f.write(b"k" * 400000)
+    s = hauld.wait(hauld.add(hostile.base + "/norange/1M/a", out="kept.bin", **{"continue": "true"}))
+    assert s["status"] == "error" and s["errorCode"] == "8" and "resume" in s["errorMessage"]
+    assert s["completedLength"] == "400000"
+    assert open(path, "rb").read() == b"k" * 400000 and not os.path.exists(path + ".part")
+
+
+def test_wrong_checksums_are_named(hauld, hostile):
+    """transfer-checksum-bad, transfer-digest-header-bad"""
+    s = hauld.wait(hauld.add(hostile.base + "/f/16K/a", out="sum.bin", checksum="sha-256=" + "0" * 64))
+    assert s["status"] == "error" and s["errorCode"] == "32" and "checksum is wrong" in s["errorMessage"]
+    assert not os.path.exists(os.path.join(hauld.dir, "sum.bin"))
+    # the Digest field: recorded from the origin of the transcripts
+    sys.path.insert(0, os.path.join(CONTRACT, "transcripts"))
+    import origin
+    port = free_port()
+    server = origin.start("127.0.0.1", port)
+    try:
+        s = hauld.wait(hauld.add("http://127.0.0.1:%d/baddigest/1000/x" % port))
+        assert s["status"] == "error" and s["errorCode"] == "32" and "checksum is wrong" in s["errorMessage"]
+        assert not os.path.exists(os.path.join(hauld.dir, "x"))
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_too_slow_is_said_and_kept(hauld, hostile):
+    """transfer-too-slow"""
+    s = hauld.wait(hauld.add(hostile.base + "/f/1M/a?rate=4K", lowest_speed_limit="100K", max_tries=1))
+    assert s["status"] == "error" and s["errorCode"] == "5"
+    assert s["errorMessage"].lower().startswith("too slow")
+    assert int(s["completedLength"]) > 0
+
+
+def test_unknown_scheme_is_named(hauld):
+    """transfer-scheme-unknown"""
+    s = hauld.wait(hauld.add("gopher://127.0.0.1/x"))
+    assert (s["status"], s["errorCode"]) == ("error", "1") and "gopher" in s["errorMessage"]

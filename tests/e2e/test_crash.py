@@ -1,0 +1,220 @@
+"""kill -9 and power cuts at random moments: nothing acknowledged is lost, no file is wrong, little is fetched twice.
+
+Moments come from fixed seeds; HAUL_LONG=1 takes many more of them.
+"""
+import fcntl
+import http.client
+import json
+import os
+import random
+import shutil
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+LONG = bool(os.environ.get("HAUL_LONG"))
+KILLS, MOMENTS, CUTS = (200, 50, 20) if LONG else (8, 8, 2)
+MIB = 1 << 20
+
+# include/uapi/linux/ext4.h: EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
+EXT4_IOC_SHUTDOWN = 0x8004587D
+NO_LOG_FLUSH = 2
+
+
+def add_until(d, hostile, rnd, moment, n):
+    """Adds up to 20 jobs until the moment has come; -> those that were acknowledged, {out: (gid, size, seed)}."""
+    acked = {}
+    for i in range(20):
+        size, seed, out = rnd.randrange(1, 8 << 20), "s%s-%d" % (n, i), "job%d" % i
+        gid = d.add("%s/f/%d/%s?rate=2M" % (hostile.base, size, seed), out=out, split=4, min_split_size="1M",
+                    max_connection_per_server=4)
+        acked[out] = (gid, size, seed)
+        if time.monotonic() > moment:
+            break
+    return acked
+
+
+def everything(d):
+    keys = ["gid", "status", "errorMessage", "files"]
+    return d.rpc("aria2.tellActive", keys) + d.rpc("aria2.tellWaiting", 0, 100000, keys) + d.rpc("aria2.tellStopped", 0, 100000, keys)
+
+
+def is_known(d, gid):
+    reply = json.loads(d.post(json.dumps({"jsonrpc": "2.0", "id": "t", "method": "aria2.tellStatus", "params": [gid]}).encode()))
+    return "result" in reply
+
+
+def missing(d, gids):
+    """Those of gids that the daemon does not know."""
+    known = {j["gid"] for j in everything(d)}
+    return [g for g in gids if g not in known and not is_known(d, g)]  # it may have moved between the lists meanwhile
+
+
+def sent_for(hostile, size, seed):
+    return sum(r["body"] for r in hostile.log() if "/f/%d/%s?" % (size, seed) in r["line"])
+
+
+@pytest.mark.parametrize("n", range(KILLS))
+def test_killed_while_jobs_are_added(make_hauld, hostile, tools, n):
+    rnd = random.Random(1000 + n)
+    d = make_hauld()
+    moment = time.monotonic() + rnd.uniform(0.05, 4)
+    acked = add_until(d, hostile, rnd, moment, n)
+    time.sleep(max(0, moment - time.monotonic()))
+    d.kill()
+    d.start()
+    gone = missing(d, [gid for gid, _size, _seed in acked.values()])
+    right = lambda out: os.path.exists(os.path.join(d.dir, out)) and \
+        tools.sha256_of(os.path.join(d.dir, out)) == hostile.sha256(acked[out][1], acked[out][2])
+    lost = [out for out in acked if acked[out][0] in gone and not right(out)]
+    assert lost == []
+    tools.wait_for(lambda: all(j["status"] not in ("active", "waiting") for j in everything(d)), 120, 0.2)
+    assert [out for out in acked if not right(out)] == [], everything(d)
+    assert sorted(os.listdir(d.dir)) == sorted(acked)
+    twice = {out: sent_for(hostile, size, seed) - size for out, (_gid, size, seed) in acked.items()}
+    assert all(b <= 4 * MIB for b in twice.values()), twice
+    for out in acked:
+        os.unlink(os.path.join(d.dir, out))
+
+
+@pytest.mark.parametrize("n", range(3 if LONG else 1))
+def test_killed_again_and_again_with_16_connections(make_hauld, nginx, tools, n):
+    rnd = random.Random(2000 + n)
+    size, name = 384 << 20, "again%d.bin" % n
+    want = nginx.put(name, size, seed=n)
+    d = make_hauld()
+    gid = d.add(nginx.base + "/slow/" + name, split=16, max_connection_per_server=16, min_split_size="1M")
+    done = 0
+    kills = 0
+    for _ in range(MOMENTS):
+        time.sleep(rnd.uniform(0.02, 0.8))
+        if d.status(gid, "status")["status"] == "complete":
+            break
+        before = int(d.status(gid, "completedLength")["completedLength"])
+        d.kill()
+        kills += 1
+        d.start()
+        after = int(d.status(gid, "completedLength")["completedLength"])
+        assert after >= done, "went back from %d to %d" % (done, after)
+        done = min(before, after)
+    path = d.complete(gid)
+    assert kills >= 3
+    assert tools.sha256_of(path) == want
+    assert nginx.sent(name) <= size + kills * 16 * MIB
+    os.unlink(path)
+
+
+class Ext4Image:
+    """An ext4 file system in an image file. cut() stops it as if the power went: what was not on the device is gone."""
+
+    def __init__(self, image, where):
+        self.image, self.where = str(image), str(where)
+        os.makedirs(self.where, exist_ok=True)
+
+    def make(self, mib):
+        with open(self.image, "wb") as f:
+            f.truncate(mib << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", self.image], check=True, capture_output=True)
+        return self.mount()
+
+    def mount(self):
+        loop = subprocess.run(["losetup", "--direct-io=on", "--show", "-f", self.image], capture_output=True, text=True)
+        if loop.returncode != 0:
+            raise OSError(loop.stderr)
+        self.loop = loop.stdout.strip()
+        done = subprocess.run(["mount", "-t", "ext4", self.loop, self.where], capture_output=True, text=True)
+        if done.returncode != 0:
+            subprocess.run(["losetup", "-d", self.loop], capture_output=True)
+            raise OSError(done.stderr)
+        return self
+
+    def cut(self):
+        fd = os.open(self.where, os.O_RDONLY)
+        fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        os.close(fd)
+
+    def unmount(self):
+        subprocess.run(["umount", self.where], check=True, capture_output=True)
+        subprocess.run(["losetup", "-d", self.loop], check=True, capture_output=True)
+        os.unlink(self.image)
+
+
+@pytest.fixture
+def ext4(tmp_path):
+    """ext4(name, copy_of=None) -> a mounted Ext4Image."""
+    if os.getuid() != 0:
+        pytest.skip("mounting a file system needs root")
+    made = []
+
+    def make(name, copy_of=None):
+        fs = Ext4Image(tmp_path / (name + ".img"), tmp_path / name)
+        try:
+            if copy_of:
+                shutil.copyfile(copy_of.image, fs.image)
+                fs.mount()
+            else:
+                fs.make(256)
+        except (OSError, subprocess.CalledProcessError) as e:
+            if copy_of:
+                raise
+            pytest.skip("no ext4 image can be mounted here: %s" % e)
+        made.append(fs)
+        return fs
+    yield make
+    for fs in made:
+        fs.unmount()
+
+
+def add_paused_until_it_ends(d, acked, refused):
+    """Each add is acknowledged only when it is durable; `refused` is what hauld says when its disk is gone."""
+    try:
+        while True:
+            acked.append(d.add("http://127.0.0.1:9/%d" % len(acked), pause="true"))
+            time.sleep(0.01)
+    except (OSError, ValueError, http.client.HTTPException, refused):
+        pass
+
+
+@pytest.mark.parametrize("n", range(CUTS))
+def test_power_cut(ext4, nginx, tools, n):
+    rnd = random.Random(3000 + n)
+    size, name = 128 << 20, "cut%d.bin" % n
+    want = nginx.put(name, size, seed=100 + n)
+    fs = ext4("before")
+    d = tools.Hauld(fs.where)
+    d.log = fs.where + ".log"
+    d.start()
+    gid = d.add(nginx.base + "/slow/" + name, split=8, max_connection_per_server=8, min_split_size="1M")
+    small = d.add(nginx.base + "/one-small", pause="true")
+    acked = []
+    adder = threading.Thread(target=add_paused_until_it_ends, args=(d, acked, tools.RpcError))
+    adder.start()
+    time.sleep(rnd.uniform(0.5, 4.5))
+    # What is acknowledged from here on does not count: with the file system shut down, ext4 may let an fdatasync that had
+    # begun before return without an error.
+    before = list(acked)
+    fs.cut()
+    d.kill()
+    adder.join()
+    assert len(before) > 10
+    # The old one stays mounted: the new one must not be taken for it by device or mount number.
+    fs2 = ext4("after", copy_of=fs)
+    d2 = tools.Hauld(fs2.where)
+    d2.log = fs2.where + ".log"
+    # hauld keeps absolute paths: they must lead to the new file system
+    subprocess.run(["mount", "--bind", fs2.where, fs.where], check=True)
+    try:
+        d2.folder, d2.dir, d2.state = d.folder, d.dir, d.state
+        d2.start()
+        assert missing(d2, before + [gid, small]) == []
+        path = d2.complete(gid)
+        assert tools.sha256_of(path) == want
+        assert sorted(os.listdir(d2.dir)) == [name]
+    finally:
+        d2.stop()
+        subprocess.run(["umount", fs.where], check=True)
+        os.unlink(os.path.join(nginx.root, name))
+        os.unlink(os.path.join(nginx.root, name + ".sha256"))

@@ -1,0 +1,490 @@
+"""The RPC of a real daemon over every transport: order, limits, durability, who may call."""
+import gzip
+import http.client
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import xmlrpc.client
+
+import pytest
+
+from conftest import Hauld, free_port
+from rpckit import SECRET, SecretHauld, UnixConnection, WebSocket, ask, request
+
+NOWHERE = "http://127.0.0.1:1/"
+
+
+@pytest.fixture
+def paused(make_hauld):
+    """A daemon with five paused downloads a to e."""
+    d = make_hauld()
+    d.gids = [d.add(NOWHERE + n, pause="true", out=n) for n in "abcde"]
+    return d
+
+
+def order(d):
+    return [w["files"][0]["path"][-1] for w in d.rpc("aria2.tellWaiting", 0, 100, ["files"])]
+
+
+# ---- WebSocket ----
+
+def test_notifications_in_order(hauld, hostile):
+    w = WebSocket.to(hauld)
+    other = WebSocket.to(hauld)
+    assert w.status == 101
+    gid, before = w.call("aria2.addUri", [hostile.base + "/f/4M/a?rate=1M"])
+    assert before == []
+    event = lambda name: {"jsonrpc": "2.0", "method": "aria2.onDownload" + name, "params": [{"gid": gid}]}
+    assert w.recv() == event("Start")
+    assert w.call("aria2.pause", gid) == (gid, [])
+    assert w.recv() == event("Pause")
+    assert w.call("aria2.unpause", gid) == (gid, [])
+    assert w.recv() == event("Start")
+    assert w.call("aria2.changeOption", gid, {"max-download-limit": "0"}) == ("OK", [])
+    assert w.call("aria2.remove", gid) == (gid, [])
+    assert w.recv() == event("Stop")
+    assert w.call("aria2.tellStatus", gid, ["status"]) == ({"status": "removed"}, [])
+    seen = [other.recv()["method"][16:] for _ in range(4)]
+    assert seen == ["Start", "Pause", "Start", "Stop"]
+    w.close()
+    other.close()
+
+
+def test_end_notifications_find_the_result(hauld, hostile):
+    w = WebSocket.to(hauld)
+    for path, name, status in (("/f/16K/a", "Complete", "complete"), ("/fail/1M/a?times=9&code=404", "Error", "error")):
+        gid = hauld.add(hostile.base + path)
+        assert [w.recv()["method"] for _ in range(2)] == ["aria2.onDownloadStart", "aria2.onDownload" + name]
+        assert hauld.rpc("aria2.tellStopped", -1, 1, ["gid", "status"]) == [{"gid": gid, "status": status}]
+    w.close()
+
+
+def test_no_notification_before_the_token(tmp_path, hostile):
+    d = SecretHauld(tmp_path / "d").start()
+    try:
+        stranger, friend = WebSocket.to(d), WebSocket.to(d)
+        stranger.send(request("aria2.getVersion", "token:wrong"))
+        assert stranger.recv()["error"] == {"code": 1, "message": "Unauthorized"}
+        friend.call("aria2.getVersion", "token:" + SECRET)
+        gid = d.add(hostile.base + "/f/16K/a")
+        assert [friend.recv()["method"] for _ in range(2)] == ["aria2.onDownloadStart", "aria2.onDownloadComplete"]
+        assert d.status(gid, "status") == {"status": "complete"}
+        stranger.send(request("system.listMethods", id="after"))
+        assert stranger.recv()["id"] == "after"  # and nothing before it
+    finally:
+        d.stop()
+
+
+def test_websocket_frames(hauld):
+    w = WebSocket.to(hauld)
+    text = json.dumps(request("aria2.getVersion")).encode()
+    w.send_frame(1, text[:10], fin=False)
+    w.send_frame(9, b"hello")
+    w.send_frame(0, text[10:20], fin=False)
+    w.send_frame(0, text[20:])
+    assert w.frame() == (10, b"hello")
+    assert w.recv() == {"id": None, "jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request."}}  # aria2 does so at pings
+    assert "version" in w.recv()["result"]
+    w.send(b"{broken")
+    assert w.recv()["error"]["code"] == -32700
+    w.send([request("aria2.getVersion", id=1), 5, request("no.such", id=2)])
+    assert [(a["id"], "error" in a) for a in w.recv()] == [(1, False), (2, True)]
+    for i in range(200):
+        w.send(request("aria2.getGlobalStat", id=i))
+    assert [w.recv()["id"] for _ in range(200)] == list(range(200))
+    w.send_frame(8, b"\x03\xe8bye")
+    assert w.frame() == (8, b"\x03\xe8bye")
+    w.close()
+
+
+def test_websocket_leaves_with_the_daemon(hauld):
+    w = WebSocket.to(hauld)
+    assert w.call("aria2.shutdown") == ("OK", [])
+    op, data = w.frame()
+    assert op == 8 and data[:2] == b"\x03\xe9"  # going away
+    assert hauld.p.wait(20) == 0
+
+
+# ---- HTTP ----
+
+def test_batch_and_multicall(paused):
+    c = http.client.HTTPConnection("127.0.0.1", paused.port)
+    status, _h, body = ask(c, [request("aria2.tellStatus", g, ["gid"], id=i) for i, g in enumerate(paused.gids)] +
+                           [request("aria2.tellStatus", "zz", id="bad")])
+    answers = json.loads(body)
+    assert status == 200 and [a["id"] for a in answers] == [0, 1, 2, 3, 4, "bad"]
+    assert [a["result"]["gid"] for a in answers[:5]] == paused.gids and answers[5]["error"]["message"] == "Invalid GID zz"
+    calls = [{"methodName": "aria2.changePosition", "params": [paused.gids[0], 5, "POS_SET"]},
+             {"methodName": "aria2.tellWaiting", "params": [0, 9, ["gid"]]}, {"methodName": "system.multicall", "params": [[]]}, 7]
+    status, _h, body = ask(c, request("system.multicall", calls))
+    moved, told, again, number = json.loads(body)["result"]
+    assert moved == [4] and [t["gid"] for t in told[0]] == paused.gids[1:] + paused.gids[:1]
+    assert again == {"code": 1, "message": "Recursive system.multicall forbidden."}
+    assert number == {"code": 1, "message": "system.multicall expected struct."}
+    c.close()
+
+
+def test_pipelining(hauld):
+    """Requests sent at once are answered one after the other, also behind one that waits for the disk."""
+    body = lambda i: json.dumps(request("aria2.addUri", [NOWHERE], {"pause": "true"}, id=i) if i % 3 == 0 else
+                                request("aria2.getVersion", id=i)).encode()
+    s = socket.create_connection(("127.0.0.1", hauld.port))
+    s.settimeout(30)
+    s.sendall(b"".join(b"POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body(i)), body(i)) for i in range(60)))
+    s.shutdown(socket.SHUT_WR)
+    data = b""
+    while True:
+        part = s.recv(65536)
+        if not part:
+            break
+        data += part
+    ids = [json.loads(x.split(b"\r\n\r\n", 1)[1])["id"] for x in data.split(b"HTTP/1.1 200 OK\r\n")[1:]]
+    assert ids == list(range(60))
+    assert len(hauld.rpc("aria2.tellWaiting", 0, 100)) == 20
+
+
+def test_gzip(paused):
+    c = http.client.HTTPConnection("127.0.0.1", paused.port)
+    _s, plain_headers, plain = ask(c, request("aria2.tellWaiting", 0, 10))
+    assert plain_headers["Content-Encoding"] is None
+    _s, headers, packed = ask(c, request("aria2.tellWaiting", 0, 10), Accept_Encoding="deflate, GZip")
+    assert headers["Content-Encoding"] == "gzip" and len(packed) < len(plain)
+    assert gzip.decompress(packed) == plain
+    c.close()
+
+
+def test_unix_socket(tmp_path):
+    path = str(tmp_path / "rpc.sock")
+    d = SecretHauld(tmp_path / "d", "--rpc-socket=" + path).start()
+    try:
+        assert os.stat(path).st_mode & 0o777 == 0o600
+        c = UnixConnection(path)
+        status, _h, body = ask(c, request("aria2.getVersion", "token:" + SECRET), Host="any.name")
+        assert status == 200 and "version" in json.loads(body)["result"]
+        assert ask(c, request("aria2.getVersion"))[0] == 400  # the token is needed here, too
+        outside = tmp_path / "outside"
+        status, _h, body = ask(UnixConnection(path), request("aria2.addUri", "token:" + SECRET, [NOWHERE],
+                                                             {"dir": str(outside), "pause": "true"}))
+        assert status == 200  # the user's own program
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(path)
+        w = WebSocket(s)
+        assert "version" in w.call("aria2.getVersion", "token:" + SECRET)[0]
+        status, headers, body = ask(UnixConnection(path), b"<methodCall><methodName>system.listMethods</methodName></methodCall>", "/rpc")
+        assert status == 200 and headers["Content-Type"] == "text/xml"
+        c.close()
+    finally:
+        d.stop()
+    assert not os.path.exists(path)
+
+
+def test_tls(make_hauld, nginx, tools):
+    """rpc-secure: POST, WebSocket, and a client that does not know the certificate's authority."""
+    class Secure(Hauld):
+        def post(self, data, timeout=60):
+            c = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=context)
+            try:
+                return ask(c, data)[2]
+            finally:
+                c.close()
+    context = ssl.create_default_context(cafile=nginx.ca)
+    d = Secure(os.path.join(nginx.folder, "secure"), "--rpc-secure=true", "--rpc-certificate=" + os.path.join(nginx.folder, "srv.pem"),
+               "--rpc-private-key=" + os.path.join(nginx.folder, "srv.key")).start()
+    try:
+        gid = d.add(NOWHERE, pause="true")
+        s = context.wrap_socket(socket.create_connection(("127.0.0.1", d.port)), server_hostname="localhost")
+        w = WebSocket(s)
+        assert w.call("aria2.tellStatus", gid, ["gid"])[0] == {"gid": gid}
+        with pytest.raises(ssl.SSLError):
+            ssl.create_default_context().wrap_socket(socket.create_connection(("127.0.0.1", d.port)), server_hostname="localhost")
+        s = socket.create_connection(("127.0.0.1", d.port))
+        s.settimeout(15)
+        s.sendall(b"POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert not s.recv(100).startswith(b"HTTP")
+        assert d.rpc("aria2.getVersion")
+        outcome = tools.haul("ls", url="https://localhost:%d/jsonrpc" % d.port)
+        assert outcome.returncode != 0 and "certificate" in outcome.stderr
+    finally:
+        d.stop()
+
+
+def test_broken_json_gets_an_error_each_time(hauld):
+    c = http.client.HTTPConnection("127.0.0.1", hauld.port)
+    good = json.dumps(request("aria2.getVersion")).encode()
+    for n in range(len(good)):
+        status, _h, body = ask(c, good[:n])
+        assert status == 500 and json.loads(body)["error"] == {"code": -32700, "message": "Parse error."}
+        c.close()
+    for n in range(len(good)):
+        for byte in (b"\x00", b"\xff", b"{", b'"', b"\\"):
+            status, _h, body = ask(c, good[:n] + byte + good[n + 1:])
+            assert status in (200, 400, 500), (n, byte, status)
+            json.loads(body.decode())
+            c.close()
+    assert hauld.rpc("aria2.getVersion")
+
+
+# ---- limits ----
+
+def test_request_size_limit(make_hauld):
+    d = make_hauld("--rpc-max-request-size=1K")
+    call = lambda n: json.dumps(request("aria2.getVersion", id="x" * n)).encode()
+    size = len(call(0))
+    c = http.client.HTTPConnection("127.0.0.1", d.port)
+    assert ask(c, call(1024 - size))[0] == 200
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        ask(c, call(1025 - size))
+    w = WebSocket.to(d)
+    w.send(call(1025 - size))
+    assert w.recv()["error"]["code"] == -32700
+    w.send(call(1024 - size))
+    assert "result" in w.recv()
+
+
+def test_connections_beyond_the_limit_push_out_the_idlest(hauld):
+    socks = [socket.create_connection(("127.0.0.1", hauld.port)) for _ in range(300)]
+    assert hauld.rpc("aria2.getVersion")
+    socks[0].settimeout(10)
+    assert socks[0].recv(1) == b""
+    s = socks[-1]
+    s.settimeout(10)
+    s.sendall(b"OPTIONS /jsonrpc HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert s.recv(100).startswith(b"HTTP/1.1 200")
+    for s in socks:
+        s.close()
+
+
+def test_answers_that_nobody_reads_are_not_piled_up(hauld):
+    """Asked for: 100 answers of 1 MB. The daemon stops reading the questions and goes on serving others."""
+    w = WebSocket.to(hauld)
+    w.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    calls = [{"methodName": "aria2.getGlobalOption", "params": []}] * 200
+    w.s.settimeout(5)
+    try:
+        for _ in range(100):
+            w.send(request("system.multicall", calls))
+    except OSError:
+        pass
+    assert hauld.rpc("aria2.getVersion")
+    rss = int(next(line for line in open("/proc/%d/status" % hauld.p.pid) if line.startswith("VmRSS")).split()[1])
+    assert rss < 100 * 1024
+
+
+# ---- durability ----
+
+def test_acknowledged_changes_survive_kill_9(paused):
+    """pause, remove, changePosition, changeOption: what was answered is there after kill -9."""
+    d = paused
+    a, b, c, _d, e = d.gids
+    d.rpc("aria2.changePosition", a, 0, "POS_END")
+    d.rpc("aria2.remove", b)
+    d.rpc("aria2.changeOption", c, {"max-download-limit": "1K", "out": "z"})
+    d.kill()
+    d.start()
+    assert order(d) == ["z", "d", "e", "a"]
+    assert d.rpc("aria2.getOption", c)["max-download-limit"] == "1024"
+    with pytest.raises(Exception, match="is not found"):
+        d.status(b)
+    d.rpc("aria2.unpause", e)
+    d.wait(e, "error")
+    d.kill()
+    d.start()
+    assert d.status(e, "status")["status"] == "error"
+    assert order(d) == ["z", "d", "a"]
+    d.rpc("aria2.removeDownloadResult", e)
+    d.kill()
+    d.start()
+    assert d.rpc("aria2.tellStopped", 0, 10) == []
+
+
+def test_an_acknowledged_pause_survives_kill_9(make_hauld, hostile):
+    d = make_hauld()
+    gid = d.add(hostile.base + "/f/8M/a?rate=1M")
+    d.received(gid, 1 << 20)
+    d.rpc("aria2.pause", gid)
+    d.kill()
+    d.start()
+    assert d.wait(gid, ("paused", "active"), 5)["status"] == "paused"
+
+
+def test_kill_9_in_a_stream_of_changes(paused, tools):
+    """At any moment: what was answered is there, in the order that the last answer left."""
+    d = paused
+    for turn in range(5):
+        known = order(d)
+        done = threading.Event()
+
+        def stir():
+            i = turn
+            try:
+                while True:
+                    i = (i * 7 + 3) % 5
+                    d.rpc("aria2.changePosition", d.gids[i], (i + 2) % 5, "POS_SET")
+                    name = "abcde"[i]
+                    known.remove(name)
+                    known.insert((i + 2) % 5, name)
+            except (OSError, http.client.HTTPException, ValueError):
+                done.set()
+        t = threading.Thread(target=stir)
+        t.start()
+        time.sleep(0.2)
+        d.p.send_signal(signal.SIGKILL)
+        d.p.wait()
+        t.join()
+        d.start()
+        now = order(d)
+        assert sorted(now) == list("abcde")
+        # the change that was under way may have happened without its answer; nothing else
+        if now != known:
+            moved = [n for n in "abcde" if [x for x in now if x != n] == [x for x in known if x != n]]
+            assert moved, (known, now)
+
+
+def test_an_add_that_can_not_be_kept_is_refused(tmp_path, tools):
+    """The state's file can't grow: the answer is an error, the download is gone, also after a restart; and room helps."""
+    limit = 600 * 1024
+
+    class Limited(Hauld):
+        def start(self):
+            self.out = open(self.log, "ab")
+            cap = lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN), resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+            self.p = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                      env=self.env, preexec_fn=cap if self.capped else None)
+            tools.wait_for(self.answers, 60)
+            return self
+    d = Limited(tmp_path / "d", "--log=" + str(tmp_path / "log"))
+    d.capped = True
+    d.start()
+    try:
+        kept, refused = [], 0
+        big = "X-Filler: " + "f" * 20000
+        for i in range(200):
+            try:
+                kept.append(d.add(NOWHERE + str(i), pause="true", header=big))
+            except tools.RpcError as e:
+                refused += 1
+                assert e.code == 1 and "could not be made durable" in e.message, e.message
+                if refused == 3:
+                    break
+        assert refused and kept
+        assert [w["gid"] for w in d.rpc("aria2.tellWaiting", 0, 1000, ["gid"])] == kept
+        d.kill()
+        d.capped = False
+        d.start()
+        assert [w["gid"] for w in d.rpc("aria2.tellWaiting", 0, 1000, ["gid"])] == kept
+        kept.append(d.add(NOWHERE, pause="true"))
+        d.kill()
+        d.start()
+        assert [w["gid"] for w in d.rpc("aria2.tellWaiting", 0, 1000, ["gid"])] == kept
+    finally:
+        d.stop()
+
+
+# ---- who may call ----
+
+def test_other_users_need_a_secret(hauld, tmp_path):
+    """With no secret a peer on the loopback must be the daemon's own user."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be two users")
+    run = lambda uid, url: subprocess.run(
+        [shutil.which("curl"), "-s", "-g", "--noproxy", "*", "--max-time", "20", "-w", " %{http_code}", url, "-d", json.dumps(request("aria2.getVersion"))],
+        preexec_fn=lambda: (os.setgid(uid), os.setuid(uid)), cwd="/", capture_output=True, text=True)
+    for host in ("127.0.0.1", "[::1]"):
+        url = "http://%s:%d/jsonrpc" % (host, hauld.port)
+        mine, other = run(0, url), run(65534, url)
+        if mine.returncode == 7:
+            continue  # no IPv6
+        assert mine.stdout.endswith(" 200"), mine.stdout
+        assert other.stdout.endswith(" 403") and "Set rpc-secret" in other.stdout, other.stdout
+    d = SecretHauld(tmp_path / "s").start()
+    try:
+        body = json.dumps(request("aria2.getVersion", "token:" + SECRET))
+        p = subprocess.run([shutil.which("curl"), "-s", "--noproxy", "*", "--max-time", "20", d.url, "-d", body], cwd="/",
+                           preexec_fn=lambda: (os.setgid(65534), os.setuid(65534)), capture_output=True, text=True)
+        assert '"version"' in p.stdout
+    finally:
+        d.stop()
+
+
+@pytest.mark.parametrize("option", ["--rpc-listen-all=true", "--rpc-listen-address=0.0.0.0", "--rpc-listen-address=::"])
+def test_other_machines_need_a_secret(tmp_path, tools, option):
+    argv = [tools.build + "/hauld", "--no-conf", "--rpc-listen-port=%d" % free_port(), "--state-dir=" + str(tmp_path / "s"),
+            "--dir=" + str(tmp_path), option]
+    p = subprocess.run(argv, capture_output=True, text=True, timeout=30)
+    assert p.returncode == 28 and "set rpc-secret" in p.stderr, (p.returncode, p.stderr)
+
+
+def test_folders(tmp_path, tools):
+    """A token gives the folders of dir and allowed-dirs; haul acts for the user and may name any."""
+    extra, outside = tmp_path / "extra", tmp_path / "outside"
+    d = SecretHauld(tmp_path / "d", "--allowed-dirs=" + str(extra)).start()
+    try:
+        for path in (d.dir, d.dir + "/sub", str(extra), str(extra / "a" / "b")):
+            gid = d.add(NOWHERE, pause="true", dir=path)
+            assert d.rpc("aria2.changeOption", gid, {"dir": path}) == "OK"
+            assert d.rpc("aria2.changeGlobalOption", {"dir": path}) == "OK"
+        for path in (str(outside), "/", d.dir + "/../..", str(extra) + "x", "relative", ""):
+            for call in (lambda: d.add(NOWHERE, pause="true", dir=path), lambda: d.rpc("aria2.changeOption", gid, {"dir": path}),
+                         lambda: d.rpc("aria2.changeGlobalOption", {"dir": path})):
+                with pytest.raises(tools.RpcError, match="^We encountered a problem while processing the option '--dir'.*allowed-dirs"):
+                    call()
+        count = len(d.rpc("aria2.tellWaiting", 0, 100))
+        outside.mkdir()
+        secret = tmp_path / "secret"
+        secret.write_text(SECRET + "\n")
+        secret.chmod(0o600)
+        p = tools.haul("add", "--pause", NOWHERE + "x", "--dir", str(outside), url=d.url, env={"HAUL_SECRET_FILE": str(secret)})
+        waiting = d.rpc("aria2.tellWaiting", 0, 100, ["dir"])
+        assert p.returncode == 0, p.stderr
+        assert len(waiting) == count + 1 and waiting[-1]["dir"] == str(outside)
+    finally:
+        d.stop()
+
+
+# ---- XML-RPC ----
+
+def test_xmlrpc(tmp_path, hostile):
+    d = SecretHauld(tmp_path / "d").start()
+    try:
+        t = "token:" + SECRET
+        with xmlrpc.client.ServerProxy("http://127.0.0.1:%d/rpc" % d.port) as s:
+            gid = s.aria2.addUri(t, [hostile.base + "/f/16K/a"], {"out": "x & <y>.bin"}, 0)
+            d.complete(gid)
+            st = s.aria2.tellStatus(t, gid)
+            assert st["status"] == "complete" and st["completedLength"] == "16384"
+            assert st["files"][0]["path"] == d.dir + "/x & <y>.bin" and st["files"][0]["uris"][0]["status"] in ("used", "waiting")
+            assert s.aria2.changeGlobalOption(t, {"max-concurrent-downloads": "7"}) == "OK"
+            paused = s.aria2.addUri(t, [NOWHERE], {"pause": "true", "header": ["A: 1", "B: 2"]})
+            assert s.aria2.getOption(t, paused)["header"] == "A: 1\nB: 2\n"
+            assert s.aria2.changePosition(t, paused, 0, "POS_SET") == 0
+            assert len(s.system.listMethods()) >= 36
+            m = xmlrpc.client.MultiCall(s)
+            m.aria2.tellStatus(t, gid, ["gid"])
+            m.aria2.tellStatus(t, "0000", ["gid"])
+            got = m()
+            assert got[0] == {"gid": gid}
+            with pytest.raises(xmlrpc.client.Fault) as e:
+                got[1]
+            assert (e.value.faultCode, e.value.faultString) == (1, "GID 0000 is not found")
+            for call, text in ((lambda: s.aria2.tellStatus(t, "zz"), "Invalid GID zz"), (lambda: s.aria2.tellStatus(t), "The parameter at 0 is required but missing."),
+                               (lambda: s.aria2.nothing(t), "No such method: aria2.nothing"), (lambda: s.aria2.pause("token:x", gid), "Unauthorized"),
+                               (lambda: s.aria2.addUri(t, [NOWHERE], {"split": "0"}), "We encountered a problem while processing the option '--split'.")):
+                with pytest.raises(xmlrpc.client.Fault) as e:
+                    call()
+                assert (e.value.faultCode, e.value.faultString) == (1, text)
+        c = http.client.HTTPConnection("127.0.0.1", d.port)
+        bomb = b'<!DOCTYPE x [<!ENTITY a "%s">]><methodCall><methodName>&a;</methodName></methodCall>' % (b"a" * 1000)
+        for body in (b"", b"{}", b"<methodCall>", bomb):
+            status, _h, data = ask(c, body, "/rpc")
+            assert (status, data) == (400, b"")
+        assert ask(c, b"<methodCall><methodName>system.listMethods</methodName></methodCall>", "/rpc", Origin="http://evil.example")[0] == 403
+    finally:
+        d.stop()

@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Writes the first inputs of every fuzz target to tests/fuzz/corpus/. Kept findings (finding-*) lie there too and stay."""
+import gzip
+import os
+import struct
+import zlib
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+
+
+def put(target, items, first=0):
+    folder = os.path.join(HERE, target)
+    os.makedirs(folder, exist_ok=True)
+    for i, data in enumerate(items, first):
+        with open(os.path.join(folder, "seed-%02d" % i), "wb") as f:
+            f.write(data if isinstance(data, bytes) else data.encode())
+
+
+def answer(head, body=b"", options=0, cut=7):
+    return bytes([options, cut]) + head.replace("\n", "\r\n").encode() + b"\r\n" + body
+
+
+RANGE, HEAD, GZIP, RESET, PAUSES, CREDENTIALS, CANCELS, PROXY = 1, 2, 4, 8, 16, 32, 64, 128
+packed = gzip.compress(b"hello world " * 400, mtime=0)
+deflated = zlib.compress(b"abc" * 100)
+raw = zlib.compressobj(9, zlib.DEFLATED, -15)
+raw_deflated = raw.compress(b"abc" * 100) + raw.flush()
+put("http1", [
+    answer("HTTP/1.1 200 OK\nContent-Length: 10\nETag: \"x\"\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\n", b"0123456789"),
+    answer("HTTP/1.1 200 OK\nContent-Length: 3000\n", b"x" * 3000, PAUSES),
+    answer("HTTP/1.1 206 Partial Content\nContent-Range: bytes 10-99/200\nContent-Length: 90\n", b"y" * 90, RANGE),
+    answer("HTTP/1.1 206 Partial Content\nContent-Range: bytes 10-99/*\nTransfer-Encoding: chunked\n", b"5a;ext=1\r\n" + b"y" * 90 + b"\r\n0\r\nTrailer: x\r\n\r\n", RANGE | PAUSES),
+    answer("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", b"3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n"),
+    answer("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nContent-Encoding: gzip\n", b"%x\r\n" % len(packed) + packed + b"\r\n0\r\n\r\n", GZIP | PAUSES),
+    answer("HTTP/1.1 200 OK\nContent-Length: %d\nContent-Encoding: gzip\n" % len(packed), packed, GZIP),
+    answer("HTTP/1.1 200 OK\nContent-Length: %d\nContent-Encoding: deflate\n" % len(deflated), deflated, GZIP),
+    answer("HTTP/1.1 200 OK\nContent-Encoding: deflate\n", raw_deflated, GZIP),
+    answer("HTTP/1.1 200 OK\nContent-Length: 10\nContent-Length: 10\n", b"0123456789junk"),
+    answer("HTTP/1.1 200 OK\nContent-Length: 10\nTransfer-Encoding: chunked\n", b"0\r\n\r\n"),
+    answer("HTTP/1.0 200 OK\nConnection: keep-alive\n", b"to the end"),
+    answer("HTTP/1.0 200 OK\n", b"cut", RESET),
+    answer("HTTP/1.1 200 OK\nContent-Length: 5\n", b"", HEAD),
+    answer("HTTP/1.1 204 No Content\nContent-Length: 5\n"),
+    answer("HTTP/1.1 304 Not Modified\nETag: W/\"w\"\n"),
+    answer("HTTP/1.1 100 Continue\n\nHTTP/1.1 103 Early Hints\nLink: </x>\n\nHTTP/1.1 200 OK\nContent-Length: 2\n", b"ok"),
+    answer("HTTP/1.1 302 Found\nLocation: //other/x?y#z\nContent-Length: 4\n", b"gone"),
+    answer("HTTP/1.1 416 Range Not Satisfiable\nContent-Range: bytes */1234\nContent-Length: 0\n", b"", RANGE),
+    answer("HTTP/1.1 503 Slow\nRetry-After: 120\nTransfer-Encoding: chunked\n", b"1\r\nx\r\n0\r\n\r\n"),
+    answer("HTTP/1.1 401 No\nWWW-Authenticate: Digest realm=\"a\", Basic realm=\"b\"\nContent-Length: 0\n", b"", CREDENTIALS),
+    answer("HTTP/1.1 200 OK\nContent-Disposition: attachment; filename*=UTF-8''%e2%82%ac.bin; filename=e.bin\nContent-Type: Text/Plain; charset=x\n"
+           "Repr-Digest: sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:\nDigest: SHA-256=AAAA\nContent-MD5: AAAAAAAAAAAAAAAAAAAAAA==\nContent-Length: 1\n", b"1", CANCELS),
+    answer("HTTP/1.1 200 OK\nAccept-Ranges: none\nX: a\n b\nContent-Length: 1\n", b"1"),
+    answer("HTTP/1.1 200 OK\nSet-Cookie: a=b; Path=/; Domain=host.test; Max-Age=60; Secure; HttpOnly\nSet-Cookie: c=d; expires=Sun, 06 Nov 2044 08:49:37 GMT\nContent-Length: 1\n", b"1"),
+    answer("HTTP/1.1 407 No\nProxy-Authenticate: Basic realm=x\nContent-Length: 0\n", b"", PROXY, 4),
+    answer("HTTP/1.1 200 OK\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", PROXY, 5),
+    bytes([PROXY, 6]) + b"\5\0\5\0\0\1\x7f\0\0\1\0\x50HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    bytes([PROXY, 7]) + b"\5\2\1\0\5\0\0\3\4host\0\x50HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    bytes([PROXY, 7]) + b"\5\2\1\1", bytes([PROXY, 2]) + b"\5\xff", bytes([PROXY, 2]) + b"\5\0\5\5\0\4" + b"\0" * 18,
+    b"\x00\x01HTTP/1.1 200 OK\nContent-Length: 1\n\n1", b"\x00\x01\x00\xff\xfe", b"\x00\x01", b"\x00\x01HTTP/2 200\r\n\r\n", b"\x00\x01ICY 200 OK\r\n\r\nmusic",
+])
+put("field", ["bytes 0-99/200", "bytes 0-99/*", "bytes */200", "bytes */*", "BYTES 5-4/9", "bytes 0-9223372036854775807/*", "bytes 0-9223372036854775806/9223372036854775807",
+              "bytes 18446744073709551616-1/2", "bytes=0-1/2", "bytes 0 - 1/2", "120", "0", "99999999999999999999999", "-1", "+5", " 5 ", "5, 5", "0x10", "",
+              "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Tue, 29 Feb 2000 23:59:60 GMT",
+              "Fri, 31 Dec 9999 23:59:59 GMT", "Tue, 14 Nov 2023 22:13:21 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"])
+put("name", ["attachment; filename=\"a b.txt\"", "attachment; filename*=UTF-8''%E2%82%AC%20rates.txt", "attachment; filename=x; filename*=iso-8859-1'en'%A3.txt",
+             "inline; FILENAME=\"../../etc/passwd\"", "attachment; filename=\"a\\\"b\\\\c\"", "form-data; name=x; filename=", "attachment; filename=..",
+             "attachment; filename=" + "x" * 300 + ".tar.gz", b"attachment; filename=\"\xe9t\xe9.txt\"", "attachment; filename=\"=?UTF-8?B?4oKs?=\"",
+             "http://h/a/b%2Fc%00%0ad?x#y", "http://h/%2e%2e", "http://h/", "a.part", "x.aria2", ". - .hidden", "\u202egnp.exe", "\u3000 name \u3000", "-rf", b"\xff\xfe\xfd",
+             "e\u0301" * 130 + ".jpeg", "." * 300, "a." + "b" * 400, "C:\\dir\\file.txt", "filename*0=a; filename*1=b"])
+put("uri", ["http://user:pa%40ss@Host.Test:8080/a/../b/./c?q=1&r=[x]#frag\n../x\n//other/y\n?z\n#f\n/abs/%2e%2e/p\nhttp://h/\n", "https://[2001:DB8::1]:443/\nx y",
+            "http://127.0.0.1/\n..", "http://0x7f.1/", "http://2130706433/", "http://b\u00fccher.example/stra\u00dfe", "http://h:0/", "http://h:65536/", "http://h:/",
+            "http://h", "http://h?q", "http://h#f", "ftp://u@h/x;type=a", "file:///etc/passwd", "http:///x", "http://a@b@c/", "http://h/%zz%", "http://xn--a/", "HTTP://H./",
+            "magnet:?xt=urn:btih:0", "http://h/ \"<>\\^`{|}", "http://h/a//b/../../..//c\n./../g\n;x=1/../y\n", "http://[::ffff:1.2.3.4%25eth0]/", "http://" + "a." * 120 + "b/"])
+
+
+def post(body, fields="", options=0, path="/jsonrpc"):
+    b = body if isinstance(body, bytes) else body.encode()
+    return bytes([options, 9]) + ("POST %s HTTP/1.1\r\nHost: 127.0.0.1:6800\r\n%sContent-Length: %d\r\n\r\n" % (path, fields, len(b))).encode() + b
+
+
+def call(method, params="[]", **kw):
+    return post('{"jsonrpc":"2.0","id":"q","method":"%s","params":%s}' % (method, params), **kw)
+
+
+ADD = '[["http://h/x","http://m/x"],{"out":"o","split":"3","header":["A: b","C: d"]},0]'
+METHODS = [("aria2.addUri", ADD), ("aria2.tellActive", '[["gid","status"]]'), ("aria2.tellWaiting", "[0,10]"), ("aria2.tellStopped", "[-1,1000]"),
+           ("aria2.tellStatus", '["0000000000001001"]'), ("aria2.getFiles", '["0000000000001001"]'), ("aria2.getUris", '["0000000000001001"]'),
+           ("aria2.getServers", '["0000000000001001"]'), ("aria2.getOption", '["0000000000001001"]'), ("aria2.changeOption", '["0000000000001001",{"max-download-limit":"1K"}]'),
+           ("aria2.changeGlobalOption", '[{"max-concurrent-downloads":"2"}]'), ("aria2.getGlobalOption", "[]"), ("aria2.getGlobalStat", "[]"),
+           ("aria2.changePosition", '["0000000000001001",1,"POS_CUR"]'), ("aria2.changeUri", '["0000000000001001",1,["http://h/x"],["http://n/x"],0]'),
+           ("aria2.pause", '["0000000000001001"]'), ("aria2.unpause", '["0000000000001001"]'), ("aria2.remove", '["0000000000001001"]'), ("aria2.pauseAll", "[]"),
+           ("aria2.purgeDownloadResult", "[]"), ("aria2.removeDownloadResult", '["0000000000001001"]'), ("aria2.saveSession", "[]"), ("aria2.getVersion", "[]"),
+           ("aria2.getSessionInfo", "[]"), ("aria2.shutdown", "[]"), ("system.listMethods", "[]"), ("aria2.addTorrent", '["AAAA"]'), ("aria2.addMetalink", '["AAAA"]')]
+chain = post('{"id":0,"method":"aria2.addUri","params":%s}' % ADD)
+put("rpc", [chain + call(m, p)[2:] for m, p in METHODS] + [
+    post("[" + ",".join('{"id":%d,"method":"%s","params":%s}' % (i, m, p) for i, (m, p) in enumerate(METHODS[:24])) + "]"),
+    post('{"id":1,"method":"system.multicall","params":[[%s]]}' % ",".join('{"methodName":"%s","params":%s}' % mp for mp in METHODS[:20])),
+    call("aria2.tellActive", '["token:s"]', options=1), call("aria2.tellActive", '["token:no"]', options=5), call("aria2.saveSession", options=6),
+    call("aria2.getGlobalOption", fields="Accept-Encoding: gzip\r\n"), post("{", fields="Expect: 100-continue\r\n"),
+    b"\x00\x01GET /jsonrpc?method=aria2.tellActive&id=1&params=W10%3D HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"\x00\x01GET /jsonrpc?method=aria2.tellActive&jsoncallback=cb HTTP/1.0\r\n\r\n",
+    b"\x00\x01OPTIONS /jsonrpc HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil\r\nAccess-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: x\r\n\r\n",
+    b"\x00\x01POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a.b\r\n\r\n",
+    b"\x08\x01POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{", b"\x00\x01HEAD / HTTP/1.1\r\nHost: [::1]:6800\r\nConnection: close\r\n\r\n",
+    post('{"id":"\\u0000\\ud83d\\ude00","method":"\\uffff"}'), post(b'{"id":"\xff","method":1}'), post("[[[[[[[[[]]]]]]]]]"), post('{"id":1e999,"method":"x"}'),
+    b"\x00\x01GET /jsonrpc HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n\x81\x80\0\0\0\0",
+])
+
+
+def frame(first, payload, mask=b"\0\0\0\0"):
+    p = payload if isinstance(payload, bytes) else payload.encode()
+    size = bytes([0x80 | len(p)]) if len(p) < 126 else b"\xfe" + struct.pack(">H", len(p)) if len(p) < 65536 else b"\xff" + struct.pack(">Q", len(p))
+    return bytes([first]) + size + mask + bytes(c ^ mask[i % 4] for i, c in enumerate(p))
+
+
+LIST = '{"id":"1","method":"system.listMethods"}'
+put("ws", [b"\x05" + x for x in (
+    frame(0x81, LIST), frame(0x81, LIST, b"abcd"), frame(0x01, LIST[:9]) + frame(0x89, "ping") + frame(0x00, LIST[9:20]) + frame(0x80, LIST[20:]),
+    frame(0x82, LIST), frame(0x88, b"\x03\xe8bye"), frame(0x88, b""), frame(0x88, b"\x03"), frame(0x8a, "x"), frame(0x89, "x" * 125), frame(0x89, "x" * 126),
+    frame(0x81, "x" * 5000), frame(0x81, "[" + ",".join([LIST] * 20) + "]"), b"\x81\x05hello", b"\xf1\x80\0\0\0\0", b"\x83\x80\0\0\0\0", frame(0x80, "no start"),
+    b"\x81\xff\x7f" + b"\xff" * 7 + b"\0\0\0\0", b"\x81\xff\x80" + b"\0" * 11, frame(0x81, b"\xff\xfe"), frame(0x01, "a") + frame(0x81, "b"),
+    b"".join(frame(0x81, LIST) for _ in range(30)), frame(0x81, '{"id":1,"method":"aria2.addUri","params":%s}' % ADD) + frame(0x81, '{"id":2,"method":"aria2.tellWaiting","params":[0,9]}'),
+    frame(0x81, "x" * 4096 * 9), frame(0x81, "{" * 3000), frame(0x81, ""), b"\x81\xfe\0\x05\0\0\0\0hello")])
+
+put("text", ["c# comment\nmax-concurrent-downloads=3\ndir=/tmp\nheader=A: b\nheader=C: d\nunknown=1\nsplit = 4\n", "crpc-listen-port=99999\n", "cno-equal-sign\n", "c\xef\xbb\xbfdir=x\r\n",
+             "cmax-overall-download-limit=1G\nlowest-speed-limit=1.5M\n", "call-proxy=http://u:p@h:1\ncheck-certificate=no\n", b"c\xff\xfe=\x00\n",
+             "i\x00http://a/x\thttp://b/x\n out=x\n  header=A: b\n header=C: d\n# c\nhttp://c/y\n", "i\x01http://h/{a,b}[1-3]/[01-10:3].bin\n out=z\n", "i\x03http://h/{a,b}\thttp://g/[a-c]\n",
+             "i\x00 out=no-uri\n", "i\x00http://a\n split=0\n", "i\x00http://a\n gid=0123456789abcdef\n dir=/x\n checksum=sha-1=00\n", b"i\x00" + gzip.compress(b"http://a/x\n out=y\n", mtime=0),
+             b"i\x00" + gzip.compress(b"http://a/x\n out=y\n", mtime=0)[:-4],
+             "hsha-256=" + "0aF" * 21 + "1", "hmd5=d41d8cd98f00b204e9800998ecf8427e", "hsha-1=zz", "h=", "hadler32=00000001", "hsha-512=" + "ab" * 64,
+             "phttp://h/{a, b ,,c}/[1-3]", "p[00001-99999]", "p[10-1]", "p[a-zz][A-ZZ]", "p{", "p[1-", "phttp://[::1]/x", "p[1-65535:0]", "p{a}{b}{c}{d}[1-9][1-9][1-9][1-9][1-9][1-9]",
+             "vsplit=16\nheader=A: b\nheader=C: d\nall-proxy=h:8080\nmax-download-limit=5M\nout=a/b\ngid=0123456789abcdef\nchecksum=md5=d41d8cd98f00b204e9800998ecf8427e\n"
+             "min-tls-version=TLSv1.3\nlisten-port=1-3,6\nindex-out=1=x\nresolve=h:80:127.0.0.1\nselect-file=1-2\nseed-ratio=1.0\nrpc-secret=s\ndir=${HOME}/x\nbt-prioritize-piece=head=1M,tail\n",
+             "vsplit=0\nsplit=-1\nsplit= 4\nsplit=4294967297\npiece-length=1.5T\nmin-split-size=99999999999G\nout=../x\nheader=no colon\ndry-run=maybe\nfile-allocation=nope\n"])
+
+put("text", ["nmachine host.test login u password p\ndefault login x password y\n", "nmachine host.test\n login \"q u\" password 'a'\nmacdef init\n cd /\n\nmachine b login\n",
+             "nmachine HOST.TEST password p # c\n", "k# Netscape HTTP Cookie File\n.host.test\tTRUE\t/\tFALSE\t2000000000\tn\tv\n#HttpOnly_b.test\tFALSE\t/x\tTRUE\t0\ta\tb\n",
+             "k.com\tTRUE\t/\tFALSE\t2000000000\tn\tv\nx\ty\n\n127.0.0.1\tFALSE\t/\tFALSE\t99999999999999999999\tn\t\n", "kSQLite format 3\0"], first=40)
+
+put("job", [b"\x01\x00\x00out=x\x01split=4\x01\n0-100,200-300\n/tmp/x\n\"e\"\ndate\nhttp://a/x\nhttp://b/x\n", b"\x01\x03\x09\n\n\n\n\n", b"\x00\x00\x00\n", b"\x01\x06\x00\n",
+            b"\x01\xff\x00header=A: b\x01header=C: d\x01unknown=1\x01\n0-9223372036854775807\n\n\n\nx", b"\x01\x00\x00split=0\x01\n5-4\n", b"\x01\x00\x00\n0-1,1-2\n", b"\x01\x00\x00\n3-4,1-2\n",
+            b"\x01\x00\x00\n0-18446744073709551616\n", b"\x01\x00\x00\n-5-6\n", b"\x01\x00\x00\n1-2,\n", b"\x01\x02\x00pause=true\x01out=a b\x01header=\x01\n0-5\n/x\n\n\n\n\n\n"])
+
+slot = lambda a, b: struct.pack("<qq", a, b)
+put("journal", [b"\x01" + slot(0, 100), b"\x01" + slot(0, 100) + slot(100, 200) + slot(5000, 999999999999), b"\x01" + slot(-5, 10), b"\x01" + slot(10, 5), b"\x01" + slot(0, 0) + slot(7, 9),
+                b"\x01" + slot(2 ** 63 - 1, -2 ** 63), b"\x01\x01", b"\x00", b"\x00hauljrnl" + b"\0" * 300, b"\x00hauljrnl\x01\0\0\0" + b"\xff" * 400, b"\x01" + b"".join(slot(i * 10, i * 10 + 5) for i in range(300)),
+                b"\x01" + slot(400, 550) + slot(650, 1000001)])
+
+page = 4096
+patches = lambda *p: b"\x00" + b"".join(struct.pack(">HB", a, v) for a, v in p)
+put("sqlite", [b"\x00", patches((0, 0)), patches((16, 0), (18, 9)), patches((100, 0)), patches((page, 0)), patches((page + 3, 255), (page + 4, 255)), patches((1, 1), (2, 2), (9000, 255)),
+               patches((1, 83), (2, 81), (0, 255)), patches((60, 9), (63, 9)), patches((68, 1)), patches(*[(2 * page + i, 170) for i in range(0, 60)]), patches(*[(3 * page + i, 0) for i in range(0, 60)]),
+               b"\x01", b"\x01SQLite format 3\0", b"\x01not a database", b"\x01" + b"\0" * 8192, patches((28, 0), (29, 0), (31, 2)), patches((44, 9), (47, 9)), patches((5000, 0), (6000, 7), (7000, 9))])
