@@ -23,6 +23,7 @@ step() { # NAME COMMAND...: counts the last "N passed[, N failed]" that it print
 }
 step "lint" tests/lint/lint.sh
 step "unit tests" ${MAKE:-make} --no-print-directory BUILD="$B" -j2 unit
+step "fuzz corpus" env MAKE="${MAKE:-make}" tests/fuzz/replay.sh "$B"
 step "RPC contract" tests/contract/run.sh "$B"
 step "end to end" env HAUL_BUILD="$PWD/$B" /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
 echo
