@@ -131,7 +131,7 @@ asan: test-deps ## build with ASan and UBSan, run the whole suite under them
 	@$(MAKE) --no-print-directory $(ASAN) asan-run
 
 asan-run:
-	@BUILD=$(BUILD) MAKE='$(MAKE)' tests/all.sh
+	@ASAN_OPTIONS=quarantine_size_mb=16 BUILD=$(BUILD) MAKE='$(MAKE)' tests/all.sh
 
 fuzz: test-deps ## run the fuzzers, 60 s each (needs clang)
 	$(call install,clang)

@@ -24,6 +24,7 @@ struct get {
 	struct private *priv; /* NULL: a running daemon */
 	struct progress *prog;
 	struct follow *follow;
+	bool retries; /* the daemon has haul.retry */
 };
 
 /* ---- options that the daemon at hand can't take ---- */
@@ -177,14 +178,24 @@ static json_t *changed_options(const struct entry *e, const json_t *has)
 	return opts;
 }
 
-/* What the daemon knows of this entry from an earlier run: goes on with it, forgets what failed then. What a running
+static bool is_failed(const json_t *status)
+{
+	const char *state = json_text(status, "status");
+	return strcmp(state, "error") == 0 || strcmp(state, "removed") == 0;
+}
+
+/* What the daemon knows of this entry from an earlier run: goes on with it, also after a failure. What a running
  * daemon has completed is wanted once more; a private one remembers it because the command has other parts. Adds the
  * calls that this takes; the last one tells whether all went well, and a new GID when it is addUri. */
 static void plan_entry(struct get *g, json_t *batch, const struct entry *e, const char *gid, const json_t *status,
 	const json_t *options)
 {
 	const char *state = json_text(status, "status");
-	bool failed = strcmp(state, "error") == 0 || strcmp(state, "removed") == 0;
+	bool failed = is_failed(status);
+	if (failed && g->retries && !opts_has(e->opts, OPT_GID)) { /* an own GID may mean other URLs than last time */
+		rpc_add(g->rpc, batch, "haul.retry", json_pack("[s,o]", gid, optjson(e->opts, OF_INITIAL)));
+		return;
+	}
 	if (failed)
 		rpc_add(g->rpc, batch, "aria2.removeDownloadResult", json_pack("[s]", gid));
 	if (state[0] == '\0' || failed) {
@@ -234,6 +245,20 @@ static json_t *ask_known(struct get *g, char (*gids)[17], struct fail *f)
 	return rpc_run(g->rpc, batch, &known, f) < 0 ? NULL : known;
 }
 
+/* aria2 has no haul.retry: there, what failed is forgotten and added again. A call without parameters tells. */
+static bool has_retry(struct get *g, const json_t *known)
+{
+	static const char unknown[] = "No such method";
+	struct fail f = {0};
+	bool any = false;
+	for (size_t i = 0; i < g->entries.n; i++)
+		any |= is_failed(rpc_result(known, 2 * i, NULL));
+	if (!any)
+		return false;
+	json_decref(rpc_call(g->rpc, "haul.retry", json_array(), &f));
+	return strncmp(f.text, unknown, sizeof(unknown) - 1) != 0;
+}
+
 /* GIDs come from what is downloaded, so that the same command finds its earlier work. */
 static int add_or_continue(struct get *g)
 {
@@ -243,6 +268,7 @@ static int add_or_continue(struct get *g)
 	size_t *calls = xcalloc(n, sizeof(*calls));
 	json_t *batch = json_array(), *answers = NULL, *known = ask_known(g, gids, &f);
 	int code = 0;
+	g->retries = known && has_retry(g, known);
 	for (size_t i = 0; known && i < n; i++) {
 		size_t before = json_array_size(batch);
 		plan_entry(g, batch, &g->entries.v[i], gids[i], rpc_result(known, 2 * i, NULL),

@@ -59,6 +59,7 @@ enum method_flag {
 	MF_TOKEN = 1 << 0,  /* needs the secret */
 	MF_CHANGE = 1 << 1, /* may change the queue or options: the answer waits until that is durable */
 	MF_RAW = 1 << 2,    /* a leading token is not taken off the parameters */
+	MF_OWN = 1 << 3,    /* not aria2's: listMethods, which shows what aria2 shows, leaves it out */
 };
 
 struct method {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Methods that add downloads.
+ * Methods that add downloads, or bring them back with options as an add has them.
  */
 #include <stdlib.h>
 
@@ -53,6 +53,25 @@ int m_add_uri(struct call *c)
 	if (err == 0)
 		err = param_position(c, 2, &pos);
 	return err != 0 ? err : add(c, uris, dict, pos);
+}
+
+int m_retry(struct call *c)
+{
+	const json_t *dict = NULL;
+	struct opts *o = NULL;
+	uint64_t gid = 0;
+	int err = param_gid(c, 0, &gid);
+
+	if (err == 0)
+		err = param_dict(c, 1, false, &dict);
+	if (err == 0 && dict != NULL)
+		err = own_options(c, dict, &o);
+	if (err == 0)
+		err = engine_retry(c->engine, gid, o, c->f);
+	opts_unref(o);
+	if (err == 0)
+		jw_gid(c->w, gid);
+	return err;
 }
 
 /* The parameter is looked at first, as aria2 does, so that a wrong call says what is wrong with it. */

@@ -142,7 +142,8 @@ int m_list_methods(struct call *c)
 {
 	jw_open(c->w, '[');
 	for (const struct method *m = method_table; m->name != NULL; m++)
-		jw_str(c->w, m->name);
+		if ((m->flags & MF_OWN) == 0)
+			jw_str(c->w, m->name);
 	jw_close(c->w, ']');
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Every method, in the order in which aria2's system.listMethods names them. No include guard: the includer defines
+ * Every method, in the order in which aria2's system.listMethods names them; then our own, which it does not name. No include guard: the includer defines
  * METHOD(name, function, flags of enum method_flag).
  * To add a method: one row here, one function in m_*.c that calls core/engine.h.
  */
@@ -39,3 +39,4 @@ METHOD("aria2.saveSession", m_save_session, MF_TOKEN)
 METHOD("system.multicall", m_multicall, MF_RAW)
 METHOD("system.listMethods", m_list_methods, 0)
 METHOD("system.listNotifications", m_list_notifications, 0)
+METHOD("haul.retry", m_retry, MF_TOKEN | MF_CHANGE | MF_OWN)

@@ -64,6 +64,11 @@ int engine_add_startup(struct engine *e, const struct add_spec *s, uint64_t *ret
 int engine_pause(struct engine *e, uint64_t gid, bool force, struct fail *f);
 int engine_unpause(struct engine *e, uint64_t gid, struct fail *f);
 int engine_remove(struct engine *e, uint64_t gid, bool force, struct fail *f);
+/* A failed or removed download waits again, at the end of the queue. It keeps its GID and what it knows of its file, so
+ * it goes on where it was; after a wrong checksum none of its bytes count. o: its own options from now on (as in
+ * add_spec, gid and pause passed over; dir or out that differ make it begin anew there), NULL: as they were.
+ * ERR_WRONG_STATE in other states. */
+int engine_retry(struct engine *e, uint64_t gid, const struct opts *o, struct fail *f);
 void engine_pause_all(struct engine *e, bool force);
 void engine_unpause_all(struct engine *e);
 int engine_remove_result(struct engine *e, uint64_t gid, struct fail *f);

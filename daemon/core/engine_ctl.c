@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * Pause, unpause, remove, move. What a call does in which state is aria2's table; refusals have aria2's texts.
+ * Pause, unpause, remove, retry, move. What a call does in which state is aria2's table; refusals have aria2's texts.
  */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/name.h"
+#include "base/str.h"
 #include "core/engine_internal.h"
 
 static int refuse(const struct job *j, const char *what, struct fail *f)
@@ -105,6 +111,84 @@ int engine_remove(struct engine *e, uint64_t gid, bool force, struct fail *f)
 	j->want_remove = true;
 	engine_save(e, j);
 	run_stop(e, j, force);
+	return 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+/* What is known belongs to the file at the old dir and out. */
+static void take_options(struct job *j, const struct opts *o)
+{
+	const char *dir = opts_str(o, OPT_DIR);
+
+	if (!same_text(dir, j->rec.dir) || !same_text(opts_str(o, OPT_OUT), opts_str(j->opts, OPT_OUT)))
+		job_forget_file(j);
+	free(j->rec.dir);
+	j->rec.dir = xstrdup(dir != NULL ? dir : "");
+	opts_unref(j->opts);
+	j->opts = opts_clone(o);
+	opts_unset(j->opts, OPT_GID);
+	opts_unset(j->opts, OPT_PAUSE);
+}
+
+/* A user's own file that could not be continued went back to its name when the transfer failed: it is looked for anew,
+ * as it was the first time. */
+static bool part_went_back(const struct job *j)
+{
+	char *part;
+	bool gone;
+
+	if (j->rec.path == NULL || !opts_bool(j->opts, OPT_CONTINUE))
+		return false;
+	part = xasprintf("%s" NAME_SUFFIX, j->rec.path);
+	gone = access(part, F_OK) != 0;
+	free(part);
+	return gone;
+}
+
+/* The journal still proves that the wrong bytes were written. It has to be gone before a transfer opens it. */
+static void drop_wrong_bytes(struct engine *e, const struct job *j)
+{
+	char *path = journal_path(e, j->rec.gid);
+
+	unlink(path);
+	free(path);
+}
+
+/* j is in no list. */
+static void retry_job(struct engine *e, struct job *j)
+{
+	if (j->rec.err == ERR_CHECKSUM)
+		drop_wrong_bytes(e, j);
+	if (part_went_back(j))
+		job_forget_file(j);
+	job_set_state(j, JOB_WAITING);
+	j->want_pause = j->want_remove = j->want_restart = j->forced = j->new_path = false;
+	free(j->rec.err_text);
+	j->rec.err_text = NULL;
+	j->rec.err = 0;
+	j->rec.ended_at = 0;
+	queue_insert(&e->queue, j, SIZE_MAX);
+	queue_set_ready(&e->queue, j, true);
+	engine_save(e, j);
+	sched_dirty(e);
+}
+
+int engine_retry(struct engine *e, uint64_t gid, const struct opts *o, struct fail *f)
+{
+	struct job *j = engine_get(e, gid, f);
+
+	if (j == NULL)
+		return ERR_NOT_HERE;
+	if (j->rec.state != JOB_ERROR && j->rec.state != JOB_REMOVED)
+		return refuse(j, "retried", f);
+	result_leave(e, j); /* first: its claim is found by the path that it has now */
+	if (o != NULL)
+		take_options(j, o);
+	retry_job(e, j);
 	return 0;
 }
 

@@ -4,7 +4,7 @@
  *   engine.c         making, loading, starting and stopping; small getters
  *   engine_add.c     a new job
  *   engine_startup.c downloads named on the command line and in input files
- *   engine_ctl.c     pause, unpause, remove, move, URIs
+ *   engine_ctl.c     pause, unpause, remove, retry, move
  *   engine_opts.c    options of a job and of the daemon
  *   engine_flush.c   what is durable: answers, adds taken back, events
  *   engine_run.c     the running side: transfers begin, report and end
@@ -150,6 +150,8 @@ void run_stopped_check(struct engine *e);		    /* engine.stopping: call back whe
 void result_add(struct engine *e, struct job *j);  /* j has just ended and is in no list; may free it */
 void result_load(struct engine *e, struct job *j); /* stored earlier */
 void result_drop(struct engine *e, struct job *j); /* forget it, here and in the store */
+/* j is no result any more, and in no list; it keeps its unfinished file. */
+void result_leave(struct engine *e, struct job *j);
 /* The result that owns an unfinished file at this final path, or NULL. */
 struct job *result_claimant(struct engine *e, const char *path);
 void result_unclaim(struct engine *e, struct job *j);

@@ -83,6 +83,12 @@ void engine_remove_journal(struct engine *e, uint64_t gid)
 	free(path);
 }
 
+void result_leave(struct engine *e, struct job *j)
+{
+	claim_remove(e, j);
+	otree_remove(&e->stopped, &j->in_list);
+}
+
 void result_drop(struct engine *e, struct job *j)
 {
 	claim_remove(e, j);

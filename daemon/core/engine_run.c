@@ -39,6 +39,7 @@ static void on_known(void *owner, const struct xfer_known *k)
 	set_text(&j->rec.path, k->path);
 	set_text(&j->rec.etag, k->etag);
 	set_text(&j->rec.last_modified, k->last_modified);
+	set_text(&j->rec.part_id, k->part_id);
 	j->rec.total = k->total;
 	if (j->rec.path != NULL)
 		j->rec.flags |= JOB_PART;
@@ -60,7 +61,7 @@ static void on_progress(void *owner, const struct ranges *have)
 	store_progress(j->engine->store, j->rec.gid, j->rec.have, j->rec.done);
 }
 
-static bool on_adopt(void *owner, const char *path, struct xfer_known *ret)
+static bool on_adopt(void *owner, const char *path, bool take, struct xfer_known *ret)
 {
 	struct job *j = owner, *old;
 	struct engine *e = j->engine;
@@ -68,15 +69,19 @@ static bool on_adopt(void *owner, const char *path, struct xfer_known *ret)
 	old = result_claimant(e, path);
 	if (old == NULL)
 		return false;
-	log_info(CORE, "GID#" GID_FMT " takes over the unfinished file of GID#" GID_FMT, GID_ARG(j->rec.gid),
-		GID_ARG(old->rec.gid));
-	result_unclaim(e, old);
+	if (take) {
+		log_info(CORE, "GID#" GID_FMT " takes over the unfinished file of GID#" GID_FMT, GID_ARG(j->rec.gid),
+			GID_ARG(old->rec.gid));
+		result_unclaim(e, old);
+		return true;
+	}
 	if (old->rec.have == NULL || ranges_decode(&e->view_have, old->rec.have) < 0)
 		ranges_remove(&e->view_have, 0, INT64_MAX);
 	*ret = (struct xfer_known){.path = old->rec.path,
 		.total = old->rec.total,
 		.etag = old->rec.etag,
 		.last_modified = old->rec.last_modified,
+		.part_id = old->rec.part_id,
 		.have = &e->view_have,
 		.unproven = old->rec.flags & JOB_UNPROVEN};
 	return true;
@@ -257,6 +262,7 @@ static void begin(struct job *j)
 			.total = j->rec.total,
 			.etag = j->rec.etag,
 			.last_modified = j->rec.last_modified,
+			.part_id = j->rec.part_id,
 			.have = &have,
 			.unproven = j->rec.flags & JOB_UNPROVEN}};
 

@@ -106,6 +106,8 @@ static void segment_full(struct lane *l)
 	xfer_dirty(l->x);
 }
 
+static void on_done(void *owner, int err, const struct fail *f);
+
 static bool is_full(const struct segment *s)
 {
 	return s->end >= 0 && s->next >= s->end;
@@ -128,6 +130,11 @@ static void on_space(void *owner, struct span *ret)
 		segment_full(l);
 		return;
 	}
+	if (l->answer_end >= 0 && s->next >= l->answer_end) { /* ... or than its Content-Range says */
+		drop_fetch(l);
+		on_done(l, 0, NULL);
+		return;
+	}
 	if (too_much_queued(x, s))
 		return;
 	n = grant(x, loop_now(x->loop));
@@ -137,6 +144,8 @@ static void on_space(void *owner, struct span *ret)
 		n = block_room(l->cur);
 	if (s->end >= 0 && (int64_t)n > s->end - s->next)
 		n = (size_t)(s->end - s->next);
+	if (l->answer_end >= 0 && (int64_t)n > l->answer_end - s->next)
+		n = (size_t)(l->answer_end - s->next);
 	l->paused = false;
 	ret->base = l->cur->mem + l->cur->len;
 	ret->len = n;

@@ -171,6 +171,10 @@ static void judge_whole_for_range(struct lane *l, const struct fetch_head *h)
 		refuse(l, ERR_AGAIN, "The server ignores If-Range; asking again without it");
 		return;
 	}
+	if (l->src->ranged) {
+		refuse(l, ERR_STATUS_5XX, "The server sent the whole file where it sent ranges before"); /* try again */
+		return;
+	}
 	if (l->seg->next == 0 && !l->src->no_ranges && source_lanes(x, l->src, false) <= 1) {
 		l->answer_end = x->total; /* usable as it is */
 		l->src->no_ranges = true;
@@ -197,7 +201,10 @@ static void judge_range(struct lane *l, const struct fetch_head *h)
 		refuse(l, f.code, "%s", f.text);
 	} else if (validators_lost(x, h) && !opts_str(x->opts, OPT_CHECKSUM)) {
 		refuse(l, ERR_CHANGED, "The server no longer tells which version of the file it sends");
+	} else if (h->total < 0 && !comparable(x, h)) {
+		refuse(l, ERR_BAD_RANGE, "The server sent a range without the file's size or a validator");
 	} else {
+		l->src->ranged = true;
 		l->answer_end = h->range.end;
 		note_proof(x, h);
 	}
@@ -323,6 +330,10 @@ void lane_judge(struct lane *l, const struct fetch_head *h)
 		judge_redirect(l, h);
 		break;
 	case 416:
+		if (!l->whole && l->src->ranged) {
+			refuse(l, ERR_STATUS_5XX, "The server refused a range (status 416)"); /* try again */
+			break;
+		}
 		if (!l->whole) {
 			l->src->no_ranges = true;
 			refuse(l, ERR_NO_RANGE, NULL);

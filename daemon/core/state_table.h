@@ -9,5 +9,5 @@ JOB_MOVE(WAITING, TO(ACTIVE) | TO(PAUSED), "waits for a slot; max-concurrent-dow
 JOB_MOVE(ACTIVE, TO(ACTIVE) | TO(PAUSED) | TO(COMPLETE) | TO(ERROR) | TO(REMOVED), "its transfer has the deadlines")
 JOB_MOVE(PAUSED, TO(WAITING), "until a user wants it to go on")
 JOB_MOVE(COMPLETE, 0, "a result: until it is purged or pushed out by max-download-result")
-JOB_MOVE(ERROR, 0, "a result")
-JOB_MOVE(REMOVED, 0, "a result")
+JOB_MOVE(ERROR, TO(WAITING), "a result, which a user may retry")
+JOB_MOVE(REMOVED, TO(WAITING), "a result, which a user may retry")

@@ -51,6 +51,7 @@ void xfer_report_known(struct xfer *x)
 		.total = x->total,
 		.etag = x->etag,
 		.last_modified = x->last_modified,
+		.part_id = x->part_id,
 		.have = &x->durable,
 		.unproven = x->unproven,
 	};
@@ -433,6 +434,7 @@ static void xfer_free(struct xfer *x)
 	free(x->path);
 	free(x->etag);
 	free(x->last_modified);
+	free(x->part_id);
 	free(x->digest);
 	free(x->want_name);
 	defer_cancel(x->loop, &x->finale);
@@ -458,6 +460,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->path = xstrdup(k->path);
 	x->etag = xstrdup(k->etag);
 	x->last_modified = xstrdup(k->last_modified);
+	x->part_id = xstrdup(k->part_id);
 	x->pinned = true;
 	x->unproven = k->unproven;
 	if (!k->have || k->total < 0)

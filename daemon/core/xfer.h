@@ -25,6 +25,7 @@ struct xfer_known {
 	int64_t total;             /* -1 unknown */
 	const char *etag;
 	const char *last_modified;
+	const char *part_id;       /* which file `have` speaks of (dfile_part_id); NULL: not known */
 	const struct ranges *have; /* durable on disk */
 	bool unproven;             /* bytes of answers that could not be compared with each other are in the file */
 };
@@ -45,8 +46,8 @@ struct xfer_ops {
 	/* `have` is durable on disk now. */
 	void (*progress)(void *owner, const struct ranges *have);
 	/* A result job that owns this final path (an unfinished .part lies there)? If so its knowledge is handed over for
-	 * adoption: true and *ret (valid until the next call into the engine). */
-	bool (*adopt)(void *owner, const char *path, struct xfer_known *ret);
+	 * adoption: true and *ret (valid until the next call into the engine). take: the result loses it. */
+	bool (*adopt)(void *owner, const char *path, bool take, struct xfer_known *ret);
 	/* All that was known of the file (path, size, validators, `have`) is void: the transfer begins anew, maybe with another
 	 * version. The owner forgets it and calls cb(arg) when that is durable; until then not a byte is written. */
 	void (*forget)(void *owner, void (*cb)(void *arg), void *arg);

@@ -156,8 +156,8 @@ static void finished(void *arg, int err, const struct fail *f)
 		xfer_fail(x, err, f->text);
 		return;
 	}
-	x->result.flags = proof_flags(x);
-	xfer_complete(x);
+	/* A stop that came while the file got its name came too late. */
+	x->result = (struct xfer_end){.result = XFER_COMPLETE, .flags = proof_flags(x)};
 	xfer_wind_down(x);
 }
 

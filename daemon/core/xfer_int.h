@@ -43,6 +43,7 @@ struct source {
 	char *final_uri;    /* where redirects led the last time, tried first by later fetches; NULL */
 	bool dead;          /* given up, or taken off the list by changeUri */
 	bool gone;          /* taken off the list: not shown any more */
+	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
 	bool no_ranges;     /* answers ranges with the whole file */
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
 	unsigned tries;     /* failures in a row without a byte of progress */
@@ -124,6 +125,7 @@ struct xfer {
 	char *path;              /* final path, NULL until chosen */
 	int64_t total;           /* -1 unknown */
 	char *etag, *last_modified;
+	char *part_id;           /* of the file that durable speaks of */
 	int64_t mtime;
 	char *digest;            /* of an answer's header, "sha-256=HEX" */
 	struct dfile_opening *opening; /* while the file is being opened */

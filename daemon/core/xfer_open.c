@@ -73,16 +73,58 @@ static void skip_beginning(struct xfer *x, int64_t n)
 	x->unproven = true; /* whatever the file's beginning is */
 }
 
-/* continue=true, and the file is there with its full size: nothing is fetched, its checksum is not computed here. */
-static void whole_already(struct xfer *x, const char *path)
+/* The file is there under its name: nothing is fetched. */
+static void whole_already(struct xfer *x, const char *path, unsigned flags)
 {
+	char *copy = xstrdup(path); /* path may be x's own */
+
 	free(x->path);
-	x->path = xstrdup(path);
-	x->result.result = XFER_COMPLETE;
-	x->result.flags = JOB_UNPROVEN;
+	x->path = copy;
+	x->result.flags = flags;
 	ranges_add(&x->written, 0, x->total);
 	xfer_report_known(x);
-	xfer_wind_down(x);
+	xfer_complete(x);
+}
+
+static void whole_hashed(void *arg, int err, const unsigned char *digest, size_t len)
+{
+	struct xfer *x = arg;
+
+	hasher_close(x->hasher);
+	x->hasher = NULL;
+	if (!err && len == x->hash_len && memcmp(digest, x->hash_want, len) == 0) {
+		whole_already(x, x->path, 0);
+		return;
+	}
+	ranges_free(&x->written);
+	if (err)
+		xfer_fail(x, err, "Reading the file that is there for its checksum failed");
+	else
+		xfer_fail(x, ERR_CHECKSUM, "The file is there with its full size, but its checksum is wrong; it was left alone");
+}
+
+/* continue=true, and the file is there with its full size: right if its checksum is, else unproven. */
+static void whole_found(struct xfer *x, const struct dfile_opened *o)
+{
+	const char *sum = opts_str(x->opts, OPT_CHECKSUM);
+	struct lane *l;
+
+	if (!sum || hash_parse(sum, x->hash_type, x->hash_want, &x->hash_len) < 0) {
+		whole_already(x, o->path, JOB_UNPROVEN);
+		return;
+	}
+	free(x->path);
+	x->path = xstrdup(o->path);
+	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	xfer_set_state(x, XS_VERIFY);
+	x->hasher = hasher_new(x->loop, o->whole_fd, x->hash_type);
+	hasher_finish(x->hasher, x->total, whole_hashed, x);
+}
+
+static void note_part(struct xfer *x)
+{
+	free(x->part_id);
+	x->part_id = xstrdup(dfile_part_id(x->file));
 }
 
 static void opened_new(void *arg, int err, const struct fail *f, const struct dfile_opened *o)
@@ -104,11 +146,12 @@ static void opened_new(void *arg, int err, const struct fail *f, const struct df
 		return;
 	}
 	if (o->exists_whole) {
-		whole_already(x, o->path);
+		whole_found(x, o);
 		return;
 	}
 	free(x->path);
 	x->path = xstrdup(o->path);
+	note_part(x);
 	xfer_report_known(x);
 	if (o->have_len > 0)
 		skip_beginning(x, o->have_len);
@@ -123,6 +166,14 @@ static void take_ranges(struct xfer *x, const struct ranges *r)
 		ranges_add(&x->written, r->v[i].start, r->v[i].end);
 		ranges_add(&x->taken, r->v[i].start, r->v[i].end);
 	}
+}
+
+/* What somebody cut off is not there any more. */
+static void cut_to_size(struct xfer *x, int64_t size)
+{
+	ranges_remove(&x->written, size, INT64_MAX);
+	ranges_remove(&x->taken, size, INT64_MAX);
+	ranges_remove(&x->durable, size, INT64_MAX);
 }
 
 static void forget_part(struct xfer *x)
@@ -154,11 +205,16 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 		return;
 	}
 	if (o->finished) { /* renamed in an earlier life, which ended before it could say so */
-		whole_already(x, o->path);
+		whole_already(x, o->path, 0);
 		return;
 	}
+	cut_to_size(x, o->found_size);
 	if (o->journal)
 		take_ranges(x, o->journal);
+	if (!x->part_id) {
+		note_part(x);
+		xfer_report_known(x);
+	}
 	if (x->total < 0)
 		forget_part(x); /* without a size there is nothing to resume at */
 	run(x);
@@ -182,6 +238,7 @@ void xfer_open_known(struct xfer *x)
 	xfer_set_state(x, XS_OPEN);
 	fill_req(x, name_below(x->dir, x->path), &req);
 	req.how = OPEN_RESUME;
+	req.part_id = x->part_id;
 	x->pending++;
 	x->opening = dfile_open(x->loop, &req, opened_known, x);
 }
@@ -203,7 +260,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 	if (!x->ops->adopt || x->total < 0)
 		return false;
 	path = xasprintf("%s/%s", x->dir, name);
-	ok = x->ops->adopt(x->owner, path, &k) && k.total == x->total && xfer_provable(k.etag, k.last_modified) &&
+	ok = x->ops->adopt(x->owner, path, false, &k) && k.total == x->total && xfer_provable(k.etag, k.last_modified) &&
 	     same_text(k.etag, x->etag) && same_text(k.last_modified, x->last_modified);
 	if (ok) {
 		struct lane *l;
@@ -213,6 +270,9 @@ static bool adopt_part(struct xfer *x, const char *name)
 		x->path = path;
 		forget_part(x);
 		take_ranges(x, k.have);
+		free(x->part_id);
+		x->part_id = xstrdup(k.part_id);
+		x->ops->adopt(x->owner, path, true, &k);
 		x->unproven = k.unproven;
 		xfer_report_known(x);
 		xfer_open_known(x);

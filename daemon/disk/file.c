@@ -341,6 +341,11 @@ void dfile_release(struct dfile *f)
 		close_start(f);
 }
 
+const char *dfile_part_id(const struct dfile *f)
+{
+	return f->part_id;
+}
+
 const char *dfile_path(const struct dfile *f)
 {
 	return f->path;

@@ -37,6 +37,7 @@ struct dfile_req {
 	enum alloc_mode alloc; /* falloc on a file system without it falls back to trunc (a note in the log) */
 	int64_t alloc_min; /* smaller files are not preallocated (no-file-allocation-limit) */
 	uint64_t reserve;  /* bytes of the file system to leave free; too little room: ERR_NO_SPACE before anything is written */
+	const char *part_id; /* OPEN_RESUME: dfile_part_id of the part; another one there counts as none. NULL: any */
 	const char *journal; /* path of the progress journal (disk/journal.h): OPEN_RESUME continues it, else it starts anew;
 	                        NULL: none */
 	const struct fs_ops *fs; /* test seam (disk/fs.h); NULL: the real system calls */
@@ -52,6 +53,8 @@ struct dfile_opened {
 	                        dfile_finish in an earlier life; file is NULL, path valid in the callback only */
 	bool exists_whole;   /* OPEN_CONTINUE: the existing NAME has exactly total bytes: nothing was renamed, nothing opened for
 	                        writing; file is NULL, path valid in the callback only */
+	int64_t found_size;  /* OPEN_RESUME: size of NAME.part before anything was allocated: nothing beyond it can be there */
+	int whole_fd;        /* exists_whole: NAME opened for reading, closed behind the callback; else -1 */
 };
 
 typedef void (*dfile_open_cb)(void *arg, int err, const struct fail *f, const struct dfile_opened *o);
@@ -92,6 +95,8 @@ enum dfile_fate {
  * is closed. cb (may be NULL) when that is done. f is gone for the caller at once. */
 void dfile_close(struct dfile *f, enum dfile_fate fate, dfile_cb cb, void *arg);
 
+/* Text that tells this NAME.part from any other file that ever lies there: inode and time of birth. "" when unknown. */
+const char *dfile_part_id(const struct dfile *f);
 const char *dfile_path(const struct dfile *f); /* final path */
 int64_t dfile_size(const struct dfile *f);     /* st_size as last known to us */
 

@@ -40,6 +40,8 @@ struct dfile_opening {
 	unsigned renamed; /* N of the name that was taken, 0: as asked */
 	int64_t have_len;
 	bool exists_whole, finished;
+	int whole_fd; /* -1 */
+	int64_t found_size;
 	struct ranges proof;
 	struct alloc alloc;
 	int err;
@@ -281,6 +283,9 @@ static int try_continue(struct dfile_opening *o)
 	if (!S_ISREG(st.st_mode) || o->req.total < 0 || st.st_size > o->req.total)
 		return TAKEN;
 	if (st.st_size == o->req.total) {
+		o->whole_fd = f->fs->openat(f->dirfd, f->leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+		if (o->whole_fd < 0)
+			return fs_fail(&o->fail, ERR_OPEN, "Failed to open the file", f->path, errno);
 		o->exists_whole = true;
 		return 0;
 	}
@@ -312,12 +317,15 @@ static int try_overwrite(struct dfile_opening *o)
 	err = create_part(o);
 	if (err != TAKEN)
 		return err;
+	/* Not emptied but replaced: a job that may still own the old one must find that it is gone. */
 	err = open_existing(o, f->part, &st);
-	if (!err)
-		err = check_room(o, &st);
-	if (!err && f->fs->ftruncate(f->fd, 0) < 0)
-		err = fs_fail(&o->fail, ERR_OPEN, "Failed to set the size of", f->path, errno);
-	return err;
+	if (err)
+		return err;
+	close(f->fd);
+	f->fd = -1;
+	if (f->fs->unlinkat(f->dirfd, f->part, 0) < 0)
+		return fs_fail(&o->fail, ERR_OPEN, "Failed to remove the old part of", f->path, errno);
+	return create_part(o);
 }
 
 /* NAME.part is gone: was it renamed by dfile_finish? */
@@ -337,11 +345,37 @@ static int look_finished(struct dfile_opening *o)
 	return o->finished ? 0 : ERR_NOT_FOUND;
 }
 
+static void read_part_id(struct dfile *f)
+{
+	struct statx st;
+
+	f->part_id[0] = '\0';
+	if (f->fs->statx(f->fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
+		return;
+	if (!(st.stx_mask & STATX_BTIME))
+		st.stx_btime.tv_sec = 0, st.stx_btime.tv_nsec = 0;
+	snprintf(f->part_id, sizeof(f->part_id), "%llu-%lld.%u", (unsigned long long)st.stx_ino,
+		(long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
+}
+
+/* Somebody removed our part, and another file has its name now. */
+static bool another_part(struct dfile_opening *o)
+{
+	read_part_id(o->f);
+	return o->req.part_id && *o->req.part_id && o->f->part_id[0] && strcmp(o->req.part_id, o->f->part_id) != 0;
+}
+
 static int try_resume(struct dfile_opening *o)
 {
 	struct stat st;
 	int err = open_existing(o, o->f->part, &st);
 
+	o->found_size = err ? 0 : st.st_size;
+	if (!err && another_part(o)) {
+		close(o->f->fd);
+		o->f->fd = -1;
+		err = ERR_NOT_FOUND;
+	}
 	if (err == ERR_NOT_FOUND)
 		return look_finished(o);
 	if (err == TAKEN)
@@ -425,6 +459,7 @@ static int note_size(struct dfile_opening *o)
 	if (o->f->fs->fstat(o->f->fd, &st) < 0)
 		return fs_fail(&o->fail, ERR_OPEN, "Failed to look at the file", o->f->path, errno);
 	atomic_store(&o->f->size, st.st_size);
+	read_part_id(o->f);
 	return 0;
 }
 
@@ -469,6 +504,9 @@ static void opening_free(struct dfile_opening *o)
 	ranges_free(&o->proof);
 	free((char *)o->req.dir);
 	free((char *)o->req.name);
+	free((char *)o->req.part_id);
+	if (o->whole_fd >= 0)
+		close(o->whole_fd);
 	if (o->f)
 		dfile_free(o->f);
 	free(o);
@@ -482,7 +520,9 @@ static void open_done(void *arg, int status)
 		.have_len = o->have_len,
 		.journal = &o->proof,
 		.finished = o->finished,
-		.exists_whole = o->exists_whole};
+		.exists_whole = o->exists_whole,
+		.found_size = o->found_size,
+		.whole_fd = o->whole_fd};
 
 	if (status == 0 && o->err > 0) {
 		work_submit(f->loop, WORK_DISK, open_run, open_done, o);
@@ -512,8 +552,10 @@ struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, df
 	o->req = *req;
 	o->req.dir = xstrdup(req->dir);
 	o->req.name = xstrdup(req->name);
+	o->req.part_id = xstrdup(req->part_id);
 	o->cb = cb;
 	o->arg = arg;
+	o->whole_fd = -1;
 	ranges_init(&o->proof);
 	o->f = dfile_new(l, req->fs ? req->fs : &fs_real);
 	o->f->journal_path = xstrdup(req->journal);

@@ -22,6 +22,7 @@ struct dfile {
 	char *leaf;		 /* NAME and NAME.part, relative to dirfd */
 	char *part;
 	char *journal_path;	 /* NULL: none */
+	char part_id[64];	 /* const after open */
 	struct journal *journal; /* const after open; NULL: none */
 	uint64_t reserve;
 	_Atomic int64_t size;

@@ -14,6 +14,7 @@ static const char *const schema_migrations[] = {
 	" have TEXT, done INTEGER NOT NULL, err TEXT, err_text TEXT, added_at INTEGER NOT NULL,"
 	" ended_at INTEGER NOT NULL, flags INTEGER NOT NULL);"
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;",
+	"ALTER TABLE job ADD COLUMN part_id TEXT;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(schema_migrations) / sizeof(schema_migrations[0])))

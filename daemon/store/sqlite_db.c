@@ -67,6 +67,7 @@ bool sqlite_read_job(sqlite3_stmt *st, struct job_rec *r)
 	r->added_at = sqlite3_column_int64(st, 16);
 	r->ended_at = sqlite3_column_int64(st, 17);
 	r->flags = (uint32_t)sqlite3_column_int64(st, 18);
+	r->part_id = text(st, 19);
 	return r->gid != 0 && r->state >= 0 && r->total >= -1 && r->done >= 0;
 }
 
@@ -96,6 +97,7 @@ void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r)
 	sqlite3_bind_int64(st, 17, r->added_at);
 	sqlite3_bind_int64(st, 18, r->ended_at);
 	sqlite3_bind_int64(st, 19, r->flags);
+	bind_text(st, 20, r->part_id);
 }
 
 sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
@@ -103,7 +105,7 @@ sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
 	sqlite3_stmt *st = NULL;
 
 	sqlite3_prepare_v3(db,
-		"INSERT OR REPLACE INTO job (" JOB_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1,
+		"INSERT OR REPLACE INTO job (" JOB_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1,
 		SQLITE_PREPARE_PERSISTENT, &st, NULL);
 	return st;
 }

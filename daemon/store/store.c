@@ -89,9 +89,14 @@ static void land(struct store *s, struct batch *batch, const struct fail *result
 			f.text);
 		batch = keep_failed(s, batch);
 	}
-	hand_over(s); /* the disk works while the callers are told */
+	/* The disk works while the callers are told; but what failed must not succeed before they know of the failure, since
+	 * they take it back. */
+	if (!f.code)
+		hand_over(s);
 	batch_tell(batch, f.code, &f);
 	batch_free(batch);
+	if (f.code)
+		hand_over(s);
 }
 
 static void on_result(void *arg)

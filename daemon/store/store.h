@@ -32,6 +32,7 @@ struct job_rec {
 	int64_t total;    /* -1 unknown */
 	char *etag;       /* validators pinned at the first answer */
 	char *last_modified;
+	char *part_id;    /* which file on disk `have` speaks of (disk/file.h) */
 	char *have;       /* ranges that are durable on disk, text form of base/ranges.h */
 	int64_t done;     /* bytes of `have` (shown for ended jobs) */
 	int err;          /* enum err of a failed job */

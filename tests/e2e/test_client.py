@@ -3,6 +3,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -348,6 +349,72 @@ def test_what_failed_is_tried_again(served, hauld, hostile):
     served.fails(3, *args)
     served.ok(*args)
     assert [j["status"] for j in hauld.rpc("aria2.tellStopped", 0, 9)] == ["complete"]
+
+
+def test_what_failed_goes_on_where_it_was(served, hauld, hostile, tools):
+    """max-tries=1 makes the first silence the last one; three quarters of the file are there then."""
+    args = ["get", "-s1", "--max-tries=1", "--timeout=1", hostile.base + "/stall/4M/a/part.bin?at=3M"]
+    served.fails(2, *args)
+    assert os.listdir(served.cwd) == ["part.bin.part"]
+    served.ok(*args)
+    assert os.listdir(served.cwd) == ["part.bin"] and tools.sha256_of(served.path("part.bin")) == hostile.sha256("4M", "a")
+    assert hostile.sent() <= 5 * MIB
+
+
+def test_after_a_wrong_checksum_the_name_is_the_same(served, hauld, hostile, tools):
+    url = hostile.base + "/f/1M/a/sum.bin"
+    served.fails(32, "get", "--checksum=sha-256=" + "0" * 64, url)
+    served.fails(32, "get", "--checksum=sha-256=" + "0" * 64, url)
+    assert hostile.sent() == 2 * MIB
+    served.ok("get", "--checksum=sha-256=" + hostile.sha256("1M", "a"), url)
+    assert os.listdir(served.cwd) == ["sum.bin"] and tools.sha256_of(served.path("sum.bin")) == hostile.sha256("1M", "a")
+
+
+def test_what_was_removed_comes_back(served, hauld, hostile, tools):
+    args = ["get", "-s1", hostile.base + "/f/4M/a/back.bin?rate=4M"]
+    p = served.start(*args)
+    gid = tools.wait_for(lambda: hauld.rpc("aria2.tellActive"))[0]["gid"]
+    hauld.received(gid, MIB)
+    served.ok("rm", gid)
+    p.wait(20)
+    served.ok(*args)
+    assert os.listdir(served.cwd) == ["back.bin"] and tools.sha256_of(served.path("back.bin")) == hostile.sha256("4M", "a")
+    assert hostile.sent() <= 5 * MIB
+    assert [j["gid"] for j in hauld.rpc("aria2.tellStopped", 0, 9)] == [gid]
+
+
+def test_a_retry_without_the_bad_option(served, hostile):
+    url = hostile.base + "/f/1M/a/sum.bin"
+    served.fails(32, "get", "--checksum=sha-256=" + "0" * 64, url)
+    served.ok("get", url)
+    assert os.listdir(served.cwd) == ["sum.bin"]
+
+
+def test_a_file_that_can_not_be_continued_stays_each_time(served, hostile):
+    """It went back to its name, which a second try must not take for somebody else's."""
+    with open(served.path("mine"), "wb") as f:
+        f.write(b"k" * 400000)
+    for _ in range(2):
+        served.fails(8, "get", "-c", "-o", "mine", hostile.base + "/norange/1M/a")
+        assert os.listdir(served.cwd) == ["mine"] and os.path.getsize(served.path("mine")) == 400000
+
+
+def test_real_aria2_tries_again_too(client, hostile, tools):
+    """It has no haul.retry."""
+    if not shutil.which("aria2c"):
+        pytest.skip("no aria2c here")
+    port = tools.free_port()
+    client.url = "http://127.0.0.1:%d/jsonrpc" % port
+    p = subprocess.Popen(["aria2c", "--no-conf", "--enable-rpc", "--rpc-listen-port=%d" % port, "-q"], cwd=client.cwd)
+    try:
+        tools.wait_for(lambda: client.run("stat").returncode == 0)
+        args = ["get", "--dir=" + client.cwd, hostile.base + "/fail/1M/a?times=1&code=404&id=real"]
+        client.fails(3, *args)
+        client.ok(*args)
+        assert tools.sha256_of(client.path("a")) == hostile.sha256("1M", "a")
+    finally:
+        p.kill()
+        p.wait()
 
 
 def test_nohup_means_it(served, hauld, hostile, tools):

@@ -151,3 +151,56 @@ def test_other_calls_are_answered_during_a_download(hauld, nginx):
         worst = max(worst, time.monotonic() - t)
     os.unlink(hauld.complete(gid))
     assert worst < 2  # stalls of whole seconds; figures are in the benchmark
+
+
+def half(d, hostile, seed, **opts):
+    """A download of 8 MiB stopped in the middle; -> gid."""
+    gid = d.add(hostile.base + "/f/8M/%s?rate=4M" % seed, split=2, max_connection_per_server=2, min_split_size="1M", **opts)
+    d.received(gid, 2 << 20)
+    d.rpc("aria2.pause", gid)
+    d.wait(gid, "paused")
+    return gid
+
+
+def test_overwriting_never_mixes_with_a_paused_download(hauld, hostile, tools):
+    """A paused download whose part another one replaced begins anew, under a name of its own."""
+    a = half(hauld, hostile, "a", out="z.bin")
+    b = half(hauld, hostile, "b", out="z.bin", allow_overwrite="true")
+    hauld.rpc("aria2.unpause", a)
+    path = hauld.complete(a)
+    assert tools.sha256_of(path) == hostile.sha256("8M", "a")
+    hauld.rpc("aria2.unpause", b)
+    path = hauld.complete(b)
+    assert tools.sha256_of(path) == hostile.sha256("8M", "b")
+
+
+def test_a_part_that_was_cut_is_fetched_again(hauld, hostile, tools):
+    """D06: the stored progress is only believed for what is there."""
+    gid = half(hauld, hostile, "a", out="cut.bin")
+    os.truncate(os.path.join(hauld.dir, "cut.bin.part"), 0)
+    hauld.rpc("aria2.unpause", gid)
+    assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256("8M", "a")
+
+
+def test_a_part_that_was_replaced_is_not_taken(hauld, hostile, tools):
+    gid = half(hauld, hostile, "a", out="r.bin")
+    part = os.path.join(hauld.dir, "r.bin.part")
+    os.unlink(part)
+    with open(part, "wb") as f:
+        f.write(b"x" * (8 << 20))
+    hauld.rpc("aria2.unpause", gid)
+    assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256("8M", "a")
+    assert open(part, "rb").read(10) == b"x" * 10
+
+
+def test_continue_of_a_whole_file_checks_the_checksum(hauld, hostile, tools):
+    path = os.path.join(hauld.dir, "c.bin")
+    with open(path, "wb") as f:
+        f.write(b"\0" * (1 << 20))
+    right = hostile.sha256("1M", "a")
+    s = hauld.wait(hauld.add(hostile.base + "/f/1M/a", out="c.bin", checksum="sha-256=" + right, **{"continue": "true"}))
+    assert (s["status"], s["errorCode"]) == ("error", "32"), s
+    assert open(path, "rb").read() == b"\0" * (1 << 20)
+    first = hauld.complete(hauld.add(hostile.base + "/f/1M/a", out="d.bin"))
+    s = hauld.wait(hauld.add(hostile.base + "/f/1M/a", out="d.bin", checksum="sha-256=" + right, **{"continue": "true"}))
+    assert s["status"] == "complete" and s["files"][0]["path"] == first

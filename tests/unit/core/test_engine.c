@@ -89,6 +89,11 @@ static int call_remove_result(struct env *v, uint64_t gid, struct fail *f)
 	return engine_remove_result(v->e, gid, f);
 }
 
+static int call_retry(struct env *v, uint64_t gid, struct fail *f)
+{
+	return engine_retry(v->e, gid, NULL, f);
+}
+
 static int call_move(struct env *v, uint64_t gid, struct fail *f)
 {
 	int64_t pos;
@@ -137,6 +142,7 @@ static const struct row {
 	{"forceRemove", call_force_remove, A | W | P, "Active Download not found for GID#", ""},
 	{"removeDownloadResult", call_remove_result, 1 << JOB_COMPLETE | 1 << JOB_ERROR | 1 << JOB_REMOVED,
 		"Could not remove download result of GID#", ""},
+	{"retry", call_retry, 1 << JOB_ERROR | 1 << JOB_REMOVED, "GID#", " cannot be retried now"},
 	{"changePosition", call_move, W | P, "GID#", " not found in the waiting queue."},
 	{"changeOption", call_change_option, A | W | P, "Cannot change option for GID#", ""},
 	{"changeUri", call_change_uri, A | W | P, "Cannot remove URIs from GID#", ""},
@@ -860,12 +866,110 @@ static void a_newcomer_adopts_the_part(void **state)
 	fake_end(fake_find(G), XFER_FAILED, ERR_RESET, "gone");
 	add(v, 2, false);
 	settle(v);
-	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/other", &got));
-	assert_true(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", &got));
+	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/other", true, &got));
+	assert_true(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", false, &got));
 	assert_int_equal(got.total, 100);
 	assert_string_equal(got.etag, "\"1\"");
 	assert_true(ranges_has(got.have, 0, 40));
-	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", &got));
+	assert_true(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", true, &got)); /* only looked at so far */
+	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", false, &got));
+}
+
+/* G has 40 of 100 bytes of /d/x. */
+static void receive_some(struct env *v)
+{
+	struct xfer_known k = {.path = "/d/x", .total = 100, .etag = "\"1\""};
+	struct ranges have;
+
+	make_active(v);
+	ranges_init(&have);
+	ranges_add(&have, 0, 40);
+	fake_find(G)->ops->known(fake_find(G)->owner, &k);
+	fake_find(G)->ops->progress(fake_find(G)->owner, &have);
+	ranges_free(&have);
+}
+
+static void assert_waits_anew(struct env *v)
+{
+	struct job_view w;
+
+	assert_true(engine_view(v->e, G, &w));
+	assert_int_equal(w.state, JOB_WAITING);
+	assert_int_equal(w.err, 0);
+	assert_int_equal(w.ended_at, 0);
+	assert_true(w.err_text == NULL || w.err_text[0] == '\0');
+	assert_true(ranges_has(w.have, 0, 40));
+	assert_string_equal(w.path, "/d/x");
+	assert_string_equal(list(v, LIST_STOPPED), "");
+}
+
+/* At the end of the queue; durable; the part is its own again, for nobody else to adopt. */
+static void a_retry_goes_on_with_its_part(void **state)
+{
+	struct env *v = *state;
+	struct xfer_known got;
+
+	receive_some(v);
+	fake_end(fake_find(G), XFER_FAILED, ERR_RESET, "gone");
+	add(v, 2, false);
+	add(v, 3, true);
+	settle(v);
+	assert_int_equal(engine_retry(v->e, G, NULL, NULL), 0);
+	assert_waits_anew(v);
+	assert_string_equal(list(v, LIST_QUEUE), "3 abc1230000000001 ");
+	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", true, &got));
+	fake_complete(fake_find(2), "/d/y", 10);
+	flush(v);
+	crash(v);
+	engine_start(v->e);
+	settle(v);
+	assert_string_equal(fake_find(G)->path, "/d/x");
+	assert_int_equal(fake_find(G)->total, 100);
+}
+
+static void a_removed_one_runs_to_its_end_after_a_retry(void **state)
+{
+	struct env *v = *state;
+
+	receive_some(v);
+	assert_int_equal(engine_remove(v->e, G, false, NULL), 0);
+	settle(v);
+	assert_int_equal(engine_retry(v->e, G, NULL, NULL), 0);
+	assert_waits_anew(v);
+	settle(v);
+	assert_string_equal(fake_find(G)->path, "/d/x");
+	fake_end(fake_find(G), XFER_FAILED, ERR_RESET, "gone");
+	settle(v);
+	assert_int_equal(state_of(v, G), JOB_ERROR);
+}
+
+static void a_retry_may_bring_options(void **state)
+{
+	struct env *v = *state;
+	struct job_view w;
+	struct opts *o;
+
+	receive_some(v);
+	fake_end(fake_find(G), XFER_FAILED, ERR_RESET, "gone");
+	settle(v);
+	o = opts_new(engine_global(v->e));
+	set_opt(o, "split", "3");
+	set_opt(o, "gid", "00000000000000aa");
+	assert_true(engine_view(v->e, G, &w));
+	set_opt(o, "dir", w.dir);
+	assert_int_equal(engine_retry(v->e, G, o, NULL), 0);
+	assert_waits_anew(v);
+	assert_true(engine_view(v->e, G, &w));
+	assert_int_equal(opts_num(w.opts, OPT_SPLIT), 3);
+	assert_false(opts_has(w.opts, OPT_GID));
+	settle(v);
+	fake_end(fake_find(G), XFER_FAILED, ERR_RESET, "gone");
+	set_opt(o, "dir", "/elsewhere");
+	assert_int_equal(engine_retry(v->e, G, o, NULL), 0);
+	opts_unref(o);
+	settle(v);
+	assert_null(fake_find(G)->path);
+	assert_string_equal(fake_find(G)->dir, "/elsewhere");
 }
 
 static void forget_answers_when_it_is_durable(void **state)
@@ -931,6 +1035,9 @@ int main(void)
 		T(purge_forgets_results_only),
 		T(views_of_ended_jobs),
 		T(a_newcomer_adopts_the_part),
+		T(a_retry_goes_on_with_its_part),
+		T(a_removed_one_runs_to_its_end_after_a_retry),
+		T(a_retry_may_bring_options),
 		T(forget_answers_when_it_is_durable),
 	};
 

@@ -142,12 +142,12 @@ static void a_part_can_be_adopted_after_a_crash(void **state)
 	engine_start(v->e);
 	add(v, 2, false);
 	settle(v);
-	assert_true(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", &got));
+	assert_true(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", true, &got));
 	flush(v);
 	crash(v); /* 2 is the owner now */
 	engine_start(v->e);
 	settle(v);
-	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", &got));
+	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", true, &got));
 }
 
 static void vanished_and_purged_stay_away(void **state)

@@ -248,6 +248,17 @@ static void sql(struct sq_test *t, const char *text)
 	sqlite3_close(db);
 }
 
+/* A file of the first schema is brought to the newest one with its jobs in it. */
+static void test_older(void **state)
+{
+	struct sq_test *t = *state;
+
+	fill(t, 10);
+	sql(t, "ALTER TABLE job DROP COLUMN part_id; PRAGMA user_version=1");
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 10);
+}
+
 static void test_newer(void **state)
 {
 	struct sq_test *t = *state;
@@ -256,7 +267,7 @@ static void test_newer(void **state)
 	sql(t, "PRAGMA user_version=1000");
 	assert_int_equal(open_it(t), ERR_STORE_NEWER);
 	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
-	sql(t, "PRAGMA user_version=1");
+	sql(t, "PRAGMA user_version=2");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
 }
@@ -628,6 +639,7 @@ int main(void)
 		T(test_private),
 		T(test_bad_dirs),
 		T(test_locked),
+		T(test_older),
 		T(test_newer),
 		T(test_foreign),
 		T(test_senseless_row),
