@@ -257,6 +257,25 @@ static int take_own_part(struct dfile_opening *o)
 	return err;
 }
 
+/* Between the look at NAME and the making of NAME.part another job may have finished as NAME, which frees its part's name. Now
+ * that the part is ours nobody can do so any more. */
+static int name_still_free(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+	struct stat st;
+	int err = look(o, f->leaf, &st);
+
+	if (err == TAKEN) /* nothing there */
+		return 0;
+	if (err < 0)
+		return err;
+	f->fs->unlinkat(f->dirfd, f->part, 0);
+	close(f->fd);
+	f->fd = -1;
+	o->made_part = false;
+	return TAKEN;
+}
+
 static int try_new(struct dfile_opening *o)
 {
 	struct stat st;
@@ -267,7 +286,9 @@ static int try_new(struct dfile_opening *o)
 	if (err == 0)
 		return TAKEN;
 	err = create_part(o);
-	return err == TAKEN ? take_own_part(o) : err;
+	if (err == TAKEN)
+		return take_own_part(o);
+	return err ? err : name_still_free(o);
 }
 
 static int try_continue(struct dfile_opening *o)

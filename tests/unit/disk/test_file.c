@@ -99,6 +99,28 @@ static void test_renaming(void **state)
 	}
 }
 
+/* Another job finishes as x.bin between our look at that name and the making of our part. */
+static int racing_openat(int dirfd, const char *path, int flags, mode_t mode)
+{
+	if ((flags & O_CREAT) && strcmp(path, "x.bin.part") == 0)
+		close(openat(dirfd, "x.bin", O_CREAT | O_EXCL | O_WRONLY, 0600));
+	return fs_real.openat(dirfd, path, flags, mode);
+}
+
+static void test_name_taken_meanwhile(void **state)
+{
+	struct disk_test *t = *state;
+	struct fs_ops racing = fs_real;
+	struct dfile_req req = req_of(t, "x.bin", OPEN_NEW);
+
+	racing.openat = racing_openat;
+	req.fs = &racing;
+	assert_int_equal(do_open(t, &req), 0);
+	assert_string_equal(t->path, at(t, "x.1.bin"));
+	assert_false(is_there(t, "x.bin.part"));
+	do_close(t, t->file, true);
+}
+
 static void test_no_renaming(void **state)
 {
 	struct disk_test *t = *state;
@@ -714,6 +736,7 @@ int main(void)
 		T(test_mkdir_fails),
 		T(test_too_long),
 		T(test_renaming),
+		T(test_name_taken_meanwhile),
 		T(test_no_renaming),
 		T(test_all_names_taken),
 		T(test_links_not_followed),
