@@ -517,8 +517,6 @@ static void session_file_that_cannot_be_written(void **state)
 	assert_memory_equal(r.f.text, "Failed to serialize session to '/nowhere/at/all'", 48);
 }
 
-/* ---- many ---- */
-
 static double seconds(void)
 {
 	struct timespec t;
@@ -526,6 +524,76 @@ static double seconds(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
+
+static void set_session(struct env *v, char *path, size_t size)
+{
+	struct opts *o = opts_new(NULL);
+
+	snprintf(path, size, "%s/session", v->dir);
+	set_opt(o, "save-session", path);
+	assert_int_equal(engine_change_global(v->e, o, NULL), 0);
+	opts_unref(o);
+}
+
+/* Jobs come and go while a long queue is being saved. */
+static void the_queue_changes_during_a_save(void **state)
+{
+	enum { N = 2000 };
+	struct env *v = *state;
+	struct flushed r = {0}, again = {0};
+	uint64_t last, other;
+	char path[64];
+	FILE *file;
+	int lines = 0;
+
+	set_session(v, path, sizeof(path));
+	for (int i = 0; i < N; i++)
+		add_at(v, "pause=true\n", -1);
+	assert_int_equal(flush(v), 0);
+	assert_int_equal(engine_list(v->e, LIST_QUEUE, N - 1, 1, &last), 1);
+	assert_int_equal(engine_save_session(v->e, on_flushed, &r, NULL), 0);
+	assert_int_equal(engine_remove(v->e, last, false, NULL), 0);
+	assert_int_equal(engine_list(v->e, LIST_QUEUE, 5, 1, &other), 1);
+	assert_int_equal(engine_move(v->e, other, 0, POS_END, &(int64_t){0}, NULL), 0);
+	add_at(v, "pause=true\n", -1);
+	run_until(v, &r.done);
+	assert_int_equal(r.err, 0);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	for (int c; (c = fgetc(file)) != EOF;)
+		lines += c == '\n';
+	fclose(file);
+	assert_int_equal(lines % (N - 1), 0); /* each the same number of lines: all but the removed one, none twice */
+	assert_int_equal(engine_save_session(v->e, on_flushed, &again, NULL), 0);
+	run_until(v, &again.done);
+}
+
+static void the_engine_goes_during_a_save(void **state)
+{
+	struct env *v = *state;
+	struct flushed r = {0};
+	char path[64], *temp;
+
+	set_session(v, path, sizeof(path));
+	for (int i = 0; i < 1000; i++)
+		add_at(v, "pause=true\n", -1);
+	assert_int_equal(flush(v), 0);
+	assert_int_equal(engine_save_session(v->e, on_flushed, &r, NULL), 0);
+	store_close(v->store);
+	engine_free(v->e);
+	open_engine(v); /* whose flush lets the pool and the loop run */
+	assert_int_equal(flush(v), 0);
+	settle(v);
+	assert_false(r.done);
+	assert_int_not_equal(access(path, F_OK), 0);
+	temp = xasprintf("%s__temp", path);
+	for (double end = seconds() + 20; access(temp, F_OK) == 0 && seconds() < end;)
+		settle(v);
+	assert_int_not_equal(access(temp, F_OK), 0);
+	free(temp);
+}
+
+/* ---- many ---- */
 
 static void many_jobs(void **state)
 {
@@ -581,6 +649,8 @@ int main(void)
 		T(the_same_line_twice_is_two),
 		T(session_file),
 		T(session_file_that_cannot_be_written),
+		T(the_queue_changes_during_a_save),
+		T(the_engine_goes_during_a_save),
 		T(many_jobs),
 	};
 
