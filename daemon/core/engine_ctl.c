@@ -124,8 +124,10 @@ static void take_options(struct job *j, const struct opts *o)
 {
 	const char *dir = opts_str(o, OPT_DIR);
 
-	if (!same_text(dir, j->rec.dir) || !same_text(opts_str(o, OPT_OUT), opts_str(j->opts, OPT_OUT)))
+	if (!same_text(dir, j->rec.dir) || !same_text(opts_str(o, OPT_OUT), opts_str(j->opts, OPT_OUT))) {
+		part_leave(j->engine, j);
 		job_forget_file(j);
+	}
 	free(j->rec.dir);
 	j->rec.dir = xstrdup(dir != NULL ? dir : "");
 	opts_unref(j->opts);

@@ -52,6 +52,7 @@ static void move_file(struct job *j, const struct opts *changes)
 	} else if (!opts_has(changes, OPT_OUT)) {
 		return;
 	}
+	part_leave(j->engine, j);
 	job_forget_file(j);
 	j->new_path = j->rec.state == JOB_ACTIVE;
 }

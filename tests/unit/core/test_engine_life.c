@@ -150,6 +150,112 @@ static void a_part_can_be_adopted_after_a_crash(void **state)
 	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", true, &got));
 }
 
+/* gid has 40 of 100 bytes of path. */
+static void receive_some(struct env *v, uint64_t gid, const char *path)
+{
+	struct xfer_known k = {.path = path, .total = 100, .etag = "\"1\""};
+	struct ranges have;
+
+	add(v, gid, false);
+	settle(v);
+	ranges_init(&have);
+	ranges_add(&have, 0, 40);
+	fake_find(gid)->ops->known(fake_find(gid)->owner, &k);
+	fake_find(gid)->ops->progress(fake_find(gid)->owner, &have);
+	ranges_free(&have);
+}
+
+static void leave_paused_and_removed(struct env *v, uint64_t gid)
+{
+	assert_int_equal(engine_pause(v->e, gid, false, NULL), 0);
+	fake_end(fake_find(gid), XFER_STOPPED, 0, NULL);
+	settle(v);
+	assert_int_equal(engine_remove(v->e, gid, false, NULL), 0);
+}
+
+static void leave_failed_and_purged(struct env *v, uint64_t gid)
+{
+	fake_end(fake_find(gid), XFER_FAILED, ERR_RESET, "gone");
+	settle(v);
+	engine_purge_results(v->e);
+}
+
+static void leave_for_another_name(struct env *v, uint64_t gid)
+{
+	struct opts *o = opts_new(NULL);
+
+	assert_int_equal(engine_pause(v->e, gid, false, NULL), 0);
+	fake_end(fake_find(gid), XFER_STOPPED, 0, NULL);
+	settle(v);
+	set_opt(o, "out", "other");
+	assert_int_equal(engine_change_options(v->e, gid, o, NULL), 0);
+	opts_unref(o);
+}
+
+static void assert_adoptable_once(struct env *v, uint64_t newcomer, const char *path)
+{
+	struct xfer_known got;
+	void *owner = fake_find(newcomer)->owner;
+
+	assert_true(fake_find(newcomer)->ops->adopt(owner, path, false, &got));
+	assert_int_equal(got.total, 100);
+	assert_string_equal(got.etag, "\"1\"");
+	assert_true(ranges_has(got.have, 0, 40));
+	assert_true(fake_find(newcomer)->ops->adopt(owner, path, true, &got));
+	assert_false(fake_find(newcomer)->ops->adopt(owner, path, true, &got));
+	(void)v;
+}
+
+/* However a job goes, whoever wants its path next goes on with its unfinished file; with a kill in between, too. */
+static void what_a_job_left_behind_is_adopted(void **state)
+{
+	void (*const ways[])(struct env *v, uint64_t gid) = {
+		leave_paused_and_removed, leave_failed_and_purged, leave_for_another_name};
+	struct env *v = *state;
+	uint64_t gid = 1;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		for (int killed = 0; killed < 2; killed++) {
+			size_t shown = engine_count(v->e, LIST_STOPPED);
+
+			receive_some(v, gid, "/d/x");
+			ways[i](v, gid);
+			flush(v);
+			if (killed) {
+				crash(v);
+				engine_start(v->e);
+			}
+			assert_int_equal(engine_count(v->e, LIST_STOPPED), shown);
+			add(v, gid + 1, false);
+			settle(v);
+			assert_adoptable_once(v, gid + 1, "/d/x");
+			fake_complete(fake_find(gid + 1), "/d/x", 100);
+			settle(v);
+			engine_purge_results(v->e);
+			gid += 2;
+		}
+}
+
+/* The memory of what was left is bounded: the oldest is forgotten. */
+static void the_oldest_leftover_is_forgotten(void **state)
+{
+	enum { N = 1001 };
+	struct xfer_known got;
+	struct env *v = *state;
+	char path[32];
+
+	for (int i = 0; i < N; i++) {
+		snprintf(path, sizeof(path), "/d/%d", i);
+		receive_some(v, (uint64_t)i + 1, path);
+		leave_failed_and_purged(v, (uint64_t)i + 1);
+	}
+	add(v, N + 1, false);
+	settle(v);
+	assert_false(fake_find(N + 1)->ops->adopt(fake_find(N + 1)->owner, "/d/0", false, &got));
+	assert_adoptable_once(v, N + 1, "/d/1");
+	assert_adoptable_once(v, N + 1, path);
+}
+
 static void vanished_and_purged_stay_away(void **state)
 {
 	struct env *v = *state;
@@ -633,6 +739,8 @@ int main(void)
 		T(a_remove_in_the_gap_survives),
 		T(results_survive_in_order),
 		T(a_part_can_be_adopted_after_a_crash),
+		T(what_a_job_left_behind_is_adopted),
+		T(the_oldest_leftover_is_forgotten),
 		T(vanished_and_purged_stay_away),
 		T(equal_order_numbers_are_mended),
 		T(a_failed_add_is_taken_back),
