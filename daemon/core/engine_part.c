@@ -134,13 +134,10 @@ void part_load(struct engine *e, struct job *l)
 
 void parts_free(struct engine *e)
 {
-	struct claim *c, *next;
 	struct onode *n;
 
-	HASH_ITER(hh, e->claims, c, next)
-	{
-		claim_free(e, c);
-	}
+	while (e->claims != NULL)
+		claim_free(e, e->claims);
 	while ((n = otree_at(&e->left, 0)) != NULL) {
 		otree_remove(&e->left, n);
 		job_free(otree_entry(n, struct job, in_list));
