@@ -166,10 +166,11 @@ static void tell_error(struct wstream *w, int status)
 static void on_done(void *arg, int status)
 {
 	struct wstream *w = arg;
-	struct dfile *f = w->f;
+	struct dfile *f;
 	int64_t from;
 
 	OBJ_CHECK(w, WSTREAM);
+	f = w->f;
 	from = w->from;
 	f->writing = false;
 	dfile_hold(f); /* w may be the last that needs it */
