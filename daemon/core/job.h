@@ -64,6 +64,7 @@ struct job {
 	/* Asked of an active job whose transfer is still stopping. forced: don't wait for servers. new_path: dir or out
 	 * changed, what the old transfer still reports about its file is not kept. */
 	bool want_pause, want_remove, want_restart, forced, new_path;
+	uint64_t pause_seq;	      /* number of the asking to pause; 0: never asked in this life of the daemon */
 	uint64_t add_seq;	      /* number of its add while that is not durable (engine_flush.c), else 0 */
 	TAILQ_ENTRY(job) not_durable; /* while add_seq != 0 */
 	struct engine *engine;	      /* that owns it */

@@ -79,7 +79,7 @@ void lane_flush(struct lane *l)
 	if (!b)
 		return;
 	l->cur = NULL;
-	l->fresh = false;
+	l->aged = false;
 	if (b->len > 0)
 		wstream_push(l->seg->ws, b);
 	else
@@ -173,7 +173,6 @@ static void on_data(void *owner, size_t n)
 	struct segment *s = l->seg;
 
 	l->cur->len += (uint32_t)n;
-	l->fresh = true;
 	s->next += (int64_t)n;
 	count(l, n);
 	if (block_room(l->cur) == 0 || s->next == s->end || block_pressure(l->x->loop->blocks))

@@ -314,11 +314,12 @@ static void on_room(void *arg)
 
 /* ---- each second ---- */
 
-static void flush_stale_block(struct lane *l)
+/* What a slow connection brings is to be seen, and safe from a kill, after two seconds at most. */
+static void flush_aged_block(struct lane *l)
 {
-	if (l->cur && l->cur->len > 0 && !l->fresh)
+	if (l->cur && l->cur->len > 0 && l->aged)
 		lane_flush(l);
-	l->fresh = false;
+	l->aged = l->cur != NULL;
 }
 
 static bool too_slow(const struct lane *l, uint64_t now)
@@ -406,7 +407,7 @@ static void on_tick(void *arg)
 	note_best_speed(x, now);
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
-		flush_stale_block(l);
+		flush_aged_block(l);
 		check_pace(l, now);
 	}
 	explain_wait(x, now);

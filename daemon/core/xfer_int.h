@@ -95,7 +95,7 @@ struct lane {
 	struct fail fail;
 	int64_t retry_after; /* ms, -1 */
 	struct block *cur;   /* being filled */
-	bool fresh;          /* cur got bytes since the last tick */
+	bool aged;           /* cur was there at the last tick already */
 	bool paused;         /* space() said 0 */
 	struct block_waiter waiter;
 	struct timer timer;  /* LANE_WAIT */
