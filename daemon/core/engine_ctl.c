@@ -114,17 +114,12 @@ int engine_remove(struct engine *e, uint64_t gid, bool force, struct fail *f)
 	return 0;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
 /* What is known belongs to the file at the old dir and out. */
 static void take_options(struct job *j, const struct opts *o)
 {
 	const char *dir = opts_str(o, OPT_DIR);
 
-	if (!same_text(dir, j->rec.dir) || !same_text(opts_str(o, OPT_OUT), opts_str(j->opts, OPT_OUT)))
+	if (job_moves(j, dir, opts_str(o, OPT_OUT)))
 		job_forget_file(j);
 	free(j->rec.dir);
 	j->rec.dir = xstrdup(dir != NULL ? dir : "");

@@ -41,7 +41,16 @@ static struct opts *changed_copy(
 	return o;
 }
 
-/* dir or out changed: what is known belongs to a file elsewhere, which stays behind. */
+/* Clients send options back as they were shown: only another place counts. */
+static bool moves(const struct job *j, const struct opts *changes)
+{
+	const char *dir = opts_has(changes, OPT_DIR) ? opts_str(changes, OPT_DIR) : j->rec.dir;
+	const char *out = opts_str(opts_has(changes, OPT_OUT) ? changes : j->opts, OPT_OUT);
+
+	return job_moves(j, dir, out);
+}
+
+/* What is known belongs to a file elsewhere, which stays behind. */
 static void move_file(struct job *j, const struct opts *changes)
 {
 	if (opts_has(changes, OPT_DIR)) {
@@ -49,8 +58,6 @@ static void move_file(struct job *j, const struct opts *changes)
 
 		free(j->rec.dir);
 		j->rec.dir = xstrdup(dir != NULL ? dir : "");
-	} else if (!opts_has(changes, OPT_OUT)) {
-		return;
 	}
 	job_forget_file(j);
 	j->new_path = j->rec.state == JOB_ACTIVE;
@@ -59,6 +66,7 @@ static void move_file(struct job *j, const struct opts *changes)
 int engine_change_options(struct engine *e, uint64_t gid, const struct opts *changes, struct fail *f)
 {
 	struct job *j = engine_get(e, gid, f);
+	bool elsewhere;
 	unsigned taken;
 	struct opts *o;
 
@@ -69,11 +77,13 @@ int engine_change_options(struct engine *e, uint64_t gid, const struct opts *cha
 	o = changed_copy(j->opts, changes, OF_RESTART | OF_LIVE, &taken, f);
 	if (o == NULL)
 		return ERR_INVAL;
+	elsewhere = moves(j, changes);
 	opts_unref(j->opts);
 	j->opts = o;
 	if (taken == 0)
 		return 0;
-	move_file(j, changes);
+	if (elsewhere)
+		move_file(j, changes);
 	if ((taken & OF_RESTART) != 0 && j->rec.state == JOB_ACTIVE)
 		j->want_restart = true;
 	engine_save(e, j);

@@ -113,6 +113,27 @@ def test_websocket_leaves_with_the_daemon(hauld):
     assert hauld.p.wait(20) == 0
 
 
+# ---- options sent back as they were shown ----
+
+def test_the_same_dir_and_out_keep_the_progress(make_hauld, hostile, tools):
+    """A client's form sends all of a download's options, dir and out among them: that is no move to another place."""
+    d = make_hauld()
+    gid = d.add(hostile.base + "/f/8M/a?rate=2M")
+    d.received(gid, 1 << 20)
+    assert d.rpc("aria2.changeOption", gid, d.rpc("aria2.getOption", gid)) == "OK"  # also while it runs
+    d.rpc("aria2.pause", gid)
+    before = d.wait(gid, "paused")
+    assert int(before["completedLength"]) >= 1 << 20
+    for same in (d.rpc("aria2.getOption", gid), {"dir": d.dir}, {"out": ""}, {"dir": d.dir, "out": ""}):
+        assert d.rpc("aria2.changeOption", gid, same) == "OK"
+        now = d.status(gid)
+        assert (now["completedLength"], now["files"][0]["path"]) == (before["completedLength"], d.dir + "/a"), same
+    d.rpc("aria2.changeOption", gid, {"max-download-limit": "0", "out": "b"})
+    assert d.status(gid, "completedLength")["completedLength"] == "0"  # another file
+    d.rpc("aria2.unpause", gid)
+    assert tools.sha256_of(d.complete(gid)) == hostile.sha256("8M", "a") and sorted(os.listdir(d.dir)) == ["a.part", "b"]
+
+
 # ---- HTTP ----
 
 def test_batch_and_multicall(paused):
