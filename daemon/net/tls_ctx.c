@@ -159,8 +159,8 @@ static int load_pkcs12(SSL_CTX *ctx, PKCS12 *p, const char *path, struct fail *f
 	X509_free(cert);
 	sk_X509_pop_free(chain, X509_free);
 	if (!ok)
-		return fail_set(f, ERR_TLS, "can't use %s (PKCS #12; it must have key and certificate, and no password): %s", path,
-			tls_reason());
+		return fail_set(f, ERR_TLS, "can't use %s (PKCS #12; it must have key and certificate, and no password): %s",
+			path, tls_reason());
 	return 0;
 }
 
