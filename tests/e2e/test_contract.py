@@ -79,9 +79,9 @@ def test_pages_of_other_origins_run_nothing(hauld):
     assert len(hauld.rpc("aria2.tellWaiting", 0, 10)) == 1
 
 
+OPTIONS = json.loads(subprocess.run([BUILD + "/hauld", "--print=json"], capture_output=True, check=True).stdout)
 # every option that the table says is never set over RPC
-NEVER = sorted(o["name"] for o in json.loads(subprocess.run([BUILD + "/hauld", "--print=json"], capture_output=True, check=True).stdout)
-               if "norpc" in o["flags"])
+NEVER = sorted(o["name"] for o in OPTIONS if "norpc" in o["flags"])
 
 
 def test_what_may_not_be_set_is_refused(hauld, tools, tmp_path):
@@ -110,6 +110,40 @@ def test_what_may_not_be_set_is_refused(hauld, tools, tmp_path):
     assert hauld.rpc("aria2.getGlobalOption") == before
     hauld.stop()
     assert victim.read_text() == "precious"
+
+
+SAMPLES = {"dht-entry-point": "h:1", "optimize-concurrent-downloads": "2:3", "ssh-host-key-md": "md5=" + "0" * 32,
+           "bt-prioritize-piece": "head=1M,tail", "seed-ratio": "1.5", "seed-time": "9.5"}
+
+
+def sample(o, folder):
+    """A value that is not the default."""
+    if o["name"] in SAMPLES:
+        return SAMPLES[o["name"]]
+    if o["name"] == "dir":
+        return folder + "/sub"
+    if "values" in o:
+        return [v for v in o["values"].split("|") if v != o.get("default")][-1]
+    if o["type"] == "true/false":
+        return "false" if o.get("default") == "true" else "true"
+    if "max" in o:
+        return str(o["min"] if str(o["min"]) != o.get("default") else o["min"] + 1)
+    return {"proxy": "http://u:p@h:1/", "list": "A: 1\n"}.get(o["type"], "some text")
+
+
+def test_what_a_settings_page_writes_comes_back(hauld):
+    """Each option that aria2 changes for the daemon, but for those that are refused: OK, and the new value is shown. Texts may be
+    emptied."""
+    may = [o for o in OPTIONS if "global" in o["flags"] and "norpc" not in o["flags"]]
+    assert len(may) > 110
+    for o in may:
+        value = sample(o, hauld.dir)
+        assert hauld.rpc("aria2.changeGlobalOption", {o["name"]: value.split("\n")[:-1] if o["name"] == "header" else value}) == "OK"
+        assert hauld.rpc("aria2.getGlobalOption")[o["name"]] == value
+    for o in may:
+        if o["type"] in ("text", "proxy", "list") and o["name"] not in SAMPLES:
+            assert hauld.rpc("aria2.changeGlobalOption", {o["name"]: ""}) == "OK"
+            assert hauld.rpc("aria2.getGlobalOption")[o["name"]] == ""
 
 
 def test_options_as_they_were_shown_may_be_sent_back(make_hauld, tmp_path):
