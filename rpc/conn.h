@@ -65,6 +65,7 @@ struct rpc {
 	struct conn_list conns;
 	unsigned n_conns;
 	size_t body_sum;        /* of http.body over all connections */
+	uint64_t patience;      /* ms: CONN_PATIENCE; tests have less of it */
 	struct event_sub events;
 	bool closing;
 	bool told;              /* the log says already why strangers are refused */
