@@ -387,6 +387,17 @@ def test_calls_at_once_are_bounded(hauld):
         hauld.rpc("system.multicall", calls * 20001)
 
 
+def test_an_answer_is_bounded(hauld):
+    """64 MiB: an error in its place says what to do, and the memory is given back."""
+    calls = [{"methodName": "aria2.getGlobalOption", "params": []}]
+    assert len(hauld.rpc("system.multicall", calls * 5000)) == 5000
+    with pytest.raises(Exception, match="fewer"):
+        hauld.rpc("system.multicall", calls * 20000)
+    assert hauld.rpc("aria2.getVersion")
+    peak = int(next(line for line in open("/proc/%d/status" % hauld.p.pid) if line.startswith("VmHWM")).split()[1])
+    assert peak < 300 * 1024, peak
+
+
 def test_xml_bounds(make_hauld):
     """Entities are not expanded, and the size limit counts for /rpc, too."""
     d = make_hauld("--rpc-max-request-size=64K")
