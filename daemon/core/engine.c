@@ -53,6 +53,10 @@ static void on_load(void *arg, struct job_rec *r)
 		return;
 	}
 	j->engine = e;
+	if (j->rec.state == JOB_GONE) {
+		part_load(e, j);
+		return;
+	}
 	otree_insert(&e->jobs, &j->by_gid, j->rec.gid);
 	if (job_is_ended(j))
 		result_load(e, j);
@@ -145,18 +149,6 @@ static void free_jobs(struct engine *e)
 	}
 }
 
-static void free_claims(struct engine *e)
-{
-	struct claim *c, *next;
-
-	HASH_ITER(hh, e->claims, c, next)
-	{
-		HASH_DEL(e->claims, c);
-		free(c->path);
-		free(c);
-	}
-}
-
 static void on_stop_turn(void *arg)
 {
 	run_stopped_check(arg);
@@ -175,6 +167,7 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	otree_init(&e->jobs);
 	otree_init(&e->active);
 	otree_init(&e->stopped);
+	otree_init(&e->left);
 	queue_init(&e->queue, engine_job_changed, e);
 	ranges_init(&e->view_have);
 	TAILQ_INIT(&e->not_durable);
@@ -238,7 +231,7 @@ void engine_free(struct engine *e)
 	earlier_free(e);
 	session_free(e);
 	flush_free_all(e);
-	free_claims(e);
+	parts_free(e);
 	free_jobs(e);
 	ranges_free(&e->view_have);
 	free(e->view_path);

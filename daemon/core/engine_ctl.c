@@ -119,8 +119,10 @@ static void take_options(struct job *j, const struct opts *o)
 {
 	const char *dir = opts_str(o, OPT_DIR);
 
-	if (job_moves(j, dir, opts_str(o, OPT_OUT)))
+	if (job_moves(j, dir, opts_str(o, OPT_OUT))) {
+		part_leave(j->engine, j);
 		job_forget_file(j);
+	}
 	free(j->rec.dir);
 	j->rec.dir = xstrdup(dir != NULL ? dir : "");
 	opts_unref(j->opts);

@@ -8,7 +8,8 @@
  *   engine_opts.c    options of a job and of the daemon
  *   engine_flush.c   what is durable: answers, adds taken back, events
  *   engine_run.c     the running side: transfers begin, report and end
- *   engine_result.c  ended jobs: kept, dropped, their unfinished files
+ *   engine_result.c  ended jobs: kept, dropped
+ *   engine_part.c    the unfinished files of jobs that don't run any more
  *   engine_view.c    looking
  *   engine_session.c the session file
  *   sched.c          who gets a slot
@@ -32,10 +33,10 @@
 #include "ev/loop.h"
 #include "ev/timer.h"
 
-/* The unfinished file of an ended job, which a newcomer with the same path may adopt. */
+/* An unfinished file that a newcomer with the same path may adopt. */
 struct claim {
-	char *path; /* key */
-	uint64_t gid;
+	char *path;	 /* key */
+	struct job *job; /* that speaks for it: a result, or one that is GONE */
 	UT_hash_handle hh;
 };
 
@@ -69,6 +70,7 @@ struct engine {
 	struct otree active;  /* by order of start */
 	struct queue queue;   /* waiting and paused */
 	struct otree stopped; /* results, by rec.ord = order of ending */
+	struct otree left;    /* jobs that are GONE, likewise; in no other list and not in `jobs` */
 	uint64_t start_seq, end_seq;
 	size_t stopped_total;
 	int last_err;
@@ -152,11 +154,17 @@ void result_load(struct engine *e, struct job *j); /* stored earlier */
 void result_drop(struct engine *e, struct job *j); /* forget it, here and in the store */
 /* j is no result any more, and in no list; it keeps its unfinished file. */
 void result_leave(struct engine *e, struct job *j);
-/* The result that owns an unfinished file at this final path, or NULL. */
-struct job *result_claimant(struct engine *e, const char *path);
-void result_unclaim(struct engine *e, struct job *j);
 void engine_remove_journal(struct engine *e, uint64_t gid);
 char *journal_path(const struct engine *e, uint64_t gid); /* malloc'd */
+
+/* engine_part.c */
+void part_claim(struct engine *e, struct job *j);	  /* j is a result now: it speaks for its file, if it has one */
+void part_unclaim(struct engine *e, const struct job *j); /* not any more */
+void part_leave(struct engine *e, const struct job *j);	  /* j goes away, or to another path: its file is remembered */
+void part_load(struct engine *e, struct job *l);	  /* GONE, from the store; owned by the engine now */
+struct job *part_claimant(const struct engine *e, const char *path); /* who speaks for it, or NULL */
+void part_adopted(struct engine *e, struct job *claimant); /* somebody else has the file now; claimant may be freed */
+void parts_free(struct engine *e);
 
 /* engine_startup.c */
 void earlier_free(struct engine *e);

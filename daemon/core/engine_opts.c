@@ -59,6 +59,7 @@ static void move_file(struct job *j, const struct opts *changes)
 		free(j->rec.dir);
 		j->rec.dir = xstrdup(dir != NULL ? dir : "");
 	}
+	part_leave(j->engine, j);
 	job_forget_file(j);
 	j->new_path = j->rec.state == JOB_ACTIVE;
 }

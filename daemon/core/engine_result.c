@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Results: jobs that have ended. They are kept, here and in the store, in order of ending, at most max-download-result
- * of them. A result of a failed or removed download still owns its unfinished file; a newcomer that wants the same path
- * may adopt it.
+ * of them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,55 +8,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/engine_internal.h"
-
-static void claim_add(struct engine *e, const struct job *j)
-{
-	struct claim *c, *old;
-
-	if ((j->rec.flags & JOB_PART) == 0 || j->rec.path == NULL || j->rec.state == JOB_COMPLETE)
-		return;
-	c = xcalloc(1, sizeof(*c));
-	c->path = xstrdup(j->rec.path);
-	c->gid = j->rec.gid;
-	HASH_REPLACE_STR(e->claims, path, c, old);
-	if (old != NULL) {
-		free(old->path);
-		free(old);
-	}
-}
-
-static struct claim *claim_of(struct engine *e, const char *path)
-{
-	struct claim *c = NULL;
-
-	HASH_FIND_STR(e->claims, path, c);
-	return c;
-}
-
-static void claim_remove(struct engine *e, const struct job *j)
-{
-	struct claim *c = j->rec.path != NULL ? claim_of(e, j->rec.path) : NULL;
-
-	if (c == NULL || c->gid != j->rec.gid)
-		return;
-	HASH_DEL(e->claims, c);
-	free(c->path);
-	free(c);
-}
-
-struct job *result_claimant(struct engine *e, const char *path)
-{
-	struct claim *c = claim_of(e, path);
-
-	return c != NULL ? engine_job(e, c->gid) : NULL;
-}
-
-void result_unclaim(struct engine *e, struct job *j)
-{
-	claim_remove(e, j);
-	j->rec.flags &= ~(uint32_t)JOB_PART;
-	engine_save(e, j);
-}
 
 char *journal_path(const struct engine *e, uint64_t gid)
 {
@@ -85,13 +35,13 @@ void engine_remove_journal(struct engine *e, uint64_t gid)
 
 void result_leave(struct engine *e, struct job *j)
 {
-	claim_remove(e, j);
+	part_unclaim(e, j);
 	otree_remove(&e->stopped, &j->in_list);
 }
 
 void result_drop(struct engine *e, struct job *j)
 {
-	claim_remove(e, j);
+	part_leave(e, j);
 	otree_remove(&e->jobs, &j->by_gid);
 	otree_remove(&e->stopped, &j->in_list);
 	store_del(e->store, j->rec.gid);
@@ -107,7 +57,7 @@ void result_add(struct engine *e, struct job *j)
 
 	j->rec.ord = ++e->end_seq;
 	otree_insert(&e->stopped, &j->in_list, j->rec.ord);
-	claim_add(e, j);
+	part_claim(e, j);
 	engine_save(e, j);
 	e->stopped_total++;
 	while (otree_count(&e->stopped) > max)
@@ -124,7 +74,7 @@ void result_load(struct engine *e, struct job *j)
 	}
 	if (j->rec.state == JOB_REMOVED)
 		j->rec.err = ERR_REMOVED;
-	claim_add(e, j);
+	part_claim(e, j);
 	e->stopped_total++;
 }
 

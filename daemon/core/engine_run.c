@@ -66,13 +66,12 @@ static bool on_adopt(void *owner, const char *path, bool take, struct xfer_known
 	struct job *j = owner, *old;
 	struct engine *e = j->engine;
 
-	old = result_claimant(e, path);
+	old = part_claimant(e, path);
 	if (old == NULL)
 		return false;
 	if (take) {
-		log_info(CORE, "GID#" GID_FMT " takes over the unfinished file of GID#" GID_FMT, GID_ARG(j->rec.gid),
-			GID_ARG(old->rec.gid));
-		result_unclaim(e, old);
+		log_info(CORE, "GID#" GID_FMT " takes over the unfinished file that is there", GID_ARG(j->rec.gid));
+		part_adopted(e, old);
 		return true;
 	}
 	if (old->rec.have == NULL || ranges_decode(&e->view_have, old->rec.have) < 0)

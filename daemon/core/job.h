@@ -7,6 +7,7 @@
  *   segment    the run of bytes given to one lane
  *   source     one URI of a job with its statistics
  *   result     a job that has ended (complete, error, removed) and is still remembered
+ *   leftover   a job that is GONE: nobody is shown it, it only remembers an unfinished file (engine_part.c)
  * Loop thread.
  */
 #ifndef HAUL_CORE_JOB_H
@@ -30,7 +31,8 @@
 	X(PAUSED, "paused") \
 	X(COMPLETE, "complete") \
 	X(ERROR, "error") \
-	X(REMOVED, "removed")
+	X(REMOVED, "removed") \
+	X(GONE, "gone")
 enum job_state {
 #define X(id, name) JOB_##id,
 	JOB_STATES(X)

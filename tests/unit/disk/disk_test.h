@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -46,6 +47,8 @@ static struct {
 	size_t limit;
 	uint64_t room; /* bytes free, 0: the truth */
 	const char *boot;
+	atomic_int writing; /* pwritev calls under way */
+	atomic_bool overlap; /* there were two at a time */
 } fault;
 
 /* From now on the n-th one of `call` fails with `cause`. */
@@ -97,11 +100,18 @@ static ssize_t faulty_pwrite(int d, const void *p, size_t n, off_t o)
 
 static ssize_t faulty_pwritev(int d, const struct iovec *v, int n, off_t o)
 {
+	ssize_t r;
+
 	if (hit("pwritev"))
 		return -1;
+	if (atomic_fetch_add(&fault.writing, 1) > 0)
+		fault.overlap = true;
 	if (fault.limit && v[0].iov_len > fault.limit)
-		return fs_real.pwrite(d, v[0].iov_base, fault.limit, o);
-	return fs_real.pwritev(d, v, n, o);
+		r = fs_real.pwrite(d, v[0].iov_base, fault.limit, o);
+	else
+		r = fs_real.pwritev(d, v, n, o);
+	atomic_fetch_sub(&fault.writing, 1);
+	return r;
 }
 
 static int faulty_fstatvfs(int d, struct statvfs *v)
