@@ -27,6 +27,7 @@
 
 #include "base/obj.h"
 #include "core/engine.h"
+#include "core/origin.h"
 #include "core/queue.h"
 #include "core/rate.h"
 #include "core/xfer.h"
@@ -78,6 +79,7 @@ struct engine {
 	struct earlier *earlier; /* engine_startup.c; until engine_start */
 	bool earlier_loaded;
 	struct rate rate; /* max-overall-download-limit */
+	struct origins *origins;
 
 	bool running, stopping;
 	bool stop_flush; /* nothing runs any more; waiting for the store */

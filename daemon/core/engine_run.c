@@ -257,6 +257,7 @@ static void begin(struct job *j)
 		.dir = j->rec.dir != NULL ? j->rec.dir : "",
 		.journal = journal,
 		.global_rate = &e->rate,
+		.origins = e->origins,
 		.known = {.path = j->rec.path,
 			.total = j->rec.total,
 			.etag = j->rec.etag,
