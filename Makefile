@@ -142,8 +142,9 @@ bench: ## compare with other downloaders on this machine
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) tests/bench/run.sh
 
-docs: all ## write docs/options.md and the manual pages from the tables
+docs: all ## write docs/options.md, docs/aria2.md and the manual pages from the tables
 	@$(BUILD)/hauld --print=md >docs/options.md
+	@$(BUILD)/hauld --print=aria2 >docs/aria2.md
 	@mkdir -p $(BUILD)/man
 	@$(BUILD)/hauld --print=man >$(BUILD)/man/hauld.1
 	@$(BUILD)/haul --print=man >$(BUILD)/man/haul.1

@@ -149,6 +149,7 @@ int rpc_new(const struct rpc_conf *conf, struct rpc **ret, struct fail *f)
 	r->env.engine = conf->engine;
 	r->env.opts = r->opts;
 	r->loop = engine_loop(conf->engine);
+	r->patience = CONN_PATIENCE;
 	r->events = (struct event_sub){.cb = notify_event, .arg = r};
 	TAILQ_INIT(&r->conns);
 	set_owner(r);

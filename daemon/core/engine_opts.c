@@ -41,16 +41,11 @@ static struct opts *changed_copy(
 	return o;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
 void engine_take_options(struct job *j, struct opts *o)
 {
 	const char *dir = opts_str(o, OPT_DIR);
 
-	if (!same_text(dir, j->rec.dir) || !same_text(opts_str(o, OPT_OUT), opts_str(j->opts, OPT_OUT))) {
+	if (job_moves(j, dir, opts_str(o, OPT_OUT))) {
 		part_leave(j->engine, j);
 		job_forget_file(j);
 		j->new_path = j->rec.state == JOB_ACTIVE;

@@ -75,6 +75,8 @@ bool job_state_ended(enum job_state s);
 bool job_is_ended(const struct job *j);
 /* The only way to change rec.state of a job that is in the engine: dies on a move that state_table.h does not have. */
 void job_set_state(struct job *j, enum job_state to);
+/* dir and out (NULL: none) put its file elsewhere than it is. */
+bool job_moves(const struct job *j, const char *dir, const char *out);
 /* Forget what is known about its file: path, size, validators, progress. */
 void job_forget_file(struct job *j);
 struct job *job_new(uint64_t gid);
