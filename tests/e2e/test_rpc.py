@@ -1,4 +1,5 @@
 """The RPC of a real daemon over every transport: order, limits, durability, who may call."""
+import base64
 import gzip
 import http.client
 import json
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import xmlrpc.client
 
 import pytest
@@ -212,6 +214,26 @@ def test_tls(make_hauld, nginx, tools):
         assert d.rpc("aria2.getVersion")
         outcome = tools.haul("ls", url="https://localhost:%d/jsonrpc" % d.port)
         assert outcome.returncode != 0 and "certificate" in outcome.stderr
+    finally:
+        d.stop()
+
+
+def silent_get(d, host):
+    """A GET that says nothing of a page, as an <img> is fetched where a browser sends no Sec-Fetch-Site; -> status."""
+    c = http.client.HTTPConnection("127.0.0.1", d.port)
+    params = base64.b64encode(json.dumps([[NOWHERE], {"pause": "true"}]).encode()).decode()
+    c.request("GET", "/jsonrpc?method=aria2.addUri&id=1&params=" + urllib.parse.quote(params), headers={"Host": host})
+    return c.getresponse().status
+
+
+def test_image_in_a_page_is_no_call(hauld, tmp_path):
+    elsewhere = ["0.0.0.0:%d" % hauld.port, "[::ffff:7f00:1]:%d" % hauld.port, socket.gethostname()]
+    assert [silent_get(hauld, host) for host in elsewhere] == [403] * 3
+    assert hauld.rpc("aria2.getGlobalStat")["numWaiting"] == "0"
+    assert [silent_get(hauld, host) for host in ("localhost", "127.0.0.1", "[::1]")] == [200] * 3
+    d = SecretHauld(tmp_path / "s").start()
+    try:
+        assert silent_get(d, "0.0.0.0") == 400  # Unauthorized: the page does not have the secret
     finally:
         d.stop()
 
