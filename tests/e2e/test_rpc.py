@@ -238,6 +238,12 @@ def test_image_in_a_page_is_no_call(hauld, tmp_path):
         d.stop()
 
 
+def test_pages_without_a_secret_are_warned_of(make_hauld):
+    warned = lambda name, *options: "set rpc-secret" in make_hauld(*options, name=name).tail()
+    assert not warned("closed")
+    assert warned("pages", "--rpc-allow-origin-all=true") and warned("jsonp", "--rpc-allow-jsonp=true")
+
+
 def test_broken_json_gets_an_error_each_time(hauld):
     c = http.client.HTTPConnection("127.0.0.1", hauld.port)
     good = json.dumps(request("aria2.getVersion")).encode()
