@@ -190,16 +190,11 @@ def test_unix_socket(tmp_path):
 
 def test_tls(make_hauld, nginx, tools):
     """rpc-secure: POST, WebSocket, and a client that does not know the certificate's authority."""
-    class Secure(Hauld):
-        def post(self, data, timeout=60):
-            c = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=context)
-            try:
-                return ask(c, data)[2]
-            finally:
-                c.close()
     context = ssl.create_default_context(cafile=nginx.ca)
-    d = Secure(os.path.join(nginx.folder, "secure"), "--rpc-secure=true", "--rpc-certificate=" + os.path.join(nginx.folder, "srv.pem"),
-               "--rpc-private-key=" + os.path.join(nginx.folder, "srv.key")).start()
+    d = Hauld(os.path.join(nginx.folder, "secure"), "--rpc-secure=true", "--rpc-certificate=" + os.path.join(nginx.folder, "srv.pem"),
+              "--rpc-private-key=" + os.path.join(nginx.folder, "srv.key"))
+    d.url, d.context = "https://127.0.0.1:%d/jsonrpc" % d.port, context
+    d.start()
     try:
         gid = d.add(NOWHERE, pause="true")
         s = context.wrap_socket(socket.create_connection(("127.0.0.1", d.port)), server_hostname="localhost")
