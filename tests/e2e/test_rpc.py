@@ -1,4 +1,5 @@
 """The RPC of a real daemon over every transport: order, limits, durability, who may call."""
+import base64
 import gzip
 import http.client
 import json
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import xmlrpc.client
 
 import pytest
@@ -218,16 +220,11 @@ def test_unix_socket(tmp_path):
 
 def test_tls(make_hauld, nginx, tools):
     """rpc-secure: POST, WebSocket, and a client that does not know the certificate's authority."""
-    class Secure(Hauld):
-        def post(self, data, timeout=60):
-            c = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=context)
-            try:
-                return ask(c, data)[2]
-            finally:
-                c.close()
     context = ssl.create_default_context(cafile=nginx.ca)
-    d = Secure(os.path.join(nginx.folder, "secure"), "--rpc-secure=true", "--rpc-certificate=" + os.path.join(nginx.folder, "srv.pem"),
-               "--rpc-private-key=" + os.path.join(nginx.folder, "srv.key")).start()
+    d = Hauld(os.path.join(nginx.folder, "secure"), "--rpc-secure=true", "--rpc-certificate=" + os.path.join(nginx.folder, "srv.pem"),
+              "--rpc-private-key=" + os.path.join(nginx.folder, "srv.key"))
+    d.url, d.context = "https://127.0.0.1:%d/jsonrpc" % d.port, context
+    d.start()
     try:
         gid = d.add(NOWHERE, pause="true")
         s = context.wrap_socket(socket.create_connection(("127.0.0.1", d.port)), server_hostname="localhost")
@@ -244,6 +241,32 @@ def test_tls(make_hauld, nginx, tools):
         assert outcome.returncode != 0 and "certificate" in outcome.stderr
     finally:
         d.stop()
+
+
+def silent_get(d, host):
+    """A GET that says nothing of a page, as an <img> is fetched where a browser sends no Sec-Fetch-Site; -> status."""
+    c = http.client.HTTPConnection("127.0.0.1", d.port)
+    params = base64.b64encode(json.dumps([[NOWHERE], {"pause": "true"}]).encode()).decode()
+    c.request("GET", "/jsonrpc?method=aria2.addUri&id=1&params=" + urllib.parse.quote(params), headers={"Host": host})
+    return c.getresponse().status
+
+
+def test_image_in_a_page_is_no_call(hauld, tmp_path):
+    elsewhere = ["0.0.0.0:%d" % hauld.port, "[::ffff:7f00:1]:%d" % hauld.port, socket.gethostname()]
+    assert [silent_get(hauld, host) for host in elsewhere] == [403] * 3
+    assert hauld.rpc("aria2.getGlobalStat")["numWaiting"] == "0"
+    assert [silent_get(hauld, host) for host in ("localhost", "127.0.0.1", "[::1]")] == [200] * 3
+    d = SecretHauld(tmp_path / "s").start()
+    try:
+        assert silent_get(d, "0.0.0.0") == 400  # Unauthorized: the page does not have the secret
+    finally:
+        d.stop()
+
+
+def test_pages_without_a_secret_are_warned_of(make_hauld):
+    warned = lambda name, *options: "set rpc-secret" in make_hauld(*options, name=name).tail()
+    assert not warned("closed")
+    assert warned("pages", "--rpc-allow-origin-all=true") and warned("jsonp", "--rpc-allow-jsonp=true")
 
 
 def test_broken_json_gets_an_error_each_time(hauld):
