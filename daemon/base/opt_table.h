@@ -152,9 +152,10 @@ OPT(CONSOLE_LOG_LEVEL, .name = "console-log-level", .type = OT_ENUM, .def = "not
 	.arg = "LEVEL",
 	.help = "Lowest level that goes to the console.")
 OPT(CONTENT_DISPOSITION_DEFAULT_UTF8, .name = "content-disposition-default-utf8", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "http",
-	.help = "Read a plain filename= of the server as UTF-8. Accepted; no effect yet. A name that is valid "
-		"UTF-8 is read as such, any other as ISO-8859-1.")
+	.flags = OF_JOB | OF_OPTARG, .group = "http",
+	.help = "Read a plain filename= of the server as UTF-8 only. One that is no UTF-8 is not taken then, and the URI "
+		"names the file. Without it a name that is valid UTF-8 is read as such, too, and any other as "
+		"ISO-8859-1 (aria2 reads all of them as ISO-8859-1 then, which garbles most).")
 OPT(CONTINUE, .name = "continue", .ch = 'c', .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG | OF_BASIC,
 	.group = "http",
 	.help = "Continue a partial file that another program left. Downloads of the queue are always continued.")

@@ -721,6 +721,7 @@ static int http1_start(struct net *n, const struct fetch_req *req, const struct 
 	if (r == 0) {
 		read_opts(f, req->opts);
 		f->asked.head_only = req->head_only;
+		f->asked.utf8_names = opts_bool(req->opts, OPT_CONTENT_DISPOSITION_DEFAULT_UTF8);
 		r = build_requests(f, req, why);
 	}
 	if (r < 0) {
