@@ -126,18 +126,22 @@ OPT(CHECK_CERTIFICATE, .name = "check-certificate", .type = OT_BOOL, .def = "tru
 	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "http",
 	.help = "Verify the certificate and the host name of https servers.")
 OPT(CHECK_INTEGRITY, .name = "check-integrity", .ch = 'V', .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "general",
-	.help = "Verify the checksum of data that is there already before it is resumed. Accepted; no effect yet. "
-		"The checksum of the whole file is always verified before it gets its name.")
+	.flags = OF_JOB | OF_OPTARG, .group = "general",
+	.help = "Verify a file of full size that is there already, when a checksum is given or the server sends one. A right "
+		"one is complete without being fetched, with allow-overwrite, too; a wrong one is fetched again, and stays until "
+		"the new one was verified (aria2 empties it at once). What is fetched is always verified before it gets its name.")
 OPT(CHECKSUM, .name = "checksum", .type = OT_CHECKSUM,
 	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_BASIC, .group = "http",
 	.arg = "TYPE=HEX",
 	.help = "Checksum of the whole file, verified before it gets its final name. Types: sha-1, sha-224, sha-256, "
 		"sha-384, sha-512, md5, adler32.")
 OPT(CONDITIONAL_GET, .name = "conditional-get", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED,
+	.flags = OF_JOB | OF_OPTARG,
 	.group = "http",
-	.help = "Fetch only when the server's file is newer than the local one. Accepted; no effect yet.")
+	.help = "Fetch only when the server's file is newer than the local one. The first request carries the time of the file "
+		"that out or the URI names, unless an unfinished download lies beside it. Answer 304: complete at once, with the "
+		"size of the file that is there, which a given checksum must fit (aria2 tells no size, and does not verify). "
+		"Any other answer: as without this option, so allow-overwrite is wanted as well.")
 OPT(CONF_PATH, .name = "conf-path", .type = OT_PATH,
 	.flags = OF_START | OF_NORPC | OF_CLIENT | OF_BASIC, .group = "general",
 	.arg = "FILE",
@@ -202,7 +206,8 @@ OPT(DOWNLOAD_RESULT, .name = "download-result", .type = OT_ENUM, .def = "default
 	.help = "Final table of haul get: default, full (with per cent), hide.")
 OPT(DRY_RUN, .name = "dry-run", .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG, .group = "http",
-	.help = "Ask only whether the file is there, and fetch nothing.")
+	.help = "Ask only whether the file is there, and fetch nothing. HEAD is asked for, and GET where that is refused. Outcome, "
+		"size and path are what a download would begin with; nothing is made in dir.")
 OPT(DSCP, .name = "dscp", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START, .group = "general",
 	.arg = "N",
 	.help = "DSCP value of outgoing packets.")
@@ -284,9 +289,11 @@ OPT(GID, .name = "gid", .type = OT_GID, .flags = OF_START | OF_INITIAL | OF_CLIE
 	.group = "general", .arg = "GID",
 	.help = "Identifier for the new download: 16 hex digits, not all zero, not in use. Random when not given.")
 OPT(HASH_CHECK_ONLY, .name = "hash-check-only", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED,
+	.flags = OF_JOB | OF_OPTARG,
 	.group = "general",
-	.help = "Stop after the check of existing data, whatever it found. Accepted; no effect yet.")
+	.help = "Verify the file that is there, as with check-integrity, and end: complete when its checksum is right, exit code "
+		"32 when it is wrong, 1 when there is nothing to verify. Nothing is fetched or changed (aria2 makes an empty file "
+		"for a missing one, and fetches a wrong one again).")
 OPT(HEADER, .name = "header", .type = OT_LIST, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http", .arg = "LINE",
 	.check = opt_check_header,
 	.help = "Add this \"Name: value\" to requests. May be given more than once; it takes the place of a built-in "
@@ -387,9 +394,9 @@ OPT(MAX_OVERALL_UPLOAD_LIMIT, .name = "max-overall-upload-limit", .type = OT_SIZ
 	.flags = OF_START | OF_GLOBAL | OF_IGNORED, .group = "bt", .arg = "SPEED",
 	.help = "Limit for all uploads, in bytes a second; 0: none.")
 OPT(MAX_RESUME_FAILURE_TRIES, .name = "max-resume-failure-tries", .type = OT_INT, .def = "0", .max = INT32_MAX,
-	.flags = OF_JOB | OF_IGNORED, .group = "http", .arg = "N",
-	.help = "With always-resume=false: start over after this many sources that can't resume. Accepted; no "
-		"effect yet. It starts over when no source is left.")
+	.flags = OF_JOB, .group = "http", .arg = "N",
+	.help = "With always-resume=false: start over once this many sources could not go on where the file ends, and no "
+		"connection is receiving. 0: when no source is left.")
 OPT(MAX_RETRY_WAIT, .name = "max-retry-wait", .type = OT_INT, .def = "60", .min = 0, .max = 3600,
 	.flags = OF_JOB | OF_OWN, .group = "http", .arg = "SEC",
 	.help = "Longest wait before a URI is tried again. Waits double from retry-wait up to this; 0: no wait but retry-wait.")
@@ -681,8 +688,9 @@ OPT(URI_SELECTOR, .name = "uri-selector", .type = OT_ENUM, .def = "feedback", .v
 	.help = "Which URI the next connection takes. Accepted; no effect yet. The one with the fewest "
 		"connections is taken, in the order given.")
 OPT(USE_HEAD, .name = "use-head", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "http",
-	.help = "Begin with a HEAD request. Accepted; no effect yet. The first GET tells all that is needed.")
+	.flags = OF_JOB | OF_OPTARG, .group = "http",
+	.help = "Begin with a HEAD request. It saves the first GET for a file that is there already, and costs a round trip for "
+		"any other. A server that refuses HEAD, or whose HEAD belies its GET, is asked by GET.")
 OPT(USER_AGENT, .name = "user-agent", .ch = 'U', .type = OT_STR, .def = "hauld/" HAUL_VERSION,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .arg = "TEXT",
 	.help = "User-Agent field of requests.",

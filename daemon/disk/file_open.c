@@ -472,6 +472,8 @@ static int try_dry(struct dfile_opening *o)
 		note_found(o, &st);
 	o->unfinished = lies_there(o, o->f->part) || lies_there(o, control);
 	free(control);
+	if (o->req.check_whole && o->found_size == o->req.total)
+		return 0;
 	return try_dry_as(o, o->req.how);
 }
 
