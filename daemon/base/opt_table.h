@@ -348,8 +348,9 @@ OPT(INPUT_FILE, .name = "input-file", .ch = 'i', .type = OT_PATH, .flags = OF_ST
 OPT(INTERFACE, .name = "interface", .type = OT_STR, .flags = OF_START | OF_CLIENT, .group = "general", .arg = "IFACE",
 	.help = "Bind outgoing connections to this interface, or to this local address.")
 OPT(KEEP_UNFINISHED_DOWNLOAD_RESULT, .name = "keep-unfinished-download-result", .type = OT_BOOL, .def = "true",
-	.flags = OF_START | OF_GLOBAL | OF_OPTARG | OF_IGNORED, .group = "general",
-	.help = "Keep failed results that max-download-result pushed out in the session file.")
+	.flags = OF_START | OF_GLOBAL | OF_OPTARG, .group = "general",
+	.help = "Keep failed downloads that max-download-result pushed out for the session file. At most 10000 of them; nothing "
+		"else shows them, and purging the results forgets them, too.")
 OPT(LISTEN_PORT, .name = "listen-port", .type = OT_STR, .def = "6881-6999", .min = 1024, .max = 65535,
 	.flags = OF_START | OF_IGNORED, .group = "bt", .arg = "PORTS", .check = opt_check_ranges,
 	.help = "TCP ports for peers: numbers and ranges, as 6881,6885-6889.")
@@ -551,9 +552,9 @@ OPT(REUSE_URI, .name = "reuse-uri", .type = OT_BOOL, .def = "true",
 	.help = "Use URIs again when all have been used. Accepted; no effect yet. A URI is used as often as its "
 		"server allows.")
 OPT(RLIMIT_NOFILE, .name = "rlimit-nofile", .type = OT_INT, .def = "1024", .min = 1, .max = INT32_MAX,
-	.flags = OF_START | OF_IGNORED, .group = "general", .arg = "N",
-	.help = "Raise the limit of open files to N. Accepted; no effect yet. The limit is always raised as far "
-		"as the system allows.")
+	.flags = OF_START, .group = "general", .arg = "N",
+	.help = "Raise the limit of open files to N, at most to the hard limit. It is never lowered.",
+	.why = "when it is not given, the limit is raised to the hard limit: each connection takes a file")
 OPT(RPC_ALLOW_JSONP, .name = "rpc-allow-jsonp", .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_NORPC | OF_OWN | OF_OPTARG, .group = "rpc",
 	.help = "Answer GET requests that name a jsoncallback. Any web page can read such answers when it knows the "

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The session file out of the jobs: what goes into it, and when. A snapshot is taken on the loop and written on the
- * pool; saves that are asked for meanwhile follow one after the other. Results that max-download-result has pushed out
- * are not in it: they are gone from memory and store alike.
+ * pool; saves that are asked for meanwhile follow one after the other.
  */
 #include <stdlib.h>
 
@@ -28,9 +27,8 @@ struct session_save {
 	STAILQ_ENTRY(session_save) link;
 };
 
-/* aria2's rules: what is not done is kept; failures too, unless they would fail again for sure; the rest with
- * force-save. */
-static bool belongs(const struct job *j)
+/* What is not done is kept; failures too, unless they would fail again for sure; the rest with force-save. */
+bool session_wants(const struct job *j)
 {
 	if (j->rec.state == JOB_COMPLETE || j->rec.state == JOB_REMOVED)
 		return opts_bool(j->opts, OPT_FORCE_SAVE);
@@ -56,7 +54,7 @@ static void snapshot_job(struct session_save *s, const struct job *j)
 	char **uris;
 	size_t n = 0;
 
-	if (!belongs(j))
+	if (!session_wants(j))
 		return;
 	while (j->uris[n] != NULL)
 		n++;
@@ -74,9 +72,9 @@ static void snapshot_job(struct session_save *s, const struct job *j)
 static void snapshot(struct session_save *s)
 {
 	struct engine *e = s->engine;
-	const struct otree *const lists[] = {&e->stopped, &e->active, &e->queue.all};
+	const struct otree *const lists[] = {&e->kept, &e->stopped, &e->active, &e->queue.all};
 
-	s->entries = xcalloc(otree_count(&e->jobs) + 1, sizeof(*s->entries));
+	s->entries = xcalloc(otree_count(&e->kept) + otree_count(&e->jobs) + 1, sizeof(*s->entries));
 	s->changes = e->changes;
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		for (struct onode *n = otree_at(lists[i], 0); n != NULL; n = otree_next(n))
