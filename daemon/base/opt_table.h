@@ -669,9 +669,12 @@ OPT(STOP_WITH_PROCESS, .name = "stop-with-process", .type = OT_INT, .max = INT32
 	.group = "general", .arg = "PID",
 	.help = "End when the process with this number is gone.")
 OPT(STREAM_PIECE_SELECTOR, .name = "stream-piece-selector", .type = OT_ENUM, .def = "default",
-	.values = "default|inorder|random|geom", .flags = OF_JOB | OF_IGNORED, .group = "http", .arg = "METHOD",
-	.help = "Which missing part a new connection takes. Accepted; no effect yet. The first gap is taken, then "
-		"a share of the largest range under way.")
+	.values = "default|inorder|random|geom", .flags = OF_JOB, .group = "http", .arg = "METHOD",
+	.help = "Which missing part a connection without work takes. default: the first gap, then a share of the largest range "
+		"under way, for few requests. inorder: the first min-split-size bytes that nobody fetches, so that the beginning "
+		"of the file is there first. geom: the same in parts as long as all before them, with few requests. random: as "
+		"default.",
+	.why = "random only makes more requests of a file that comes from web servers")
 OPT(SUMMARY_INTERVAL, .name = "summary-interval", .type = OT_INT, .def = "60", .max = INT32_MAX,
 	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "ui", .arg = "SEC",
 	.help = "Seconds between progress summaries. 0: none.")

@@ -236,7 +236,8 @@ void lane_judge(struct lane *l, const struct fetch_head *h);
 struct segment *segment_new(struct lane *l, int64_t start, int64_t end);
 void segment_attach_file(struct segment *s);   /* the file is open now */
 void segment_leave(struct segment *s);        /* its lane goes; the rest [next, end) is free again */
-/* Bytes for a lane without work, `lanes` (>= 1) of which there are: a gap, or a share of the largest segment. */
+/* Bytes for a lane without work, `lanes` (>= 1) of which there are: of the first gap what stream-piece-selector lets it take, or
+ * a share of the largest segment. */
 bool segment_pick(struct xfer *x, unsigned lanes, struct range *ret);
 /* The answer goes on behind the segment's end (up to limit, -1: open) and nobody has those bytes: take them too. */
 bool segment_extend(struct segment *s, int64_t limit);

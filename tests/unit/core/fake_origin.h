@@ -41,6 +41,7 @@ struct origin {
 	int64_t mtime;         /* 304 for an If-Modified-Since from then on; 0: never */
 	unsigned requests, open;
 	unsigned heads, conditional; /* requests that were so */
+	struct range asked[64];      /* of the first requests */
 };
 
 struct fake_net {
@@ -256,6 +257,8 @@ static int fake_start(struct net *n, const struct fetch_req *req, const struct f
 	snprintf(f->if_range_text, sizeof(f->if_range_text), "%s", req->if_range ? req->if_range : "");
 	f->head = req->head_only;
 	f->unmodified = f->o->mtime > 0 && req->if_modified_since >= f->o->mtime;
+	if (f->o->requests < sizeof(f->o->asked) / sizeof(f->o->asked[0]))
+		f->o->asked[f->o->requests] = req->want;
 	f->o->requests++;
 	f->o->heads += req->head_only;
 	f->o->conditional += req->if_modified_since >= 0;

@@ -386,6 +386,69 @@ static void test_wrong_checksum(void **state)
 	close_world(&w);
 }
 
+/* ---- the order of the parts ---- */
+
+static void fetch_by(struct origin *o, const char *selector)
+{
+	struct world w;
+
+	*o = (struct origin){.size = 24 * MIB, .version = 1};
+	open_world(&w, o, 1, 12);
+	set(&w, OPT_STREAM_PIECE_SELECTOR, selector);
+	run(&w, one_uri);
+	expect_right(&w, o->size);
+	close_world(&w);
+}
+
+/* Requests from the second on that do not begin behind the one before them. */
+static unsigned steps_back(const struct origin *o)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 2; i < o->requests && i < 64; i++)
+		n += o->asked[i].start < o->asked[i - 1].start;
+	return n;
+}
+
+static void test_parts_in_order(void **state)
+{
+	struct origin o;
+
+	(void)state;
+	fetch_by(&o, "inorder");
+	assert_int_equal(steps_back(&o), 0);
+	assert_in_range(o.requests, 20, 24);
+	for (unsigned i = 1; i < o.requests; i++)
+		assert_in_range(o.asked[i].end < 0 ? o.size - o.asked[i].start : o.asked[i].end - o.asked[i].start, MIB, 2 * MIB);
+}
+
+static void test_parts_grow(void **state)
+{
+	struct origin o;
+
+	(void)state;
+	fetch_by(&o, "geom");
+	assert_int_equal(o.asked[1].start, MIB);
+	assert_int_equal(o.asked[1].end, 2 * MIB);
+	assert_int_equal(o.asked[2].start, 2 * MIB);
+	assert_int_equal(o.asked[2].end, 4 * MIB);
+	assert_int_equal(o.asked[3].start, 4 * MIB);
+	assert_int_equal(o.asked[3].end, 8 * MIB);
+	assert_in_range(o.requests, 5, 20);
+}
+
+static void test_parts_by_default(void **state)
+{
+	struct origin o;
+
+	(void)state;
+	fetch_by(&o, "default");
+	assert_in_range(steps_back(&o), 1, 10);
+	assert_in_range(o.requests, 4, 12);
+	fetch_by(&o, "random");
+	assert_in_range(o.requests, 4, 12);
+}
+
 /* ---- a file that is there already ---- */
 
 /* The file "f" with `size` bytes of that version, and mtime. */
@@ -803,6 +866,8 @@ static void simulate(uint64_t seed)
 		set(&w, OPT_MAX_RESUME_FAILURE_TRIES, "1");
 	if (fake_random(3) == 0)
 		set(&w, OPT_USE_HEAD, "true");
+	if (fake_random(3) == 0)
+		set(&w, OPT_STREAM_PIECE_SELECTOR, fake_random(2) ? "inorder" : "geom");
 	for (unsigned stops = fake_random(4);; stops--) {
 		if (stops > 0)
 			timer_start(&w.loop, &w.stop_at, fake_random(30), 0, stop_now, &w);
@@ -848,6 +913,9 @@ int main(void)
 		cmocka_unit_test(test_if_range_dropped),
 		cmocka_unit_test(test_resume_after_stop),
 		cmocka_unit_test(test_wrong_checksum),
+		cmocka_unit_test(test_parts_in_order),
+		cmocka_unit_test(test_parts_grow),
+		cmocka_unit_test(test_parts_by_default),
 		cmocka_unit_test(test_conditional_get),
 		cmocka_unit_test(test_condition_needs_a_whole_file),
 		cmocka_unit_test(test_not_modified_is_verified),
