@@ -240,6 +240,7 @@ static void pin(struct lane *l, const struct fetch_head *h)
 	x->total = h->coded ? -1 : h->total;
 	x->pinned = true;
 	x->by_head = l->head;
+	x->head_told |= l->head;
 	x->close_delimited = h->body_len < 0;
 	free(x->digest);
 	x->digest = copy_or_null(h->digest);

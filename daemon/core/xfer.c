@@ -191,7 +191,6 @@ static bool begin_anew(struct xfer *x)
 
 	if (opts_bool(x->opts, OPT_ALWAYS_RESUME) && !misled)
 		return false;
-	x->head_told |= misled;
 	for (size_t i = 0; i < x->nsources; i++) {
 		struct source *s = x->sources[i];
 

@@ -308,7 +308,8 @@ static void take_answer(struct http1 *f, const struct http_answer *a, size_t use
 	struct fail why;
 	int r;
 
-	f->keep = a->keep_alive && f->keep_alive;
+	/* Some servers send a body to HEAD all the same, which would be read as the next answer. */
+	f->keep = a->keep_alive && f->keep_alive && !f->asked.head_only;
 	f->since = loop_now(f->loop);
 	f->ops->head(f->owner, &a->h);
 	if (f->gone)
