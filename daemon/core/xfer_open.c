@@ -111,7 +111,8 @@ static void fetch_instead(struct xfer *x)
 	struct dfile_req req;
 	char shown[300];
 
-	log_notice(XFER, "the checksum of %s is wrong: it is fetched again", str_safe(x->path, strlen(x->path), shown, sizeof(shown)));
+	log_notice(XFER, "the checksum of %s is wrong: it is fetched again",
+		str_safe(x->path, strlen(x->path), shown, sizeof(shown)));
 	if (!x->pinned) { /* a server said that nothing has changed: ask it for the file all the same */
 		free(x->path);
 		x->path = NULL;

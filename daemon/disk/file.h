@@ -54,13 +54,14 @@ struct dfile_opened {
 	                           valid in the callback */
 	bool finished;       /* OPEN_RESUME: NAME.part is gone and NAME is the file that the journal belongs to: it was renamed by
 	                        dfile_finish in an earlier life; file is NULL, path valid in the callback only */
-	bool exists_whole;   /* OPEN_CONTINUE, check_whole: the existing NAME has exactly total bytes: nothing was renamed, nothing
-	                        opened for writing; file is NULL, path valid in the callback only */
+	bool exists_whole;   /* OPEN_CONTINUE, check_whole: the existing NAME has exactly total bytes: nothing was renamed,
+	                        nothing opened for writing; file is NULL, path valid in the callback only */
 	int64_t found_size;  /* OPEN_RESUME: size of NAME.part before anything was allocated: nothing beyond it can be there.
 	                        dry, exists_whole: size of NAME; -1: no regular file lies there */
 	int64_t found_mtime; /* the same of its time, epoch */
 	bool unfinished;     /* dry: beside NAME lies what an unfinished download has: NAME.part, or aria2's control file */
-	int whole_fd;        /* dry, exists_whole: NAME opened for reading, closed behind the callback; -1: that failed, or no file */
+	int whole_fd;        /* dry, exists_whole: NAME opened for reading, closed behind the callback; -1: that failed, or
+	                        there is none */
 };
 
 typedef void (*dfile_open_cb)(void *arg, int err, const struct fail *f, const struct dfile_opened *o);
