@@ -274,7 +274,7 @@ static bool gives_up_resuming(const struct xfer *x)
 	int64_t most = opts_num(x->opts, OPT_MAX_RESUME_FAILURE_TRIES), n = 0;
 	const struct lane *l;
 
-	if (most == 0 || opts_bool(x->opts, OPT_ALWAYS_RESUME) || x->written.n == 0)
+	if (most == 0 || opts_bool(x->opts, OPT_ALWAYS_RESUME) || (x->written.n == 0 && segment_queued(x) == 0))
 		return false;
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
