@@ -130,11 +130,16 @@ static void fetch_instead(struct xfer *x)
 	x->opening = dfile_open(x->loop, &req, opened_new, x);
 }
 
+static bool may_replace(const struct xfer *x)
+{
+	return opts_bool(x->opts, OPT_CHECK_INTEGRITY) || opts_bool(x->opts, OPT_ALLOW_OVERWRITE);
+}
+
 static void whole_wrong(struct xfer *x)
 {
 	if (opts_bool(x->opts, OPT_HASH_CHECK_ONLY))
 		xfer_fail(x, ERR_CHECKSUM, "The checksum of the file is wrong; it was only checked (hash-check-only)");
-	else if (opts_bool(x->opts, OPT_CHECK_INTEGRITY) || opts_bool(x->opts, OPT_ALLOW_OVERWRITE))
+	else if (may_replace(x))
 		fetch_instead(x);
 	else
 		xfer_fail(x, ERR_CHECKSUM, "The file is there, but its checksum is wrong; it was left alone");
@@ -304,7 +309,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 		return false;
 	path = xasprintf("%s/%s", x->dir, name);
 	ok = x->ops->adopt(x->owner, path, false, &k) && k.total == x->total && xfer_provable(k.etag, k.last_modified) &&
-	     same_text(k.etag, x->etag) && same_text(k.last_modified, x->last_modified);
+	     same_text(k.etag, x->etag) && same_text(k.last_modified, x->last_modified) && (!k.replaces || may_replace(x));
 	if (ok) {
 		struct lane *l;
 
@@ -317,7 +322,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 		x->part_id = xstrdup(k.part_id);
 		x->ops->adopt(x->owner, path, true, &k);
 		x->unproven = k.unproven;
-		x->replaces = k.replaces && opts_bool(x->opts, OPT_CHECK_INTEGRITY);
+		x->replaces = k.replaces;
 		xfer_report_known(x);
 		xfer_open_known(x);
 		return true;
@@ -365,7 +370,7 @@ void xfer_open_new(struct xfer *x, const char *server_name, const char *uri)
 	}
 	fill_req(x, x->want_name, &req);
 	req.how = how_to_open(x);
-	req.check_whole = opts_bool(x->opts, OPT_CHECK_INTEGRITY) && x->restarts == 0 && xfer_want_sum(x);
+	req.check_whole = opts_bool(x->opts, OPT_CHECK_INTEGRITY) && xfer_want_sum(x);
 	req.dry = opts_bool(x->opts, OPT_DRY_RUN);
 	x->pending++;
 	x->opening = dfile_open(x->loop, &req, opened_new, x);

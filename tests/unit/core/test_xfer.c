@@ -658,6 +658,25 @@ static void test_a_wrong_file_stays_until_replaced(void **state)
 	close_world(&w);
 }
 
+/* A server without ranges breaks now and then: the transfer begins anew, and still takes the wrong file's place. */
+static void test_a_wrong_file_is_replaced_after_a_restart(void **state)
+{
+	struct origin o = {.size = 2 * MIB, .version = 1, .no_ranges = true, .fault_percent = 2};
+	struct world w;
+
+	(void)state;
+	open_world(&w, &o, 1, 34);
+	set(&w, OPT_CHECK_INTEGRITY, "true");
+	set(&w, OPT_MAX_TRIES, "0");
+	set_sum(&w, 1, o.size);
+	put_local(&w, 2, o.size, OLD);
+	run(&w, one_uri);
+	expect_right(&w, o.size);
+	assert_string_equal(strrchr(w.mem.path, '/'), "/f");
+	assert_true(o.requests > 3);
+	close_world(&w);
+}
+
 static void test_hash_check_only(void **state)
 {
 	static const struct {
@@ -921,6 +940,7 @@ int main(void)
 		cmocka_unit_test(test_not_modified_is_verified),
 		cmocka_unit_test(test_check_integrity),
 		cmocka_unit_test(test_a_wrong_file_stays_until_replaced),
+		cmocka_unit_test(test_a_wrong_file_is_replaced_after_a_restart),
 		cmocka_unit_test(test_hash_check_only),
 		cmocka_unit_test(test_hash_check_only_of_a_part),
 		cmocka_unit_test(test_dry_run),
