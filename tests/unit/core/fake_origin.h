@@ -35,6 +35,7 @@ struct origin {
 	bool gone;             /* 404 */
 	unsigned gone_after;   /* 404 from the n-th request on; 0: never */
 	int64_t cut_at;        /* the connection ends at that offset; 0: never */
+	unsigned cut_first;    /* ... of the first n requests only; 0: of all */
 	bool lies_about_range; /* says another start than asked */
 	bool refuses_head;     /* 405 for HEAD */
 	bool head_lies;        /* HEAD tells half the size and another ETag */
@@ -73,7 +74,7 @@ struct fake_fetch {
 	void *owner;
 	struct timer timer;
 	struct range want;
-	bool head, unmodified;
+	bool head, unmodified, cut;
 	bool if_range, head_sent, paused, in_call, gone;
 	char if_range_text[64];
 	unsigned version;
@@ -233,7 +234,7 @@ static void fake_step(void *arg)
 		fake_head(f);
 		return;
 	}
-	if (f->at == f->end || (f->o->cut_at && f->at >= f->o->cut_at)) {
+	if (f->at == f->end || (f->cut && f->at >= f->o->cut_at)) {
 		fake_done(f, f->at == f->end ? 0 : ERR_EOF);
 		return;
 	}
@@ -260,6 +261,7 @@ static int fake_start(struct net *n, const struct fetch_req *req, const struct f
 	if (f->o->requests < sizeof(f->o->asked) / sizeof(f->o->asked[0]))
 		f->o->asked[f->o->requests] = req->want;
 	f->o->requests++;
+	f->cut = f->o->cut_at > 0 && (f->o->cut_first == 0 || f->o->requests <= f->o->cut_first);
 	f->o->heads += req->head_only;
 	f->o->conditional += req->if_modified_since >= 0;
 	f->o->open++;
