@@ -89,6 +89,8 @@ FAULTY(int, futimens, (int d, const struct timespec t[2]), (d, t))
 FAULTY(int, renameat2, (int d, const char *a, int e, const char *b, unsigned f), (d, a, e, b, f))
 FAULTY(int, linkat, (int d, const char *a, int e, const char *b, int f), (d, a, e, b, f))
 FAULTY(int, unlinkat, (int d, const char *p, int f), (d, p, f))
+FAULTY(off_t, lseek, (int d, off_t o, int w), (d, o, w))
+FAULTY(int, set_lease, (int d, int k), (d, k))
 
 static ssize_t faulty_pwrite(int d, const void *p, size_t n, off_t o)
 {
@@ -143,6 +145,8 @@ static const struct fs_ops fs_faulty = {
 	.renameat2 = faulty_renameat2,
 	.linkat = faulty_linkat,
 	.unlinkat = faulty_unlinkat,
+	.lseek = faulty_lseek,
+	.set_lease = faulty_set_lease,
 	.boot_id = faulty_boot_id,
 };
 
