@@ -44,6 +44,7 @@ enum job_flag {
 	JOB_STARTED = 1 << 1,	 /* has run at least once */
 	JOB_FROM_INPUT = 1 << 2, /* came from an input file or the command line */
 	JOB_PART = 1 << 3, /* its unfinished file lies at rec.path; of an ended job: may be adopted by a newcomer */
+	JOB_USER_PART = 1 << 4, /* that file was begun by somebody else (continue, or left by aria2): never thrown away */
 };
 
 struct engine;

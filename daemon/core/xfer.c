@@ -54,6 +54,7 @@ void xfer_report_known(struct xfer *x)
 		.part_id = x->part_id,
 		.have = &x->durable,
 		.unproven = x->unproven,
+		.user_part = x->user_part,
 	};
 
 	x->ops->known(x->owner, &k);
@@ -91,7 +92,8 @@ static void part_removed(void *arg, int err, const struct fail *f)
 		return;
 	}
 	x->pending++;
-	x->ops->forget(x->owner, forgotten, x);
+	x->ops->forget(x->owner);
+	x->ops->durable(x->owner, forgotten, x);
 }
 
 /* Called again whenever a segment or a sync ends, until nothing is under way. */
@@ -463,6 +465,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->part_id = xstrdup(k->part_id);
 	x->pinned = true;
 	x->unproven = k->unproven;
+	x->user_part = k->user_part;
 	if (!k->have || k->total < 0)
 		return;
 	ranges_copy(&x->written, k->have);

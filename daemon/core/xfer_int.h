@@ -25,7 +25,7 @@
 #define REDIRECTS_MAX 20
 
 /* X(id, text for logs). What ends each state: OPEN a disk callback; PROBE, RUN the protocol's timeouts and max-tries; VERIFY,
- * FINISH, STOP disk callbacks; RESET the store's commit. */
+ * FINISH, STOP disk callbacks; RESET the store's commit, as OPEN when something of aria2's is taken over. */
 #define XSTATES(X) X(PROBE, "probe") X(OPEN, "open") X(RUN, "run") X(RESET, "reset") X(VERIFY, "verify") X(FINISH, "finish") \
 	X(STOP, "stop")
 enum xstate {
@@ -131,8 +131,8 @@ struct xfer {
 	struct dfile_opening *opening; /* while the file is being opened */
 	struct dfile *file;
 	bool pinned;             /* total and validators are those of the version being fetched */
-	int64_t user_len;        /* bytes of it */
-	bool user_part;          /* the file's beginning is the user's (continue): never thrown away by us */
+	int64_t user_len;        /* bytes of the user's that were taken in this run */
+	bool user_part;          /* there are some in the file (continue, or left by aria2): never thrown away by us */
 	unsigned restarts;       /* times it began anew */
 	bool unproven;           /* an answer was taken that could not be compared with those before it */
 	bool close_delimited;    /* the end of the file was told by the end of the connection only */

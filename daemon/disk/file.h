@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * struct dfile: the file of one transfer while it is incomplete: DIR/NAME.part, opened once, written at offsets, synced, and at
- * the end renamed to DIR/NAME. All disk calls run on the pool; callbacks come on the loop thread, exactly once, never before
+ * the end renamed to DIR/NAME. What aria2 began (NAME with a control file NAME.aria2 beside it) is taken over: see dfile_take.
+ * All disk calls run on the pool; callbacks come on the loop thread, exactly once, never before
  * the call returned. The existence of NAME.part (created with O_EXCL) is what keeps two jobs off the same file.
  */
 #ifndef HAUL_DISK_FILE_H
@@ -33,6 +34,7 @@ struct dfile_req {
 	const char *name;  /* relative to dir, may have folders ("sub/o.bin"), never leaves dir: no "..", no symlink out */
 	enum open_how how;
 	bool rename;       /* auto-file-renaming: NAME.1.EXT .. NAME.9999.EXT */
+	bool remove_control; /* remove-control-file: NAME.aria2 is removed rather than believed */
 	int64_t total;     /* -1 unknown */
 	enum alloc_mode alloc; /* falloc on a file system without it falls back to trunc (a note in the log) */
 	int64_t alloc_min; /* smaller files are not preallocated (no-file-allocation-limit) */
@@ -53,6 +55,9 @@ struct dfile_opened {
 	                        dfile_finish in an earlier life; file is NULL, path valid in the callback only */
 	bool exists_whole;   /* OPEN_CONTINUE: the existing NAME has exactly total bytes: nothing was renamed, nothing opened for
 	                        writing; file is NULL, path valid in the callback only */
+	const struct ranges *control; /* aria2 began NAME, and these bytes of it are there, and synced (may be none). NAME is open
+	                        and locked, but otherwise as it was found: dfile_take comes next. NULL: not so. Valid in the
+	                        callback */
 	int64_t found_size;  /* OPEN_RESUME: size of NAME.part before anything was allocated: nothing beyond it can be there */
 	int whole_fd;        /* exists_whole: NAME opened for reading, closed behind the callback; else -1 */
 };
@@ -60,14 +65,25 @@ struct dfile_opened {
 typedef void (*dfile_open_cb)(void *arg, int err, const struct fail *f, const struct dfile_opened *o);
 typedef void (*dfile_cb)(void *arg, int err, const struct fail *f);
 
-/* err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_IO, ERR_INVAL (name leaves dir),
- * ERR_SAME_FILE (NAME.part is in use by somebody else), ERR_CANCELED. After an error everything is as it was before, but for
- * folders. f is never NULL; its code is err. o is NULL after an error. Strings of req are copied. The returned handle lives
- * until cb is called; most callers ignore it. */
+/* Before the rules of `how` a control file NAME.aria2 is looked at (that is aria2's order), unless `how` is OPEN_RESUME:
+ *   it is of a torrent: NAME is taken by somebody else;
+ *   there is no NAME, or remove_control: it is removed, and the rules hold as if it had not been there;
+ *   NAME is a regular file, and total > 0: NAME is taken over (`control`). ERR_CONTROL when the control file is damaged or of
+ *   another total, or NAME is longer than that; a candidate NAME.1 that does not fit is passed over.
+ * err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_IO, ERR_INVAL (name leaves
+ * dir), ERR_SAME_FILE (NAME.part is in use by somebody else, or another program writes to NAME), ERR_CONTROL, ERR_CANCELED.
+ * After an error everything is as it was before, but for folders, and a control file without NAME. f is never NULL; its code
+ * is err. o is NULL after an error. Strings of req are copied. The returned handle lives until cb is called; most callers
+ * ignore it. */
 struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg);
 /* Give up a long allocation soon: cb still comes, with ERR_CANCELED unless it was too late. */
 void dfile_open_cancel(struct dfile_opening *o);
 
+/* After an open that gave `control`, before anything is written: NAME becomes NAME.part, `have` goes to the journal, and space
+ * for n bytes is allocated. By then it must be durable elsewhere that dfile_part_id and `have` are this transfer's: from here
+ * on NAME.aria2 has no file beside it. It stays until dfile_finish, for NAME may still get its name back (DFILE_RETURN).
+ * ERR_RENAME, ERR_EXISTS (somebody made NAME.part meanwhile), ERR_NO_SPACE, ERR_IO, ERR_CANCELED. `have` is copied. */
+void dfile_take(struct dfile *f, int64_t n, enum alloc_mode alloc, const struct ranges *have, dfile_cb cb, void *arg);
 /* The size became known after the start, or turned out otherwise: allocate or cut to n. Cutting also makes the journal forget
  * what lay beyond, so a transfer that starts over cuts to 0 first (with no wstream open). */
 void dfile_set_size(struct dfile *f, int64_t n, enum alloc_mode alloc, dfile_cb cb, void *arg);
@@ -80,15 +96,15 @@ struct dfile_finish {
 	int64_t mtime;  /* epoch, -1: leave */
 	bool replace;   /* allow-overwrite: an existing NAME is replaced; else ERR_EXISTS (and NAME.part stays) */
 };
-/* Sync, set the time, rename to the final name (RENAME_NOREPLACE), sync the folder. The journal stays (it proves the rename
- * to OPEN_RESUME) until the caller removes it, once it is durably known elsewhere that the file is complete. The dfile
- * stays open for reading; the caller closes it. */
+/* Sync, set the time, rename to the final name (RENAME_NOREPLACE), remove a left-over NAME.aria2, sync the folder. The journal
+ * stays (it proves the rename to OPEN_RESUME) until the caller removes it, once it is durably known elsewhere that the file
+ * is complete. The dfile stays open for reading; the caller closes it. */
 void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, void *arg);
 
 enum dfile_fate {
 	DFILE_KEEP,   /* NAME.part and journal stay */
 	DFILE_UNLINK, /* both are removed, unless the file was finished */
-	DFILE_RETURN, /* a NAME that OPEN_CONTINUE took is cut to what it was and gets its name back; else as KEEP */
+	DFILE_RETURN, /* a NAME that OPEN_CONTINUE or dfile_take took is cut to what it was and gets its name back; else KEEP */
 };
 
 /* Give it back: pending operations and wstreams complete first (an allocation is abandoned with ERR_CANCELED), then everything

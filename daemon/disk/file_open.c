@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "disk/alloc.h"
+#include "disk/aria2_control.h"
 #include "disk/file_priv.h"
 #include "disk/fs.h"
 #include "disk/journal.h"
@@ -37,8 +38,9 @@ struct dfile_opening {
 	atomic_bool cancel;
 	bool begun;
 	bool made_part;	  /* NAME.part did not exist before */
-	unsigned renamed; /* N of the name that was taken, 0: as asked */
+	unsigned renamed; /* N of the name that is tried, 0: as asked */
 	int64_t have_len;
+	struct ranges control; /* f->at_name: finished bytes of NAME */
 	bool exists_whole, finished;
 	int whole_fd; /* -1 */
 	int64_t found_size;
@@ -160,6 +162,7 @@ static void set_names(struct dfile_opening *o, const char *leaf, unsigned n)
 	free(f->leaf);
 	free(f->part);
 	free(f->path);
+	o->renamed = n;
 	f->leaf = candidate(leaf, n);
 	f->part = xasprintf("%s" PART_SUFFIX, f->leaf);
 	f->path = xasprintf(
@@ -209,6 +212,13 @@ static int create_part(struct dfile_opening *o)
 	return lock(o, f->fd);
 }
 
+static void let_go(struct dfile *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+}
+
 /* A regular file, opened for writing and locked: 0 with f->fd and *st; TAKEN for anything else that lies there. */
 static int open_existing(struct dfile_opening *o, const char *name, struct stat *st)
 {
@@ -224,8 +234,7 @@ static int open_existing(struct dfile_opening *o, const char *name, struct stat 
 	if (f->fs->fstat(f->fd, st) < 0)
 		return fs_fail(&o->fail, ERR_OPEN, "Failed to open the file", f->path, errno);
 	if (!S_ISREG(st->st_mode)) {
-		close(f->fd);
-		f->fd = -1;
+		let_go(f);
 		return TAKEN;
 	}
 	int err = lock(o, f->fd);
@@ -250,10 +259,8 @@ static int take_own_part(struct dfile_opening *o)
 		err = check_room(o, NULL);
 	if (!err && f->fs->ftruncate(f->fd, 0) < 0)
 		err = fs_fail(&o->fail, ERR_OPEN, "Failed to set the size of", f->path, errno);
-	if (err == TAKEN && f->fd >= 0) {
-		close(f->fd);
-		f->fd = -1;
-	}
+	if (err == TAKEN)
+		let_go(f);
 	return err;
 }
 
@@ -270,8 +277,7 @@ static int name_still_free(struct dfile_opening *o)
 	if (err < 0)
 		return err;
 	f->fs->unlinkat(f->dirfd, f->part, 0);
-	close(f->fd);
-	f->fd = -1;
+	let_go(f);
 	o->made_part = false;
 	return TAKEN;
 }
@@ -318,8 +324,7 @@ static int try_continue(struct dfile_opening *o)
 	if (fs_rename_new(f->fs, f->dirfd, f->leaf, f->part) < 0) {
 		err = errno == EEXIST ? TAKEN
 				      : fs_fail(&o->fail, ERR_RENAME, "Failed to rename the file", f->path, errno);
-		close(f->fd);
-		f->fd = -1;
+		let_go(f);
 		return err;
 	}
 	f->taken = st.st_size;
@@ -342,8 +347,7 @@ static int try_overwrite(struct dfile_opening *o)
 	err = open_existing(o, f->part, &st);
 	if (err)
 		return err;
-	close(f->fd);
-	f->fd = -1;
+	let_go(f);
 	if (f->fs->unlinkat(f->dirfd, f->part, 0) < 0)
 		return fs_fail(&o->fail, ERR_OPEN, "Failed to remove the old part of", f->path, errno);
 	return create_part(o);
@@ -363,6 +367,8 @@ static int look_finished(struct dfile_opening *o)
 			      journal_is_finished(f->fs, f->journal_path, fd);
 		close(fd);
 	}
+	if (o->finished)
+		control_remove(f->fs, f->dirfd, f->leaf, f->path);
 	return o->finished ? 0 : ERR_NOT_FOUND;
 }
 
@@ -393,8 +399,7 @@ static int try_resume(struct dfile_opening *o)
 
 	o->found_size = err ? 0 : st.st_size;
 	if (!err && another_part(o)) {
-		close(o->f->fd);
-		o->f->fd = -1;
+		let_go(o->f);
 		err = ERR_NOT_FOUND;
 	}
 	if (err == ERR_NOT_FOUND)
@@ -405,15 +410,155 @@ static int try_resume(struct dfile_opening *o)
 	return err ? err : check_room(o, &st);
 }
 
-/* ---- the choice ---- */
+/* ---- what aria2 left ---- */
+
+#define CONTROL_ADVICE "Nothing was changed. Remove it (or let remove-control-file do so), or choose another name"
+
+/* The control file speaks of the NAME that is there, and of as many bytes as the server has: 0, or why not. */
+static int control_fits(struct dfile_opening *o, enum control_kind kind, const struct control *c, int64_t size)
+{
+	if (kind == CONTROL_DAMAGED)
+		return fail_set(&o->fail, ERR_CONTROL, "The control file %s" CONTROL_SUFFIX " is damaged: %s. " CONTROL_ADVICE,
+			o->f->path, c->damage);
+	if (c->total != o->req.total)
+		return fail_set(&o->fail, ERR_CONTROL,
+			"The control file %s" CONTROL_SUFFIX
+			" is of a file of %lld bytes, but the server has %lld. " CONTROL_ADVICE,
+			o->f->path, (long long)c->total, (long long)o->req.total);
+	if (size > c->total)
+		return fail_set(&o->fail, ERR_CONTROL,
+			"%s is longer than its control file " CONTROL_SUFFIX " says. " CONTROL_ADVICE, o->f->path);
+	return 0;
+}
+
+/* Where everybody may make files, a file and a control file may have been laid out for us. continue=true is the word of the
+ * user that NAME may be gone on with. */
+static bool control_trusted(const struct dfile_opening *o, const struct control *c, const struct stat *st)
+{
+	struct stat folder;
+
+	if (o->req.how == OPEN_CONTINUE)
+		return true;
+	if (o->f->fs->fstat(o->f->dirfd, &folder) < 0)
+		return false;
+	return !(folder.st_mode & S_IWOTH) || (st->st_uid == geteuid() && c->owner == geteuid());
+}
+
+/* An aria2 that is still running does not lock NAME, but keeps it open. TAKEN: it is another job's of a hauld. */
+static int check_writers(struct dfile_opening *o)
+{
+	const struct fs_ops *fs = o->f->fs;
+	int fd = fs->openat(o->f->dirfd, o->f->leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+	int err = 0;
+
+	if (fd < 0)
+		return 0; /* the open for writing will tell */
+	if (fs->flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		err = TAKEN;
+	else if (fs_has_writer(fs, fd))
+		err = fail_set(&o->fail, ERR_SAME_FILE,
+			"%s is being written by another program, maybe aria2: stop that first", o->f->path);
+	close(fd);
+	return err;
+}
+
+/* What the control file says is finished counts from when it is on the disk. So are both names then: a power cut before NAME is
+ * ours must not leave it without its control file. */
+static int believe_control(struct dfile_opening *o, struct control *c, int64_t size)
+{
+	struct dfile *f = o->f;
+
+	if (f->fs->fdatasync(f->fd) < 0)
+		return fs_fail(&o->fail, ERR_IO, "Failed to write to the disk:", f->path, errno);
+	control_sync(f->fs, f->dirfd, f->leaf);
+	control_believe(f->fs, f->fd, size, &c->have);
+	ranges_copy(&o->control, &c->have);
+	f->taken = size;
+	f->at_name = true;
+	return 0;
+}
+
+/* NAME (st) and its control file are there: open NAME and see what is finished. Neither is changed here. */
+static int take_over(struct dfile_opening *o, enum control_kind kind, struct control *c, struct stat *st)
+{
+	struct stat part;
+	int err = control_fits(o, kind, c, st->st_size);
+
+	if (!err && !control_trusted(o, c, st))
+		err = TAKEN;
+	if (!err) {
+		err = look(o, o->f->part, &part);
+		err = err == 0 ? TAKEN : err == TAKEN ? 0 : err; /* somebody's part is not to be there */
+	}
+	if (!err)
+		err = check_writers(o);
+	if (!err)
+		err = check_room(o, st);
+	if (!err)
+		err = open_existing(o, o->f->leaf, st);
+	if (!err)
+		err = control_fits(o, kind, c, st->st_size);
+	if (!err)
+		err = believe_control(o, c, st->st_size);
+	return err;
+}
+
+/* A job that was faster with the same file, or, among the candidates, a file that only has a name like ours. */
+static bool passed_over(const struct dfile_opening *o, int err)
+{
+	return err == TAKEN || err == ERR_NOT_FOUND || (err == ERR_SAME_FILE && o->f->fd >= 0) ||
+	       (o->renamed > 0 && (err == ERR_CONTROL || err == ERR_SAME_FILE));
+}
 
 typedef int (*try_fn)(struct dfile_opening *o);
 
+/* The candidate has a control file, but not of a torrent. */
+static int try_with_control(struct dfile_opening *o, enum control_kind kind, struct control *c, try_fn rules)
+{
+	struct dfile *f = o->f;
+	struct stat st;
+	int there = look(o, f->leaf, &st);
+	int err;
+
+	if (there < 0)
+		return there;
+	if (there == 0 && !o->req.remove_control && S_ISREG(st.st_mode) && o->req.total > 0) {
+		err = take_over(o, kind, c, &st);
+		if (!passed_over(o, err))
+			return err;
+		let_go(f);
+		return TAKEN;
+	}
+	err = rules(o);
+	/* Without NAME only once NAME.part is made: else it may belong to a part that was taken over. */
+	if (there == 0 ? o->req.remove_control && err >= 0 : err == 0)
+		control_remove(f->fs, f->dirfd, f->leaf, f->path);
+	return err;
+}
+
+/* A control file comes before all other rules, as with aria2. */
+static int try_candidate(struct dfile_opening *o, try_fn rules)
+{
+	struct control c;
+	enum control_kind kind = control_read(o->f->fs, o->f->dirfd, o->f->leaf, &c);
+	int err;
+
+	if (kind == CONTROL_NONE)
+		err = rules(o);
+	else if (kind == CONTROL_TORRENT)
+		err = TAKEN;
+	else
+		err = try_with_control(o, kind, &c, rules);
+	ranges_free(&c.have);
+	return err;
+}
+
+/* ---- the choice ---- */
+
 static int choose_name(struct dfile_opening *o, const char *leaf)
 {
-	static const try_fn first[] = {
+	static const try_fn rules[] = {
 		[OPEN_NEW] = try_new,
-		[OPEN_RESUME] = try_resume,
 		[OPEN_CONTINUE] = try_continue,
 		[OPEN_OVERWRITE] = try_overwrite,
 	};
@@ -421,14 +566,13 @@ static int choose_name(struct dfile_opening *o, const char *leaf)
 	int err;
 
 	set_names(o, leaf, 0);
-	err = first[o->req.how](o);
+	err = o->req.how == OPEN_RESUME ? try_resume(o) : try_candidate(o, rules[o->req.how]);
 	if (err == TAKEN && !o->req.rename)
 		return fail_set(&o->fail, ERR_EXISTS, EXISTS_TEXT, o->f->path);
 	while (err == TAKEN && n < RENAME_MAX && !atomic_load(&o->cancel)) {
 		set_names(o, leaf, ++n);
-		err = try_new(o);
+		err = try_candidate(o, try_new);
 	}
-	o->renamed = n;
 	if (err == TAKEN)
 		return fail_set(
 			&o->fail, ERR_RENAME, "No free name: %s and %d others are taken", o->f->path, RENAME_MAX - 1);
@@ -438,20 +582,13 @@ static int choose_name(struct dfile_opening *o, const char *leaf)
 static void start_journal(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
-	bool resume = o->req.how == OPEN_RESUME;
-	struct ranges ignored;
+	struct range begun = {0, o->have_len};
 
-	if (!f->journal_path)
-		return;
-	ranges_init(&ignored);
-	if (!resume)
-		f->fs->unlinkat(AT_FDCWD, f->journal_path, 0);
-	if (journal_open(f->fs, f->journal_path, f->fd, resume ? &o->proof : &ignored, &f->journal) < 0)
+	if (o->req.how != OPEN_RESUME)
+		dfile_start_journal(f, &(struct ranges){.v = &begun, .n = o->have_len > 0});
+	else if (f->journal_path && journal_open(f->fs, f->journal_path, f->fd, &o->proof, &f->journal) < 0)
 		log_warn(DISK, "%s can't be written (errno %d): after a crash more will be fetched again",
 			f->journal_path, errno);
-	if (o->have_len > 0)
-		journal_slot_move(f->journal, journal_slot_get(f->journal, 0), o->have_len);
-	ranges_free(&ignored);
 }
 
 static int open_all(struct dfile_opening *o)
@@ -466,7 +603,7 @@ static int open_all(struct dfile_opening *o)
 		err = open_below(o, &leaf);
 	if (!err)
 		err = choose_name(o, leaf);
-	if (err || o->exists_whole || o->finished)
+	if (err || o->exists_whole || o->finished || f->at_name)
 		return err;
 	start_journal(o);
 	err = alloc_begin(&o->alloc, f->fs, f->fd, f->path, mode, o->req.total, &o->fail);
@@ -523,6 +660,7 @@ static void opening_free(struct dfile_opening *o)
 {
 	alloc_end(&o->alloc);
 	ranges_free(&o->proof);
+	ranges_free(&o->control);
 	free((char *)o->req.dir);
 	free((char *)o->req.name);
 	free((char *)o->req.part_id);
@@ -542,6 +680,7 @@ static void open_done(void *arg, int status)
 		.journal = &o->proof,
 		.finished = o->finished,
 		.exists_whole = o->exists_whole,
+		.control = f->at_name ? &o->control : NULL,
 		.found_size = o->found_size,
 		.whole_fd = o->whole_fd};
 
@@ -578,6 +717,7 @@ struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, df
 	o->arg = arg;
 	o->whole_fd = -1;
 	ranges_init(&o->proof);
+	ranges_init(&o->control);
 	o->f = dfile_new(l, req->fs ? req->fs : &fs_real);
 	o->f->journal_path = xstrdup(req->journal);
 	o->f->reserve = req->reserve;

@@ -35,6 +35,7 @@ struct origin {
 	bool gone;             /* 404 */
 	bool lies_about_range; /* says another start than asked */
 	unsigned requests, open;
+	int64_t sent;          /* bytes of bodies */
 };
 
 struct fake_net {
@@ -196,6 +197,7 @@ static bool fake_body(struct fake_fetch *f)
 	for (size_t i = 0; i < n; i++)
 		s.base[i] = (char)content_at(f->version, f->at + (int64_t)i);
 	f->at += (int64_t)n;
+	f->o->sent += (int64_t)n;
 	f->in_call = true;
 	f->ops->data(f->owner, n);
 	f->in_call = false;

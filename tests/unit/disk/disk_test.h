@@ -33,7 +33,8 @@ struct disk_test {
 	char path[512];
 	int64_t have_len;
 	bool exists_whole, finished;
-	struct ranges proof;
+	bool taken_over; /* with what `control` says */
+	struct ranges proof, control;
 };
 
 /* The at-th call of `call` (NULL: of any) fails with `cause`; at 0: none. `count` tells how many came. limit: most
@@ -161,6 +162,7 @@ static int setup(void **state)
 		return -1;
 	snprintf(t->journal, sizeof(t->journal), "%s/.state/j", t->dir);
 	ranges_init(&t->proof);
+	ranges_init(&t->control);
 	return loop_init(&t->loop, 64 << 20);
 }
 
@@ -178,6 +180,7 @@ static int teardown(void **state)
 	int r = loop_close(&t->loop);
 
 	ranges_free(&t->proof);
+	ranges_free(&t->control);
 	nftw(t->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	free(t);
 	return r;
@@ -212,6 +215,9 @@ static void on_open(void *arg, int err, const struct fail *f, const struct dfile
 		t->finished = o->finished;
 		snprintf(t->path, sizeof(t->path), "%s", o->path);
 		ranges_copy(&t->proof, o->journal);
+		t->taken_over = o->control != NULL;
+		if (o->control)
+			ranges_copy(&t->control, o->control);
 	}
 	on_op(t, err, f);
 }
