@@ -115,11 +115,21 @@ static void reset_step(struct xfer *x)
 		part_removed(x, 0, NULL);
 }
 
+void xfer_reset(struct xfer *x)
+{
+	struct lane *l;
+
+	xfer_set_state(x, XS_RESET);
+	hasher_close(x->hasher);
+	x->hasher = NULL;
+	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	reset_step(x);
+}
+
 void xfer_restart(struct xfer *x)
 {
 	int64_t max_tries = opts_num(x->opts, OPT_MAX_TRIES);
 	const struct fail *f = source_last_fail(x);
-	struct lane *l;
 
 	if (x->user_part) {
 		xfer_fail(x, ERR_NO_RANGE, err_text(ERR_NO_RANGE));
@@ -130,11 +140,7 @@ void xfer_restart(struct xfer *x)
 		return;
 	}
 	x->restarts++;
-	xfer_set_state(x, XS_RESET);
-	hasher_close(x->hasher);
-	x->hasher = NULL;
-	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
-	reset_step(x);
+	xfer_reset(x);
 }
 
 static bool all_written(const struct xfer *x)

@@ -25,7 +25,7 @@
 #define REDIRECTS_MAX 20
 
 /* X(id, text for logs). What ends each state: OPEN a disk callback; PROBE, RUN the protocol's timeouts and max-tries; VERIFY,
- * FINISH, STOP disk callbacks; RESET the store's commit, as OPEN when something of aria2's is taken over. */
+ * FINISH, STOP disk callbacks; RESET the store's commit, as OPEN when another program's file is taken over. */
 #define XSTATES(X) X(PROBE, "probe") X(OPEN, "open") X(RUN, "run") X(RESET, "reset") X(VERIFY, "verify") X(FINISH, "finish") \
 	X(STOP, "stop")
 enum xstate {
@@ -179,7 +179,8 @@ void xfer_report_known(struct xfer *x);
 bool xfer_provable(const char *etag, const char *last_modified);
 void xfer_check_done(struct xfer *x);         /* all bytes there? then verify */
 void xfer_complete(struct xfer *x);           /* the result is COMPLETE: wind down */
-void xfer_restart(struct xfer *x);            /* throw away what there is and probe again (RESET) */
+void xfer_reset(struct xfer *x);              /* forget the file, throw away what is open of it, probe again (RESET) */
+void xfer_restart(struct xfer *x);            /* the same, if it may be thrown away, and not too often; else the job fails */
 
 /* xfer_open.c */
 void xfer_open_known(struct xfer *x);                          /* OPEN: the part of an earlier run */

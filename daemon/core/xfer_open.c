@@ -61,25 +61,6 @@ static void run(struct xfer *x)
 	xfer_check_done(x);
 }
 
-static void take_ranges(struct xfer *x, const struct ranges *r)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		ranges_add(&x->written, r->v[i].start, r->v[i].end);
-		ranges_add(&x->taken, r->v[i].start, r->v[i].end);
-	}
-}
-
-/* These bytes of the file were there, whatever they are: the lane that asked for all of it makes room for others. */
-static void take_users(struct xfer *x, const struct ranges *have)
-{
-	struct lane *l;
-
-	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
-	take_ranges(x, have);
-	x->user_len = ranges_total(have);
-	x->user_part = x->unproven = x->user_len > 0;
-}
-
 /* The file is there under its name: nothing is fetched. */
 static void whole_already(struct xfer *x, const char *path, unsigned flags)
 {
@@ -134,7 +115,15 @@ static void note_part(struct xfer *x)
 	x->part_id = xstrdup(dfile_part_id(x->file));
 }
 
-/* ---- what aria2 left ---- */
+/* ---- what another program began ---- */
+
+static void take_ranges(struct xfer *x, const struct ranges *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		ranges_add(&x->written, r->v[i].start, r->v[i].end);
+		ranges_add(&x->taken, r->v[i].start, r->v[i].end);
+	}
+}
 
 static void took(void *arg, int err, const struct fail *f)
 {
@@ -164,11 +153,17 @@ static void claimed(void *arg)
 	dfile_take(x->file, x->total, small ? ALLOC_NONE : alloc_mode(x), &x->written, took, x);
 }
 
+/* These bytes of the file are there, whatever they are: the lane that asked for all of it makes room for others. */
 static void take_over(struct xfer *x, const struct ranges *have)
 {
-	log_notice(XFER, "%016llx: aria2 began this one: %lld of %lld bytes are there", (unsigned long long)x->gid,
-		(long long)ranges_total(have), (long long)x->total);
-	take_users(x, have);
+	struct lane *l;
+
+	x->user_len = ranges_total(have);
+	x->user_part = x->unproven = x->user_len > 0;
+	log_notice(XFER, "%016llx: another program began this file: %lld of %lld bytes are there", (unsigned long long)x->gid,
+		(long long)x->user_len, (long long)x->total);
+	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	take_ranges(x, have);
 	ranges_copy(&x->durable, have);
 	xfer_report_known(x);
 	x->pending++;
@@ -202,12 +197,10 @@ static void opened_new(void *arg, int err, const struct fail *f, const struct df
 	free(x->path);
 	x->path = xstrdup(o->path);
 	note_part(x);
-	if (o->control) {
-		take_over(x, o->control);
+	if (o->begun) {
+		take_over(x, o->begun);
 		return;
 	}
-	if (o->have_len > 0)
-		take_users(x, &(struct ranges){.v = &(struct range){0, o->have_len}, .n = 1});
 	xfer_report_known(x);
 	run(x);
 }
@@ -244,7 +237,7 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 	if (err == ERR_NOT_FOUND) {
 		log_warn(XFER, "%016llx: the unfinished file is gone, starting again", (unsigned long long)x->gid);
 		x->user_part = false;
-		xfer_restart(x);
+		xfer_reset(x);
 		return;
 	}
 	if (err) {

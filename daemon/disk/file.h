@@ -25,7 +25,7 @@ enum open_how {
 	OPEN_NEW,      /* NAME and NAME.part must not exist; else next name (rename) or ERR_EXISTS */
 	OPEN_RESUME,   /* NAME.part is ours (path as returned earlier): open it as it is; missing: ERR_NOT_FOUND */
 	OPEN_CONTINUE, /* like NEW, but an existing NAME (a regular file of at most total bytes, not a link) is taken as the
-	                  beginning: it is renamed to NAME.part, and its size goes to ret->have_len; longer than total: as NEW */
+	                  beginning (ret->begun); longer than total: as NEW */
 	OPEN_OVERWRITE, /* NAME may exist: it stays until the final rename replaces it; an old NAME.part is truncated */
 };
 
@@ -48,16 +48,15 @@ struct dfile_req {
 struct dfile_opened {
 	struct dfile *file;  /* the caller's from now on */
 	const char *path;    /* final path, dir + "/" + name; lives as long as file */
-	int64_t have_len;    /* OPEN_CONTINUE: bytes taken over from the existing file; else 0 */
 	struct ranges *journal; /* OPEN_RESUME: what the journal proves to be written (same boot, same file); may be empty;
 	                           valid in the callback */
 	bool finished;       /* OPEN_RESUME: NAME.part is gone and NAME is the file that the journal belongs to: it was renamed by
 	                        dfile_finish in an earlier life; file is NULL, path valid in the callback only */
 	bool exists_whole;   /* OPEN_CONTINUE: the existing NAME has exactly total bytes: nothing was renamed, nothing opened for
 	                        writing; file is NULL, path valid in the callback only */
-	const struct ranges *control; /* aria2 began NAME, and these bytes of it are there, and synced (may be none). NAME is open
-	                        and locked, but otherwise as it was found: dfile_take comes next. NULL: not so. Valid in the
-	                        callback */
+	const struct ranges *begun; /* another program began NAME (OPEN_CONTINUE, or a control file of aria2's), and these bytes
+	                        of it are there, and synced (may be none). NAME is open and locked, but otherwise as it was
+	                        found: dfile_take comes next. NULL: not so. Valid in the callback */
 	int64_t found_size;  /* OPEN_RESUME: size of NAME.part before anything was allocated: nothing beyond it can be there */
 	int whole_fd;        /* exists_whole: NAME opened for reading, closed behind the callback; else -1 */
 };
@@ -68,7 +67,7 @@ typedef void (*dfile_cb)(void *arg, int err, const struct fail *f);
 /* Before the rules of `how` a control file NAME.aria2 is looked at (that is aria2's order), unless `how` is OPEN_RESUME:
  *   it is of a torrent: NAME is taken by somebody else;
  *   there is no NAME, or remove_control: it is removed, and the rules hold as if it had not been there;
- *   NAME is a regular file, and total > 0: NAME is taken over (`control`). ERR_CONTROL when the control file is damaged or of
+ *   NAME is a regular file, and total > 0: NAME is taken over (`begun`). ERR_CONTROL when the control file is damaged or of
  *   another total, or NAME is longer than that; a candidate NAME.1 that does not fit is passed over.
  * err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_IO, ERR_INVAL (name leaves
  * dir), ERR_SAME_FILE (NAME.part is in use by somebody else, or another program writes to NAME), ERR_CONTROL, ERR_CANCELED.
@@ -79,9 +78,9 @@ struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, df
 /* Give up a long allocation soon: cb still comes, with ERR_CANCELED unless it was too late. */
 void dfile_open_cancel(struct dfile_opening *o);
 
-/* After an open that gave `control`, before anything is written: NAME becomes NAME.part, `have` goes to the journal, and space
- * for n bytes is allocated. By then it must be durable elsewhere that dfile_part_id and `have` are this transfer's: from here
- * on NAME.aria2 has no file beside it. It stays until dfile_finish, for NAME may still get its name back (DFILE_RETURN).
+/* After an open that gave `begun`, before anything is written: NAME becomes NAME.part, `have` goes to the journal, and space
+ * for n bytes is allocated. By then it must be durable elsewhere that dfile_part_id and `have` are this transfer's. A
+ * NAME.aria2 stays until dfile_finish, for NAME may still get its name back (DFILE_RETURN).
  * ERR_RENAME, ERR_EXISTS (somebody made NAME.part meanwhile), ERR_NO_SPACE, ERR_IO, ERR_CANCELED. `have` is copied. */
 void dfile_take(struct dfile *f, int64_t n, enum alloc_mode alloc, const struct ranges *have, dfile_cb cb, void *arg);
 /* The size became known after the start, or turned out otherwise: allocate or cut to n. Cutting also makes the journal forget
@@ -104,7 +103,7 @@ void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, 
 enum dfile_fate {
 	DFILE_KEEP,   /* NAME.part and journal stay */
 	DFILE_UNLINK, /* both are removed, unless the file was finished */
-	DFILE_RETURN, /* a NAME that OPEN_CONTINUE or dfile_take took is cut to what it was and gets its name back; else KEEP */
+	DFILE_RETURN, /* a NAME that dfile_take took is cut to what it was and gets its name back; else as KEEP */
 };
 
 /* Give it back: pending operations and wstreams complete first (an allocation is abandoned with ERR_CANCELED), then everything

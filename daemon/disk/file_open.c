@@ -36,11 +36,10 @@ struct dfile_opening {
 	void *arg;
 	struct dfile *f; /* being made */
 	atomic_bool cancel;
-	bool begun;
+	bool started;
 	bool made_part;	  /* NAME.part did not exist before */
 	unsigned renamed; /* N of the name that is tried, 0: as asked */
-	int64_t have_len;
-	struct ranges control; /* f->at_name: finished bytes of NAME */
+	struct ranges begun; /* f->at_name: finished bytes of NAME */
 	bool exists_whole, finished;
 	int whole_fd; /* -1 */
 	int64_t found_size;
@@ -297,6 +296,36 @@ static int try_new(struct dfile_opening *o)
 	return err ? err : name_still_free(o);
 }
 
+/* NAME (st), which another program began, is there: open it. TAKEN: NAME.part is there as well, or another job was faster. */
+static int open_begun(struct dfile_opening *o, struct stat *st)
+{
+	struct stat part;
+	int err = look(o, o->f->part, &part);
+
+	if (err != TAKEN)
+		return err < 0 ? err : TAKEN;
+	err = check_room(o, st);
+	if (!err)
+		err = open_existing(o, o->f->leaf, st);
+	if (err != ERR_SAME_FILE && err != ERR_NOT_FOUND)
+		return err;
+	let_go(o->f);
+	return TAKEN;
+}
+
+/* These bytes of NAME, which has `size`, are there. They count from when they are on the disk. Nothing is changed here. */
+static int claim(struct dfile_opening *o, const struct ranges *have, int64_t size)
+{
+	struct dfile *f = o->f;
+
+	if (f->fs->fdatasync(f->fd) < 0)
+		return fs_fail(&o->fail, ERR_IO, "Failed to write to the disk:", f->path, errno);
+	ranges_copy(&o->begun, have);
+	f->taken = size;
+	f->at_name = true;
+	return 0;
+}
+
 static int try_continue(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
@@ -316,20 +345,14 @@ static int try_continue(struct dfile_opening *o)
 		o->exists_whole = true;
 		return 0;
 	}
-	err = check_room(o, &st);
+	err = open_begun(o, &st);
+	if (!err && st.st_size > o->req.total)
+		err = TAKEN;
 	if (!err)
-		err = open_existing(o, f->leaf, &st);
-	if (err)
-		return err;
-	if (fs_rename_new(f->fs, f->dirfd, f->leaf, f->part) < 0) {
-		err = errno == EEXIST ? TAKEN
-				      : fs_fail(&o->fail, ERR_RENAME, "Failed to rename the file", f->path, errno);
+		err = claim(o, &(struct ranges){.v = &(struct range){0, st.st_size}, .n = st.st_size > 0}, st.st_size);
+	if (err == TAKEN)
 		let_go(f);
-		return err;
-	}
-	f->taken = st.st_size;
-	o->have_len = st.st_size;
-	return 0;
+	return err;
 }
 
 static int try_overwrite(struct dfile_opening *o)
@@ -462,52 +485,38 @@ static int check_writers(struct dfile_opening *o)
 	return err;
 }
 
-/* What the control file says is finished counts from when it is on the disk. So are both names then: a power cut before NAME is
- * ours must not leave it without its control file. */
-static int believe_control(struct dfile_opening *o, struct control *c, int64_t size)
+/* A power cut before NAME is ours must not leave it without its control file. Holes are only seen in what is on the disk. */
+static int claim_finished(struct dfile_opening *o, struct control *c, int64_t size)
 {
-	struct dfile *f = o->f;
+	int err = claim(o, &c->have, size);
 
-	if (f->fs->fdatasync(f->fd) < 0)
-		return fs_fail(&o->fail, ERR_IO, "Failed to write to the disk:", f->path, errno);
-	control_sync(f->fs, f->dirfd, f->leaf);
-	control_believe(f->fs, f->fd, size, &c->have);
-	ranges_copy(&o->control, &c->have);
-	f->taken = size;
-	f->at_name = true;
+	if (err)
+		return err;
+	control_sync(o->f->fs, o->f->dirfd, o->f->leaf);
+	control_believe(o->f->fs, o->f->fd, size, &o->begun);
 	return 0;
 }
 
 /* NAME (st) and its control file are there: open NAME and see what is finished. Neither is changed here. */
 static int take_over(struct dfile_opening *o, enum control_kind kind, struct control *c, struct stat *st)
 {
-	struct stat part;
 	int err = control_fits(o, kind, c, st->st_size);
 
 	if (!err && !control_trusted(o, c, st))
 		err = TAKEN;
-	if (!err) {
-		err = look(o, o->f->part, &part);
-		err = err == 0 ? TAKEN : err == TAKEN ? 0 : err; /* somebody's part is not to be there */
-	}
 	if (!err)
 		err = check_writers(o);
 	if (!err)
-		err = check_room(o, st);
-	if (!err)
-		err = open_existing(o, o->f->leaf, st);
+		err = open_begun(o, st);
 	if (!err)
 		err = control_fits(o, kind, c, st->st_size);
 	if (!err)
-		err = believe_control(o, c, st->st_size);
+		err = claim_finished(o, c, st->st_size);
+	if (o->renamed > 0 && (err == ERR_CONTROL || err == ERR_SAME_FILE)) /* it only has a name like ours */
+		err = TAKEN;
+	if (err == TAKEN)
+		let_go(o->f);
 	return err;
-}
-
-/* A job that was faster with the same file, or, among the candidates, a file that only has a name like ours. */
-static bool passed_over(const struct dfile_opening *o, int err)
-{
-	return err == TAKEN || err == ERR_NOT_FOUND || (err == ERR_SAME_FILE && o->f->fd >= 0) ||
-	       (o->renamed > 0 && (err == ERR_CONTROL || err == ERR_SAME_FILE));
 }
 
 typedef int (*try_fn)(struct dfile_opening *o);
@@ -522,13 +531,8 @@ static int try_with_control(struct dfile_opening *o, enum control_kind kind, str
 
 	if (there < 0)
 		return there;
-	if (there == 0 && !o->req.remove_control && S_ISREG(st.st_mode) && o->req.total > 0) {
-		err = take_over(o, kind, c, &st);
-		if (!passed_over(o, err))
-			return err;
-		let_go(f);
-		return TAKEN;
-	}
+	if (there == 0 && !o->req.remove_control && S_ISREG(st.st_mode) && o->req.total > 0)
+		return take_over(o, kind, c, &st);
 	err = rules(o);
 	/* Without NAME only once NAME.part is made: else it may belong to a part that was taken over. */
 	if (there == 0 ? o->req.remove_control && err >= 0 : err == 0)
@@ -582,10 +586,9 @@ static int choose_name(struct dfile_opening *o, const char *leaf)
 static void start_journal(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
-	struct range begun = {0, o->have_len};
 
 	if (o->req.how != OPEN_RESUME)
-		dfile_start_journal(f, &(struct ranges){.v = &begun, .n = o->have_len > 0});
+		dfile_start_journal(f, &(struct ranges){0});
 	else if (f->journal_path && journal_open(f->fs, f->journal_path, f->fd, &o->proof, &f->journal) < 0)
 		log_warn(DISK, "%s can't be written (errno %d): after a crash more will be fetched again",
 			f->journal_path, errno);
@@ -598,7 +601,7 @@ static int open_all(struct dfile_opening *o)
 	const char *leaf = NULL;
 	int err = open_dir(o);
 
-	o->begun = true;
+	o->started = true;
 	if (!err)
 		err = open_below(o, &leaf);
 	if (!err)
@@ -641,7 +644,7 @@ static void open_run(void *arg)
 
 	if (atomic_load(&o->cancel))
 		err = fail_set(&o->fail, ERR_CANCELED, NULL);
-	else if (!o->begun)
+	else if (!o->started)
 		err = open_all(o);
 	else
 		err = alloc_step(&o->alloc, &o->fail);
@@ -660,7 +663,7 @@ static void opening_free(struct dfile_opening *o)
 {
 	alloc_end(&o->alloc);
 	ranges_free(&o->proof);
-	ranges_free(&o->control);
+	ranges_free(&o->begun);
 	free((char *)o->req.dir);
 	free((char *)o->req.name);
 	free((char *)o->req.part_id);
@@ -676,11 +679,10 @@ static void open_done(void *arg, int status)
 	struct dfile_opening *o = arg;
 	struct dfile *f = o->f;
 	struct dfile_opened r = {.path = f->path,
-		.have_len = o->have_len,
 		.journal = &o->proof,
 		.finished = o->finished,
 		.exists_whole = o->exists_whole,
-		.control = f->at_name ? &o->control : NULL,
+		.begun = f->at_name ? &o->begun : NULL,
 		.found_size = o->found_size,
 		.whole_fd = o->whole_fd};
 
@@ -717,7 +719,7 @@ struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, df
 	o->arg = arg;
 	o->whole_fd = -1;
 	ranges_init(&o->proof);
-	ranges_init(&o->control);
+	ranges_init(&o->begun);
 	o->f = dfile_new(l, req->fs ? req->fs : &fs_real);
 	o->f->journal_path = xstrdup(req->journal);
 	o->f->reserve = req->reserve;

@@ -31,7 +31,7 @@ struct dfile {
 	atomic_bool sync_failed; /* sticky, see dfile_sync */
 	atomic_bool finished;	 /* has its final name */
 	unsigned pending;	 /* operations and wstreams that need it */
-	int64_t taken;		 /* size of the NAME that was taken (OPEN_CONTINUE, dfile_take); -1: none. Const after open */
+	int64_t taken;		 /* size of the NAME that is taken (dfile_take); -1: none. Const after open */
 	bool at_name;		 /* dfile_take is still to come: the file is called NAME. Pool threads, one after the other */
 	bool closing;
 	enum dfile_fate fate;

@@ -520,3 +520,25 @@ def test_what_aria2_says_now_counts(hostile, tools, begin, die, tmp_path):
         clean(d, "n.bin")
     finally:
         d.stop()
+
+
+@pytest.mark.parametrize("at", ["before", "after"])
+def test_continue_killed_at_the_rename(hostile, tools, die, tmp_path, at):
+    """The file of any other program, with continue=true: it is claimed in the same way."""
+    url = hostile.base + "/f/%d/a/n.bin?rate=3M" % SIZE
+    d = dying(tools, tmp_path / "d", die, at, "rename", "n.bin.part")
+    with open(os.path.join(d.dir, "n.bin"), "wb") as f:
+        f.write(hostile.get("/f/%d/a" % SIZE)[:3 * MIB])
+    before = sent(hostile)
+    d.start()
+    try:
+        gid = d.add(url, **{"continue": "true"})
+        wait_for_death(tools, d)
+        d.start()
+        path = d.complete(gid)
+        assert path == os.path.join(d.dir, "n.bin") and tools.sha256_of(path) == hostile.sha256(SIZE, "a")
+        assert sent(hostile, before) <= SIZE - 3 * MIB + 2 * SLACK
+        assert unproven(d, gid)
+        clean(d, "n.bin")
+    finally:
+        d.stop()

@@ -31,10 +31,9 @@ struct disk_test {
 	struct fail fail;
 	struct dfile *file;
 	char path[512];
-	int64_t have_len;
 	bool exists_whole, finished;
-	bool taken_over; /* with what `control` says */
-	struct ranges proof, control;
+	bool taken_over; /* another program began it */
+	struct ranges proof, begun;
 };
 
 /* The at-th call of `call` (NULL: of any) fails with `cause`; at 0: none. `count` tells how many came. limit: most
@@ -162,7 +161,7 @@ static int setup(void **state)
 		return -1;
 	snprintf(t->journal, sizeof(t->journal), "%s/.state/j", t->dir);
 	ranges_init(&t->proof);
-	ranges_init(&t->control);
+	ranges_init(&t->begun);
 	return loop_init(&t->loop, 64 << 20);
 }
 
@@ -180,7 +179,7 @@ static int teardown(void **state)
 	int r = loop_close(&t->loop);
 
 	ranges_free(&t->proof);
-	ranges_free(&t->control);
+	ranges_free(&t->begun);
 	nftw(t->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	free(t);
 	return r;
@@ -210,14 +209,13 @@ static void on_open(void *arg, int err, const struct fail *f, const struct dfile
 	assert_int_equal(o != NULL, err == 0);
 	if (o) {
 		t->file = o->file;
-		t->have_len = o->have_len;
 		t->exists_whole = o->exists_whole;
 		t->finished = o->finished;
 		snprintf(t->path, sizeof(t->path), "%s", o->path);
 		ranges_copy(&t->proof, o->journal);
-		t->taken_over = o->control != NULL;
-		if (o->control)
-			ranges_copy(&t->control, o->control);
+		t->taken_over = o->begun != NULL;
+		if (o->begun)
+			ranges_copy(&t->begun, o->begun);
 	}
 	on_op(t, err, f);
 }
@@ -278,6 +276,21 @@ __attribute__((unused)) static void do_close(struct disk_test *t, struct dfile *
 	dfile_close(f, unlink ? DFILE_UNLINK : DFILE_KEEP, on_op, t);
 	wait_done(t);
 	assert_int_equal(t->err, 0);
+}
+
+__attribute__((unused)) static int do_take(struct disk_test *t, struct dfile *f, int64_t total, enum alloc_mode mode)
+{
+	t->done = false;
+	dfile_take(f, total, mode, &t->begun, on_op, t);
+	wait_done(t);
+	return t->err;
+}
+
+__attribute__((unused)) static void do_return(struct disk_test *t, struct dfile *f)
+{
+	t->done = false;
+	dfile_close(f, DFILE_RETURN, on_op, t);
+	wait_done(t);
 }
 
 /* Path of a name in the scratch folder; valid until the fourth next call. */

@@ -91,21 +91,6 @@ static struct dfile_req begun_req(struct disk_test *t, const char *name, enum op
 	return req;
 }
 
-static int do_take(struct disk_test *t, struct dfile *f, enum alloc_mode mode)
-{
-	t->done = false;
-	dfile_take(f, TOTAL, mode, &t->control, on_op, t);
-	wait_done(t);
-	return t->err;
-}
-
-static void do_return(struct disk_test *t, struct dfile *f)
-{
-	t->done = false;
-	dfile_close(f, DFILE_RETURN, on_op, t);
-	wait_done(t);
-}
-
 /* Whatever `how` says, NAME and its control file come first. */
 static void test_taken_over(void **state)
 {
@@ -121,12 +106,12 @@ static void test_taken_over(void **state)
 		assert_int_equal(do_open(t, &req), 0);
 		f = t->file;
 		assert_true(t->taken_over);
-		assert_ranges(&t->control, HAVE);
+		assert_ranges(&t->begun, HAVE);
 		assert_string_equal(t->path, at(t, "a.bin"));
 		assert_true(dfile_part_id(f)[0] != '\0');
 		assert_data(t, "a.bin", TOTAL); /* nothing has happened to it yet */
 		assert_false(is_there(t, "a.bin.part") || is_there(t, ".state/j"));
-		assert_int_equal(do_take(t, f, ALLOC_NONE), 0);
+		assert_int_equal(do_take(t, f, TOTAL, ALLOC_NONE), 0);
 		assert_false(is_there(t, "a.bin"));
 		assert_data(t, "a.bin.part", TOTAL);
 		assert_true(has_control(t, "a.bin") && is_there(t, ".state/j"));
@@ -147,7 +132,7 @@ static void test_resumed(void **state)
 	put_begun(t, "a");
 	assert_int_equal(do_open(t, &req), 0);
 	snprintf(id, sizeof(id), "%s", dfile_part_id(t->file));
-	assert_int_equal(do_take(t, t->file, ALLOC_NONE), 0);
+	assert_int_equal(do_take(t, t->file, TOTAL, ALLOC_NONE), 0);
 	do_close(t, t->file, false);
 	req.how = OPEN_RESUME;
 	req.part_id = id;
@@ -170,7 +155,7 @@ static void test_synced_before_it_is_claimed(void **state)
 	fail_at("fsync", 0, 0);
 	assert_int_equal(do_open(t, &req), 0);
 	assert_int_equal(fault.count, 2); /* the control file, and the folder */
-	assert_int_equal(do_take(t, t->file, ALLOC_NONE), 0);
+	assert_int_equal(do_take(t, t->file, TOTAL, ALLOC_NONE), 0);
 	assert_int_equal(fault.count, 3);
 	do_close(t, t->file, false);
 }
@@ -183,9 +168,9 @@ static void test_allocates_behind_the_data(void **state)
 	put_data(t, "a", 70000);
 	put_control(t, "a", TOTAL, 0);
 	assert_int_equal(do_open(t, &req), 0);
-	assert_ranges(&t->control, "0-32768,65536-70000"); /* not what lies behind the end of the file */
+	assert_ranges(&t->begun, "0-32768,65536-70000"); /* not what lies behind the end of the file */
 	assert_data(t, "a", 70000);
-	assert_int_equal(do_take(t, t->file, ALLOC_FALLOC), 0);
+	assert_int_equal(do_take(t, t->file, TOTAL, ALLOC_FALLOC), 0);
 	assert_int_equal(dfile_size(t->file), TOTAL);
 	do_return(t, t->file); /* as it was found */
 	assert_data(t, "a", 70000);
@@ -220,7 +205,7 @@ static void test_part_appears(void **state)
 	put_begun(t, "a");
 	assert_int_equal(do_open(t, &req), 0);
 	put_file(t, "a.part", "theirs");
-	assert_int_equal(do_take(t, t->file, ALLOC_FALLOC), ERR_EXISTS);
+	assert_int_equal(do_take(t, t->file, TOTAL, ALLOC_FALLOC), ERR_EXISTS);
 	do_return(t, t->file);
 	assert_file(t, "a.part", "theirs");
 	assert_data(t, "a", TOTAL);
@@ -236,7 +221,7 @@ static void test_name_is_replaced(void **state)
 	assert_int_equal(do_open(t, &req), 0);
 	put_file(t, "b", "theirs");
 	assert_int_equal(rename(at(t, "b"), at(t, "a")), 0);
-	assert_int_equal(do_take(t, t->file, ALLOC_NONE), ERR_RENAME);
+	assert_int_equal(do_take(t, t->file, TOTAL, ALLOC_NONE), ERR_RENAME);
 	do_return(t, t->file);
 	assert_file(t, "a", "theirs");
 	assert_false(is_there(t, "a.part"));
@@ -322,7 +307,7 @@ static void test_control_file_of_a_part(void **state)
 	put_begun(t, "a");
 	assert_int_equal(do_open(t, &req), 0);
 	first = t->file;
-	assert_int_equal(do_take(t, first, ALLOC_NONE), 0);
+	assert_int_equal(do_take(t, first, TOTAL, ALLOC_NONE), 0);
 	req.journal = NULL;
 	for (int i = 0; i < 2; i++) {
 		req.remove_control = i == 1;
@@ -349,7 +334,7 @@ static void test_two_at_once(void **state)
 	assert_false(t->taken_over);
 	assert_string_equal(t->path, at(t, "a.1"));
 	do_close(t, t->file, true);
-	assert_int_equal(do_take(t, first, ALLOC_NONE), 0);
+	assert_int_equal(do_take(t, first, TOTAL, ALLOC_NONE), 0);
 	do_close(t, first, true);
 }
 
@@ -483,7 +468,7 @@ static void test_candidates(void **state)
 	assert_int_equal(do_open(t, &req), 0);
 	assert_true(t->taken_over);
 	assert_string_equal(t->path, at(t, "a.4.bin"));
-	assert_int_equal(do_take(t, t->file, ALLOC_NONE), 0);
+	assert_int_equal(do_take(t, t->file, TOTAL, ALLOC_NONE), 0);
 	do_close(t, t->file, false);
 	assert_file(t, "a.bin", "mine");
 	assert_data(t, "a.1.bin", 10);
@@ -526,9 +511,10 @@ static void test_remove_control(void **state)
 	put_control(t, "a", TOTAL + 1, 0); /* fits nothing, which does not matter */
 	req.how = OPEN_CONTINUE;
 	assert_int_equal(do_open(t, &req), 0);
-	assert_false(t->taken_over || has_control(t, "a"));
-	assert_int_equal(t->have_len, 500);
-	do_return(t, t->file);
+	assert_false(has_control(t, "a"));
+	assert_true(t->taken_over);
+	assert_ranges(&t->begun, "0-500"); /* all of it, as of any file */
+	do_close(t, t->file, false);
 	put_begun(t, "a");
 	req.how = OPEN_OVERWRITE;
 	assert_int_equal(do_open(t, &req), 0);
@@ -546,7 +532,7 @@ static void test_finished_in_an_earlier_life(void **state)
 
 	put_begun(t, "a");
 	assert_int_equal(do_open(t, &req), 0);
-	assert_int_equal(do_take(t, t->file, ALLOC_NONE), 0);
+	assert_int_equal(do_take(t, t->file, TOTAL, ALLOC_NONE), 0);
 	assert_int_equal(do_finish(t, t->file, TOTAL, false), 0);
 	do_close(t, t->file, false);
 	put_control(t, "a", TOTAL, 0);
@@ -568,7 +554,7 @@ static int open_and_take(struct disk_test *t, struct dfile_req *req, char known[
 		return err;
 	assert_true(t->taken_over);
 	snprintf(known, 64, "%s", dfile_part_id(t->file));
-	return do_take(t, t->file, ALLOC_PREALLOC);
+	return do_take(t, t->file, TOTAL, ALLOC_PREALLOC);
 }
 
 static void clean(struct disk_test *t)
@@ -597,8 +583,8 @@ static void test_nth_call_fails(void **state)
 			req.rename = false;
 			fail_at(NULL, ++n, causes[c]);
 			if (open_and_take(t, &req, known) == 0) {
-				for (size_t i = 0; i < t->control.n; i++)
-					assert_true(t->control.v[i].end <= 90000);
+				for (size_t i = 0; i < t->begun.n; i++)
+					assert_true(t->begun.v[i].end <= 90000);
 				do_close(t, t->file, false);
 				assert_true(is_there(t, "a.part"));
 				assert_true(has_control(t, "a"));
@@ -643,7 +629,7 @@ static void test_crash_at_the_nth_call(void **state)
 			req.how = OPEN_NEW;
 			assert_int_equal(do_open(t, &req), 0);
 			assert_true(t->taken_over);
-			assert_ranges(&t->control, HAVE);
+			assert_ranges(&t->begun, HAVE);
 			assert_string_equal(t->path, at(t, "a"));
 			assert_data(t, "a", 90000);
 			was_name = true;
