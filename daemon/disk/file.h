@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * struct dfile: the file of one transfer while it is incomplete: DIR/NAME.part, opened once, written at offsets, synced, and at
  * the end renamed to DIR/NAME. What aria2 began (NAME with a control file NAME.aria2 beside it) is taken over: see dfile_take.
- * All disk calls run on the pool; callbacks come on the loop thread, exactly once, never before
- * the call returned. The existence of NAME.part (created with O_EXCL) is what keeps two jobs off the same file.
+ * All disk calls run on the pool; callbacks come on the loop thread, exactly once, never before the call returned. The existence
+ * of NAME.part (created with O_EXCL, or renamed without replacing) is what keeps two jobs off the same file.
  */
 #ifndef HAUL_DISK_FILE_H
 #define HAUL_DISK_FILE_H
