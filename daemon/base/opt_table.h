@@ -175,7 +175,8 @@ OPT(CONTENT_DISPOSITION_DEFAULT_UTF8, .name = "content-disposition-default-utf8"
 	.why = "Without it a name that is valid UTF-8 is not garbled, either.")
 OPT(CONTINUE, .name = "continue", .ch = 'c', .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG | OF_BASIC,
 	.group = "http", .aria2 = AS_BETTER,
-	.help = "Continue a partial file that another program left. Downloads of the queue are always continued.",
+	.help = "Continue a partial file that another program left. Downloads of the queue are always continued, and so is a "
+		"file that aria2 left with its control file (NAME.aria2).",
 	.why = "Continued to the byte, not in whole blocks of 16 KiB; a file that can't be continued is left as it "
 		"was.")
 OPT(DAEMON, .name = "daemon", .ch = 'D', .type = OT_BOOL, .def = "false",
@@ -592,9 +593,9 @@ OPT(REMOTE_TIME, .name = "remote-time", .ch = 'R', .type = OT_BOOL, .def = "fals
 	.group = "http", .aria2 = AS_SAME,
 	.help = "Give the file the server's modification time.")
 OPT(REMOVE_CONTROL_FILE, .name = "remove-control-file", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "general", .aria2 = AS_SAME,
-	.help = "Delete aria2's control file first. Progress is not kept beside the file here; remove the download "
-		"to start over.")
+	.flags = OF_JOB | OF_OPTARG, .group = "general", .aria2 = AS_SAME,
+	.help = "Remove the control file NAME.aria2 that aria2 left, rather than take over what it has finished of NAME. "
+		"Then NAME is treated like any file that exists already.")
 OPT(RESERVE_SPACE, .name = "reserve-space", .type = OT_SIZE, .def = "67108864", .max = INT64_MAX,
 	.flags = OF_START | OF_GLOBAL | OF_OWN | OF_BASIC, .group = "general", .arg = "SIZE",
 	.help = "Space to leave free on the file system that a download goes to. A download that would take it fails as "

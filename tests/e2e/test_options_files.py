@@ -105,7 +105,7 @@ def test_no_condition_without_a_finished_file(hauld, hostile, tools, beside):
     if beside:
         put(hauld, "a", b"half of it")
         put(hauld, beside, b"")
-    opts = {} if beside != "a.aria2" else {"allow_overwrite": "true"}
+    opts = {} if beside != "a.aria2" else {"allow_overwrite": "true", "remove_control_file": "true"}  # an empty one would be an error
     path = hauld.complete(hauld.add(hostile.base + "/f/1M/a", conditional_get="true", **opts))
     assert tools.sha256_of(path) == hostile.sha256("1M", "a")
     assert not any(r[2] for r in asked(hostile))
