@@ -64,8 +64,9 @@ static void spawn(struct hooks *h, const char *program, const struct event *ev)
 	struct hook_run *r = xcalloc(1, sizeof(*r));
 	char gid[17], files[] = "1", *file = xstrdup(program), *path;
 	struct job_view v = {0};
+	/* What it says goes to standard output: standard error is the log's, which other programs may read. */
 	uv_stdio_container_t io[3] = {
-		{.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = 1}, {.flags = UV_INHERIT_FD, .data.fd = 2}};
+		{.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = 1}, {.flags = UV_INHERIT_FD, .data.fd = 1}};
 	uv_process_options_t o = {
 		.exit_cb = on_exit_status, .file = file, .stdio = io, .stdio_count = 3, .flags = UV_PROCESS_DETACHED};
 	int err;
