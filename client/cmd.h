@@ -25,5 +25,7 @@ void cmd_print_json(json_t *value /* stolen */);
 /* The manual page in roff, from the tables. */
 void help_man(void);
 void help_all(void);
+/* All about a command; with what not empty only the options that it names, as --help=WHAT. Returns the exit code. */
+int help_command(const struct cmd *c, const char *what);
 
 #endif

@@ -71,6 +71,7 @@ void dl_clear(struct dl *d)
 {
 	free(d->error);
 	free(d->path);
+	free(d->uri);
 	free(d->name);
 	memset(d, 0, sizeof(*d));
 }
@@ -90,6 +91,7 @@ void dl_read(const json_t *a, struct dl *ret)
 	ret->code = (int)json_num(a, "errorCode");
 	ret->error = xstrdup(json_text(a, "errorMessage"));
 	ret->path = xstrdup(json_text(file, "path"));
+	ret->uri = xstrdup(json_text(uri, "uri"));
 	ret->name = name_of(json_text(a, "dir"), ret->path, json_text(uri, "uri"), ret->gid);
 }
 

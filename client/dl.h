@@ -18,6 +18,7 @@ struct dl {
 	unsigned conns;
 	int code;	    /* errorCode of an ended download */
 	char *error, *path; /* owned, never NULL after dl_read */
+	char *uri;	    /* the first one, owned, never NULL */
 	char *name;	    /* what to call it: path below dir, else the URI's last part, else the GID; owned */
 };
 

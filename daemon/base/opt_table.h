@@ -162,7 +162,7 @@ OPT(DAEMON, .name = "daemon", .ch = 'D', .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "general",
 	.help = "Detach and run in the background. Under systemd leave it off.")
 OPT(DEFERRED_INPUT, .name = "deferred-input", .type = OT_BOOL, .def = "false",
-	.flags = OF_START | OF_OPTARG | OF_IGNORED, .group = "general",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "general",
 	.help = "Read the input file entry by entry. The queue lives on disk here, so it is read at once.")
 OPT(DHT_ENTRY_POINT, .name = "dht-entry-point", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "bt",
 	.arg = "HOST:PORT", .check = opt_check_host_port,
@@ -197,19 +197,19 @@ OPT(DISK_CACHE, .name = "disk-cache", .type = OT_SIZE, .def = "16777216", .max =
 	.flags = OF_START | OF_IGNORED, .group = "general", .arg = "SIZE",
 	.help = "Write cache of aria2. See memory-limit.")
 OPT(DOWNLOAD_RESULT, .name = "download-result", .type = OT_ENUM, .def = "default", .values = "default|full|hide",
-	.flags = OF_START | OF_GLOBAL | OF_CLIENT | OF_IGNORED, .group = "ui", .arg = "FORM",
+	.flags = OF_START | OF_GLOBAL | OF_CLIENT, .group = "ui", .arg = "FORM",
 	.help = "Final table of haul get: default, full (with per cent), hide.")
 OPT(DRY_RUN, .name = "dry-run", .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG, .group = "http",
 	.help = "Ask only whether the file is there, and fetch nothing.")
-OPT(DSCP, .name = "dscp", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START, .group = "general",
+OPT(DSCP, .name = "dscp", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START | OF_CLIENT, .group = "general",
 	.arg = "N",
 	.help = "DSCP value of outgoing packets.")
 OPT(ENABLE_ASYNC_DNS6, .name = "enable-async-dns6", .type = OT_BOOL, .flags = OF_JOB | OF_OPTARG | OF_IGNORED,
 	.group = "general",
 	.help = "Deprecated in aria2.")
 OPT(ENABLE_COLOR, .name = "enable-color", .type = OT_BOOL, .def = "true",
-	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui",
 	.help = "Colours on a terminal.")
 OPT(ENABLE_DHT, .name = "enable-dht", .type = OT_BOOL, .def = "true", .flags = OF_START | OF_OPTARG | OF_IGNORED,
 	.group = "bt",
@@ -327,7 +327,7 @@ OPT(HTTPS_PROXY_USER, .name = "https-proxy-user", .type = OT_STR, .flags = OF_JO
 	.arg = "USER",
 	.help = "User name for https-proxy. It goes before one in the proxy's URI.")
 OPT(HUMAN_READABLE, .name = "human-readable", .type = OT_BOOL, .def = "true",
-	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui",
 	.help = "Print sizes as KiB, MiB, GiB instead of bytes.")
 OPT(INDEX_OUT, .name = "index-out", .ch = 'O', .type = OT_LIST,
 	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_IGNORED, .group = "bt",
@@ -371,7 +371,7 @@ OPT(MAX_DOWNLOAD_LIMIT, .name = "max-download-limit", .type = OT_SIZE, .def = "0
 	.flags = OF_JOB_LIVE | OF_BASIC, .group = "http", .arg = "SPEED",
 	.help = "Limit for one download, in bytes a second. 0: none.")
 OPT(MAX_DOWNLOAD_RESULT, .name = "max-download-result", .type = OT_INT, .def = "1000", .max = INT32_MAX,
-	.flags = OF_START | OF_GLOBAL, .group = "general", .arg = "N",
+	.flags = OF_START | OF_GLOBAL | OF_CLIENT, .group = "general", .arg = "N",
 	.help = "Ended downloads that are remembered. The oldest are forgotten first; files are never touched.")
 OPT(MAX_FILE_NOT_FOUND, .name = "max-file-not-found", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_JOB,
 	.group = "http", .arg = "N",
@@ -433,7 +433,7 @@ OPT(MIN_TLS_VERSION, .name = "min-tls-version", .type = OT_ENUM, .def = "TLSv1.2
 	.values = "TLSv1.1|TLSv1.2|TLSv1.3", .flags = OF_START | OF_CLIENT, .group = "general", .arg = "VERSION",
 	.help = "Lowest TLS version for downloads and for the RPC port.")
 OPT(MULTIPLE_INTERFACE, .name = "multiple-interface", .type = OT_STR,
-	.flags = OF_START, .group = "general",
+	.flags = OF_START | OF_CLIENT, .group = "general",
 	.arg = "IFACE[,...]",
 	.help = "Spread connections over these interfaces or local addresses. Not looked at when interface is set.")
 OPT(NETRC_PATH, .name = "netrc-path", .type = OT_PATH,
@@ -456,21 +456,21 @@ OPT(ON_BT_DOWNLOAD_COMPLETE, .name = "on-bt-download-complete", .type = OT_PATH,
 	.group = "bt", .arg = "COMMAND",
 	.help = "Program to run when a torrent is complete, before it seeds.")
 OPT(ON_DOWNLOAD_COMPLETE, .name = "on-download-complete", .type = OT_PATH,
-	.flags = OF_START | OF_NORPC, .group = "general",
+	.flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a download is complete, instead of on-download-stop. Arguments: GID, number of "
 		"files, path of the first file.")
-OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a download failed, instead of on-download-stop. Arguments as for "
 		"on-download-complete.")
-OPT(ON_DOWNLOAD_PAUSE, .name = "on-download-pause", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+OPT(ON_DOWNLOAD_PAUSE, .name = "on-download-pause", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a running download was paused. Arguments as for on-download-complete.")
-OPT(ON_DOWNLOAD_START, .name = "on-download-start", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+OPT(ON_DOWNLOAD_START, .name = "on-download-start", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a download starts, also after a pause. Arguments as for on-download-complete.")
-OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a running download was removed, and when one ended that has no hook of its own. "
 		"Arguments as for on-download-complete.")
@@ -625,13 +625,13 @@ OPT(SERVER_STAT_TIMEOUT, .name = "server-stat-timeout", .type = OT_INT, .def = "
 	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "http", .arg = "SEC",
 	.help = "Age after which records of server-stat-if are passed over. Accepted; no effect yet.")
 OPT(SHOW_CONSOLE_READOUT, .name = "show-console-readout", .type = OT_BOOL, .def = "true",
-	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "ui", .arg = "true|false",
+	.flags = OF_START | OF_CLIENT, .group = "ui", .arg = "true|false",
 	.help = "Print the progress line.")
 OPT(SHOW_FILES, .name = "show-files", .ch = 'S', .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_OPTARG | OF_IGNORED, .group = "bt",
 	.help = "List what is in a torrent or metalink file, and end.")
 OPT(SOCKET_RECV_BUFFER_SIZE, .name = "socket-recv-buffer-size", .type = OT_SIZE, .def = "0", .max = 16777216,
-	.flags = OF_START, .group = "general", .arg = "SIZE",
+	.flags = OF_START | OF_CLIENT, .group = "general", .arg = "SIZE",
 	.help = "Receive buffer of each connection in the kernel. 0: the system decides.")
 OPT(SPLIT, .name = "split", .ch = 's', .type = OT_INT, .def = "5", .min = 1, .max = INT32_MAX,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .arg = "N",
@@ -650,13 +650,13 @@ OPT(STATE_DIR, .name = "state-dir", .type = OT_PATH,
 	.help = "Where the queue and the progress of downloads are kept. The default is systemd's $STATE_DIRECTORY, "
 		"or else $XDG_STATE_HOME/haul.")
 OPT(STDERR, .name = "stderr", .type = OT_BOOL, .def = "false",
-	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui",
 	.help = "Print to standard error what would go to standard output, as haul does. The log of hauld always "
 		"goes there.")
 OPT(STOP, .name = "stop", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START | OF_CLIENT,
 	.group = "general", .arg = "SEC",
 	.help = "End the process after this many seconds. 0: never.")
-OPT(STOP_WITH_PROCESS, .name = "stop-with-process", .type = OT_INT, .max = INT32_MAX, .flags = OF_START,
+OPT(STOP_WITH_PROCESS, .name = "stop-with-process", .type = OT_INT, .max = INT32_MAX, .flags = OF_START | OF_CLIENT,
 	.group = "general", .arg = "PID",
 	.help = "End when the process with this number is gone.")
 OPT(STREAM_PIECE_SELECTOR, .name = "stream-piece-selector", .type = OT_ENUM, .def = "default",
@@ -664,7 +664,7 @@ OPT(STREAM_PIECE_SELECTOR, .name = "stream-piece-selector", .type = OT_ENUM, .de
 	.help = "Which missing part a new connection takes. Accepted; no effect yet. The first gap is taken, then "
 		"a share of the largest range under way.")
 OPT(SUMMARY_INTERVAL, .name = "summary-interval", .type = OT_INT, .def = "60", .max = INT32_MAX,
-	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "ui", .arg = "SEC",
+	.flags = OF_START | OF_CLIENT, .group = "ui", .arg = "SEC",
 	.help = "Seconds between progress summaries. 0: none.")
 OPT(TIMEOUT, .name = "timeout", .ch = 't', .type = OT_INT, .def = "60", .min = 1, .max = 600,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .arg = "SEC",
@@ -673,7 +673,7 @@ OPT(TORRENT_FILE, .name = "torrent-file", .ch = 'T', .type = OT_PATH, .flags = O
 	.arg = "FILE",
 	.help = "Torrent file to fetch.")
 OPT(TRUNCATE_CONSOLE_READOUT, .name = "truncate-console-readout", .type = OT_BOOL, .def = "true",
-	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui",
+	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui",
 	.help = "Cut the progress line at the terminal's width.")
 OPT(URI_SELECTOR, .name = "uri-selector", .type = OT_ENUM, .def = "feedback", .values = "inorder|feedback|adaptive",
 	.flags = OF_JOB | OF_IGNORED, .group = "http", .arg = "METHOD",
