@@ -3,10 +3,12 @@
  */
 #include "client/cli.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "client/cmd.h"
@@ -40,6 +42,14 @@ const struct cmd *cli_command(const char *name)
 
 /* ---- parsing ---- */
 
+/* As in aria2, a name that is wrong is a wrong value: nothing is started. */
+static int check_file(const struct opts *o, enum opt id, struct fail *f)
+{
+	if (!opts_has(o, id) || access(opts_str(o, id), F_OK) == 0)
+		return 0;
+	return fail_set(f, ERR_USAGE, "--%s: there is no such file: %s", opt_def(id)->name, strerror(errno));
+}
+
 /* Options that only a lasting daemon of our own kind has are of no use here; all of aria2's are taken, so that its
  * command lines work as they are. */
 static int check_options(const struct cli *cli, struct fail *f)
@@ -49,7 +59,8 @@ static int check_options(const struct cli *cli, struct fail *f)
 		if (opts_has(cli->opts, (enum opt)i) && (d->flags & OF_OWN) && !(d->flags & OF_CLIENT))
 			return fail_set(f, ERR_USAGE, "--%s is an option of the daemon: give it to hauld", d->name);
 	}
-	return 0;
+	int rc = check_file(cli->opts, OPT_CERTIFICATE, f);
+	return rc == 0 ? check_file(cli->opts, OPT_PRIVATE_KEY, f) : rc;
 }
 
 /* argv[0] is the command's name. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "client/cmd.h"
 #include "client/follow.h"
@@ -54,7 +55,8 @@ static void warn_rpc_options(const struct cli *cli)
 {
 	for (int i = 0; i < OPT_COUNT; i++) {
 		const struct opt_def *d = opt_def((enum opt)i);
-		if (opts_has(cli->opts, (enum opt)i) && strcmp(d->group, "rpc") == 0 && i != OPT_RPC_SECRET)
+		bool off = d->type == OT_BOOL && !opts_bool(cli->opts, (enum opt)i);
+		if (opts_has(cli->opts, (enum opt)i) && strcmp(d->group, "rpc") == 0 && i != OPT_RPC_SECRET && !off)
 			fprintf(stderr, "haul: warning: --%s has no effect here: hauld serves the RPC\n", d->name);
 	}
 }
@@ -131,6 +133,12 @@ static bool is_given(const struct get *g, enum opt id)
 	return opts_has(g->all, id) || opts_has(g->file, id);
 }
 
+/* The option's values begin with debug. */
+static enum log_level level_of(const struct opts *o)
+{
+	return LOG_LVL_DEBUG - (unsigned)opts_num(o, OPT_CONSOLE_LOG_LEVEL);
+}
+
 /* Bars are for people who look on; who asks for aria2's readout, or for none, gets its console. */
 static enum progress_kind kind_of(const struct get *g)
 {
@@ -149,8 +157,7 @@ static void open_progress(struct get *g)
 {
 	const struct opts *o = g->all;
 	static const enum console_results results[] = {RESULTS_PLAIN, RESULTS_FULL, RESULTS_NONE}; /* as in the row */
-	const char *level = opts_str(o, OPT_CONSOLE_LOG_LEVEL);
-	bool calm = strcmp(level, "warn") == 0 || strcmp(level, "error") == 0;
+	bool calm = level_of(o) < LOG_LVL_NOTICE;
 	struct progress_style style = {.kind = kind_of(g), .color = opts_bool(o, OPT_ENABLE_COLOR)};
 	bool bar = style.kind == PROGRESS_BAR;
 	style.console = (struct console_style){.talk = bar ? CONSOLE_SILENT : calm ? CONSOLE_ERRORS : CONSOLE_NOTICES,
@@ -206,12 +213,18 @@ static void prepare_entries(struct get *g)
 	}
 }
 
+/* Where files without a dir go when the daemon can write as this user. */
+static const char *own_dir(const struct get *g)
+{
+	return opts_has(g->file, OPT_DIR) ? opts_str(g->file, OPT_DIR) : ".";
+}
+
 static int start_private(struct get *g, struct fail *f)
 {
 	struct opts *conf = private_conf(g->file, g->cli->opts);
 	int out = g->cli->flag[FLAG_JSON] ? STDERR_FILENO : STDOUT_FILENO;
 	char key[17];
-	g->dir = opts_has(g->file, OPT_DIR) ? opts_str(g->file, OPT_DIR) : ".";
+	g->dir = own_dir(g);
 	prepare_entries(g);
 	entries_key(&g->entries, key);
 	int rc = private_start(key, conf, out, g->sigs.stop, &g->priv, &g->rpc, f);
@@ -223,7 +236,7 @@ static int start_private(struct get *g, struct fail *f)
  */
 static void use_running(struct get *g)
 {
-	g->dir = rpc_is_same_user(g->rpc) ? "." : NULL;
+	g->dir = rpc_is_same_user(g->rpc) ? own_dir(g) : NULL;
 	prepare_entries(g);
 	warn_daemon_options(g->cli);
 }
@@ -241,7 +254,7 @@ static int find_daemon(struct get *g, struct fail *f)
 {
 	if (wants_private(g))
 		return start_private(g, f);
-	int rc = cmd_rpc(g->cli, g->sigs.stop, &g->rpc, f);
+	int rc = cmd_rpc(g->cli, g->file, g->sigs.stop, &g->rpc, f);
 	if (rc < 0)
 		return rc;
 	rc = rpc_connect(g->rpc, f);
@@ -402,10 +415,18 @@ static bool has_entries(const struct get *g)
 	return false;
 }
 
+/* What is wrong with input and configuration files is told as on aria2's console. */
+static void open_log(const struct opts *o)
+{
+	enum log_level level = level_of(o);
+	(void)log_setup(level, opts_bool(o, OPT_QUIET), NULL, level);
+}
+
 int cmd_get(struct cli *cli)
 {
 	struct get g = {.cli = cli};
 	struct fail f = {0};
+	open_log(cli->opts);
 	int rc = entries_read(cli, &g.entries, &f), code = 0;
 	if (rc == 0)
 		rc = read_options(&g, &f);

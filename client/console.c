@@ -106,10 +106,10 @@ static const char *safe_text(const struct console *c, const char *s, char buf[TE
 }
 
 /* The path as the user would type it if he gave the folder relative, else absolute; "" while it is unknown. */
-static const char *shown_path(const struct console *c, const struct dl *d, bool relative)
+static const char *shown_path(const struct console *c, const struct dl *d)
 {
 	size_t n = c->cwd ? strlen(c->cwd) : 0;
-	if (relative && n > 1 && strncmp(d->path, c->cwd, n) == 0 && d->path[n] == '/' && d->path[n + 1])
+	if (d->relative && n > 1 && strncmp(d->path, c->cwd, n) == 0 && d->path[n] == '/' && d->path[n + 1])
 		return d->path + n + 1;
 	return d->path;
 }
@@ -125,9 +125,9 @@ static char *shown_uri(const struct dl *d)
 	return text;
 }
 
-static char *path_or_uri(const struct console *c, const struct dl *d, bool relative)
+static char *path_or_uri(const struct console *c, const struct dl *d)
 {
-	const char *path = shown_path(c, d, relative);
+	const char *path = shown_path(c, d);
 	return path[0] ? xstrdup(path) : shown_uri(d);
 }
 
@@ -305,7 +305,7 @@ static void put_summary(struct console *c, const struct view *v)
 	put_rule(c, '=');
 	for (size_t i = 0; i < v->nactive; i++) {
 		struct view one = {.active = &v->active[i], .nactive = 1};
-		char *what = path_or_uri(c, v->active[i], false);
+		char *what = path_or_uri(c, v->active[i]);
 		puts(console_line(&one, c->style.bytes, line, sizeof(line)));
 		printf("FILE: %s\n", safe_text(c, what, text));
 		put_rule(c, '-');
@@ -362,7 +362,7 @@ static void keep_row(struct console *c, const struct ended *e)
 		snprintf(r->percent, sizeof(r->percent), "%d", (int)(dl_part(e->d) * 100));
 	else
 		snprintf(r->percent, sizeof(r->percent), "-");
-	r->what = path_or_uri(c, e->d, e->relative);
+	r->what = path_or_uri(c, e->d);
 	STAILQ_INSERT_TAIL(&c->rows, r, link);
 	if (++c->nrows > c->style.results_max)
 		drop_first(c);
@@ -374,13 +374,13 @@ static void tell_not_complete(struct console *c, const struct ended *e)
 	if (c->style.talk < CONSOLE_NOTICES)
 		return;
 	begin_notice(c);
-	printf("Download GID#%s not complete: %s\n", e->d->gid, safe_text(c, shown_path(c, e->d, e->relative), text));
+	printf("Download GID#%s not complete: %s\n", e->d->gid, safe_text(c, shown_path(c, e->d), text));
 }
 
 static void tell_complete(struct console *c, const struct ended *e)
 {
 	char text[TEXT_MAX];
-	const char *path = safe_text(c, shown_path(c, e->d, e->relative), text);
+	const char *path = safe_text(c, shown_path(c, e->d), text);
 	if (c->style.talk < CONSOLE_NOTICES)
 		return;
 	if (e->checked) {
@@ -400,7 +400,7 @@ static void tell_failed(struct console *c, const struct ended *e)
 		char *uri = shown_uri(d);
 		begin_message(c, "ERROR", BOLD_RED);
 		if (d->code == EXIT_CHECKSUM)
-			printf("Checksum error detected. file=%s\n", safe_text(c, shown_path(c, d, e->relative), text));
+			printf("Checksum error detected. file=%s\n", safe_text(c, shown_path(c, d), text));
 		else
 			printf("Download aborted. URI=%s\n", safe_text(c, uri, text));
 		printf("  -> errorCode=%d %s%s%s\n", d->code, safe_text(c, d->error, text), advice ? "; " : "",

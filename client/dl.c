@@ -80,7 +80,9 @@ void dl_read(const json_t *a, struct dl *ret)
 {
 	const json_t *file = json_array_get(json_object_get(a, "files"), 0);
 	const json_t *uri = json_array_get(json_object_get(file, "uris"), 0);
+	bool relative = ret->relative;
 	dl_clear(ret);
+	ret->relative = relative;
 	read_gid(json_text(a, "gid"), ret->gid);
 	snprintf(ret->status, sizeof(ret->status), "%s", json_text(a, "status"));
 	ret->total = json_num(a, "totalLength");

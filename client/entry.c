@@ -111,11 +111,26 @@ static bool is_deferred(const struct opts *o)
 	       strcmp(opts_str(o, OPT_INPUT_FILE), "-") != 0;
 }
 
+/* What aria2c would do something else for than download URIs: better said than left undone without a word. */
+static int check_kind(const struct opts *o, struct fail *f)
+{
+	static const enum opt kinds[] = {OPT_TORRENT_FILE, OPT_METALINK_FILE, OPT_SHOW_FILES};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		bool off = opt_def(kinds[i])->type == OT_BOOL && !opts_bool(o, kinds[i]);
+		if (opts_has(o, kinds[i]) && !off)
+			return fail_set(f, ERR_BAD_URI, "--%s: torrent and metalink files are not supported",
+				opt_def(kinds[i])->name);
+	}
+	return 0;
+}
+
 int entries_read(const struct cli *cli, struct entries *ret, struct fail *f)
 {
 	const char *file = opts_str(cli->opts, OPT_INPUT_FILE);
 	*ret = (struct entries){.parent = cli->opts};
-	int rc = take_words(cli, ret, f);
+	int rc = check_kind(cli->opts, f);
+	if (rc == 0)
+		rc = take_words(cli, ret, f);
 	if (rc < 0)
 		return rc;
 	if (file && file[0])

@@ -26,7 +26,7 @@ struct track {
 	uint64_t place;		 /* in the order they were given */
 	int64_t since;		 /* when it was added, or seen running after it had to wait */
 	uint64_t had;		 /* bytes that were there before */
-	bool relative, checked;	 /* as in struct ended */
+	bool checked;		 /* as in struct ended */
 	bool seen;		 /* running */
 	bool queued;		 /* it had to wait */
 	bool due;		 /* a notification spoke of it */
@@ -93,7 +93,7 @@ void follow_add(struct follow *fo, const struct follow_item *item)
 	t->place = fo->count++;
 	t->since = term_now();
 	t->had = item->had;
-	t->relative = item->relative;
+	t->d.relative = item->relative;
 	t->checked = item->checked;
 	HASH_ADD_STR(fo->by_gid, gid, t);
 	TAILQ_INSERT_TAIL(&fo->open, t, open);
@@ -108,7 +108,6 @@ static struct ended ended_of(const struct track *t)
 	return (struct ended){.d = &t->d,
 		.took = term_now() - t->since,
 		.got = t->d.done > t->had ? t->d.done - t->had : 0,
-		.relative = t->relative,
 		.checked = t->checked};
 }
 

@@ -32,7 +32,8 @@ struct follow_item {
 	const char *gid; /* 16 digits; twice is once */
 	const char *uri; /* what to call it until its name is known */
 	uint64_t had;	 /* bytes that were there before, not to be counted as received */
-	bool relative, checked; /* as in struct ended */
+	bool relative; /* as in struct dl */
+	bool checked;  /* as in struct ended */
 };
 void follow_add(struct follow *fo, const struct follow_item *item);
 

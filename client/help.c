@@ -192,9 +192,8 @@ void help_man(void)
 	man_commands();
 	puts(".SH FLAGS OF EVERY COMMAND");
 	man_flags(FLAGS_COMMON | F(PRINT));
-	puts(".SH DOWNLOAD OPTIONS\nhaul get and haul add take every option of a download that hauld(1) lists, with "
-	     "aria2's names and "
-	     "short flags.\n"
+	puts(".SH DOWNLOAD OPTIONS\nhaul get and haul add take every option of aria2c, with its names and short flags; "
+	     "hauld(1) explains them, as does haul get \\-\\-help=#all.\n"
 	     ".SH ENVIRONMENT\n.TP\n.B HAUL_URL\nWhere the daemon is, as \\-\\-url.\n.TP\n.B HAUL_SECRET_FILE\nFile "
 	     "with its RPC secret, "
 	     "as \\-\\-secret\\-file.\n.TP\n.B NO_COLOR\nNo colours.\n.TP\n.B SSL_CERT_FILE\nCertificate authorities "

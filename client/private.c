@@ -73,11 +73,14 @@ bool private_only(enum opt id)
 	       (is_for_us(id) && (d->flags & OF_CLIENT) && !(d->flags & (OF_INITIAL | OF_IGNORED)));
 }
 
-static void copy_options(const struct opts *from, unsigned without, struct opts *to)
+/* Of the command line without what goes to each download. */
+static void copy_options(const struct opts *from, bool is_file, struct opts *to)
 {
 	for (int i = 0; i < OPT_COUNT; i++) {
 		enum opt id = (enum opt)i;
-		if (opts_has(from, id) && is_for_us(id) && !(opt_def(id)->flags & without))
+		/* The session file of a lasting daemon is not to be written over with what one command left. */
+		bool passed_over = is_file ? id == OPT_SAVE_SESSION : (opt_def(id)->flags & OF_INITIAL) != 0;
+		if (opts_has(from, id) && is_for_us(id) && !passed_over)
 			(void)opts_set(to, id, opts_str(from, id), NULL); /* it has been accepted once */
 	}
 }
@@ -85,8 +88,8 @@ static void copy_options(const struct opts *from, unsigned without, struct opts 
 struct opts *private_conf(const struct opts *file, const struct opts *given)
 {
 	struct opts *out = opts_new(NULL);
-	copy_options(file, 0, out);
-	copy_options(given, OF_INITIAL, out);
+	copy_options(file, true, out);
+	copy_options(given, false, out);
 	return out;
 }
 

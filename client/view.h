@@ -20,7 +20,6 @@ struct ended {
 	const struct dl *d;
 	int64_t took;  /* ms that it ran while we looked */
 	uint64_t got;  /* bytes received in that time */
-	bool relative; /* its folder was given relative to the working directory */
 	bool checked;  /* a checksum was given */
 };
 

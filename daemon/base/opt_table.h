@@ -2,7 +2,7 @@
  * Every option of hauld and haul, one row each, sorted by name; no include guard: the includer defines OPT(ID, ...),
  * where ID is the name in upper case with '_' and the rest initialises struct opt_def (base/opt.h). Names, types,
  * ranges and defaults are aria2's unless `why` says the reason. OF_IGNORED rows are taken and shown as in aria2, but do
- * nothing in hauld. The first sentence of a help text stands alone in lists.
+ * nothing; those of group ui are for haul's console. The first sentence of a help text stands alone in lists.
  */
 OPT(ALL_PROXY, .name = "all-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http",
 	.arg = "PROXY",
@@ -150,7 +150,8 @@ OPT(CONNECT_TIMEOUT, .name = "connect-timeout", .type = OT_INT, .def = "60", .mi
 OPT(CONSOLE_LOG_LEVEL, .name = "console-log-level", .type = OT_ENUM, .def = "notice",
 	.values = "debug|info|notice|warn|error", .flags = OF_START | OF_CLIENT | OF_BASIC, .group = "ui",
 	.arg = "LEVEL",
-	.help = "Lowest level that goes to the console.")
+	.help = "Lowest level that goes to the console. In haul get it is that of lines such as \"Download "
+		"complete\"; the table of results and the readout are options of their own.")
 OPT(CONTENT_DISPOSITION_DEFAULT_UTF8, .name = "content-disposition-default-utf8", .type = OT_BOOL, .def = "false",
 	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "http",
 	.help = "Read a plain filename= of the server as UTF-8. Accepted; no effect yet. A name that is valid "
@@ -163,7 +164,9 @@ OPT(DAEMON, .name = "daemon", .ch = 'D', .type = OT_BOOL, .def = "false",
 	.help = "Detach and run in the background. Under systemd leave it off.")
 OPT(DEFERRED_INPUT, .name = "deferred-input", .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "general",
-	.help = "Read the input file entry by entry. The queue lives on disk here, so it is read at once.")
+	.help = "Read the input file entry by entry: haul get gives its daemon the next ones when few are "
+		"left. A mistake in the file is then found late. Standard input, and a file with "
+		"save-session, are read at once all the same, as in hauld, whose queue lives on disk.")
 OPT(DHT_ENTRY_POINT, .name = "dht-entry-point", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "bt",
 	.arg = "HOST:PORT", .check = opt_check_host_port,
 	.help = "First node of the IPv4 DHT.")
@@ -198,7 +201,8 @@ OPT(DISK_CACHE, .name = "disk-cache", .type = OT_SIZE, .def = "16777216", .max =
 	.help = "Write cache of aria2. See memory-limit.")
 OPT(DOWNLOAD_RESULT, .name = "download-result", .type = OT_ENUM, .def = "default", .values = "default|full|hide",
 	.flags = OF_START | OF_GLOBAL | OF_CLIENT, .group = "ui", .arg = "FORM",
-	.help = "Final table of haul get: default, full (with per cent), hide.")
+	.help = "Table of results at the end of haul get: default, full (with per cent), hide. On a terminal "
+		"there is one only when this is given; hide leaves out the lines on what is complete there.")
 OPT(DRY_RUN, .name = "dry-run", .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG, .group = "http",
 	.help = "Ask only whether the file is there, and fetch nothing.")
@@ -210,7 +214,7 @@ OPT(ENABLE_ASYNC_DNS6, .name = "enable-async-dns6", .type = OT_BOOL, .flags = OF
 	.help = "Deprecated in aria2.")
 OPT(ENABLE_COLOR, .name = "enable-color", .type = OT_BOOL, .def = "true",
 	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui",
-	.help = "Colours on a terminal.")
+	.help = "Colours of haul get on a terminal. NO_COLOR in the environment turns them off, too.")
 OPT(ENABLE_DHT, .name = "enable-dht", .type = OT_BOOL, .def = "true", .flags = OF_START | OF_OPTARG | OF_IGNORED,
 	.group = "bt",
 	.help = "Take part in the IPv4 DHT.")
@@ -328,7 +332,7 @@ OPT(HTTPS_PROXY_USER, .name = "https-proxy-user", .type = OT_STR, .flags = OF_JO
 	.help = "User name for https-proxy. It goes before one in the proxy's URI.")
 OPT(HUMAN_READABLE, .name = "human-readable", .type = OT_BOOL, .def = "true",
 	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui",
-	.help = "Print sizes as KiB, MiB, GiB instead of bytes.")
+	.help = "Print sizes as KiB, MiB, GiB instead of bytes in haul get.")
 OPT(INDEX_OUT, .name = "index-out", .ch = 'O', .type = OT_LIST,
 	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_IGNORED, .group = "bt",
 	.arg = "INDEX=PATH", .check = opt_check_index_path,
@@ -372,7 +376,8 @@ OPT(MAX_DOWNLOAD_LIMIT, .name = "max-download-limit", .type = OT_SIZE, .def = "0
 	.help = "Limit for one download, in bytes a second. 0: none.")
 OPT(MAX_DOWNLOAD_RESULT, .name = "max-download-result", .type = OT_INT, .def = "1000", .max = INT32_MAX,
 	.flags = OF_START | OF_GLOBAL | OF_CLIENT, .group = "general", .arg = "N",
-	.help = "Ended downloads that are remembered. The oldest are forgotten first; files are never touched.")
+	.help = "Ended downloads that are remembered. The oldest are forgotten first; files are never "
+		"touched. In haul get: rows of the table of results.")
 OPT(MAX_FILE_NOT_FOUND, .name = "max-file-not-found", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_JOB,
 	.group = "http", .arg = "N",
 	.help = "Give up after this many answers 404 without a byte received. 0: the first one is final.")
@@ -458,8 +463,8 @@ OPT(ON_BT_DOWNLOAD_COMPLETE, .name = "on-bt-download-complete", .type = OT_PATH,
 OPT(ON_DOWNLOAD_COMPLETE, .name = "on-download-complete", .type = OT_PATH,
 	.flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
 	.arg = "COMMAND",
-	.help = "Program to run when a download is complete, instead of on-download-stop. Arguments: GID, number of "
-		"files, path of the first file.")
+	.help = "Program to run when a download is complete, instead of on-download-stop. Arguments: GID, "
+		"number of files, path of the first file. What it prints goes to standard output.")
 OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a download failed, instead of on-download-stop. Arguments as for "
@@ -626,7 +631,8 @@ OPT(SERVER_STAT_TIMEOUT, .name = "server-stat-timeout", .type = OT_INT, .def = "
 	.help = "Age after which records of server-stat-if are passed over. Accepted; no effect yet.")
 OPT(SHOW_CONSOLE_READOUT, .name = "show-console-readout", .type = OT_BOOL, .def = "true",
 	.flags = OF_START | OF_CLIENT, .group = "ui", .arg = "true|false",
-	.help = "Print the progress line.")
+	.help = "Show what runs, a line a second, in haul get. On a terminal bars stand in its place; giving "
+		"this puts aria2's line there (true) or nothing (false).")
 OPT(SHOW_FILES, .name = "show-files", .ch = 'S', .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_OPTARG | OF_IGNORED, .group = "bt",
 	.help = "List what is in a torrent or metalink file, and end.")
@@ -651,8 +657,8 @@ OPT(STATE_DIR, .name = "state-dir", .type = OT_PATH,
 		"or else $XDG_STATE_HOME/haul.")
 OPT(STDERR, .name = "stderr", .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui",
-	.help = "Print to standard error what would go to standard output, as haul does. The log of hauld always "
-		"goes there.")
+	.help = "Print to standard error what haul get would print to standard output. The log of hauld "
+		"always goes there.")
 OPT(STOP, .name = "stop", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START | OF_CLIENT,
 	.group = "general", .arg = "SEC",
 	.help = "End the process after this many seconds. 0: never.")
@@ -665,7 +671,8 @@ OPT(STREAM_PIECE_SELECTOR, .name = "stream-piece-selector", .type = OT_ENUM, .de
 		"a share of the largest range under way.")
 OPT(SUMMARY_INTERVAL, .name = "summary-interval", .type = OT_INT, .def = "60", .max = INT32_MAX,
 	.flags = OF_START | OF_CLIENT, .group = "ui", .arg = "SEC",
-	.help = "Seconds between progress summaries. 0: none.")
+	.help = "Seconds between progress summaries of haul get. 0: none. On a terminal there are some only "
+		"when this is given.")
 OPT(TIMEOUT, .name = "timeout", .ch = 't', .type = OT_INT, .def = "60", .min = 1, .max = 600,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .arg = "SEC",
 	.help = "Longest time without a byte on a connection.")
@@ -674,7 +681,8 @@ OPT(TORRENT_FILE, .name = "torrent-file", .ch = 'T', .type = OT_PATH, .flags = O
 	.help = "Torrent file to fetch.")
 OPT(TRUNCATE_CONSOLE_READOUT, .name = "truncate-console-readout", .type = OT_BOOL, .def = "true",
 	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui",
-	.help = "Cut the progress line at the terminal's width.")
+	.help = "Cut the readout of haul get at the terminal's width. Giving this puts aria2's readout in the "
+		"place of the bars.")
 OPT(URI_SELECTOR, .name = "uri-selector", .type = OT_ENUM, .def = "feedback", .values = "inorder|feedback|adaptive",
 	.flags = OF_JOB | OF_IGNORED, .group = "http", .arg = "METHOD",
 	.help = "Which URI the next connection takes. Accepted; no effect yet. The one with the fewest "

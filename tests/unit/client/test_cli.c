@@ -130,10 +130,10 @@ static void abbreviations(void **state)
 	struct cli cli;
 	struct fail f;
 	(void)state;
-	assert_int_equal(parse("haul get --max-conn=3 --spl 4 --priva=f --jso --sec=s http://h/", &cli, &f), 0);
+	assert_int_equal(parse("haul get --max-conn=3 --spl 4 --priva=/dev/null --jso --sec=s http://h/", &cli, &f), 0);
 	assert_int_equal(opts_num(cli.opts, OPT_MAX_CONNECTION_PER_SERVER), 3);
 	assert_int_equal(opts_num(cli.opts, OPT_SPLIT), 4);
-	assert_string_equal(opts_str(cli.opts, OPT_PRIVATE_KEY), "f");
+	assert_string_equal(opts_str(cli.opts, OPT_PRIVATE_KEY), "/dev/null");
 	assert_non_null(cli.flag[FLAG_JSON]);
 	assert_null(cli.flag[FLAG_PRIVATE]);
 	assert_string_equal(cli.flag[FLAG_SECRET_FILE], "s");
@@ -145,6 +145,7 @@ static void abbreviations(void **state)
 	cli_free(&cli);
 	refused("haul get --max-con=3", "ambiguous");
 	refused("haul get --al http://h/", "--all-proxy");
+	refused("haul get --certificate=/nonexistent http://h/", "no such file");
 }
 
 static void help_may_have_a_value(void **state)
