@@ -26,6 +26,7 @@ struct get {
 	struct opts *env;  /* proxies of the environment */
 	struct entries entries;
 	const char *dir; /* for entries without one; NULL: the daemon's */
+	bool give_env;	 /* the daemon does not see our environment */
 	struct sigs sigs;
 	struct rpc *rpc;
 	struct private *priv; /* NULL: a running daemon */
@@ -199,14 +200,13 @@ static int detach(struct fail *f)
 static void prepare_entries(struct get *g)
 {
 	static const enum opt proxies[] = {OPT_HTTP_PROXY, OPT_HTTPS_PROXY, OPT_FTP_PROXY, OPT_ALL_PROXY, OPT_NO_PROXY};
-	bool ours = !g->priv && g->dir; /* a private one sees the environment itself */
 	char *cwd = getcwd(NULL, 0);
 	entries_set_dir(&g->entries, cwd ? cwd : "/", g->dir);
 	free(cwd);
 	for (size_t i = 0; i < g->entries.n; i++) {
 		struct opts *o = g->entries.v[i].opts;
 		opts_unset(o, OPT_PAUSE);
-		for (size_t k = 0; ours && k < sizeof(proxies) / sizeof(proxies[0]); k++) {
+		for (size_t k = 0; g->give_env && k < sizeof(proxies) / sizeof(proxies[0]); k++) {
 			if (opts_has(g->env, proxies[k]) && !opts_has(o, proxies[k]))
 				(void)opts_set(o, proxies[k], opts_str(g->env, proxies[k]), NULL);
 		}
@@ -236,7 +236,8 @@ static int start_private(struct get *g, struct fail *f)
  */
 static void use_running(struct get *g)
 {
-	g->dir = rpc_is_same_user(g->rpc) ? own_dir(g) : NULL;
+	g->give_env = rpc_is_same_user(g->rpc);
+	g->dir = g->give_env ? own_dir(g) : NULL;
 	prepare_entries(g);
 	warn_daemon_options(g->cli);
 }

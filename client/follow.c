@@ -29,7 +29,7 @@ struct track {
 	bool checked;		 /* as in struct ended */
 	bool seen;		 /* running */
 	bool queued;		 /* it had to wait */
-	bool due;		 /* a notification spoke of it */
+	uint64_t due;		 /* number of the notification that spoke of it, 0: none did */
 	TAILQ_ENTRY(track) open;
 	UT_hash_handle hh;
 };
@@ -39,6 +39,7 @@ struct follow {
 	struct track *by_gid;		/* those that have not ended; the same as open */
 	TAILQ_HEAD(tracks, track) open; /* the next ones to look at are in front */
 	size_t nopen, count;		/* count: of all, also the ended ones */
+	uint64_t notes;			/* notifications so far */
 	uint64_t ended_bytes;		/* of those that have ended */
 	int64_t end;			/* stop then; 0: never */
 	int64_t next_pid_look;
@@ -149,7 +150,7 @@ static void track_update(struct follow *fo, struct track *t, const json_t *answe
 	} else {
 		free(uri);
 	}
-	t->due = false;
+	t->due = 0;
 	t->queued = t->queued || strcmp(t->d.status, "waiting") == 0 || strcmp(t->d.status, "paused") == 0;
 	if (!t->seen && strcmp(t->d.status, "active") == 0) {
 		t->seen = true;
@@ -176,7 +177,14 @@ static void ask_for(struct follow *fo, json_t *batch, struct track *t)
 	TAILQ_INSERT_TAIL(&fo->open, t, open);
 }
 
-/* The calls of one round; ret_asked: which download each call but the first is for. */
+static int by_note(const void *a, const void *b)
+{
+	const struct track *const *x = a, *const *y = b;
+	return ((*x)->due > (*y)->due) - ((*x)->due < (*y)->due);
+}
+
+/* The calls of one round; ret_asked: which download each call but the first is for. Those that were spoken of come in
+ * the order of that, so that the last one to fail is known as such. */
 static json_t *round_calls(struct follow *fo, struct track **asked, size_t *ret_n)
 {
 	json_t *batch = json_array();
@@ -188,6 +196,7 @@ static json_t *round_calls(struct follow *fo, struct track **asked, size_t *ret_
 		if (t->due)
 			asked[n++] = t;
 	}
+	qsort(asked, n, sizeof(*asked), by_note);
 	for (t = TAILQ_FIRST(&fo->open); t && sweep > 0; t = TAILQ_NEXT(t, open), sweep--) {
 		if (!t->due)
 			asked[n++] = t;
@@ -286,8 +295,10 @@ static void take_events(struct follow *fo, bool *ret_any)
 	char what[32], gid[17];
 	while (rpc_event(fo->conf.rpc, what, gid)) {
 		struct track *t = find(fo, gid);
-		if (t)
-			t->due = *ret_any = true;
+		if (!t)
+			continue;
+		t->due = ++fo->notes;
+		*ret_any = true;
 	}
 }
 

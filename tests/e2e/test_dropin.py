@@ -190,12 +190,22 @@ SAME = {
     "short-boolean-false": ((["-cfalse", "-Ztrue", A, B], {}, ""), 0, {"a": "a", "b": "b"}),
     "short-glued": ((["-s2x3", A], {}, ""), 28, {}),
     "usual-line": ((["-x16", "-s16", "-k1M", "-c", "-j3", "-m3", "-t10", "-UX/1", "-R", "-n", "-a", "none", A], {}, ""), 0, {"a": "a"}),
+    "as-yt-dlp-does": ((["-c", "--console-log-level=warn", "--summary-interval=0", "--download-result=hide", "--http-accept-gzip=true",
+                         "--file-allocation=none", "-x16", "-j16", "-s16", "--min-split-size", "1M", "--check-certificate=false", "--dir", "d", "--out",
+                         "x", "--auto-file-renaming=false", "--header", "Accept: */*", "--", A], {}, ""), 0, {"d/x": "a"}),
+    "as-apt-fast-does": ((["-c", "-j", "5", "-x", "5", "-s", "5", "-i", "l", "--min-split-size=1M", "--stream-piece-selector=default",
+                           "--connect-timeout=600", "--timeout=600", "-m0"], {"l": A + "\t" + A + "\n out=p_1.deb\n" + B + "\n out=q_2.deb\n"}, ""), 0,
+                         {"p_1.deb": "a", "q_2.deb": "b"}),
+    "as-hfd-does": ((["--console-log-level=error", "--file-allocation=none", "-x", "4", "-j", "5", "-s", "4", "-k", "1M", "-c", "-i", "l",
+                      "--save-session=l"], {"l": A + "\n  dir=./m/sub\n  out=w.bin\n  gid=0123456789abcdef\n"}, ""), 0, {"m/sub/w.bin": "a"}),
     "no-arguments": (([], {}, ""), 1, {}),
     "only-options": ((["-x4"], {}, ""), 1, {}),
     "not-a-uri": ((["foo.txt"], {}, ""), 1, {}),
     "one-not-a-uri": ((["-Z", "foo", A], {}, ""), 1, {}),
     "not-found": (([GONE], {}, ""), 3, {}),
     "one-of-two-fails": ((["-Z", "-j1", A, GONE], {}, ""), 3, {"a": "a"}),
+    "last-failure-counts": ((["-Z", "-m1", "-t1", "{u}/stall/1M/s?at=64K", GONE], {}, ""), 2, None),
+    "last-failure-counts-2": ((["-Z", "-m1", "-t1", GONE, "{u}/stall/1M/s?at=64K"], {}, ""), 2, None),
     "checksum-wrong": ((["--checksum=md5=" + "0" * 32, "-o", "gone", A], {}, ""), 32, None),
     "sequential": ((["-Z", A, B, C], {}, ""), 0, {"a": "a", "b": "b", "c": "c"}),
     "sequential-drops-out": ((["-Z", "-o", "x", A, B], {}, ""), 0, {"a": "a", "b": "b"}),
@@ -251,6 +261,14 @@ def test_the_same_comes_of_it(pair, hostile, name):
             assert run.files == {f: hostile.sha256("1K", seed) for f, seed in want.items()}, (name, run.files, run.out)
         if code == 28:
             assert run.asked == [], "nothing may be fetched before the mistake is found"
+
+
+def test_unknown_options_of_a_list_are_told(client, hostile):
+    with open(client.path("l"), "w") as f:
+        f.write(hostile.base + "/f/1K/a\n frobnicate=s3cret\n")
+    r = client.run("get", "--private", "-i", "l")
+    assert r.returncode == 0 and "l:2: unknown option: frobnicate\n" in r.stderr and "s3cret" not in r.stderr
+    assert client.run("get", "--private", "--console-log-level=error", "-i", "l").stderr == ""
 
 
 def test_the_order_is_the_lists(pair):
@@ -729,6 +747,36 @@ def test_a_command_that_needs_a_daemon_of_its_own_gets_one(client, hostile, hook
     finally:
         d.terminate()
         d.wait(20)
+
+
+LISTENER = """
+import http.server
+class H(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        print(self.rfile.read(int(self.headers["Content-Length"])), flush=True)
+        self.send_error(404)
+    def log_message(self, *a): pass
+s = http.server.HTTPServer(("127.0.0.1", 0), H)
+print(s.server_port, flush=True)
+s.serve_forever()
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs another user")
+@pytest.mark.parametrize("user", [65534, 0])
+def test_a_found_secret_is_shown_to_oneself_only(client, user):
+    """Anybody may listen on the port that the configuration file names."""
+    p = subprocess.Popen(["python3", "-I", "-c", LISTENER], user=user, cwd="/", stdout=subprocess.PIPE, text=True)
+    try:
+        os.mkdir(os.path.join(client.home, ".aria2"))
+        with open(os.path.join(client.home, ".aria2/aria2.conf"), "w") as f:
+            f.write("rpc-secret=s3cret\nrpc-listen-port=%d\n" % int(p.stdout.readline()))
+        for args in (["ls"], ["get", "http://127.0.0.1:9/f"]):
+            assert client.run(*args).returncode == 1
+            assert ("s3cret" in p.stdout.readline()) == (user == 0)
+    finally:
+        p.kill()
+        p.communicate()
 
 
 def test_rpc_options_are_taken_with_a_word(client, hostile):
