@@ -76,7 +76,8 @@ static struct opts *read_daemon_conf(void)
 static int own_daemon(const struct opts *conf, char *secret, int intr_fd, struct rpc **ret, struct fail *f)
 {
 	struct endpoint ep;
-	char *url = xasprintf("http://127.0.0.1:%d/jsonrpc", (int)opts_num(conf, OPT_RPC_LISTEN_PORT));
+	const char *where = opts_bool(conf, OPT_RPC_SECURE) ? "https://localhost" : "http://127.0.0.1";
+	char *url = xasprintf("%s:%d/jsonrpc", where, (int)opts_num(conf, OPT_RPC_LISTEN_PORT));
 	bool found = !secret && opts_has(conf, OPT_RPC_SECRET);
 	if (found)
 		secret = xstrdup(opts_str(conf, OPT_RPC_SECRET));

@@ -13,6 +13,8 @@
 #include "base/str.h"
 #include "core/engine_internal.h"
 
+#define ORIGINS_KEPT 1024
+
 void engine_job_changed(void *arg, struct job *j)
 {
 	struct engine *e = arg;
@@ -53,6 +55,10 @@ static void on_load(void *arg, struct job_rec *r)
 		return;
 	}
 	j->engine = e;
+	if (j->rec.state == JOB_GONE) {
+		part_load(e, j);
+		return;
+	}
 	otree_insert(&e->jobs, &j->by_gid, j->rec.gid);
 	if (job_is_ended(j))
 		result_load(e, j);
@@ -133,27 +139,22 @@ static void make_session_id(struct engine *e)
 		snprintf(&e->session_id[2 * i], 3, "%02x", id[i]);
 }
 
-static void free_jobs(struct engine *e)
+static uint64_t jitter_seed(void)
+{
+	uint64_t seed;
+
+	return getrandom(&seed, sizeof(seed), 0) == (ssize_t)sizeof(seed) ? seed : 0;
+}
+
+static void free_jobs(struct otree *by_gid)
 {
 	struct onode *n;
 
-	while ((n = otree_at(&e->jobs, 0)) != NULL) {
+	while ((n = otree_at(by_gid, 0)) != NULL) {
 		struct job *j = otree_entry(n, struct job, by_gid);
 
-		otree_remove(&e->jobs, n);
+		otree_remove(by_gid, n);
 		job_free(j);
-	}
-}
-
-static void free_claims(struct engine *e)
-{
-	struct claim *c, *next;
-
-	HASH_ITER(hh, e->claims, c, next)
-	{
-		HASH_DEL(e->claims, c);
-		free(c->path);
-		free(c);
 	}
 }
 
@@ -175,6 +176,9 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	otree_init(&e->jobs);
 	otree_init(&e->active);
 	otree_init(&e->stopped);
+	otree_init(&e->left);
+	otree_init(&e->kept);
+	otree_init(&e->kept_gid);
 	queue_init(&e->queue, engine_job_changed, e);
 	ranges_init(&e->view_have);
 	TAILQ_INIT(&e->not_durable);
@@ -188,6 +192,7 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	e->stop_turn.arg = e;
 	rate_init(&e->rate, (uint64_t)opts_num(e->global, OPT_MAX_OVERALL_DOWNLOAD_LIMIT), loop_now(e->loop));
 	make_session_id(e);
+	e->origins = origins_new(ORIGINS_KEPT, jitter_seed());
 	err = make_progress_dir(e, c->state_dir, f);
 	if (err == 0)
 		err = load(e, f);
@@ -238,8 +243,10 @@ void engine_free(struct engine *e)
 	earlier_free(e);
 	session_free(e);
 	flush_free_all(e);
-	free_claims(e);
-	free_jobs(e);
+	parts_free(e);
+	free_jobs(&e->jobs);
+	free_jobs(&e->kept_gid);
+	origins_free(e->origins);
 	ranges_free(&e->view_have);
 	free(e->view_path);
 	free(e->progress_dir);

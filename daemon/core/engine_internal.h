@@ -8,7 +8,8 @@
  *   engine_opts.c    options of a job and of the daemon
  *   engine_flush.c   what is durable: answers, adds taken back, events
  *   engine_run.c     the running side: transfers begin, report and end
- *   engine_result.c  ended jobs: kept, dropped, their unfinished files
+ *   engine_result.c  ended jobs: kept, dropped
+ *   engine_part.c    the unfinished files of jobs that don't run any more
  *   engine_view.c    looking
  *   engine_session.c the session file
  *   sched.c          who gets a slot
@@ -26,16 +27,17 @@
 
 #include "base/obj.h"
 #include "core/engine.h"
+#include "core/origin.h"
 #include "core/queue.h"
 #include "core/rate.h"
 #include "core/xfer.h"
 #include "ev/loop.h"
 #include "ev/timer.h"
 
-/* The unfinished file of an ended job, which a newcomer with the same path may adopt. */
+/* An unfinished file that a newcomer with the same path may adopt. */
 struct claim {
-	char *path; /* key */
-	uint64_t gid;
+	char *path;	 /* key */
+	struct job *job; /* that speaks for it: a result, or one that is GONE */
 	UT_hash_handle hh;
 };
 
@@ -65,17 +67,22 @@ struct engine {
 	char *progress_dir; /* of the transfers' journals */
 	char session_id[41];
 
-	struct otree jobs;    /* all, by GID */
+	struct otree jobs;    /* all but the kept ones, by GID */
 	struct otree active;  /* by order of start */
 	struct queue queue;   /* waiting and paused */
 	struct otree stopped; /* results, by rec.ord = order of ending */
-	uint64_t start_seq, end_seq;
+	struct otree left;    /* jobs that are GONE, likewise; in no other list and not in `jobs` */
+	/* Failed results that were pushed out of `stopped` (JOB_KEPT): nobody but the session file knows them. */
+	struct otree kept;     /* by rec.ord */
+	struct otree kept_gid; /* by GID */
+	uint64_t start_seq, end_seq, pause_seq;
 	size_t stopped_total;
 	int last_err;
 	struct claim *claims;	 /* by path */
 	struct earlier *earlier; /* engine_startup.c; until engine_start */
 	bool earlier_loaded;
 	struct rate rate; /* max-overall-download-limit */
+	struct origins *origins;
 
 	bool running, stopping;
 	bool stop_flush; /* nothing runs any more; waiting for the store */
@@ -126,6 +133,10 @@ int uri_list_collect(
 	const struct add_spec *s, struct uri_list *l, struct fail *f); /* into an empty one; expanded, normalised */
 void uri_list_free(struct uri_list *l);
 
+/* engine_opts.c: o, which is the job's now, takes the place of its options. When dir or out are others, what is known of the
+ * file is left behind (engine_part.c). */
+void engine_take_options(struct job *j, struct opts *o);
+
 /* engine_flush.c: store what changed */
 void engine_save(struct engine *e, const struct job *j);       /* all of it */
 void engine_save_state(struct engine *e, const struct job *j); /* state and place */
@@ -140,6 +151,7 @@ void flush_free_all(struct engine *e);
 /* sched.c */
 void sched_dirty(struct engine *e); /* slots, jobs or limits changed: look again at the end of the turn */
 void sched_run(struct engine *e);
+bool sched_has_slot(struct engine *e); /* fewer jobs are active than may be */
 
 /* engine_run.c */
 void run_start(struct engine *e, struct job *j);	    /* a job of the queue gets a slot */
@@ -152,11 +164,20 @@ void result_load(struct engine *e, struct job *j); /* stored earlier */
 void result_drop(struct engine *e, struct job *j); /* forget it, here and in the store */
 /* j is no result any more, and in no list; it keeps its unfinished file. */
 void result_leave(struct engine *e, struct job *j);
-/* The result that owns an unfinished file at this final path, or NULL. */
-struct job *result_claimant(struct engine *e, const char *path);
-void result_unclaim(struct engine *e, struct job *j);
+/* That GID is wanted for a new job: a kept result with it is forgotten. */
+void result_free_gid(struct engine *e, uint64_t gid);
+struct job *result_kept(const struct engine *e, uint64_t gid); /* a kept result, or NULL */
 void engine_remove_journal(struct engine *e, uint64_t gid);
 char *journal_path(const struct engine *e, uint64_t gid); /* malloc'd */
+
+/* engine_part.c */
+void part_claim(struct engine *e, struct job *j);	  /* j is a result now: it speaks for its file, if it has one */
+void part_unclaim(struct engine *e, const struct job *j); /* not any more */
+void part_leave(struct engine *e, const struct job *j);	  /* j goes away, or to another path: its file is remembered */
+void part_load(struct engine *e, struct job *l);	  /* GONE, from the store; owned by the engine now */
+struct job *part_claimant(const struct engine *e, const char *path); /* who speaks for it, or NULL */
+void part_adopted(struct engine *e, struct job *claimant); /* somebody else has the file now; claimant may be freed */
+void parts_free(struct engine *e);
 
 /* engine_startup.c */
 void earlier_free(struct engine *e);
@@ -164,5 +185,7 @@ void earlier_free(struct engine *e);
 /* engine_session.c */
 void session_timer_start(struct engine *e);
 void session_free(struct engine *e);
+/* Does the session file show j? aria2's rules. */
+bool session_wants(const struct job *j);
 
 #endif

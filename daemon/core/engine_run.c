@@ -45,6 +45,8 @@ static void on_known(void *owner, const struct xfer_known *k)
 		j->rec.flags |= JOB_PART;
 	if (k->unproven)
 		j->rec.flags |= JOB_UNPROVEN;
+	if (k->replaces)
+		j->rec.flags |= JOB_REPLACES;
 	if (k->have != NULL)
 		set_have(j, k->have);
 	engine_save(j->engine, j);
@@ -66,13 +68,12 @@ static bool on_adopt(void *owner, const char *path, bool take, struct xfer_known
 	struct job *j = owner, *old;
 	struct engine *e = j->engine;
 
-	old = result_claimant(e, path);
+	old = part_claimant(e, path);
 	if (old == NULL)
 		return false;
 	if (take) {
-		log_info(CORE, "GID#" GID_FMT " takes over the unfinished file of GID#" GID_FMT, GID_ARG(j->rec.gid),
-			GID_ARG(old->rec.gid));
-		result_unclaim(e, old);
+		log_info(CORE, "GID#" GID_FMT " takes over the unfinished file that is there", GID_ARG(j->rec.gid));
+		part_adopted(e, old);
 		return true;
 	}
 	if (old->rec.have == NULL || ranges_decode(&e->view_have, old->rec.have) < 0)
@@ -83,7 +84,8 @@ static bool on_adopt(void *owner, const char *path, bool take, struct xfer_known
 		.last_modified = old->rec.last_modified,
 		.part_id = old->rec.part_id,
 		.have = &e->view_have,
-		.unproven = old->rec.flags & JOB_UNPROVEN};
+		.unproven = old->rec.flags & JOB_UNPROVEN,
+		.replaces = old->rec.flags & JOB_REPLACES};
 	return true;
 }
 
@@ -171,12 +173,24 @@ static void become_result(struct job *j, enum job_state to, int err, const char 
 	if (to == JOB_ERROR)
 		e->last_err = err;
 	if (to == JOB_COMPLETE) {
-		j->rec.flags &= ~(uint32_t)JOB_PART;
+		j->rec.flags &= ~(uint32_t)(JOB_PART | JOB_REPLACES);
 		set_text(&j->rec.have, NULL);
 	}
 	log_outcome(j);
 	event_push(e, events[to], j->rec.gid);
 	result_add(e, j);
+}
+
+/* The front of the queue, but behind those that were asked to pause later and had stopped earlier: the order is that of the
+ * asking, not of the stopping. */
+static size_t place_of_paused(const struct engine *e, const struct job *j)
+{
+	const struct job *other;
+	size_t pos = 0;
+
+	for (other = queue_at(&e->queue, 0); other != NULL && other->pause_seq > j->pause_seq; other = queue_next(other))
+		pos++;
+	return pos;
 }
 
 static void become_paused(struct job *j)
@@ -185,10 +199,22 @@ static void become_paused(struct job *j)
 
 	job_set_state(j, JOB_PAUSED);
 	j->want_pause = j->want_restart = j->forced = false;
-	queue_insert(&e->queue, j, 0);
+	queue_insert(&e->queue, j, place_of_paused(e, j));
 	engine_save(e, j);
 	log_info(CORE, "GID#" GID_FMT " is paused", GID_ARG(j->rec.gid));
 	event_push(e, EV_PAUSE, j->rec.gid);
+}
+
+/* It was to begin again, but max-concurrent-downloads has been lowered since: it is the next to get a slot. */
+static void become_waiting(struct job *j)
+{
+	struct engine *e = j->engine;
+
+	job_set_state(j, JOB_WAITING);
+	j->want_restart = j->forced = false;
+	queue_insert(&e->queue, j, 0);
+	queue_set_ready(&e->queue, j, true);
+	engine_save(e, j);
 }
 
 static void stay_active(struct job *j)
@@ -232,6 +258,8 @@ static void on_end(void *owner, const struct xfer_end *end)
 		become_paused(j);
 	else if (e->stopping && (end->result == XFER_STOPPED || j->want_restart))
 		stay_active(j);
+	else if (j->want_restart && !sched_has_slot(e))
+		become_waiting(j);
 	else if (j->want_restart)
 		begin(j);
 	else if (end->result == XFER_FAILED)
@@ -258,13 +286,15 @@ static void begin(struct job *j)
 		.dir = j->rec.dir != NULL ? j->rec.dir : "",
 		.journal = journal,
 		.global_rate = &e->rate,
+		.origins = e->origins,
 		.known = {.path = j->rec.path,
 			.total = j->rec.total,
 			.etag = j->rec.etag,
 			.last_modified = j->rec.last_modified,
 			.part_id = j->rec.part_id,
 			.have = &have,
-			.unproven = j->rec.flags & JOB_UNPROVEN}};
+			.unproven = j->rec.flags & JOB_UNPROVEN,
+			.replaces = j->rec.flags & JOB_REPLACES}};
 
 	ranges_init(&have);
 	if (j->rec.have != NULL && ranges_decode(&have, j->rec.have) < 0)

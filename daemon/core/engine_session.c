@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The session file out of the jobs: what goes into it, and when. A snapshot is taken on the loop and written on the
- * pool; saves that are asked for meanwhile follow one after the other. Results that max-download-result has pushed out
- * are not in it: they are gone from memory and store alike.
+ * The session file out of the jobs: what goes into it, and when. A save notes the GIDs, then prints the jobs slice by
+ * slice, each slice being written on the pool before the next is printed: however long the queue, a turn of the loop
+ * and the memory stay small. What is removed meanwhile is left out, what is added comes with the next save; saves that
+ * are asked for meanwhile follow one after the other.
  */
 #include <stdlib.h>
 
@@ -11,16 +12,20 @@
 #include "core/session.h"
 #include "ev/work.h"
 
-#define OPTS_TEXT_MAX (1u << 20)
+#define SLICE_JOBS 256		  /* under a millisecond of the loop */
+#define SLICE_TEXT (256u << 10)	  /* a slice ends at this length */
+#define ENTRY_MAX ((size_t)1 << 30) /* far above what a request may be: only against an endless growth */
 
-/* One save: waits in the engine's list, then owns its snapshot while the pool writes it. Outlives the engine if need
- * be. */
+/* One save: waits in the engine's list, then walks its GIDs. While a slice is on the pool, file and text belong to the
+ * pool. Outlives the engine if need be. */
 struct session_save {
 	struct engine *engine; /* NULL: gone */
 	char *path;
-	struct session_entry *entries; /* with everything in them */
-	size_t n;
-	uint64_t changes; /* engine.changes of the snapshot */
+	struct session_file *file;
+	uint64_t *gids;
+	size_t n, at;
+	struct buf text;  /* the slice */
+	uint64_t changes; /* engine.changes when the GIDs were noted */
 	int err;
 	struct fail fail;
 	void (*cb)(void *arg, int err, const struct fail *f);
@@ -28,9 +33,8 @@ struct session_save {
 	STAILQ_ENTRY(session_save) link;
 };
 
-/* aria2's rules: what is not done is kept; failures too, unless they would fail again for sure; the rest with
- * force-save. */
-static bool belongs(const struct job *j)
+/* What is not done is kept; failures too, unless they would fail again for sure; the rest with force-save. */
+bool session_wants(const struct job *j)
 {
 	if (j->rec.state == JOB_COMPLETE || j->rec.state == JOB_REMOVED)
 		return opts_bool(j->opts, OPT_FORCE_SAVE);
@@ -44,70 +48,78 @@ static char *own_and_global(const struct opts *o)
 	struct opts *flat = opts_flatten(o);
 	struct buf b;
 
-	buf_init(&b, OPTS_TEXT_MAX);
+	buf_init(&b, ENTRY_MAX);
 	opts_encode(flat, OF_INITIAL, &b);
 	opts_unref(flat);
 	return buf_take(&b);
 }
 
-static void snapshot_job(struct session_save *s, const struct job *j)
+static void print_job(struct session_save *s, const struct job *j)
 {
-	struct session_entry *x = &s->entries[s->n];
-	char **uris;
-	size_t n = 0;
+	struct session_entry x = {.uris = j->uris, .gid = j->rec.gid, .paused = j->rec.state == JOB_PAUSED || j->want_pause};
+	char *opts = own_and_global(j->opts);
 
-	if (!belongs(j))
-		return;
-	while (j->uris[n] != NULL)
-		n++;
-	uris = xcalloc(n + 1, sizeof(*uris));
-	for (size_t i = 0; i < n; i++)
-		uris[i] = xstrdup(j->uris[i]);
-	*x = (struct session_entry){.uris = uris,
-		.n_uris = n,
-		.gid = j->rec.gid,
-		.paused = j->rec.state == JOB_PAUSED || j->want_pause,
-		.opts = own_and_global(j->opts)};
-	s->n++;
+	while (j->uris[x.n_uris] != NULL)
+		x.n_uris++;
+	x.opts = opts;
+	session_print(&s->text, &x);
+	free(opts);
 }
 
-static void snapshot(struct session_save *s)
+static void print_slice(struct session_save *s)
+{
+	buf_reset(&s->text);
+	for (int i = 0; i < SLICE_JOBS && s->at < s->n && s->text.len < SLICE_TEXT; i++) {
+		uint64_t gid = s->gids[s->at++];
+		const struct job *j = engine_job(s->engine, gid);
+
+		if (j == NULL)
+			j = result_kept(s->engine, gid);
+		if (j != NULL && session_wants(j))
+			print_job(s, j);
+	}
+}
+
+static void note_gids(struct session_save *s)
 {
 	struct engine *e = s->engine;
-	const struct otree *const lists[] = {&e->stopped, &e->active, &e->queue.all};
+	const struct otree *const lists[] = {&e->kept, &e->stopped, &e->active, &e->queue.all};
 
-	s->entries = xcalloc(otree_count(&e->jobs) + 1, sizeof(*s->entries));
+	s->gids = xmalloc((otree_count(&e->kept) + otree_count(&e->jobs) + 1) * sizeof(*s->gids));
 	s->changes = e->changes;
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		for (struct onode *n = otree_at(lists[i], 0); n != NULL; n = otree_next(n))
-			snapshot_job(s, otree_entry(n, struct job, in_list));
+			s->gids[s->n++] = otree_entry(n, struct job, in_list)->rec.gid;
 }
 
 static void save_free(struct session_save *s)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		char **uris = (char **)(uintptr_t)s->entries[i].uris; /* ours, const for the writer */
-
-		for (size_t k = 0; k < s->entries[i].n_uris; k++)
-			free(uris[k]);
-		free(uris);
-		free((char *)(uintptr_t)s->entries[i].opts);
-	}
-	free(s->entries);
+	if (s->file != NULL)
+		session_discard(s->file);
+	buf_free(&s->text);
+	free(s->gids);
 	free(s->path);
 	free(s);
 }
 
-static void write_on_pool(void *arg)
+static void append_on_pool(void *arg)
 {
 	struct session_save *s = arg;
 
-	s->err = session_write(s->path, s->entries, s->n, &s->fail);
+	session_append(s->file, s->text.data, s->text.len);
+}
+
+static void commit_on_pool(void *arg)
+{
+	struct session_save *s = arg;
+
+	s->err = session_commit(s->file, &s->fail);
+	s->file = NULL;
 }
 
 static void save_next(struct engine *e);
 
-static void on_written(void *arg, int status)
+static void on_committed(void *arg, int status)
 {
 	struct session_save *s = arg;
 	struct engine *e = s->engine;
@@ -126,14 +138,32 @@ static void on_written(void *arg, int status)
 	save_free(s);
 }
 
+static void on_appended(void *arg, int status)
+{
+	struct session_save *s = arg;
+
+	if (s->engine == NULL || status < 0 || s->text.err != 0) {
+		s->err = status < 0 ? status : s->text.err;
+		on_committed(s, s->err);
+		return;
+	}
+	if (s->at == s->n) {
+		work_submit(s->engine->loop, WORK_DISK, commit_on_pool, on_committed, s);
+		return;
+	}
+	print_slice(s);
+	work_submit(s->engine->loop, WORK_DISK, append_on_pool, on_appended, s);
+}
+
 static void save_next(struct engine *e)
 {
 	struct session_save *s = STAILQ_FIRST(&e->saves);
 
 	if (s == NULL)
 		return;
-	snapshot(s);
-	work_submit(e->loop, WORK_DISK, write_on_pool, on_written, s);
+	note_gids(s);
+	s->file = session_new(s->path);
+	on_appended(s, 0);
 }
 
 int engine_save_session(
@@ -151,6 +181,7 @@ int engine_save_session(
 	s = xcalloc(1, sizeof(*s));
 	s->engine = e;
 	s->path = xstrdup(path);
+	buf_init(&s->text, ENTRY_MAX);
 	s->cb = cb;
 	s->arg = arg;
 	STAILQ_INSERT_TAIL(&e->saves, s, link);

@@ -7,6 +7,7 @@
  *   segment    the run of bytes given to one lane
  *   source     one URI of a job with its statistics
  *   result     a job that has ended (complete, error, removed) and is still remembered
+ *   leftover   a job that is GONE: nobody is shown it, it only remembers an unfinished file (engine_part.c)
  * Loop thread.
  */
 #ifndef HAUL_CORE_JOB_H
@@ -30,7 +31,8 @@
 	X(PAUSED, "paused") \
 	X(COMPLETE, "complete") \
 	X(ERROR, "error") \
-	X(REMOVED, "removed")
+	X(REMOVED, "removed") \
+	X(GONE, "gone")
 enum job_state {
 #define X(id, name) JOB_##id,
 	JOB_STATES(X)
@@ -44,6 +46,8 @@ enum job_flag {
 	JOB_STARTED = 1 << 1,	 /* has run at least once */
 	JOB_FROM_INPUT = 1 << 2, /* came from an input file or the command line */
 	JOB_PART = 1 << 3, /* its unfinished file lies at rec.path; of an ended job: may be adopted by a newcomer */
+	JOB_REPLACES = 1 << 4, /* with JOB_PART: what lies at rec.path was found to be wrong, the finished file takes its place */
+	JOB_KEPT = 1 << 5, /* a result that max-download-result pushed out: only for the session file */
 };
 
 struct engine;
@@ -62,6 +66,7 @@ struct job {
 	/* Asked of an active job whose transfer is still stopping. forced: don't wait for servers. new_path: dir or out
 	 * changed, what the old transfer still reports about its file is not kept. */
 	bool want_pause, want_remove, want_restart, forced, new_path;
+	uint64_t pause_seq;	      /* number of the asking to pause; 0: never asked in this life of the daemon */
 	uint64_t add_seq;	      /* number of its add while that is not durable (engine_flush.c), else 0 */
 	TAILQ_ENTRY(job) not_durable; /* while add_seq != 0 */
 	struct engine *engine;	      /* that owns it */
@@ -72,6 +77,8 @@ bool job_state_ended(enum job_state s);
 bool job_is_ended(const struct job *j);
 /* The only way to change rec.state of a job that is in the engine: dies on a move that state_table.h does not have. */
 void job_set_state(struct job *j, enum job_state to);
+/* dir and out (NULL: none) put its file elsewhere than it is. */
+bool job_moves(const struct job *j, const char *dir, const char *out);
 /* Forget what is known about its file: path, size, validators, progress. */
 void job_forget_file(struct job *j);
 struct job *job_new(uint64_t gid);

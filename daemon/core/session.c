@@ -17,11 +17,12 @@
 
 #define TEMP_SUFFIX "__temp" /* aria2's */
 
-static int put(gzFile gz, const char *s, size_t n)
-{
-	/* gzwrite takes an unsigned, gzfwrite does not; a partial item counts as none. */
-	return n == 0 || gzfwrite(s, n, 1, gz) == 1 ? 0 : ERR_IO;
-}
+struct session_file {
+	char *path, *temp;
+	int fd;	   /* of temp; -1: not open */
+	gzFile gz; /* writes to a copy of fd */
+	int error; /* errno of the first failure, or 0 */
+};
 
 static bool line_is(const char *line, size_t n, const char *name)
 {
@@ -30,46 +31,34 @@ static bool line_is(const char *line, size_t n, const char *name)
 	return n > len && line[len] == '=' && memcmp(line, name, len) == 0;
 }
 
-static int put_opts(gzFile gz, const char *opts)
+static void print_opts(struct buf *b, const char *opts)
 {
-	int err = 0;
-
-	while (err == 0 && *opts != '\0') {
+	while (*opts != '\0') {
 		size_t n = strcspn(opts, "\n");
 
 		if (n > 0 && !line_is(opts, n, "gid") && !line_is(opts, n, "pause")) {
-			err = put(gz, " ", 1);
-			if (err == 0)
-				err = put(gz, opts, n);
-			if (err == 0)
-				err = put(gz, "\n", 1);
+			buf_add(b, " ", 1);
+			buf_add(b, opts, n);
+			buf_add(b, "\n", 1);
 		}
 		opts += n + (opts[n] != '\0');
 	}
-	return err;
 }
 
-static int put_entry(gzFile gz, const struct session_entry *e)
+void session_print(struct buf *b, const struct session_entry *e)
 {
 	char gid[17];
-	char *head;
-	size_t i;
-	int err = 0;
 
 	if (e->n_uris == 0)
-		return 0;
-	for (i = 0; err == 0 && i < e->n_uris; i++) {
-		err = put(gz, e->uris[i], strlen(e->uris[i]));
-		if (err == 0)
-			err = put(gz, "\t", 1);
+		return;
+	for (size_t i = 0; i < e->n_uris; i++) {
+		buf_adds(b, e->uris[i]);
+		buf_add(b, "\t", 1);
 	}
-	if (err != 0)
-		return err;
 	str_from_gid(e->gid, gid);
-	head = xasprintf("\n gid=%s\n%s", gid, e->paused ? " pause=true\n" : "");
-	err = put(gz, head, strlen(head));
-	free(head);
-	return err == 0 && e->opts != NULL ? put_opts(gz, e->opts) : err;
+	buf_addf(b, "\n gid=%s\n%s", gid, e->paused ? " pause=true\n" : "");
+	if (e->opts != NULL)
+		print_opts(b, e->opts);
 }
 
 static bool wants_gzip(const char *path)
@@ -79,28 +68,48 @@ static bool wants_gzip(const char *path)
 	return n > 3 && strcmp(path + n - 3, ".gz") == 0;
 }
 
-/* Everything into fd, which stays open; 0 or ERR_IO with errno. */
-static int write_all(int fd, bool gzip, const struct session_entry *v, size_t n)
+struct session_file *session_new(const char *path)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3), err = 0, saved;
-	gzFile gz;
-	size_t i;
+	struct session_file *s = xcalloc(1, sizeof(*s));
 
-	if (copy < 0)
-		return ERR_IO;
-	gz = gzdopen(copy, gzip ? "wb" : "wbT"); /* T: nothing is compressed, only buffered */
-	if (gz == NULL) {
-		close(copy);
-		errno = ENOMEM;
-		return ERR_IO;
+	s->path = xstrdup(path);
+	s->temp = xasprintf("%s%s", path, TEMP_SUFFIX);
+	s->fd = -1;
+	return s;
+}
+
+static void note_error(struct session_file *s)
+{
+	if (s->error == 0)
+		s->error = errno;
+}
+
+static void open_temp(struct session_file *s)
+{
+	int copy;
+
+	/* What a crash left there is ours; what somebody else made there meanwhile, O_EXCL refuses. */
+	unlink(s->temp);
+	s->fd = open(s->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	copy = s->fd < 0 ? -1 : fcntl(s->fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0) {
+		note_error(s);
+		return;
 	}
-	for (i = 0; err == 0 && i < n; i++)
-		err = put_entry(gz, &v[i]);
-	saved = errno;
-	if (gzclose_w(gz) != Z_OK && err == 0)
-		return ERR_IO;
-	errno = saved;
-	return err;
+	s->gz = gzdopen(copy, wants_gzip(s->path) ? "wb" : "wbT"); /* T: nothing is compressed, only buffered */
+	if (s->gz == NULL) {
+		close(copy);
+		s->error = ENOMEM;
+	}
+}
+
+void session_append(struct session_file *s, const char *text, size_t n)
+{
+	if (s->fd < 0 && s->error == 0)
+		open_temp(s);
+	/* gzwrite takes an unsigned, gzfwrite does not; a partial item counts as none. */
+	if (s->error == 0 && n > 0 && gzfwrite(text, n, 1, s->gz) != 1)
+		note_error(s);
 }
 
 /* So that the rename survives a power cut; some file systems can't sync a folder. */
@@ -121,43 +130,50 @@ static int sync_folder(const char *path)
 	return err;
 }
 
-static int write_temp(const char *temp, bool gzip, const struct session_entry *v, size_t n)
+/* What is buffered into the file, the file to the disk. */
+static void finish_temp(struct session_file *s)
 {
-	int fd, err, saved;
+	if (s->gz != NULL && gzclose_w(s->gz) != Z_OK)
+		note_error(s);
+	if (s->error == 0 && fsync(s->fd) < 0)
+		note_error(s);
+	if (s->fd >= 0 && close(s->fd) < 0)
+		note_error(s);
+}
 
-	/* What a crash left there is ours; what somebody else made there meanwhile, O_EXCL refuses. */
-	unlink(temp);
-	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return ERR_IO;
-	err = write_all(fd, gzip, v, n);
-	if (err == 0 && fsync(fd) < 0)
-		err = ERR_IO;
-	saved = errno;
-	if (close(fd) < 0 && err == 0)
-		return ERR_IO;
-	errno = saved;
+static void file_free(struct session_file *s)
+{
+	free(s->path);
+	free(s->temp);
+	free(s);
+}
+
+int session_commit(struct session_file *s, struct fail *f)
+{
+	int err;
+
+	session_append(s, "", 0); /* an empty queue is a file, too */
+	finish_temp(s);
+	if (s->error == 0 && rename(s->temp, s->path) < 0)
+		note_error(s);
+	if (s->error != 0)
+		unlink(s->temp);
+	else if (sync_folder(s->path) != 0)
+		note_error(s);
+	err = s->error == 0 ? 0 : ERR_IO;
+	if (err != 0)
+		fail_set(f, err, "Failed to serialize session to '%s'. %s", s->path, strerror(s->error));
+	file_free(s);
 	return err;
 }
 
-int session_write(const char *path, const struct session_entry *v, size_t n, struct fail *f)
+void session_discard(struct session_file *s)
 {
-	char *temp = xasprintf("%s%s", path, TEMP_SUFFIX);
-	int err, saved;
+	bool made = s->fd >= 0;
 
-	err = write_temp(temp, wants_gzip(path), v, n);
-	if (err == 0 && rename(temp, path) < 0)
-		err = ERR_IO;
-	if (err != 0) {
-		saved = errno;
-		unlink(temp);
-		errno = saved;
-	} else {
-		err = sync_folder(path);
-	}
-	saved = errno;
-	free(temp);
-	if (err != 0)
-		fail_set(f, err, "Failed to serialize session to '%s'. %s", path, strerror(saved));
-	return err;
+	s->error = ECANCELED; /* no sync */
+	finish_temp(s);
+	if (made)
+		unlink(s->temp);
+	file_free(s);
 }

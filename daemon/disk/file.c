@@ -43,6 +43,7 @@ struct dfile *dfile_new(struct loop *l, const struct fs_ops *fs)
 	f->fd = -1;
 	f->dirfd = -1;
 	f->taken = -1;
+	TAILQ_INIT(&f->turns);
 	return f;
 }
 

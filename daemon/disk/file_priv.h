@@ -5,11 +5,13 @@
 #define HAUL_DISK_FILE_PRIV_H
 
 #include <stdatomic.h>
+#include <sys/queue.h>
 
 #include "base/obj.h"
 #include "disk/file.h"
 
 struct journal;
+struct wstream;
 
 /* Pool threads read what is marked const after open, and the atomics; all else belongs to the loop thread. */
 struct dfile {
@@ -31,6 +33,8 @@ struct dfile {
 	atomic_bool sync_failed; /* sticky, see dfile_sync */
 	atomic_bool finished;	 /* has its final name */
 	unsigned pending;	 /* operations and wstreams that need it */
+	TAILQ_HEAD(turn_list, wstream) turns; /* with something to write, in the order in which they do */
+	bool writing;			      /* one of them is on the pool */
 	int64_t taken;		 /* size of the NAME that OPEN_CONTINUE took; -1: none. Const after open */
 	bool closing;
 	enum dfile_fate fate;

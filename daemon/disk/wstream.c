@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Write-behind: at most one batch of blocks is on the pool; what is pushed meanwhile makes up the next one.
+ * Write-behind: at most one batch of blocks of a file is on the pool; what is pushed meanwhile makes up the next ones.
+ * Several writes at once would gain nothing, since a file system lets one at a time into an inode, and cost a lot: the
+ * others spin for its lock, and small batches are dearer than large ones. So the segments of a file take turns.
  */
 #include "disk/wstream.h"
 
@@ -27,7 +29,8 @@ struct wstream {
 	size_t queued;		 /* bytes pushed and not yet written */
 	int64_t next;		 /* where the next block must begin */
 	int64_t written;	 /* all below is in the file */
-	bool busy;		 /* a batch is on the pool, or callbacks are under way */
+	bool busy;		 /* a batch waits for its turn or is on the pool, or callbacks are under way */
+	TAILQ_ENTRY(wstream) turn; /* in the file's list while it waits */
 	bool failed, closing;
 	struct deferred late; /* idle for what was pushed after a failure */
 	/* The batch: the pool thread's from submit to completion. */
@@ -109,17 +112,28 @@ static void drop_queue(struct wstream *w)
 
 static void on_done(void *arg, int status);
 
-static void submit(struct wstream *w)
+static void write_next(struct dfile *f)
 {
+	struct wstream *w = TAILQ_FIRST(&f->turns);
 	struct block *b;
 
-	w->busy = true;
+	if (w == NULL || f->writing)
+		return;
+	TAILQ_REMOVE(&f->turns, w, turn);
+	f->writing = true;
 	for (w->n = 0; w->n < BATCH && (b = STAILQ_FIRST(&w->queue)); w->n++) {
 		STAILQ_REMOVE_HEAD(&w->queue, link);
 		w->batch[w->n] = b;
 	}
 	w->from = w->to = w->written;
-	work_submit(w->f->loop, WORK_DISK, on_pool, on_done, w);
+	work_submit(f->loop, WORK_DISK, on_pool, on_done, w);
+}
+
+static void submit(struct wstream *w)
+{
+	w->busy = true;
+	TAILQ_INSERT_TAIL(&w->f->turns, w, turn);
+	write_next(w->f);
 }
 
 static void go_on(struct wstream *w)
@@ -152,10 +166,15 @@ static void tell_error(struct wstream *w, int status)
 static void on_done(void *arg, int status)
 {
 	struct wstream *w = arg;
+	struct dfile *f;
 	int64_t from;
 
 	OBJ_CHECK(w, WSTREAM);
+	f = w->f;
 	from = w->from;
+	f->writing = false;
+	dfile_hold(f); /* w may be the last that needs it */
+	write_next(f);
 	for (int i = 0; i < w->n; i++) {
 		w->queued -= w->batch[i]->len;
 		block_put(w->f->loop->blocks, w->batch[i]);
@@ -168,6 +187,7 @@ static void on_done(void *arg, int status)
 	if (status || w->cause)
 		tell_error(w, status);
 	go_on(w);
+	dfile_release(f);
 }
 
 static void on_late(void *arg)

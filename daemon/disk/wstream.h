@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * struct wstream: write-behind for one segment. Blocks pushed are contiguous and are written in order, several with one
- * pwritev when they have piled up; at most one write per wstream is under way, so `written` is a plain offset and everything
+ * pwritev when they have piled up; at most one write per file is under way, so `written` is a plain offset and everything
  * below it is in the file. After each write the journal slot of this wstream is moved on, on the same pool thread. Write-out
  * to the device is started every 8 MiB (sync_file_range). Loop thread.
  */

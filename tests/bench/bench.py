@@ -14,6 +14,8 @@ import http.client
 import json
 import os
 import platform
+import random
+import re
 import shutil
 import signal
 import socket
@@ -26,6 +28,8 @@ import time
 
 GIB = 1 << 30
 HZ = os.sysconf("SC_CLK_TCK")
+LIST_KEYS = ["gid", "totalLength", "completedLength", "uploadSpeed", "downloadSpeed", "connections", "numSeeders", "seeder", "status", "errorCode",
+             "verifiedLength", "verifyIntegrityPending", "files", "bittorrent", "infoHash"]  # what AriaNg's lists ask for
 
 NGINX = """
 daemon off; {user} worker_processes auto; pid {dir}/nginx.pid; error_log {dir}/error.log crit;
@@ -135,11 +139,38 @@ class Rpc:
                 if again or self.p.poll() is not None:
                     raise OSError("no answer")
 
-    def call(self, method, *params):
-        reply = self.post(json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))
+    @staticmethod
+    def request(method, params):
+        return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+
+    @staticmethod
+    def result(method, reply):
         if "error" in reply:
             raise SystemExit("%s: %s" % (method, reply["error"]))
         return reply["result"]
+
+    def call(self, method, *params):
+        return self.result(method, self.post(self.request(method, params)))
+
+    def timed(self, method, *params):
+        """Seconds from the request to the last byte of the answer, without the time to make and to parse JSON."""
+        body = self.request(method, params).encode()
+        head = b"POST /jsonrpc HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %d\r\n\r\n" % (self.port, len(body))
+        s = self.conn.sock
+        t = time.monotonic()
+        s.sendall(head + body)
+        got = b""
+        while b"\r\n\r\n" not in got:
+            got += s.recv(1 << 20)
+        head, _, rest = got.partition(b"\r\n\r\n")
+        left = int(re.search(rb"(?i)content-length: *(\d+)", head).group(1)) - len(rest)
+        parts = [rest]
+        while left > 0:
+            parts.append(s.recv(1 << 20))
+            left -= len(parts[-1])
+        t = time.monotonic() - t
+        self.result(method, json.loads(b"".join(parts)))
+        return t
 
     def add_many(self, entries):
         """entries: (uri, options), added as batches of 1,000."""
@@ -326,10 +357,10 @@ class Bench:
         v = sorted(v)
         return "%.2f" % (v[len(v) // 2] * 1e3), "%.2f" % (v[int(len(v) * 0.99)] * 1e3), "%.2f" % (v[-1] * 1e3)
 
-    def daemon(self, tool, where, session=None):
+    def daemon(self, tool, where, session=None, more=()):
         if tool == "hauld":
-            return Rpc(tool, self.hauld, where, 16, self.hauld_extra(where))
-        extra = ["--save-session=" + session] if session else []
+            return Rpc(tool, self.hauld, where, 16, [*self.hauld_extra(where), *more])
+        extra = [*more] + (["--save-session=" + session] if session else [])
         extra += ["--input-file=" + session] if session and os.path.exists(session) else []
         return Rpc(tool, shutil.which("aria2c"), where, 16, extra)
 
@@ -364,6 +395,39 @@ class Bench:
                    ["", "jobs", "p50 ms", "p99 ms", "max ms", "adds/s in batches of 1,000", "peak MiB"], latency)
         self.table("Start with more than 100,000 paused jobs, until the first answer (hauld: its own queue; aria2c: a saved session)", ["", "ms", "jobs", "peak MiB"], start)
 
+    def operations(self):
+        """Each call of clients with 100,000 waiting jobs, one after the other on one connection."""
+        n = 100000
+        with socket.socket() as silent:  # takes connections and never answers: the first job stays active, the rest waits
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(8)
+            url = "http://127.0.0.1:%d/" % silent.getsockname()[1]
+            rows = [self.operations_of(tool, n, url) for tool in self.tools(["aria2c"])]
+        rows = [[name] + [c for r in rows for c in r[name]] for name in rows[0]]
+        heads = [h for tool in self.tools(["aria2c"]) for h in (tool + " p50 ms", "p99 ms", "max ms")]
+        self.table("Calls with 100,000 waiting jobs (hauld's changes are on the disk when it answers)", ["call"] + heads, rows)
+
+    def operations_of(self, tool, n, url):
+        where = tempfile.mkdtemp(dir=self.disk)
+        d = self.daemon(tool, where, None, ["--max-concurrent-downloads=1"])
+        d.add_many([(url + str(i), {}) for i in range(n + 1)])
+        rnd = random.Random(1)
+        gids = [x["gid"] for x in d.call("aria2.tellWaiting", 0, n, ["gid"])]
+        rnd.shuffle(gids)
+        calls = [("getGlobalStat", lambda i: []), ("tellStatus", lambda i: [gids[i]]), ("tellActive", lambda i: [LIST_KEYS]),
+                 ("tellWaiting (50,000, 100)", lambda i: [n // 2, 100]), ("tellWaiting (50,000, 100), AriaNg's keys", lambda i: [n // 2, 100, LIST_KEYS]),
+                 ("tellWaiting (-1, 100)", lambda i: [-1, 100]), ("addUri at the end", lambda i: [[url + "e%d" % i]]),
+                 ("addUri in front", lambda i: [[url + "f%d" % i], {}, 0]), ("addUri in the middle", lambda i: [[url + "m%d" % i], {}, n // 2]),
+                 ("changePosition POS_SET", lambda i: [gids[i], rnd.randrange(n), "POS_SET"]),
+                 ("changePosition POS_CUR", lambda i: [gids[i], rnd.randrange(-1000, 1000), "POS_CUR"]), ("changeOption", lambda i: [gids[i], {"max-download-limit": "1M"}]),
+                 ("pause", lambda i: [gids[i]]), ("unpause", lambda i: [gids[i]]), ("remove", lambda i: [gids[i]])]
+        rows = {}
+        for name, params in calls:
+            rows[name] = self.quantiles([d.timed("aria2." + name.split()[0], *params(i)) for i in range(200)])
+        d.stop()
+        shutil.rmtree(where)
+        return rows
+
     def latency(self):
         rows = []
         for tool in self.tools(["aria2c"]):
@@ -395,7 +459,7 @@ class Bench:
     def run(self):
         cases = [("plain", lambda c=c, k=k: self.big("http", c, k)) for k in (False, True) for c in (1, 4, 16) if self.a.full or not k or c == 4]
         cases += [("tls", lambda c=c: self.big("https", c, False)) for c in ((1, 4, 16) if self.a.full else (4,))]
-        cases += [("small", self.small), ("latency", self.latency), ("queue", self.queue)]
+        cases += [("small", self.small), ("latency", self.latency), ("queue", self.queue), ("operations", self.operations)]
         for name, case in cases:
             if self.a.only in name:
                 case()
@@ -439,7 +503,7 @@ def main():
     p.add_argument("--build", required=True)
     p.add_argument("--out")
     p.add_argument("--full", action="store_true")
-    p.add_argument("--only", default="", help="plain, tls, small, latency or queue; the file is not written then")
+    p.add_argument("--only", default="", help="plain, tls, small, latency, queue or operations; the file is not written then")
     a = p.parse_args()
     load, t = os.getloadavg()[0], time.monotonic()
     bench = Bench(a)

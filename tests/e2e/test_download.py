@@ -94,6 +94,44 @@ def test_resume_fetches_little_again(make_hauld, nginx, tools, how):
     assert nginx.sent("/slow/resume.bin") - before <= size + 4 * (1 << 20)
 
 
+def removed_while_paused(d, gid):
+    d.rpc("aria2.remove", gid)
+
+
+def removed_while_active(d, gid):
+    d.rpc("aria2.unpause", gid)
+    d.wait(gid, "active")
+    d.rpc("aria2.forceRemove", gid)
+    d.wait(gid, "removed")
+    d.rpc("aria2.removeDownloadResult", gid)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+@pytest.mark.parametrize("way", [removed_while_paused, removed_while_active])
+def test_what_was_removed_and_added_again_goes_on(make_hauld, nginx, tools, way, killed):
+    """As aria2 does by its control file: the name is the same and what is there is not fetched again."""
+    size = 48 << 20
+    want = nginx.put("again.bin", size)
+    d = make_hauld()
+    url, before = nginx.base + "/slow/again.bin", nginx.sent("/slow/again.bin")
+    options = {"split": "4", "max-connection-per-server": "4", "min-split-size": "1M"}
+    gid = d.rpc("aria2.addUri", [url], options)
+    d.received(gid, 32 << 20)
+    d.rpc("aria2.pause", gid)
+    d.wait(gid, "paused")
+    way(d, gid)
+    if killed:
+        d.kill()
+        d.start()
+    with pytest.raises(tools.RpcError, match="is not found"):
+        d.status(gid)
+    path = d.complete(d.rpc("aria2.addUri", [url], options))
+    assert os.path.basename(path) == "again.bin" and os.listdir(d.dir) == ["again.bin"]
+    assert tools.sha256_of(path) == want
+    # Twice four connections were closed with what nginx had put into their sockets; beginning anew costs 32 MiB.
+    assert nginx.sent("/slow/again.bin") - before <= size + (16 << 20)
+
+
 def test_thousand_adds_survive_a_kill(hauld):
     gids = []
     for i in range(1000):

@@ -150,6 +150,112 @@ static void a_part_can_be_adopted_after_a_crash(void **state)
 	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", true, &got));
 }
 
+/* gid has 40 of 100 bytes of path. */
+static void receive_some(struct env *v, uint64_t gid, const char *path)
+{
+	struct xfer_known k = {.path = path, .total = 100, .etag = "\"1\""};
+	struct ranges have;
+
+	add(v, gid, false);
+	settle(v);
+	ranges_init(&have);
+	ranges_add(&have, 0, 40);
+	fake_find(gid)->ops->known(fake_find(gid)->owner, &k);
+	fake_find(gid)->ops->progress(fake_find(gid)->owner, &have);
+	ranges_free(&have);
+}
+
+static void leave_paused_and_removed(struct env *v, uint64_t gid)
+{
+	assert_int_equal(engine_pause(v->e, gid, false, NULL), 0);
+	fake_end(fake_find(gid), XFER_STOPPED, 0, NULL);
+	settle(v);
+	assert_int_equal(engine_remove(v->e, gid, false, NULL), 0);
+}
+
+static void leave_failed_and_purged(struct env *v, uint64_t gid)
+{
+	fake_end(fake_find(gid), XFER_FAILED, ERR_RESET, "gone");
+	settle(v);
+	engine_purge_results(v->e);
+}
+
+static void leave_for_another_name(struct env *v, uint64_t gid)
+{
+	struct opts *o = opts_new(NULL);
+
+	assert_int_equal(engine_pause(v->e, gid, false, NULL), 0);
+	fake_end(fake_find(gid), XFER_STOPPED, 0, NULL);
+	settle(v);
+	set_opt(o, "out", "other");
+	assert_int_equal(engine_change_options(v->e, gid, o, NULL), 0);
+	opts_unref(o);
+}
+
+static void assert_adoptable_once(struct env *v, uint64_t newcomer, const char *path)
+{
+	struct xfer_known got;
+	void *owner = fake_find(newcomer)->owner;
+
+	assert_true(fake_find(newcomer)->ops->adopt(owner, path, false, &got));
+	assert_int_equal(got.total, 100);
+	assert_string_equal(got.etag, "\"1\"");
+	assert_true(ranges_has(got.have, 0, 40));
+	assert_true(fake_find(newcomer)->ops->adopt(owner, path, true, &got));
+	assert_false(fake_find(newcomer)->ops->adopt(owner, path, true, &got));
+	(void)v;
+}
+
+/* However a job goes, whoever wants its path next goes on with its unfinished file; with a kill in between, too. */
+static void what_a_job_left_behind_is_adopted(void **state)
+{
+	void (*const ways[])(struct env *v, uint64_t gid) = {
+		leave_paused_and_removed, leave_failed_and_purged, leave_for_another_name};
+	struct env *v = *state;
+	uint64_t gid = 1;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		for (int killed = 0; killed < 2; killed++) {
+			size_t shown = engine_count(v->e, LIST_STOPPED);
+
+			receive_some(v, gid, "/d/x");
+			ways[i](v, gid);
+			flush(v);
+			if (killed) {
+				crash(v);
+				engine_start(v->e);
+			}
+			assert_int_equal(engine_count(v->e, LIST_STOPPED), shown);
+			add(v, gid + 1, false);
+			settle(v);
+			assert_adoptable_once(v, gid + 1, "/d/x");
+			fake_complete(fake_find(gid + 1), "/d/x", 100);
+			settle(v);
+			engine_purge_results(v->e);
+			gid += 2;
+		}
+}
+
+/* The memory of what was left is bounded: the oldest is forgotten. */
+static void the_oldest_leftover_is_forgotten(void **state)
+{
+	enum { N = 1001 };
+	struct xfer_known got;
+	struct env *v = *state;
+	char path[32];
+
+	for (int i = 0; i < N; i++) {
+		snprintf(path, sizeof(path), "/d/%d", i);
+		receive_some(v, (uint64_t)i + 1, path);
+		leave_failed_and_purged(v, (uint64_t)i + 1);
+	}
+	add(v, N + 1, false);
+	settle(v);
+	assert_false(fake_find(N + 1)->ops->adopt(fake_find(N + 1)->owner, "/d/0", false, &got));
+	assert_adoptable_once(v, N + 1, "/d/1");
+	assert_adoptable_once(v, N + 1, path);
+}
+
 static void vanished_and_purged_stay_away(void **state)
 {
 	struct env *v = *state;
@@ -517,8 +623,6 @@ static void session_file_that_cannot_be_written(void **state)
 	assert_memory_equal(r.f.text, "Failed to serialize session to '/nowhere/at/all'", 48);
 }
 
-/* ---- many ---- */
-
 static double seconds(void)
 {
 	struct timespec t;
@@ -526,6 +630,76 @@ static double seconds(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
+
+static void set_session(struct env *v, char *path, size_t size)
+{
+	struct opts *o = opts_new(NULL);
+
+	snprintf(path, size, "%s/session", v->dir);
+	set_opt(o, "save-session", path);
+	assert_int_equal(engine_change_global(v->e, o, NULL), 0);
+	opts_unref(o);
+}
+
+/* Jobs come and go while a long queue is being saved. */
+static void the_queue_changes_during_a_save(void **state)
+{
+	enum { N = 2000 };
+	struct env *v = *state;
+	struct flushed r = {0}, again = {0};
+	uint64_t last, other;
+	char path[64];
+	FILE *file;
+	int lines = 0;
+
+	set_session(v, path, sizeof(path));
+	for (int i = 0; i < N; i++)
+		add_at(v, "pause=true\n", -1);
+	assert_int_equal(flush(v), 0);
+	assert_int_equal(engine_list(v->e, LIST_QUEUE, N - 1, 1, &last), 1);
+	assert_int_equal(engine_save_session(v->e, on_flushed, &r, NULL), 0);
+	assert_int_equal(engine_remove(v->e, last, false, NULL), 0);
+	assert_int_equal(engine_list(v->e, LIST_QUEUE, 5, 1, &other), 1);
+	assert_int_equal(engine_move(v->e, other, 0, POS_END, &(int64_t){0}, NULL), 0);
+	add_at(v, "pause=true\n", -1);
+	run_until(v, &r.done);
+	assert_int_equal(r.err, 0);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	for (int c; (c = fgetc(file)) != EOF;)
+		lines += c == '\n';
+	fclose(file);
+	assert_int_equal(lines % (N - 1), 0); /* each the same number of lines: all but the removed one, none twice */
+	assert_int_equal(engine_save_session(v->e, on_flushed, &again, NULL), 0);
+	run_until(v, &again.done);
+}
+
+static void the_engine_goes_during_a_save(void **state)
+{
+	struct env *v = *state;
+	struct flushed r = {0};
+	char path[64], *temp;
+
+	set_session(v, path, sizeof(path));
+	for (int i = 0; i < 1000; i++)
+		add_at(v, "pause=true\n", -1);
+	assert_int_equal(flush(v), 0);
+	assert_int_equal(engine_save_session(v->e, on_flushed, &r, NULL), 0);
+	store_close(v->store);
+	engine_free(v->e);
+	open_engine(v); /* whose flush lets the pool and the loop run */
+	assert_int_equal(flush(v), 0);
+	settle(v);
+	assert_false(r.done);
+	assert_int_not_equal(access(path, F_OK), 0);
+	temp = xasprintf("%s__temp", path);
+	for (double end = seconds() + 20; access(temp, F_OK) == 0 && seconds() < end;)
+		settle(v);
+	assert_int_not_equal(access(temp, F_OK), 0);
+	free(temp);
+}
+
+/* ---- many ---- */
 
 static void many_jobs(void **state)
 {
@@ -565,6 +739,8 @@ int main(void)
 		T(a_remove_in_the_gap_survives),
 		T(results_survive_in_order),
 		T(a_part_can_be_adopted_after_a_crash),
+		T(what_a_job_left_behind_is_adopted),
+		T(the_oldest_leftover_is_forgotten),
 		T(vanished_and_purged_stay_away),
 		T(equal_order_numbers_are_mended),
 		T(a_failed_add_is_taken_back),
@@ -581,6 +757,8 @@ int main(void)
 		T(the_same_line_twice_is_two),
 		T(session_file),
 		T(session_file_that_cannot_be_written),
+		T(the_queue_changes_during_a_save),
+		T(the_engine_goes_during_a_save),
 		T(many_jobs),
 	};
 

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -32,7 +33,9 @@ struct disk_test {
 	struct dfile *file;
 	char path[512];
 	int64_t have_len;
-	bool exists_whole, finished;
+	bool exists_whole, finished, unfinished;
+	int64_t found_size, found_mtime;
+	char found[64]; /* the beginning of whole_fd's content */
 	struct ranges proof;
 };
 
@@ -46,6 +49,8 @@ static struct {
 	size_t limit;
 	uint64_t room; /* bytes free, 0: the truth */
 	const char *boot;
+	atomic_int writing; /* pwritev calls under way */
+	atomic_bool overlap; /* there were two at a time */
 } fault;
 
 /* From now on the n-th one of `call` fails with `cause`. */
@@ -97,11 +102,18 @@ static ssize_t faulty_pwrite(int d, const void *p, size_t n, off_t o)
 
 static ssize_t faulty_pwritev(int d, const struct iovec *v, int n, off_t o)
 {
+	ssize_t r;
+
 	if (hit("pwritev"))
 		return -1;
+	if (atomic_fetch_add(&fault.writing, 1) > 0)
+		fault.overlap = true;
 	if (fault.limit && v[0].iov_len > fault.limit)
-		return fs_real.pwrite(d, v[0].iov_base, fault.limit, o);
-	return fs_real.pwritev(d, v, n, o);
+		r = fs_real.pwrite(d, v[0].iov_base, fault.limit, o);
+	else
+		r = fs_real.pwritev(d, v, n, o);
+	atomic_fetch_sub(&fault.writing, 1);
+	return r;
 }
 
 static int faulty_fstatvfs(int d, struct statvfs *v)
@@ -206,6 +218,12 @@ static void on_open(void *arg, int err, const struct fail *f, const struct dfile
 		t->have_len = o->have_len;
 		t->exists_whole = o->exists_whole;
 		t->finished = o->finished;
+		t->unfinished = o->unfinished;
+		t->found_size = o->found_size;
+		t->found_mtime = o->found_mtime;
+		memset(t->found, 0, sizeof(t->found));
+		if (o->whole_fd >= 0)
+			assert_true(pread(o->whole_fd, t->found, sizeof(t->found) - 1, 0) >= 0);
 		snprintf(t->path, sizeof(t->path), "%s", o->path);
 		ranges_copy(&t->proof, o->journal);
 	}
