@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/conf.h"
 #include "base/err.h"
 #include "base/opt.h"
 
@@ -29,13 +30,7 @@ enum cmd_bit {
 	C_NUMBERS = 1 << 1, /* words like -3 */
 };
 
-struct flag_def {
-	const char *name;
-	char ch;
-	const char *arg; /* NULL: takes no value */
-	const char *help;
-};
-extern const struct flag_def flag_defs[FLAG_COUNT];
+extern const struct conf_flag flag_defs[FLAG_COUNT];
 
 struct cli;
 struct cmd {

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "base/str.h"
 
-#define DEFAULT_URL "http://127.0.0.1:6800/jsonrpc"
-#define SECRET_MAX  1024
+#define SECRET_MAX 1024
 
 /* The first line of the file, malloc'd. */
 static int read_secret(const char *path, char **ret, struct fail *f)
@@ -58,17 +58,55 @@ const char *cmd_url(const struct cli *cli)
 	return env && env[0] ? env : NULL;
 }
 
-int cmd_rpc(const struct cli *cli, int intr_fd, struct rpc **ret, struct fail *f)
+/* What a daemon of this user would read at its start. Mistakes in it are for the daemon to tell. */
+static struct opts *read_daemon_conf(void)
+{
+	struct opts *o = opts_new(NULL);
+	struct fail f = {0};
+	char *path = conf_default_path();
+	(void)log_setup(LOG_LVL_NOTICE, true, NULL, LOG_LVL_NOTICE);
+	if (path)
+		(void)conf_file(o, path, &f);
+	(void)log_setup(LOG_LVL_NOTICE, false, NULL, LOG_LVL_NOTICE);
+	free(path);
+	return o;
+}
+
+/* The daemon of this user's configuration file, which says port and secret. */
+static int own_daemon(const struct opts *conf, char *secret, int intr_fd, struct rpc **ret, struct fail *f)
+{
+	struct endpoint ep;
+	const char *where = opts_bool(conf, OPT_RPC_SECURE) ? "https://localhost" : "http://127.0.0.1";
+	char *url = xasprintf("%s:%d/jsonrpc", where, (int)opts_num(conf, OPT_RPC_LISTEN_PORT));
+	bool found = !secret && opts_has(conf, OPT_RPC_SECRET);
+	if (found)
+		secret = xstrdup(opts_str(conf, OPT_RPC_SECRET));
+	int rc = endpoint_parse(url, &ep, f);
+	free(url);
+	if (rc < 0) {
+		free(secret);
+		return rc;
+	}
+	*ret = rpc_new(&ep, secret, intr_fd);
+	if (found)
+		rpc_keep_secret_home(*ret);
+	return 0;
+}
+
+int cmd_rpc(const struct cli *cli, const struct opts *conf, int intr_fd, struct rpc **ret, struct fail *f)
 {
 	struct endpoint ep;
 	char *secret;
 	const char *url = cmd_url(cli);
-	int rc = endpoint_parse(url ? url : DEFAULT_URL, &ep, f);
+	int rc = url ? endpoint_parse(url, &ep, f) : 0;
 	if (rc < 0)
 		return rc;
 	rc = find_secret(cli, &secret, f);
+	if (rc == 0 && !url)
+		return own_daemon(conf, secret, intr_fd, ret, f);
 	if (rc < 0) {
-		endpoint_free(&ep);
+		if (url)
+			endpoint_free(&ep);
 		return rc;
 	}
 	*ret = rpc_new(&ep, secret, intr_fd);
@@ -79,8 +117,11 @@ struct rpc *cmd_connect(const struct cli *cli, int *ret_code)
 {
 	struct rpc *r = NULL;
 	struct fail f = {0};
-	if (cmd_rpc(cli, -1, &r, &f) == 0) {
-		int rc = rpc_connect(r, &f);
+	struct opts *conf = read_daemon_conf();
+	int rc = cmd_rpc(cli, conf, -1, &r, &f);
+	opts_unref(conf);
+	if (rc == 0) {
+		rc = rpc_connect(r, &f);
 		if (rc == 0)
 			return r;
 		if (rc == ERR_CONNECT)

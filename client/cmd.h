@@ -13,9 +13,9 @@
 
 /* Where the command line or the environment say that the daemon is; NULL: nowhere, so the default counts. */
 const char *cmd_url(const struct cli *cli);
-/* A client for the daemon that the command line means, not yet connected: 0, or a negative error. intr_fd as conn_open.
- */
-int cmd_rpc(const struct cli *cli, int intr_fd, struct rpc **ret, struct fail *f);
+/* A client for the daemon that the command line means, else for the one that the configuration file conf describes; not yet
+ * connected: 0, or a negative error. intr_fd as conn_open. */
+int cmd_rpc(const struct cli *cli, const struct opts *conf, int intr_fd, struct rpc **ret, struct fail *f);
 /* The same, connected; prints the failure and gives NULL otherwise, with the exit code in *ret_code. */
 struct rpc *cmd_connect(const struct cli *cli, int *ret_code);
 
@@ -25,5 +25,7 @@ void cmd_print_json(json_t *value /* stolen */);
 /* The manual page in roff, from the tables. */
 void help_man(void);
 void help_all(void);
+/* All about a command; with what not empty only the options that it names, as --help=WHAT. Returns the exit code. */
+int help_command(const struct cmd *c, const char *what);
 
 #endif

@@ -1,30 +1,39 @@
 /* SPDX-License-Identifier: MIT
  * Commands that bring downloads: add, get.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/conf.h"
+#include "base/log.h"
 #include "base/str.h"
-#include "base/uri.h"
 #include "client/cmd.h"
-#include "client/entry.h"
 #include "client/follow.h"
-#include "client/optjson.h"
+#include "client/give.h"
 #include "client/private.h"
 
-#define EXIT_UNFINISHED 7 /* aria2's code */
+#define EXIT_UNFINISHED 7  /* aria2's code */
+#define DEFERRED_PART	32 /* entries of a deferred input file that are read at once */
 
 struct get {
 	struct cli *cli;
+	struct opts *file; /* configuration file */
+	struct opts *all;  /* over file: the command line */
+	struct opts *env;  /* proxies of the environment */
 	struct entries entries;
+	const char *dir; /* for entries without one; NULL: the daemon's */
+	bool give_env;	 /* the daemon does not see our environment */
 	struct sigs sigs;
 	struct rpc *rpc;
 	struct private *priv; /* NULL: a running daemon */
 	struct progress *prog;
 	struct follow *follow;
-	bool retries; /* the daemon has haul.retry */
+	struct give give;
+	int code; /* of what could not be given */
 };
 
 /* ---- options that the daemon at hand can't take ---- */
@@ -34,68 +43,58 @@ static void warn_daemon_options(const struct cli *cli)
 	for (int i = 0; i < OPT_COUNT; i++) {
 		enum opt id = (enum opt)i;
 		const struct opt_def *d = opt_def(id);
-		bool ours = id == OPT_INPUT_FILE || id == OPT_FORCE_SEQUENTIAL || id == OPT_RPC_SECRET ||
-			    strcmp(d->group, "ui") == 0;
-		if (!opts_has(cli->opts, id) || ours || (d->flags & (OF_INITIAL | OF_IGNORED)))
-			continue;
-		fprintf(stderr,
-			"haul: warning: --%s belongs to the running daemon and has no effect here; %s or get "
-			"--private\n",
-			d->name, d->flags & OF_GLOBAL ? "use 'haul set --global'" : "give it to hauld");
+		if (opts_has(cli->opts, id) && private_only(id))
+			fprintf(stderr,
+				"haul: warning: --%s belongs to the running daemon and has no effect here; %s or get "
+				"--private\n",
+				d->name, d->flags & OF_GLOBAL ? "use 'haul set --global'" : "give it to hauld");
 	}
 }
 
-/* ---- adding ---- */
-
-static void print_gid(const struct cli *cli, const char *gid, const char *uri)
+/* aria2c serves RPC itself; here hauld does, which haul only talks to. */
+static void warn_rpc_options(const struct cli *cli)
 {
+	for (int i = 0; i < OPT_COUNT; i++) {
+		const struct opt_def *d = opt_def((enum opt)i);
+		bool off = d->type == OT_BOOL && !opts_bool(cli->opts, (enum opt)i);
+		if (opts_has(cli->opts, (enum opt)i) && strcmp(d->group, "rpc") == 0 && i != OPT_RPC_SECRET && !off)
+			fprintf(stderr, "haul: warning: --%s has no effect here: hauld serves the RPC\n", d->name);
+	}
+}
+
+/* ---- add ---- */
+
+static void print_gid(void *arg, const struct entry *e, const char *gid, uint64_t had)
+{
+	const struct cli *cli = arg;
 	char safe[64];
+	(void)had;
 	if (cli->flag[FLAG_JSON])
-		cmd_print_json(json_pack("{s:s,s:s,s:s}", "event", "added", "gid", gid, "uri", uri));
+		cmd_print_json(json_pack("{s:s,s:s,s:s}", "event", "added", "gid", gid, "uri", e->uris[0]));
 	else if (!opts_bool(cli->opts, OPT_QUIET))
 		puts(str_safe(gid, strlen(gid), safe, sizeof(safe)));
 }
 
-/* "haul: URI: why", the URI without what may be secret in it. */
-static void tell_refused(const struct entry *e, const struct fail *why)
-{
-	char shown[160];
-	fprintf(stderr, "haul: %s: %s\n", uri_show_short(e->uris[0], shown, sizeof(shown)), why->text);
-}
-
-static int add_all(const struct cli *cli, struct rpc *r, const struct entries *es)
-{
-	struct fail f = {0};
-	json_t *batch = json_array(), *answers;
-	int code = 0;
-	for (size_t i = 0; i < es->n; i++)
-		rpc_add(r, batch, "aria2.addUri", entry_params(&es->v[i], NULL));
-	if (rpc_run(r, batch, &answers, &f) < 0)
-		return cli_fail(&f);
-	for (size_t i = 0; i < es->n; i++) {
-		const char *gid = json_string_value(rpc_result(answers, i, &f));
-		if (gid) {
-			print_gid(cli, gid, es->v[i].uris[0]);
-			continue;
-		}
-		tell_refused(&es->v[i], &f);
-		code = EXIT_OTHER;
-	}
-	json_decref(answers);
-	return code;
-}
-
 static int add_to_running(struct cli *cli, struct entries *es)
 {
-	int code;
+	struct fail f = {0};
+	int code = 0, more;
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;
+	struct give g = {.rpc = r, .again = true, .given = print_gid, .arg = cli};
 	char *cwd = getcwd(NULL, 0);
-	entries_set_dir(es, cwd ? cwd : "/", NULL);
-	free(cwd);
+	warn_rpc_options(cli);
 	warn_daemon_options(cli);
-	code = add_all(cli, r, es);
+	do {
+		entries_set_dir(es, cwd ? cwd : "/", NULL);
+		int one = give_entries(&g, es);
+		code = one ? one : code;
+		more = entries_next(es, DEFERRED_PART, &f);
+		if (more < 0)
+			code = cli_fail(&f);
+	} while (more > 0 || more == ERR_USAGE);
+	free(cwd);
 	rpc_free(r);
 	return code;
 }
@@ -109,20 +108,126 @@ int cmd_add(struct cli *cli)
 	return code;
 }
 
+/* ---- get: options ---- */
+
+/* Those of the configuration file and of the command line. */
+static int read_options(struct get *g, struct fail *f)
+{
+	const struct opts *given = g->cli->opts;
+	const char *named = opts_str(given, OPT_CONF_PATH);
+	char *path = opts_bool(given, OPT_NO_CONF) ? NULL : named ? xstrdup(named) : conf_default_path();
+	g->file = opts_new(NULL);
+	int rc = path ? conf_file(g->file, path, f) : 0;
+	free(path);
+	g->all = opts_new(g->file);
+	for (int i = 0; i < OPT_COUNT; i++) {
+		if (opts_has(given, (enum opt)i))
+			(void)opts_set(g->all, (enum opt)i, opts_str(given, (enum opt)i), NULL); /* accepted once */
+	}
+	g->env = opts_new(NULL);
+	conf_env(g->env);
+	return rc;
+}
+
+static bool is_given(const struct get *g, enum opt id)
+{
+	return opts_has(g->all, id) || opts_has(g->file, id);
+}
+
+/* The option's values begin with debug. */
+static enum log_level level_of(const struct opts *o)
+{
+	return LOG_LVL_DEBUG - (unsigned)opts_num(o, OPT_CONSOLE_LOG_LEVEL);
+}
+
+/* Bars are for people who look on; who asks for aria2's readout, or for none, gets its console. */
+static enum progress_kind kind_of(const struct get *g)
+{
+	if (g->cli->flag[FLAG_JSON])
+		return PROGRESS_JSON;
+	if (opts_bool(g->all, OPT_QUIET))
+		return PROGRESS_QUIET;
+	if (!progress_has_terminal() || is_given(g, OPT_SHOW_CONSOLE_READOUT) ||
+		is_given(g, OPT_TRUNCATE_CONSOLE_READOUT))
+		return PROGRESS_CONSOLE;
+	return PROGRESS_BAR;
+}
+
+/* With bars there are summaries and the table of results for those who ask for them. */
+static void open_progress(struct get *g)
+{
+	const struct opts *o = g->all;
+	static const enum console_results results[] = {RESULTS_PLAIN, RESULTS_FULL, RESULTS_NONE}; /* as in the row */
+	bool calm = level_of(o) < LOG_LVL_NOTICE;
+	struct progress_style style = {.kind = kind_of(g), .color = opts_bool(o, OPT_ENABLE_COLOR)};
+	bool bar = style.kind == PROGRESS_BAR;
+	style.console = (struct console_style){.talk = bar ? CONSOLE_SILENT : calm ? CONSOLE_ERRORS : CONSOLE_NOTICES,
+		.results = results[opts_num(o, OPT_DOWNLOAD_RESULT)],
+		.results_max = (size_t)opts_num(o, OPT_MAX_DOWNLOAD_RESULT),
+		.summary_ms = opts_num(o, OPT_SUMMARY_INTERVAL) * 1000,
+		.readout = !bar && opts_bool(o, OPT_SHOW_CONSOLE_READOUT),
+		.truncate = opts_bool(o, OPT_TRUNCATE_CONSOLE_READOUT),
+		.bytes = !opts_bool(o, OPT_HUMAN_READABLE)};
+	style.hide_complete = style.console.results == RESULTS_NONE;
+	if (bar && !is_given(g, OPT_DOWNLOAD_RESULT))
+		style.console.results = RESULTS_NONE;
+	if (bar && !is_given(g, OPT_SUMMARY_INTERVAL))
+		style.console.summary_ms = 0;
+	g->prog = progress_new(&style);
+}
+
+/* -D: the rest happens in a process without a terminal; this one ends. In the child: 0. */
+static int detach(struct fail *f)
+{
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid > 0)
+		_exit(0);
+	int null = pid == 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+	if (null < 0)
+		return fail_set(f, ERR_UNKNOWN, "can't go into the background: %s", strerror(errno));
+	setsid();
+	for (int fd = 0; fd < 3; fd++)
+		(void)dup2(null, fd);
+	if (null > 2)
+		close(null);
+	return 0;
+}
+
 /* ---- get: which daemon ---- */
+
+/* Entries as this daemon shall have them. Nobody could let a paused one go on: the command would wait for ever. */
+static void prepare_entries(struct get *g)
+{
+	static const enum opt proxies[] = {OPT_HTTP_PROXY, OPT_HTTPS_PROXY, OPT_FTP_PROXY, OPT_ALL_PROXY, OPT_NO_PROXY};
+	char *cwd = getcwd(NULL, 0);
+	entries_set_dir(&g->entries, cwd ? cwd : "/", g->dir);
+	free(cwd);
+	for (size_t i = 0; i < g->entries.n; i++) {
+		struct opts *o = g->entries.v[i].opts;
+		opts_unset(o, OPT_PAUSE);
+		for (size_t k = 0; g->give_env && k < sizeof(proxies) / sizeof(proxies[0]); k++) {
+			if (opts_has(g->env, proxies[k]) && !opts_has(o, proxies[k]))
+				(void)opts_set(o, proxies[k], opts_str(g->env, proxies[k]), NULL);
+		}
+	}
+}
+
+/* Where files without a dir go when the daemon can write as this user. */
+static const char *own_dir(const struct get *g)
+{
+	return opts_has(g->file, OPT_DIR) ? opts_str(g->file, OPT_DIR) : ".";
+}
 
 static int start_private(struct get *g, struct fail *f)
 {
-	struct opts *conf;
+	struct opts *conf = private_conf(g->file, g->cli->opts);
+	int out = g->cli->flag[FLAG_JSON] ? STDERR_FILENO : STDOUT_FILENO;
 	char key[17];
-	int rc = private_conf(g->cli->opts, &conf, f);
-	if (rc < 0)
-		return rc;
-	char *cwd = getcwd(NULL, 0);
-	entries_set_dir(&g->entries, cwd ? cwd : "/", opts_has(conf, OPT_DIR) ? opts_str(conf, OPT_DIR) : ".");
-	free(cwd);
+	g->dir = own_dir(g);
+	prepare_entries(g);
 	entries_key(&g->entries, key);
-	rc = private_start(key, conf, g->sigs.stop, &g->priv, &g->rpc, f);
+	int rc = private_start(key, conf, out, g->sigs.stop, &g->priv, &g->rpc, f);
 	opts_unref(conf);
 	return rc;
 }
@@ -131,17 +236,26 @@ static int start_private(struct get *g, struct fail *f)
  */
 static void use_running(struct get *g)
 {
-	char *cwd = getcwd(NULL, 0);
-	entries_set_dir(&g->entries, cwd ? cwd : "/", rpc_is_same_user(g->rpc) ? "." : NULL);
-	free(cwd);
+	g->give_env = rpc_is_same_user(g->rpc);
+	g->dir = g->give_env ? own_dir(g) : NULL;
+	prepare_entries(g);
 	warn_daemon_options(g->cli);
+}
+
+/* Does the command line say what only a daemon of its own can do? A daemon that was named is used all the same. */
+static bool wants_private(const struct get *g)
+{
+	bool any = false;
+	for (int i = 0; i < OPT_COUNT; i++)
+		any = any || (opts_has(g->cli->opts, (enum opt)i) && private_only((enum opt)i));
+	return g->cli->flag[FLAG_PRIVATE] || (any && !cmd_url(g->cli));
 }
 
 static int find_daemon(struct get *g, struct fail *f)
 {
-	if (g->cli->flag[FLAG_PRIVATE])
+	if (wants_private(g))
 		return start_private(g, f);
-	int rc = cmd_rpc(g->cli, g->sigs.stop, &g->rpc, f);
+	int rc = cmd_rpc(g->cli, g->file, g->sigs.stop, &g->rpc, f);
 	if (rc < 0)
 		return rc;
 	rc = rpc_connect(g->rpc, f);
@@ -159,146 +273,66 @@ static int find_daemon(struct get *g, struct fail *f)
 	return fail_set(f, rc, "%s; start hauld there, or give --private to do without", why.text);
 }
 
-/* ---- get: adding ---- */
+/* ---- get: giving and following ---- */
 
-/* The options of e that differ from what the daemon has: a change restarts a download's connections, so none without
- * need. */
-static json_t *changed_options(const struct entry *e, const json_t *has)
+static void follow_given(void *arg, const struct entry *e, const char *gid, uint64_t had)
 {
-	json_t *opts = optjson(e->opts, OF_LIVE | OF_RESTART), *val;
-	const char *name;
-	void *next;
-	json_object_foreach_safe(opts, next, name, val)
-	{
-		enum opt id = opt_find(name, strlen(name));
-		const char *old = json_string_value(json_object_get(has, name)), *now = opts_str(e->opts, id);
-		if (old && now && strcmp(old, now) == 0)
-			json_object_del(opts, name);
-	}
-	return opts;
+	struct get *g = arg;
+	struct follow_item item = {.gid = gid,
+		.uri = e->uris[0],
+		.had = had,
+		.relative = e->relative,
+		.checked = opts_has(e->opts, OPT_CHECKSUM)};
+	follow_add(g->follow, &item);
 }
 
-static bool is_failed(const json_t *status)
+static void give_all(struct get *g)
 {
-	const char *state = json_text(status, "status");
-	return strcmp(state, "error") == 0 || strcmp(state, "removed") == 0;
+	int code = give_entries(&g->give, &g->entries);
+	g->code = code ? code : g->code;
 }
 
-/* What the daemon knows of this entry from an earlier run: goes on with it, also after a failure. What a running
- * daemon has completed is wanted once more; a private one remembers it because the command has other parts. Adds the
- * calls that this takes; the last one tells whether all went well, and a new GID when it is addUri. */
-static void plan_entry(struct get *g, json_t *batch, const struct entry *e, const char *gid, const json_t *status,
-	const json_t *options)
+/* Of a deferred input file the next entries are given when few are left. */
+static bool give_more(void *arg)
 {
-	const char *state = json_text(status, "status");
-	bool failed = is_failed(status);
-	if (failed && g->retries && !opts_has(e->opts, OPT_GID)) { /* an own GID may mean other URLs than last time */
-		rpc_add(g->rpc, batch, "haul.retry", json_pack("[s,o]", gid, optjson(e->opts, OF_INITIAL)));
-		return;
-	}
-	if (failed)
-		rpc_add(g->rpc, batch, "aria2.removeDownloadResult", json_pack("[s]", gid));
-	if (state[0] == '\0' || failed) {
-		rpc_add(g->rpc, batch, "aria2.addUri", entry_params(e, gid));
-		return;
-	}
-	if (strcmp(state, "complete") == 0) {
-		if (!g->priv)
-			rpc_add(g->rpc, batch, "aria2.addUri", entry_params(e, NULL));
-		return;
-	}
-	json_t *changes = changed_options(e, options);
-	if (json_object_size(changes) > 0)
-		rpc_add(g->rpc, batch, "aria2.changeOption", json_pack("[s,O]", gid, changes));
-	json_decref(changes);
-	if (strcmp(state, "paused") == 0)
-		rpc_add(g->rpc, batch, "aria2.unpause", json_pack("[s]", gid));
-}
-
-/* Answers of plan_entry's calls from *at on: 0 or the exit code; *at moves behind them. */
-static int take_planned(struct get *g, const json_t *answers, size_t *at, size_t calls, const struct entry *e,
-	const char *gid, uint64_t had)
-{
-	struct fail why = {0};
-	const json_t *last = calls ? rpc_result(answers, *at + calls - 1, &why) : NULL;
-	const char *given = json_string_value(last);
-	bool is_new = given && strlen(given) == 16 && strcmp(given, gid) != 0;
-	*at += calls;
-	if (last || calls == 0) {
-		follow_add(g->follow, is_new ? given : gid, e->uris[0], is_new ? 0 : had);
-		return 0;
-	}
-	tell_refused(e, &why);
-	return EXIT_OTHER;
-}
-
-/* Two answers for each entry: status and options, or errors when the daemon has not heard of it. */
-static json_t *ask_known(struct get *g, char (*gids)[17], struct fail *f)
-{
-	json_t *batch = json_array(), *known = NULL;
-	for (size_t i = 0; i < g->entries.n; i++) {
-		entry_gid(&g->entries.v[i], i, gids[i]);
-		rpc_add(g->rpc, batch, "aria2.tellStatus",
-			json_pack("[s,[s,s,s]]", gids[i], "gid", "status", "completedLength"));
-		rpc_add(g->rpc, batch, "aria2.getOption", json_pack("[s]", gids[i]));
-	}
-	return rpc_run(g->rpc, batch, &known, f) < 0 ? NULL : known;
-}
-
-/* aria2 has no haul.retry: there, what failed is forgotten and added again. A call without parameters tells. */
-static bool has_retry(struct get *g, const json_t *known)
-{
-	static const char unknown[] = "No such method";
+	struct get *g = arg;
 	struct fail f = {0};
-	bool any = false;
-	for (size_t i = 0; i < g->entries.n; i++)
-		any |= is_failed(rpc_result(known, 2 * i, NULL));
-	if (!any)
-		return false;
-	json_decref(rpc_call(g->rpc, "haul.retry", json_array(), &f));
-	return strncmp(f.text, unknown, sizeof(unknown) - 1) != 0;
+	int got = entries_next(&g->entries, DEFERRED_PART, &f);
+	if (got < 0)
+		g->code = cli_fail(&f);
+	if (got > 0) {
+		prepare_entries(g);
+		give_all(g);
+	}
+	return got > 0 || got == ERR_USAGE;
 }
 
-/* GIDs come from what is downloaded, so that the same command finds its earlier work. */
-static int add_or_continue(struct get *g)
+static void open_follow(struct get *g)
 {
-	struct fail f = {0};
-	size_t n = g->entries.n, at = 0;
-	char(*gids)[17] = xcalloc(n, sizeof(*gids));
-	size_t *calls = xcalloc(n, sizeof(*calls));
-	json_t *batch = json_array(), *answers = NULL, *known = ask_known(g, gids, &f);
-	int code = 0;
-	g->retries = known && has_retry(g, known);
-	for (size_t i = 0; known && i < n; i++) {
-		size_t before = json_array_size(batch);
-		plan_entry(g, batch, &g->entries.v[i], gids[i], rpc_result(known, 2 * i, NULL),
-			rpc_result(known, 2 * i + 1, NULL));
-		calls[i] = json_array_size(batch) - before;
-	}
-	if (!known || rpc_run(g->rpc, batch, &answers, &f) < 0)
-		code = cli_fail(&f);
-	for (size_t i = 0; answers && i < n; i++) {
-		uint64_t had = json_num(rpc_result(known, 2 * i, NULL), "completedLength");
-		int one = take_planned(g, answers, &at, calls[i], &g->entries.v[i], gids[i], had);
-		code = one ? one : code;
-	}
-	json_decref(answers);
-	json_decref(known);
-	free(calls);
-	free(gids);
-	return code;
+	struct follow_conf conf = {.rpc = g->rpc,
+		.prog = g->prog,
+		.sigs = &g->sigs,
+		.alive = g->priv ? private_alive : NULL,
+		.alive_arg = g->priv,
+		.more = g->entries.rest ? give_more : NULL,
+		.more_arg = g,
+		.few = (size_t)opts_num(g->all, OPT_MAX_CONCURRENT_DOWNLOADS),
+		.stop_s = opts_num(g->cli->opts, OPT_STOP),
+		.stop_pid = (int)opts_num(g->cli->opts, OPT_STOP_WITH_PROCESS)};
+	g->follow = follow_new(&conf);
+	g->give = (struct give){.rpc = g->rpc, .again = !g->priv, .given = follow_given, .arg = g};
 }
 
 /* ---- get: the end ---- */
 
 /* The user pressed Ctrl-C: what is unfinished waits. */
-static int interrupted(struct get *g)
+static void interrupted(struct get *g)
 {
 	while (sigs_take(g->sigs.stop))
 		continue; /* the next one means: at once */
 	if (g->priv) {
 		progress_note(g->prog, "stopped; the same command again continues");
-		return EXIT_UNFINISHED;
+		return;
 	}
 	json_t *open = follow_open_gids(g->follow), *batch = json_array(), *answers = NULL, *gid;
 	size_t i, n = json_array_size(open);
@@ -317,7 +351,6 @@ static int interrupted(struct get *g)
 			g->prog, "%zu downloads paused; 'haul resume --all' or the same command again continues", n);
 	json_decref(answers);
 	json_decref(open);
-	return EXIT_UNFINISHED;
 }
 
 static int follow_all(struct get *g)
@@ -325,38 +358,19 @@ static int follow_all(struct get *g)
 	struct fail f = {0};
 	int rc = follow_run(g->follow, &f);
 	int code = follow_code(g->follow);
-	if (rc == ERR_CANCELED) {
-		int stop = interrupted(g);
-		return code ? code : stop;
-	}
 	if (rc == 0)
-		return code;
+		return code ? code : g->code;
+	follow_tell_unfinished(g->follow);
+	if (rc == ERR_CANCELED) {
+		interrupted(g);
+		return code ? code : EXIT_UNFINISHED;
+	}
+	progress_hide(g->prog);
 	if (g->priv)
-		progress_note(g->prog, "the private daemon ended unexpectedly; the same command again continues");
+		fputs("haul: the private daemon ended unexpectedly; the same command again continues\n", stderr);
 	else
-		progress_note(g->prog, "%s; what was added stays in the daemon's queue", f.text);
+		fprintf(stderr, "haul: %s; what was added stays in the daemon's queue\n", f.text);
 	return EXIT_OTHER;
-}
-
-static void open_progress(struct get *g)
-{
-	const struct opts *o = g->cli->opts;
-	struct progress_style style = {.kind = PROGRESS_BAR,
-		.color = opts_bool(o, OPT_ENABLE_COLOR),
-		.bytes = !opts_bool(o, OPT_HUMAN_READABLE),
-		.hide_complete = strcmp(opts_str(o, OPT_DOWNLOAD_RESULT), "hide") == 0,
-		.lines_ms = PROGRESS_LINES_MS};
-	if (g->cli->flag[FLAG_JSON])
-		style.kind = PROGRESS_JSON;
-	else if (opts_bool(o, OPT_QUIET))
-		style.kind = PROGRESS_QUIET;
-	else if (!opts_bool(o, OPT_SHOW_CONSOLE_READOUT))
-		style.kind = PROGRESS_LINES;
-	if (opts_has(o, OPT_SUMMARY_INTERVAL))
-		style.lines_ms = opts_num(o, OPT_SUMMARY_INTERVAL) * 1000;
-	if (opts_bool(o, OPT_STDERR))
-		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
-	g->prog = progress_new(&style);
 }
 
 /* With the daemon found: everything until its end. */
@@ -364,32 +378,70 @@ static int get_all(struct get *g)
 {
 	(void)rpc_use_ws(g->rpc, NULL); /* only makes it quicker to notice ends */
 	open_progress(g);
-	g->follow = follow_new(g->rpc, g->prog, &g->sigs, g->priv ? private_alive : NULL, g->priv);
-	int added = add_or_continue(g);
+	open_follow(g);
+	progress_begin(g->prog, g->entries.n);
+	give_all(g);
 	int code = follow_all(g);
 	bool keep = code == EXIT_UNFINISHED || follow_has_partial(g->follow);
+	progress_finish(g->prog);
 	follow_free(g->follow);
 	progress_free(g->prog);
 	rpc_free(g->rpc);
 	private_stop(g->priv, keep);
-	return code ? code : added;
+	return code;
+}
+
+static int find_and_get(struct get *g)
+{
+	struct fail f = {0};
+	/* The configuration file may say so of a lasting daemon. */
+	if (opts_bool(g->cli->opts, OPT_DAEMON) && detach(&f) < 0)
+		return cli_fail(&f);
+	if (sigs_open(&g->sigs) < 0) {
+		fputs("haul: no signal descriptors left\n", stderr);
+		return EXIT_OTHER;
+	}
+	int rc = find_daemon(g, &f);
+	int code = rc == 0 ? get_all(g) : rc == ERR_CANCELED ? EXIT_UNFINISHED : cli_fail(&f);
+	sigs_close(&g->sigs);
+	return code;
+}
+
+static bool has_entries(const struct get *g)
+{
+	if (g->entries.n > 0 || g->entries.rest)
+		return true;
+	if (!opts_bool(g->all, OPT_QUIET) && !g->cli->flag[FLAG_JSON])
+		puts("No files to download.");
+	return false;
+}
+
+/* What is wrong with input and configuration files is told as on aria2's console. */
+static void open_log(const struct opts *o)
+{
+	enum log_level level = level_of(o);
+	(void)log_setup(level, opts_bool(o, OPT_QUIET), NULL, level);
 }
 
 int cmd_get(struct cli *cli)
 {
 	struct get g = {.cli = cli};
 	struct fail f = {0};
-	int code;
-	if (entries_read(cli, &g.entries, &f) < 0) {
+	open_log(cli->opts);
+	int rc = entries_read(cli, &g.entries, &f), code = 0;
+	if (rc == 0)
+		rc = read_options(&g, &f);
+	if (rc == 0 && opts_bool(g.all, OPT_STDERR))
+		(void)dup2(STDERR_FILENO, STDOUT_FILENO);
+	if (rc == 0)
+		warn_rpc_options(cli);
+	if (rc < 0)
 		code = cli_fail(&f);
-	} else if (sigs_open(&g.sigs) < 0) {
-		fputs("haul: no signal descriptors left\n", stderr);
-		code = EXIT_OTHER;
-	} else {
-		int rc = find_daemon(&g, &f);
-		code = rc == 0 ? get_all(&g) : rc == ERR_CANCELED ? EXIT_UNFINISHED : cli_fail(&f);
-		sigs_close(&g.sigs);
-	}
+	else if (has_entries(&g))
+		code = find_and_get(&g);
+	opts_unref(g.env);
+	opts_unref(g.all);
+	opts_unref(g.file);
 	entries_free(&g.entries);
 	return code;
 }

@@ -6,15 +6,21 @@
 CMD("get", cmd_get, "[OPTION...] URI... | -i FILE",
 	"Download, show the progress, and end with the download's exit code.", F(JSON) | F(PRIVATE), C_OPTIONS,
 	"Several URIs are mirrors of one file; with -Z each is a download of its own. -i FILE (or -) reads URIs and their "
-	"options from a file in aria2's form. The file goes into the current folder unless --dir says otherwise.\n"
-	"When no daemon answers and none was named, get starts a private one and stops it afterwards. Options of a daemon "
-	"(as -j) act on a private one only. A running daemon of another user saves into its own folder unless --dir is "
-	"given.\n"
+	"options from a file in aria2's form. The file goes into the current folder, or the dir of the configuration file, "
+	"unless --dir says otherwise.\n"
+	"When no daemon answers and none was named, get starts a private one and stops it afterwards; also when an option "
+	"asks for what a running one can't do for one command (as -j, --load-cookies, hooks). A running daemon of another "
+	"user saves into its own folder unless --dir is given.\n"
+	"On a terminal there are bars. Elsewhere, and with --show-console-readout, get prints what aria2c prints: a readout "
+	"a second, lines such as 'Download complete: PATH', and the table of results. --download-result and "
+	"--summary-interval work in both.\n"
 	"The same command again continues what Ctrl-C or a crash interrupted. Ctrl-C pauses what get gave to a running "
 	"daemon. Ctrl-Z puts the display aside; the download goes on.\n"
 	"The exit code is aria2's errorCode of the download that failed last, 0 when all are complete, 7 when interrupted.")
 CMD("add", cmd_add, "[OPTION...] URI... | -i FILE", "Give downloads to the daemon, print their GIDs, don't wait.",
-	F(JSON), C_OPTIONS, "As get, but the file goes into the daemon's own folder unless --dir is given.")
+	F(JSON), C_OPTIONS,
+	"As get, but the file goes into the daemon's own folder unless --dir is given. A download that failed is tried "
+	"again under its GID, one that has not ended is not added twice.")
 CMD("ls", cmd_ls, "[STATE...]", "List downloads: all, or those in the given states.", F(JSON), 0,
 	"States: active, waiting, paused, complete, error, removed. GIDs are cut to as many digits as tell them apart.")
 CMD("show", cmd_show, "GID...", "Tell all that is known of a download.", F(JSON), 0,
@@ -33,4 +39,4 @@ CMD("limit", cmd_limit, "[GID...] SPEED|none", "Limit the speed of everything, o
 CMD("stat", cmd_stat, "", "One look at the daemon: version, speed, counts, limits.", F(JSON), 0, "")
 CMD("purge", cmd_purge, "", "Forget all ended downloads. Files stay.", 0, 0, "")
 CMD("shutdown", cmd_shutdown, "", "End the daemon; its queue is kept.", F(FORCE), 0, "")
-CMD("help", cmd_help, "[COMMAND]", "What there is, or all about one command.", 0, 0, "")
+CMD("help", cmd_help, "[COMMAND [#GROUP|WORD]]", "What there is, or all about one command.", 0, 0, "")

@@ -231,7 +231,24 @@ static void print_error(const struct dl *d)
 		show_field(stdout, "What to do", show_advice(d->code));
 }
 
-/* Answers at..: status, option, servers; global: the daemon's options. */
+/* Why it is not receiving: the daemon knows of an active download, a waiting one has not had its turn. */
+static void print_wait(const struct dl *d, const json_t *wait, const json_t *global)
+{
+	const char *why = json_text(wait, "haul.wait"), *most = json_text(global, "max-concurrent-downloads");
+	if (why[0])
+		show_field(stdout, "Waits", why);
+	if (strcmp(d->status, "waiting") != 0)
+		return;
+	char *line = xasprintf("for its turn: at most %s downloads run at a time (max-concurrent-downloads)",
+		most[0] ? most : "so many");
+	show_field(stdout, "Waits", line);
+	free(line);
+}
+
+/* Calls of one download, and their answers from at on: status, options, servers, why it waits. */
+#define SHOW_CALLS 4
+
+/* global: the daemon's options. */
 static int show_one(const json_t *answers, size_t at, const json_t *global)
 {
 	struct fail f = {0};
@@ -244,6 +261,7 @@ static int show_one(const json_t *answers, size_t at, const json_t *global)
 	show_field(stdout, "Name", d.name);
 	show_field(stdout, "State", d.status);
 	print_progress(&d);
+	print_wait(&d, rpc_result(answers, at + 3, NULL), global);
 	print_error(&d);
 	show_field(stdout, "File", d.path[0] ? d.path : "(not known yet)");
 	print_uris(status);
@@ -271,7 +289,9 @@ static int show_json(const json_t *answers, size_t at)
 	json_t *servers = rpc_result(answers, at + 2, NULL);
 	if (!status)
 		return cli_fail(&f);
-	json_t *out = json_copy(status);
+	json_t *out = json_copy(status), *wait = rpc_result(answers, at + 3, NULL);
+	if (json_text(wait, "haul.wait")[0])
+		json_object_set(out, "haul.wait", json_object_get(wait, "haul.wait"));
 	if (options)
 		json_object_set_new(out, "options", without_secrets(options));
 	if (servers)
@@ -295,6 +315,7 @@ int cmd_show(struct cli *cli)
 		rpc_add(r, batch, "aria2.tellStatus", json_pack("[s]", cli->words[i]));
 		rpc_add(r, batch, "aria2.getOption", json_pack("[s]", cli->words[i]));
 		rpc_add(r, batch, "aria2.getServers", json_pack("[s]", cli->words[i]));
+		rpc_add(r, batch, "aria2.tellStatus", json_pack("[s,[s]]", cli->words[i], "haul.wait"));
 	}
 	if (rpc_run(r, batch, &answers, &f) < 0) {
 		rpc_free(r);
@@ -303,8 +324,9 @@ int cmd_show(struct cli *cli)
 	for (size_t i = 0; i < cli->nwords; i++) {
 		if (i > 0 && !cli->flag[FLAG_JSON])
 			putchar('\n');
-		int one = cli->flag[FLAG_JSON] ? show_json(answers, 1 + 3 * i)
-					       : show_one(answers, 1 + 3 * i, rpc_result(answers, 0, NULL));
+		int one = cli->flag[FLAG_JSON]
+				  ? show_json(answers, 1 + SHOW_CALLS * i)
+				  : show_one(answers, 1 + SHOW_CALLS * i, rpc_result(answers, 0, NULL));
 		code = one ? one : code;
 	}
 	json_decref(answers);

@@ -71,6 +71,7 @@ void dl_clear(struct dl *d)
 {
 	free(d->error);
 	free(d->path);
+	free(d->uri);
 	free(d->name);
 	memset(d, 0, sizeof(*d));
 }
@@ -79,7 +80,9 @@ void dl_read(const json_t *a, struct dl *ret)
 {
 	const json_t *file = json_array_get(json_object_get(a, "files"), 0);
 	const json_t *uri = json_array_get(json_object_get(file, "uris"), 0);
+	bool relative = ret->relative;
 	dl_clear(ret);
+	ret->relative = relative;
 	read_gid(json_text(a, "gid"), ret->gid);
 	snprintf(ret->status, sizeof(ret->status), "%s", json_text(a, "status"));
 	ret->total = json_num(a, "totalLength");
@@ -90,6 +93,7 @@ void dl_read(const json_t *a, struct dl *ret)
 	ret->code = (int)json_num(a, "errorCode");
 	ret->error = xstrdup(json_text(a, "errorMessage"));
 	ret->path = xstrdup(json_text(file, "path"));
+	ret->uri = xstrdup(json_text(uri, "uri"));
 	ret->name = name_of(json_text(a, "dir"), ret->path, json_text(uri, "uri"), ret->gid);
 }
 

@@ -18,13 +18,15 @@ struct dl {
 	unsigned conns;
 	int code;	    /* errorCode of an ended download */
 	char *error, *path; /* owned, never NULL after dl_read */
+	char *uri;	    /* the first one, owned, never NULL */
+	bool relative;	    /* its folder was given relative to the working directory; not from the answer */
 	char *name;	    /* what to call it: path below dir, else the URI's last part, else the GID; owned */
 };
 
 /* The keys that dl_read looks at, for tellStatus and friends. New reference. */
 json_t *dl_keys(void);
 /* Missing and senseless members become 0 or "". Whatever *ret held before is freed: zeroed memory or an earlier
- * dl_read. */
+ * dl_read, whose `relative` stays. */
 void dl_read(const json_t *answer, struct dl *ret);
 void dl_clear(struct dl *d);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/input.h"
@@ -36,8 +37,11 @@ static int check_uri(const char *text, struct fail *f)
 		return 0;
 	str_safe(text, strlen(text), shown, sizeof(shown));
 	if (strncmp(text, "magnet:", 7) == 0)
-		return fail_set(f, ERR_USAGE, "magnet links are not supported: %s", shown);
-	return fail_set(f, ERR_USAGE, "'%s' is no URI; one begins with http:// or https://", shown);
+		return fail_set(f, ERR_BAD_URI, "magnet links are not supported: %s", shown);
+	if (access(text, R_OK) == 0)
+		return fail_set(f, ERR_BAD_URI,
+			"'%s' is a file: torrent and metalink files are not supported; -i reads a list of URIs", shown);
+	return fail_set(f, ERR_BAD_URI, "'%s' is no URI; one begins with http:// or https://", shown);
 }
 
 /* input_read has expanded what there was to expand. */
@@ -79,8 +83,8 @@ static int read_words(const struct cli *cli, struct words *ret)
 	for (size_t i = 0; rc == 0 && i < cli->nwords; i++)
 		rc = expand ? puri_expand(cli->words[i], take_uri, ret, ret->f) : take_uri(ret, cli->words[i]);
 	if (rc < 0)
-		ret->f->code = ERR_USAGE; /* whatever is wrong, it was given on the command line */
-	return rc < 0 ? ERR_USAGE : 0;
+		ret->f->code = ERR_BAD_URI;
+	return rc < 0 ? ERR_BAD_URI : 0;
 }
 
 static int take_words(const struct cli *cli, struct entries *es, struct fail *f)
@@ -91,6 +95,8 @@ static int take_words(const struct cli *cli, struct entries *es, struct fail *f)
 	for (size_t i = 0; rc == 0 && i < w.n; i += each) {
 		struct opts *own = opts_clone(cli->opts);
 		opts_unset(own, OPT_PARAMETERIZED_URI); /* done above */
+		if (each < w.n)
+			opts_unset(own, OPT_OUT); /* one name is not for several files */
 		add_entry(es, &w.v[i], each, own);
 	}
 	for (size_t i = 0; i < w.n; i++)
@@ -99,21 +105,43 @@ static int take_words(const struct cli *cli, struct entries *es, struct fail *f)
 	return rc;
 }
 
+static bool is_deferred(const struct opts *o)
+{
+	return opts_bool(o, OPT_DEFERRED_INPUT) && !opts_has(o, OPT_SAVE_SESSION) &&
+	       strcmp(opts_str(o, OPT_INPUT_FILE), "-") != 0;
+}
+
+/* What aria2c would do something else for than download URIs: better said than left undone without a word. */
+static int check_kind(const struct opts *o, struct fail *f)
+{
+	static const enum opt kinds[] = {OPT_TORRENT_FILE, OPT_METALINK_FILE, OPT_SHOW_FILES};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		bool off = opt_def(kinds[i])->type == OT_BOOL && !opts_bool(o, kinds[i]);
+		if (opts_has(o, kinds[i]) && !off)
+			return fail_set(f, ERR_BAD_URI, "--%s: torrent and metalink files are not supported",
+				opt_def(kinds[i])->name);
+	}
+	return 0;
+}
+
 int entries_read(const struct cli *cli, struct entries *ret, struct fail *f)
 {
 	const char *file = opts_str(cli->opts, OPT_INPUT_FILE);
-	*ret = (struct entries){0};
-	int rc = take_words(cli, ret, f);
-	if (rc == 0 && file)
-		rc = input_read(file, take_entry, ret, cli->opts, f);
-	if (rc == 0 && ret->n == 0)
-		rc = file ? fail_set(f, ERR_INPUT, "the input file names no downloads")
-			  : fail_set(f, ERR_USAGE, "say what to download: a URL, or -i FILE; see 'haul help %s'",
-				    cli->cmd->name);
-	return rc;
+	*ret = (struct entries){.parent = cli->opts};
+	int rc = check_kind(cli->opts, f);
+	if (rc == 0)
+		rc = take_words(cli, ret, f);
+	if (rc < 0)
+		return rc;
+	if (file && file[0])
+		return is_deferred(cli->opts) ? input_open(file, cli->opts, &ret->rest, f)
+					      : input_read(file, take_entry, ret, cli->opts, f);
+	return ret->n ? 0
+		      : fail_set(f, ERR_BAD_URI, "say what to download: a URL, or -i FILE; see 'haul help %s'",
+				cli->cmd->name);
 }
 
-void entries_free(struct entries *es)
+static void drop_all(struct entries *es)
 {
 	for (size_t i = 0; i < es->n; i++) {
 		for (size_t k = 0; k < es->v[i].n; k++)
@@ -121,6 +149,31 @@ void entries_free(struct entries *es)
 		free(es->v[i].uris);
 		opts_unref(es->v[i].opts);
 	}
+	es->first += es->n;
+	es->n = 0;
+}
+
+int entries_next(struct entries *es, size_t max, struct fail *f)
+{
+	int got = 1;
+	drop_all(es);
+	while (es->rest && es->late.code == 0 && es->n < max && got > 0)
+		got = input_next(es->rest, take_entry, es, &es->late);
+	if (got == 0 || es->late.code == ERR_INPUT) {
+		input_close(es->rest);
+		es->rest = NULL;
+	}
+	if (es->n > 0 || es->late.code == 0)
+		return es->n > 0;
+	*f = es->late;
+	es->late = (struct fail){0};
+	return f->code;
+}
+
+void entries_free(struct entries *es)
+{
+	drop_all(es);
+	input_close(es->rest);
 	free(es->v);
 	*es = (struct entries){0};
 }
@@ -132,6 +185,7 @@ void entries_set_dir(struct entries *es, const char *cwd, const char *dir)
 		const char *own = opts_has(o, OPT_DIR) ? opts_str(o, OPT_DIR) : dir;
 		if (!own)
 			continue;
+		es->v[i].relative = opts_has(o, OPT_DIR) && own[0] != '/';
 		while (strncmp(own, "./", 2) == 0)
 			own += 2;
 		bool here = own[0] == '\0' || strcmp(own, ".") == 0;
@@ -194,10 +248,29 @@ void entry_gid(const struct entry *e, size_t i, char ret[17])
 	hash_end(h, ret);
 }
 
+/* The bytes of a file; whatever can't be read now says so when it is read for good. */
+static void hash_file(struct hash *h, const char *path)
+{
+	char part[65536];
+	size_t n;
+	FILE *in = fopen(path, "re");
+	while (in && (n = fread(part, 1, sizeof(part), in)) > 0)
+		hash_update(h, part, n);
+	if (in)
+		fclose(in);
+}
+
 void entries_key(const struct entries *es, char ret[17])
 {
 	struct hash *h = hash_new("sha-256");
 	for (size_t i = 0; i < es->n; i++)
 		hash_entry(h, &es->v[i]);
+	if (es->rest) {
+		char *cwd = getcwd(NULL, 0);
+		hash_text(h, cwd);
+		free(cwd);
+		hash_text(h, opts_str(es->parent, OPT_DIR));
+		hash_file(h, opts_str(es->parent, OPT_INPUT_FILE));
+	}
 	hash_end(h, ret);
 }

@@ -13,15 +13,25 @@ struct entry {
 	char **uris; /* n mirrors of one file, NULL-terminated, owned */
 	size_t n;
 	struct opts *opts; /* own reference; flat: the command line's options are in it */
+	bool relative;	   /* its dir was given relative to the working directory */
 };
 
 struct entries {
 	struct entry *v;
 	size_t n, cap;
+	size_t first;	     /* place of v[0] among all of the command */
+	struct input *rest;  /* deferred-input: the file has more; NULL: v is all */
+	struct opts *parent; /* of rest: the command line's options, borrowed */
+	struct fail late;    /* of entries_next: what is wrong with the entry behind v; code 0: nothing */
 };
 
-/* From words and --input-file: 0; ERR_USAGE (nothing given, not a URI), ERR_INPUT. entries_free in any case. */
+/* From words and --input-file: 0, n is 0 when the file is empty; ERR_BAD_URI (nothing given, not a URI), ERR_INPUT,
+ * ERR_USAGE. With deferred-input a file is only begun, its entries come by entries_next: not of standard input, and
+ * not with save-session, which must know all. entries_free in any case. */
 int entries_read(const struct cli *cli, struct entries *ret, struct fail *f);
+/* The next ones, at most max and a line's, take the place of those before: 1, 0 at the end, or (v is empty) ERR_USAGE for
+ * one that has a bad value, behind which the next call goes on, ERR_INPUT. */
+int entries_next(struct entries *es, size_t max, struct fail *f);
 void entries_free(struct entries *es);
 
 /* Relative dir options become absolute against cwd; entries without one get dir (NULL: stay without). */
@@ -33,7 +43,7 @@ json_t *entry_params(const struct entry *e, const char *gid);
 /* 16 hex digits, never all zero, that are the same whenever folder, URIs and output name of this entry (at place i of
  * the command) are the same: lets a repeated command find its downloads again. */
 void entry_gid(const struct entry *e, size_t i, char ret[17]);
-/* The same over all entries: names the state of the whole command. */
+/* The same over all entries: names the state of the whole command. Of a deferred file its bytes count. */
 void entries_key(const struct entries *es, char ret[17]);
 
 #endif

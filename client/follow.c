@@ -3,6 +3,7 @@
  */
 #include "client/follow.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 #include "base/str.h"
 
+#define STOP_LOOK_MS 1000 /* between two looks whether stop_pid is there */
 #define SWEEP	     64 /* downloads looked at in one round beside the active ones and the notified ones */
 #define ROUND_MIN_MS 20 /* between two rounds, however many notifications come */
 #define LOST_TRIES   20
@@ -21,93 +23,107 @@
 struct track {
 	char gid[17];
 	struct dl d;
+	uint64_t place;		 /* in the order they were given */
 	int64_t since;		 /* when it was added, or seen running after it had to wait */
 	uint64_t had;		 /* bytes that were there before */
+	bool checked;		 /* as in struct ended */
 	bool seen;		 /* running */
 	bool queued;		 /* it had to wait */
-	bool due;		 /* a notification spoke of it */
-	TAILQ_ENTRY(track) open; /* while it has not ended */
+	uint64_t due;		 /* number of the notification that spoke of it, 0: none did */
+	TAILQ_ENTRY(track) open;
 	UT_hash_handle hh;
 };
 
 struct follow {
-	struct rpc *rpc;
-	struct progress *prog;
-	const struct sigs *sigs;
-	bool (*alive)(void *arg);
-	void *arg;
-	struct track *all;		/* by GID */
+	struct follow_conf conf;
+	struct track *by_gid;		/* those that have not ended; the same as open */
 	TAILQ_HEAD(tracks, track) open; /* the next ones to look at are in front */
-	size_t nopen;
-	uint64_t ended_bytes; /* of those that have ended */
+	size_t nopen, count;		/* count: of all, also the ended ones */
+	uint64_t notes;			/* notifications so far */
+	uint64_t ended_bytes;		/* of those that have ended */
+	int64_t end;			/* stop then; 0: never */
+	int64_t next_pid_look;
 	bool partial;
 	int code;
 };
 
-struct follow *follow_new(struct rpc *r, struct progress *p, const struct sigs *s, bool (*alive)(void *arg), void *arg)
+struct follow *follow_new(const struct follow_conf *conf)
 {
 	struct follow *fo = xcalloc(1, sizeof(*fo));
-	fo->rpc = r;
-	fo->prog = p;
-	fo->sigs = s;
-	fo->alive = alive;
-	fo->arg = arg;
+	fo->conf = *conf;
+	fo->end = conf->stop_s ? term_now() + conf->stop_s * 1000 : 0;
 	TAILQ_INIT(&fo->open);
 	return fo;
+}
+
+static void track_free(struct follow *fo, struct track *t)
+{
+	HASH_DEL(fo->by_gid, t);
+	TAILQ_REMOVE(&fo->open, t, open);
+	fo->nopen--;
+	dl_clear(&t->d);
+	free(t);
 }
 
 void follow_free(struct follow *fo)
 {
 	if (!fo)
 		return;
-	struct track *t, *next;
-	HASH_ITER(hh, fo->all, t, next)
-	{
-		HASH_DEL(fo->all, t);
-		dl_clear(&t->d);
-		free(t);
-	}
+	struct track *t;
+	while ((t = TAILQ_FIRST(&fo->open)))
+		track_free(fo, t);
 	free(fo);
 }
 
 static struct track *find(const struct follow *fo, const char *gid)
 {
 	struct track *t = NULL;
-	HASH_FIND_STR(fo->all, gid, t);
+	HASH_FIND_STR(fo->by_gid, gid, t);
 	return t;
 }
 
-void follow_add(struct follow *fo, const char *gid, const char *uri, uint64_t had)
+void follow_add(struct follow *fo, const struct follow_item *item)
 {
-	if (strspn(gid, "0123456789abcdef") != 16 || gid[16] != '\0' || find(fo, gid))
+	if (strspn(item->gid, "0123456789abcdef") != 16 || item->gid[16] != '\0' || find(fo, item->gid))
 		return;
 	struct track *t = xcalloc(1, sizeof(*t));
-	snprintf(t->gid, sizeof(t->gid), "%s", gid);
-	json_t *nothing = json_pack("{s:s,s:[{s:[{s:s}]}]}", "gid", gid, "files", "uris", "uri", uri);
+	snprintf(t->gid, sizeof(t->gid), "%s", item->gid);
+	json_t *nothing = json_pack("{s:s,s:[{s:[{s:s}]}]}", "gid", item->gid, "files", "uris", "uri", item->uri);
 	dl_read(nothing, &t->d);
 	json_decref(nothing);
+	t->place = fo->count++;
 	t->since = term_now();
-	t->had = had;
-	HASH_ADD_STR(fo->all, gid, t);
+	t->had = item->had;
+	t->d.relative = item->relative;
+	t->checked = item->checked;
+	HASH_ADD_STR(fo->by_gid, gid, t);
 	TAILQ_INSERT_TAIL(&fo->open, t, open);
 	fo->nopen++;
-	progress_added(fo->prog, gid, uri);
+	progress_added(fo->conf.prog, item->gid, item->uri);
 }
 
 /* ---- one round of looking ---- */
 
+static struct ended ended_of(const struct track *t)
+{
+	return (struct ended){.d = &t->d,
+		.took = term_now() - t->since,
+		.got = t->d.done > t->had ? t->d.done - t->had : 0,
+		.checked = t->checked};
+}
+
+/* t is gone afterwards. */
 static void track_ended(struct follow *fo, struct track *t)
 {
-	uint64_t got = t->d.done > t->had ? t->d.done - t->had : 0;
-	TAILQ_REMOVE(&fo->open, t, open);
-	fo->nopen--;
+	struct ended e = ended_of(t);
 	if (strcmp(t->d.status, "error") == 0) {
 		fo->code = t->d.code ? t->d.code : 1;
 		fo->partial = fo->partial || t->d.done > 0;
 	}
 	if (strcmp(t->d.status, "complete") == 0)
 		fo->ended_bytes += t->d.done;
-	progress_end(fo->prog, &t->d, term_now() - t->since, got);
+	progress_end(fo->conf.prog, &e);
+	track_free(fo, t);
 }
 
 /* What the daemon made out of this download (files of a metalink) belongs to it. */
@@ -117,15 +133,24 @@ static void follow_children(struct follow *fo, const json_t *answer)
 	size_t i;
 	json_array_foreach(json_object_get(answer, "followedBy"), i, gid)
 	{
-		if (json_is_string(gid))
-			follow_add(fo, json_string_value(gid), "", 0);
+		struct follow_item item = {.gid = json_string_value(gid), .uri = ""};
+		if (item.gid)
+			follow_add(fo, &item);
 	}
 }
 
+/* t may be gone afterwards. */
 static void track_update(struct follow *fo, struct track *t, const json_t *answer)
 {
+	char *uri = xstrdup(t->d.uri);
 	dl_read(answer, &t->d);
-	t->due = false;
+	if (t->d.uri[0] == '\0') {
+		free(t->d.uri);
+		t->d.uri = uri;
+	} else {
+		free(uri);
+	}
+	t->due = 0;
 	t->queued = t->queued || strcmp(t->d.status, "waiting") == 0 || strcmp(t->d.status, "paused") == 0;
 	if (!t->seen && strcmp(t->d.status, "active") == 0) {
 		t->seen = true;
@@ -147,23 +172,31 @@ static void vanished(struct follow *fo, struct track *t)
 /* Ask for t, and put it behind all others. */
 static void ask_for(struct follow *fo, json_t *batch, struct track *t)
 {
-	rpc_add(fo->rpc, batch, "aria2.tellStatus", json_pack("[s,o]", t->gid, dl_keys()));
+	rpc_add(fo->conf.rpc, batch, "aria2.tellStatus", json_pack("[s,o]", t->gid, dl_keys()));
 	TAILQ_REMOVE(&fo->open, t, open);
 	TAILQ_INSERT_TAIL(&fo->open, t, open);
 }
 
-/* The calls of one round; ret_asked: which download each call but the first is for. */
+static int by_note(const void *a, const void *b)
+{
+	const struct track *const *x = a, *const *y = b;
+	return ((*x)->due > (*y)->due) - ((*x)->due < (*y)->due);
+}
+
+/* The calls of one round; ret_asked: which download each call but the first is for. Those that were spoken of come in
+ * the order of that, so that the last one to fail is known as such. */
 static json_t *round_calls(struct follow *fo, struct track **asked, size_t *ret_n)
 {
 	json_t *batch = json_array();
 	size_t n = 0, sweep = fo->nopen < SWEEP ? fo->nopen : SWEEP;
 	struct track *t, *next;
-	rpc_add(fo->rpc, batch, "aria2.tellActive", json_pack("[o]", dl_keys()));
+	rpc_add(fo->conf.rpc, batch, "aria2.tellActive", json_pack("[o]", dl_keys()));
 	for (t = TAILQ_FIRST(&fo->open); t; t = next) {
 		next = TAILQ_NEXT(t, open);
 		if (t->due)
 			asked[n++] = t;
 	}
+	qsort(asked, n, sizeof(*asked), by_note);
 	for (t = TAILQ_FIRST(&fo->open); t && sweep > 0; t = TAILQ_NEXT(t, open), sweep--) {
 		if (!t->due)
 			asked[n++] = t;
@@ -192,7 +225,7 @@ static int take_round(struct follow *fo, const json_t *answers, struct track **a
 	json_array_foreach(active, i, item)
 	{
 		struct track *t = find(fo, json_text(item, "gid"));
-		if (t && !dl_is_ended(&t->d))
+		if (t)
 			track_update(fo, t, item);
 	}
 	return 0;
@@ -204,7 +237,7 @@ static int look(struct follow *fo, struct fail *f)
 	json_t *answers = NULL;
 	size_t n;
 	json_t *batch = round_calls(fo, asked, &n);
-	int rc = rpc_run(fo->rpc, batch, &answers, f);
+	int rc = rpc_run(fo->conf.rpc, batch, &answers, f);
 	if (rc == 0)
 		rc = take_round(fo, answers, asked, n, f);
 	json_decref(answers);
@@ -212,26 +245,47 @@ static int look(struct follow *fo, struct fail *f)
 	return rc;
 }
 
+static int by_place(const void *a, const void *b)
+{
+	const struct track *const *x = a, *const *y = b;
+	return ((*x)->place > (*y)->place) - ((*x)->place < (*y)->place);
+}
+
+/* Those that run, in the order they were given. */
+static struct track **running(const struct follow *fo, size_t *ret_n)
+{
+	struct track **list = xcalloc(fo->nopen + 1, sizeof(*list)), *t;
+	size_t n = 0;
+	TAILQ_FOREACH(t, &fo->open, open)
+	{
+		if (strcmp(t->d.status, "active") == 0)
+			list[n++] = t;
+	}
+	qsort(list, n, sizeof(*list), by_place);
+	*ret_n = n;
+	return list;
+}
+
 static void show(struct follow *fo)
 {
-	struct progress_view v = {.count = HASH_COUNT(fo->all), .done = fo->ended_bytes, .total = fo->ended_bytes};
-	struct track *t;
+	struct view v = {.count = fo->count, .done = fo->ended_bytes, .total = fo->ended_bytes};
+	struct track **active = running(fo, &v.nactive), *t;
 	v.ended = v.count - fo->nopen;
-	v.active = xcalloc(fo->nopen + 1, sizeof(struct dl *));
-	for (t = fo->all; t; t = t->hh.next) {
-		if (dl_is_ended(&t->d))
-			continue;
+	TAILQ_FOREACH(t, &fo->open, open)
+	{
 		v.done += t->d.done;
 		v.total += t->d.total;
 		v.waiting += strcmp(t->d.status, "waiting") == 0 || t->d.status[0] == '\0';
 		v.paused += strcmp(t->d.status, "paused") == 0;
-		if (strcmp(t->d.status, "active") != 0)
-			continue;
-		v.active[v.nactive++] = &t->d;
-		v.speed += t->d.speed;
 	}
-	progress_show(fo->prog, &v);
+	v.active = xcalloc(v.nactive + 1, sizeof(struct dl *));
+	for (size_t i = 0; i < v.nactive; i++) {
+		v.active[i] = &active[i]->d;
+		v.speed += active[i]->d.speed;
+	}
+	progress_show(fo->conf.prog, &v);
 	free(v.active);
+	free(active);
 }
 
 /* ---- waiting ---- */
@@ -239,10 +293,12 @@ static void show(struct follow *fo)
 static void take_events(struct follow *fo, bool *ret_any)
 {
 	char what[32], gid[17];
-	while (rpc_event(fo->rpc, what, gid)) {
+	while (rpc_event(fo->conf.rpc, what, gid)) {
 		struct track *t = find(fo, gid);
-		if (t && !dl_is_ended(&t->d))
-			t->due = *ret_any = true;
+		if (!t)
+			continue;
+		t->due = ++fo->notes;
+		*ret_any = true;
 	}
 }
 
@@ -250,14 +306,25 @@ static void take_events(struct follow *fo, bool *ret_any)
 static void take_screen(struct follow *fo)
 {
 	int sig;
-	while ((sig = sigs_take(fo->sigs->screen))) {
+	while ((sig = sigs_take(fo->conf.sigs->screen))) {
 		if (sig != SIGTSTP)
 			continue;
-		progress_hide(fo->prog);
+		progress_hide(fo->conf.prog);
 		sigs_suspend();
 	}
-	progress_resize(fo->prog);
+	progress_resize(fo->conf.prog);
 	show(fo);
+}
+
+/* Is it time to end, by the clock or because the process that was named is gone? */
+static bool wants_stop(struct follow *fo, int64_t now)
+{
+	if (fo->end && now >= fo->end)
+		return true;
+	if (fo->conf.stop_pid <= 0 || now < fo->next_pid_look)
+		return false;
+	fo->next_pid_look = now + STOP_LOOK_MS;
+	return kill((pid_t)fo->conf.stop_pid, 0) < 0 && errno == ESRCH;
 }
 
 /* Until the time is over, a notification came, or the user did something: 0 or ERR_CANCELED. */
@@ -265,20 +332,24 @@ static int wait_round(struct follow *fo, unsigned ms)
 {
 	int64_t begin = term_now(), end = begin + ms;
 	bool any = false;
+	if (fo->end && end > fo->end)
+		end = fo->end;
 	take_events(fo, &any);
 	for (;;) {
 		int64_t now = term_now(), until = any ? begin + ROUND_MIN_MS : end;
+		if (wants_stop(fo, now))
+			return ERR_CANCELED;
 		if (now >= until)
 			return 0;
-		struct pollfd p[3] = {{.fd = fo->sigs->stop, .events = POLLIN},
-			{.fd = fo->sigs->screen, .events = POLLIN}, {.fd = rpc_fd(fo->rpc), .events = POLLIN}};
+		struct pollfd p[3] = {{.fd = fo->conf.sigs->stop, .events = POLLIN},
+			{.fd = fo->conf.sigs->screen, .events = POLLIN}, {.fd = rpc_fd(fo->conf.rpc), .events = POLLIN}};
 		if (poll(p, 3, (int)(until - now)) <= 0)
 			continue;
-		if (p[0].revents && sigs_take(fo->sigs->stop))
+		if (p[0].revents && sigs_take(fo->conf.sigs->stop))
 			return ERR_CANCELED;
 		if (p[1].revents)
 			take_screen(fo);
-		if (p[2].revents && rpc_pump(fo->rpc, NULL) < 0)
+		if (p[2].revents && rpc_pump(fo->conf.rpc, NULL) < 0)
 			return 0; /* the next round finds out why */
 		take_events(fo, &any);
 	}
@@ -289,32 +360,58 @@ static int look_again(struct follow *fo, struct fail *f)
 {
 	int rc = f->code;
 	for (int i = 0; i < LOST_TRIES && rc < 0 && rc != ERR_AUTH; i++) {
-		if (rc == ERR_CANCELED || (fo->alive && !fo->alive(fo->arg)))
+		if (rc == ERR_CANCELED || (fo->conf.alive && !fo->conf.alive(fo->conf.alive_arg)))
 			return rc;
 		if (wait_round(fo, LOST_WAIT_MS) == ERR_CANCELED)
 			return fail_set(f, ERR_CANCELED, NULL);
-		rpc_disconnect(fo->rpc);
-		(void)rpc_use_ws(fo->rpc, NULL);
+		rpc_disconnect(fo->conf.rpc);
+		(void)rpc_use_ws(fo->conf.rpc, NULL);
 		rc = look(fo, f);
 	}
 	return rc;
 }
 
+/* Is there anything to follow, perhaps by asking for more? */
+static bool has_work(struct follow *fo)
+{
+	while (fo->conf.more && fo->nopen <= fo->conf.few) {
+		if (!fo->conf.more(fo->conf.more_arg))
+			fo->conf.more = NULL;
+	}
+	return fo->nopen > 0;
+}
+
 int follow_run(struct follow *fo, struct fail *f)
 {
-	while (fo->nopen > 0) {
+	while (has_work(fo)) {
 		int rc = look(fo, f);
 		if (rc < 0)
 			rc = look_again(fo, f);
 		if (rc < 0)
 			return rc;
 		if (fo->nopen == 0)
-			break;
+			continue;
 		show(fo);
-		if (wait_round(fo, progress_interval(fo->prog)) < 0)
+		if (wait_round(fo, progress_interval(fo->conf.prog)) < 0) {
+			(void)look(fo, f); /* so that what is told at the end is of now */
 			return fail_set(f, ERR_CANCELED, NULL);
+		}
 	}
 	return 0;
+}
+
+void follow_tell_unfinished(struct follow *fo)
+{
+	struct track **list = xcalloc(fo->nopen + 1, sizeof(*list)), *t;
+	size_t n = 0;
+	TAILQ_FOREACH(t, &fo->open, open)
+		list[n++] = t;
+	qsort(list, n, sizeof(*list), by_place);
+	for (size_t i = 0; i < n; i++) {
+		struct ended e = ended_of(list[i]);
+		progress_unfinished(fo->conf.prog, &e);
+	}
+	free(list);
 }
 
 int follow_code(const struct follow *fo)

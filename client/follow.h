@@ -9,16 +9,38 @@
 
 struct follow;
 
-/* Borrows all three. alive(arg) false: the daemon is gone for good, don't try to reach it again; NULL: unknown. */
-struct follow *follow_new(struct rpc *r, struct progress *p, const struct sigs *s, bool (*alive)(void *arg), void *arg);
+/* All borrowed. */
+struct follow_conf {
+	struct rpc *rpc;
+	struct progress *prog;
+	const struct sigs *sigs;
+	bool (*alive)(void *arg); /* false: the daemon is gone for good, don't try to reach it again; NULL: unknown */
+	void *alive_arg;
+	/* Gives some more downloads (follow_add) when few are left: false when there are none; NULL: none ever. */
+	bool (*more)(void *arg);
+	void *more_arg;
+	size_t few;	/* this many or less are few */
+	int64_t stop_s; /* the command ends after so many seconds; 0: never */
+	int stop_pid;	/* and when this process is gone; 0: none */
+};
+
+struct follow *follow_new(const struct follow_conf *conf);
 void follow_free(struct follow *fo); /* NULL is fine */
 
-/* Also follow this download (16 digits; twice is once). uri: what to call it until its name is known; had: bytes that
- * were there before, not to be counted as received. */
-void follow_add(struct follow *fo, const char *gid, const char *uri, uint64_t had);
+/* A download to follow. */
+struct follow_item {
+	const char *gid; /* 16 digits; twice is once */
+	const char *uri; /* what to call it until its name is known */
+	uint64_t had;	 /* bytes that were there before, not to be counted as received */
+	bool relative; /* as in struct dl */
+	bool checked;  /* as in struct ended */
+};
+void follow_add(struct follow *fo, const struct follow_item *item);
 
-/* Until all have ended: 0; the user wants to stop: ERR_CANCELED; the daemon is lost: another error. */
+/* Until all have ended: 0; the user or stop_* want to stop: ERR_CANCELED; the daemon is lost: another error. */
 int follow_run(struct follow *fo, struct fail *f);
+/* What has not ended is told to the progress. */
+void follow_tell_unfinished(struct follow *fo);
 
 int follow_code(const struct follow *fo);	  /* errorCode of the one that failed last, 0: none failed */
 bool follow_has_partial(const struct follow *fo); /* something is unfinished, and some of it is there */

@@ -36,11 +36,20 @@ static void put_wrapped(const char *text, int indent)
 		putchar('\n');
 }
 
-static void put_flag(const struct flag_def *d)
+/* "--name", "--name=VALUE", "--name[=VALUE]" */
+static void flag_text(const struct conf_flag *d, char ret[100])
 {
-	char left[64];
-	snprintf(left, sizeof(left), "%s%s%s--%s%s%s", d->ch ? "-" : "", d->ch ? (char[]){d->ch, '\0'} : "",
-		d->ch ? ", " : "", d->name, d->arg ? "=" : "", d->arg ? d->arg : "");
+	const char *arg = d->arg ? d->arg : "";
+	bool optional = arg[0] == '[';
+	snprintf(ret, 100, "--%s%s%s%s", d->name, optional ? "[" : "", arg[0] ? "=" : "", arg + optional);
+}
+
+static void put_flag(const struct conf_flag *d)
+{
+	char left[128], text[100];
+	flag_text(d, text);
+	snprintf(left, sizeof(left), "%s%s%s%s", d->ch ? "-" : "", d->ch ? (char[]){d->ch, '\0'} : "", d->ch ? ", " : "",
+		text);
 	printf("  %s\n", left);
 	put_wrapped(d->help, 6);
 }
@@ -70,7 +79,8 @@ void help_all(void)
 	     "'haul help COMMAND' tells more about one of them.");
 }
 
-static void help_command(const struct cmd *c)
+/* All about a command. */
+static void put_command(const struct cmd *c)
 {
 	printf("Usage: haul %s %s\n\n", c->name, c->usage);
 	put_wrapped(c->help, 0);
@@ -82,8 +92,20 @@ static void help_command(const struct cmd *c)
 	put_flags(c->flags | FLAGS_COMMON);
 	if (!(c->bits & C_OPTIONS))
 		return;
-	puts("\nThe usual options of a download; 'hauld --help=#all' lists them all, and all are\ntaken here.");
+	printf("\nThe usual options; 'haul %s --help=#all' lists them all.\n", c->name);
 	(void)conf_help(stdout, "#basic", OF_CLIENT);
+}
+
+int help_command(const struct cmd *c, const char *what)
+{
+	if (!(c->bits & C_OPTIONS) || what[0] == '\0') {
+		put_command(c);
+		return 0;
+	}
+	if (conf_help(stdout, what, OF_CLIENT) == 0)
+		return 0;
+	fprintf(stderr, "haul: there is no help for that; try 'haul %s --help=#all'\n", c->name);
+	return EXIT_USAGE;
 }
 
 int cmd_help(struct cli *cli)
@@ -97,8 +119,7 @@ int cmd_help(struct cli *cli)
 		fputs("haul: no such command; 'haul help' lists them\n", stderr);
 		return EXIT_USAGE;
 	}
-	help_command(c);
-	return 0;
+	return help_command(c, cli->nwords > 1 ? cli->words[1] : "");
 }
 
 /* ---- the manual page ---- */
@@ -129,18 +150,16 @@ static void put_roff(const char *s)
 
 static void man_flags(unsigned flags)
 {
+	char text[100];
 	for (int i = 0; i < FLAG_COUNT; i++) {
-		const struct flag_def *d = &flag_defs[i];
+		const struct conf_flag *d = &flag_defs[i];
 		if (!(flags & (1u << i)))
 			continue;
-		fputs(".TP\n.BR ", stdout);
+		fputs(".TP\n.B ", stdout);
 		if (d->ch)
-			printf("\\-%c \", \" ", d->ch);
-		fputs("\\-\\-", stdout);
-		put_roff_text(d->name);
-		if (d->arg)
-			printf(" \"=\\fI%s\\fR\"", d->arg);
-		putchar('\n');
+			printf("\\-%c, ", d->ch);
+		flag_text(d, text);
+		put_roff(text);
 		put_roff(d->help);
 	}
 }
@@ -173,9 +192,8 @@ void help_man(void)
 	man_commands();
 	puts(".SH FLAGS OF EVERY COMMAND");
 	man_flags(FLAGS_COMMON | F(PRINT));
-	puts(".SH DOWNLOAD OPTIONS\nhaul get and haul add take every option of a download that hauld(1) lists, with "
-	     "aria2's names and "
-	     "short flags.\n"
+	puts(".SH DOWNLOAD OPTIONS\nhaul get and haul add take every option of aria2c, with its names and short flags; "
+	     "hauld(1) explains them, as does haul get \\-\\-help=#all.\n"
 	     ".SH ENVIRONMENT\n.TP\n.B HAUL_URL\nWhere the daemon is, as \\-\\-url.\n.TP\n.B HAUL_SECRET_FILE\nFile "
 	     "with its RPC secret, "
 	     "as \\-\\-secret\\-file.\n.TP\n.B NO_COLOR\nNo colours.\n.TP\n.B SSL_CERT_FILE\nCertificate authorities "

@@ -36,10 +36,8 @@ static int run(struct cli *cli)
 {
 	if (!cli->cmd || cli->flag[FLAG_VERSION])
 		return run_without_command(cli);
-	if (cli->flag[FLAG_HELP]) {
-		struct cli help = {.words = (char *[]){(char *)(uintptr_t)cli->cmd->name, NULL}, .nwords = 1};
-		return cmd_help(&help);
-	}
+	if (cli->flag[FLAG_HELP])
+		return help_command(cli->cmd, cli->flag[FLAG_HELP]);
 	return cli->cmd->run(cli);
 }
 

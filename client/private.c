@@ -27,6 +27,7 @@
 #include "client/term.h"
 
 #define STOP_MS	      10000
+#define LOCK_MS	      300
 #define EXIT_MS	      500 /* for the exit status of a daemon that hung up */
 #define FREE_MS	      10000
 #define EXIT_LOCKED   42 /* err_table.h: ERR_LOCKED */
@@ -44,6 +45,7 @@ struct private
 	char *dir;
 	bool fresh;  /* dir did not exist before, and nobody else has it */
 	int fd;	     /* of dir, locked */
+	int out_fd;  /* the daemon's standard output */
 	int intr_fd; /* readable when the user wants to stop; -1: none */
 };
 
@@ -53,45 +55,42 @@ struct private
  * one. */
 static bool is_for_us(enum opt id)
 {
-	static const enum opt no[] = {OPT_ENABLE_RPC, OPT_DAEMON, OPT_INPUT_FILE, OPT_CONF_PATH, OPT_NO_CONF,
-		OPT_STATE_DIR, OPT_STOP_WITH_PROCESS, OPT_QUIET, OPT_FORCE_SEQUENTIAL, OPT_PRINT, OPT_HELP, OPT_VERSION,
-		OPT_STDERR, OPT_MAX_DOWNLOAD_RESULT};
+	static const enum opt no[] = {OPT_DAEMON, OPT_INPUT_FILE, OPT_DEFERRED_INPUT, OPT_CONF_PATH, OPT_NO_CONF,
+		OPT_STATE_DIR, OPT_STOP, OPT_STOP_WITH_PROCESS, OPT_FORCE_SEQUENTIAL, OPT_MAX_DOWNLOAD_RESULT};
 	const struct opt_def *d = opt_def(id);
 	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
 		if (id == no[i])
 			return false;
 	}
-	return strcmp(d->group, "rpc") != 0 && (d->flags & OF_START) && !(d->flags & OF_ONCE);
+	return strcmp(d->group, "rpc") != 0 && strcmp(d->group, "ui") != 0 && (d->flags & OF_START) &&
+	       !(d->flags & OF_ONCE);
 }
 
-static int copy_options(const struct opts *from, unsigned without, struct opts *to, struct fail *f)
+bool private_only(enum opt id)
 {
-	int rc = 0;
-	for (int i = 0; rc == 0 && i < OPT_COUNT; i++) {
+	const struct opt_def *d = opt_def(id);
+	return id == OPT_CONF_PATH || id == OPT_NO_CONF ||
+	       (is_for_us(id) && (d->flags & OF_CLIENT) && !(d->flags & (OF_INITIAL | OF_IGNORED)));
+}
+
+/* Of the command line without what goes to each download. */
+static void copy_options(const struct opts *from, bool is_file, struct opts *to)
+{
+	for (int i = 0; i < OPT_COUNT; i++) {
 		enum opt id = (enum opt)i;
-		if (opts_has(from, id) && is_for_us(id) && !(opt_def(id)->flags & without))
-			rc = opts_set(to, id, opts_str(from, id), f);
+		/* The session file of a lasting daemon is not to be written over with what one command left. */
+		bool passed_over = is_file ? id == OPT_SAVE_SESSION : (opt_def(id)->flags & OF_INITIAL) != 0;
+		if (opts_has(from, id) && is_for_us(id) && !passed_over)
+			(void)opts_set(to, id, opts_str(from, id), NULL); /* it has been accepted once */
 	}
-	return rc;
 }
 
-int private_conf(const struct opts *given, struct opts **ret, struct fail *f)
+struct opts *private_conf(const struct opts *file, const struct opts *given)
 {
-	struct opts *file = opts_new(NULL), *out = opts_new(NULL);
-	const char *named = opts_str(given, OPT_CONF_PATH);
-	char *path = opts_bool(given, OPT_NO_CONF) ? NULL : named ? xstrdup(named) : conf_default_path();
-	int rc = path ? conf_file(file, path, f) : 0;
-	free(path);
-	if (rc == 0)
-		rc = copy_options(file, 0, out, f);
-	if (rc == 0)
-		rc = copy_options(given, OF_INITIAL, out, f);
-	opts_unref(file);
-	if (rc < 0)
-		opts_unref(out);
-	else
-		*ret = out;
-	return rc;
+	struct opts *out = opts_new(NULL);
+	copy_options(file, true, out);
+	copy_options(given, false, out);
+	return out;
 }
 
 /* ---- state folder ---- */
@@ -150,6 +149,23 @@ static int write_conf(const struct private *p, const struct opts *conf, struct f
 	return ok ? 0 : fail_set(f, ERR_STATE_DIR, "can't write %s/" CONF ": %s", p->dir, strerror(why));
 }
 
+static void nap(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+}
+
+/* A command that was just killed may hold the lock for a moment longer. */
+static bool lock_soon(int fd)
+{
+	int64_t end = term_now() + LOCK_MS;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (term_now() >= end)
+			return false;
+		nap();
+	}
+	return true;
+}
+
 /* The folder, made and locked: one command at a time. */
 static int open_dir(struct private *p, struct fail *f)
 {
@@ -160,7 +176,7 @@ static int open_dir(struct private *p, struct fail *f)
 	p->fd = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->fd < 0)
 		return fail_set(f, ERR_STATE_DIR, "can't open the folder %s: %s", p->dir, strerror(errno));
-	if (flock(p->fd, LOCK_EX | LOCK_NB) < 0)
+	if (!lock_soon(p->fd))
 		return fail_set(f, ERR_LOCKED, "the same download is running already in another 'haul get'");
 	p->fresh = made;
 	return 0;
@@ -195,7 +211,7 @@ static void become_hauld(const struct private *p, const char *exe, pid_t parent,
 	     *conf = xasprintf("--conf-path=%s/" CONF, p->dir);
 	char pid[16];
 	int in = open("/dev/null", O_RDONLY | O_CLOEXEC),
-	    out = openat(p->fd, LOG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	    log = openat(p->fd, LOG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	setpgid(0, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -208,7 +224,7 @@ static void become_hauld(const struct private *p, const char *exe, pid_t parent,
 	unsetenv("WATCHDOG_USEC");
 	unsetenv("STATE_DIRECTORY");
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (in < 0 || out < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || getppid() != parent ||
+	if (in < 0 || log < 0 || dup2(in, 0) < 0 || dup2(p->out_fd, 1) < 0 || dup2(log, 2) < 0 || getppid() != parent ||
 		(sock == ACTIVATION_FD ? fcntl(sock, F_SETFD, 0) : dup2(sock, ACTIVATION_FD)) < 0)
 		_exit(127);
 	char *argv[] = {(char *)(uintptr_t) "hauld", conf, with, NULL};
@@ -274,11 +290,6 @@ static int fail_start(const struct private *p, struct fail *f)
 	if (in)
 		fclose(in);
 	return fail_set(f, ERR_UNKNOWN, "hauld did not start: %s", last);
-}
-
-static void nap(void)
-{
-	nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 }
 
 /* Until the daemon answers a call; its socket takes calls from the first moment on. */
@@ -359,8 +370,8 @@ static int start(struct private *p, const struct opts *conf, struct rpc **ret_rp
 	return rc;
 }
 
-int private_start(const char *key, const struct opts *conf, int intr_fd, struct private **ret, struct rpc **ret_rpc,
-	struct fail *f)
+int private_start(const char *key, const struct opts *conf, int out_fd, int intr_fd, struct private **ret,
+	struct rpc **ret_rpc, struct fail *f)
 {
 	char *dir = state_path(key);
 	if (!dir)
@@ -369,6 +380,7 @@ int private_start(const char *key, const struct opts *conf, int intr_fd, struct 
 	struct private *p = xcalloc(1, sizeof(*p));
 	p->dir = dir;
 	p->fd = -1;
+	p->out_fd = out_fd;
 	p->intr_fd = intr_fd;
 	int rc = start(p, conf, ret_rpc, f);
 	if (rc < 0)

@@ -18,6 +18,7 @@
 struct rpc {
 	struct endpoint ep;
 	char *secret;
+	bool home_only; /* the secret is for a daemon of this user */
 	int intr_fd;
 	struct conn *conn; /* HTTP; NULL: not connected, or ws has it */
 	bool used;	   /* conn carried a request already, so the other side may have closed it meanwhile */
@@ -47,15 +48,22 @@ void rpc_disconnect(struct rpc *r)
 	r->used = false;
 }
 
+static void forget_secret(struct rpc *r)
+{
+	if (r->secret)
+		OPENSSL_cleanse(r->secret, strlen(r->secret));
+	free(r->secret);
+	r->secret = NULL;
+	r->home_only = false;
+}
+
 void rpc_free(struct rpc *r)
 {
 	if (!r)
 		return;
 	rpc_disconnect(r);
 	endpoint_free(&r->ep);
-	if (r->secret)
-		OPENSSL_cleanse(r->secret, strlen(r->secret));
-	free(r->secret);
+	forget_secret(r);
 	json_decref(r->events);
 	free(r);
 }
@@ -65,6 +73,24 @@ const struct endpoint *rpc_endpoint(const struct rpc *r)
 	return &r->ep;
 }
 
+void rpc_keep_secret_home(struct rpc *r)
+{
+	r->home_only = true;
+}
+
+/* Calls that were made ready hold the secret already. */
+static int check_home(struct rpc *r, struct fail *f)
+{
+	if (!r->home_only || conn_is_same_user(r->conn))
+		return 0;
+	if (r->last_id == 0) {
+		forget_secret(r);
+		return 0;
+	}
+	rpc_disconnect(r);
+	return fail_set(f, ERR_AUTH, "what answers at %s now runs as another user", r->ep.show);
+}
+
 int rpc_connect(struct rpc *r, struct fail *f)
 {
 	if (r->conn || r->ws)
@@ -72,7 +98,7 @@ int rpc_connect(struct rpc *r, struct fail *f)
 	struct fail why = {0};
 	int rc = conn_open(&r->ep, r->intr_fd, &r->conn, &why);
 	r->used = false;
-	return rc < 0 ? fail_set(f, rc, "no daemon answers at %s: %s", r->ep.show, why.text) : 0;
+	return rc < 0 ? fail_set(f, rc, "no daemon answers at %s: %s", r->ep.show, why.text) : check_home(r, f);
 }
 
 bool rpc_is_same_user(const struct rpc *r)

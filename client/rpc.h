@@ -15,6 +15,9 @@ struct rpc;
 /* Takes over ep's strings and secret (malloc'd, NULL: none; wiped at the end). Does not connect yet. */
 struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd);
 void rpc_free(struct rpc *r); /* NULL is fine */
+/* The secret was not given for this URL but found: it is only for a daemon of this user on this machine. One of another
+ * user, if it answers first, is talked to without it; later it gets nothing. */
+void rpc_keep_secret_home(struct rpc *r);
 const struct endpoint *rpc_endpoint(const struct rpc *r);
 
 /* Connect now, to learn whether somebody answers: 0 or as conn_open, the text naming the URL. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "client/view.h"
 
 #define LIST_COLS_FULL 70 /* a list narrower than this shows fewer columns */
 
@@ -41,6 +42,16 @@ const char *show_speed(uint64_t bytes_per_s, char buf[24])
 {
 	char size[16];
 	snprintf(buf, 24, "%s/s", str_bytes(bytes_per_s, size));
+	return buf;
+}
+
+const char *show_size(bool bytes, uint64_t n, char buf[24])
+{
+	char human[16];
+	if (bytes)
+		snprintf(buf, 24, "%lluB", (unsigned long long)n);
+	else
+		snprintf(buf, 24, "%s", str_bytes(n, human));
 	return buf;
 }
 
@@ -150,6 +161,11 @@ void show_field(FILE *out, const char *name, const char *value)
 {
 	char safe[4096];
 	fprintf(out, "%-12s %s\n", name, str_safe(value, strlen(value), safe, sizeof(safe)));
+}
+
+uint64_t ended_speed(const struct ended *e)
+{
+	return e->got * 1000 / (uint64_t)(e->took > 0 ? e->took : 1);
 }
 
 const char *show_advice(int code)

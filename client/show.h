@@ -16,6 +16,7 @@
 const char *show_eta(int64_t sec, char buf[16]);	    /* "7s", "1m07s", "2h05m", "3d04h", "-" for -1 */
 const char *show_took(int64_t ms, char buf[16]);	    /* "40ms", "12.3s", then as show_eta */
 const char *show_speed(uint64_t bytes_per_s, char buf[24]); /* "1.2MiB/s" */
+const char *show_size(bool bytes, uint64_t n, char buf[24]); /* "1.2MiB", or "1258291B" */
 const char *show_percent(const struct dl *d, char buf[8]);  /* rounded down, so that 100% means all; "-" when unknown */
 
 /* The shortest number of digits, min at least, that tells the GIDs of the list (n of 16 digits) apart. The array is

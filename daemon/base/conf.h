@@ -27,6 +27,29 @@ void conf_tell_ignored(const struct opts *o);
  * Secrets are overwritten with '*' in argv. 0, or ERR_USAGE with a line naming the option. */
 int conf_args(struct opts *o, int argc, char **argv, char ***ret_words, struct fail *f);
 
+/* A flag of a program's own, beside the option table. */
+struct conf_flag {
+	const char *name;
+	char ch;	 /* short flag or 0 */
+	const char *arg; /* name of its value: "FILE"; "[WORD]" when it may be left out; NULL: takes none */
+	const char *help;
+};
+
+/* What a command line may hold, for programs that have more than options. */
+struct conf_line {
+	struct opts *opts;	       /* where options go; NULL: none is known */
+	const struct conf_flag *flags; /* nflags of them, at most 32; one hides the option of its name or letter */
+	size_t nflags;
+	unsigned mask;	    /* bit i: flags[i] is known here */
+	const char **given; /* nflags values, pointing into argv: NULL not given, "" without value */
+	bool to_word;	    /* everything from the first word on is a word */
+	bool numbers;	    /* "-3" is a word */
+	const char *hint;   /* ends the message about an unknown option: "--help=#all lists all" */
+};
+
+/* As conf_args, for such a line. */
+int conf_line_args(const struct conf_line *l, int argc, char **argv, char ***ret_words, struct fail *f);
+
 /* A configuration file in aria2's format: name=value lines, '#' comments, unknown names warned about and passed over.
  * 0, ERR_CONF (can't be read) or ERR_USAGE (bad value: file, line, reason). */
 int conf_file(struct opts *o, const char *path, struct fail *f);
@@ -35,7 +58,8 @@ int conf_file(struct opts *o, const char *path, struct fail *f);
  * malloc'd or NULL. */
 char *conf_default_path(void);
 
-/* http_proxy, https_proxy, ftp_proxy, all_proxy, no_proxy: bad values are warned about and passed over. */
+/* http_proxy, https_proxy, ftp_proxy, all_proxy, no_proxy, and where one is not set its name in capitals, but for HTTP_PROXY.
+ * Bad values are warned about and passed over. */
 void conf_env(struct opts *o);
 
 /* --help[=#group|=word], of the options with any of these flags (0: all): the list of a group ("#all", "#basic",

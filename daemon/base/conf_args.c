@@ -11,13 +11,21 @@
 
 #define NAME_MAX_LEN 48 /* longer than every option's name; the test of the table sees to it */
 
+#define OWN_FLAGS_MAX 32 /* bits of conf_line.mask */
+
 struct args {
-	struct opts *o;
+	const struct conf_line *line;
 	int argc, at; /* at: the next word to look at */
 	char **argv;
 	bool wipe;    /* overwrite secrets */
 	char **words; /* what is no option, argc + 1 places */
 	size_t nwords;
+};
+
+/* What a name or a letter stands for: one of the program's own flags or an option of the table. */
+struct found {
+	const struct conf_flag *flag; /* NULL: an option */
+	enum opt id;
 };
 
 /* Levenshtein distance of a name (n bytes, at most NAME_MAX_LEN) to another. */
@@ -45,33 +53,72 @@ static size_t distance(const char *a, size_t n, const char *b)
 	return row[n];
 }
 
-static int unknown(const char *name, size_t n, struct fail *f)
+/* The program's own flags, then the options: place i of all that can be named, or false behind the last one. */
+static bool nth(const struct conf_line *l, size_t i, struct found *ret)
 {
-	const char *nearest = NULL;
-	size_t best = n < 4 ? 2 : n < 8 ? 3 : 4; /* nearer than that */
+	*ret = (struct found){.id = OPT_COUNT};
+	if (i < l->nflags) {
+		ret->flag = &l->flags[i];
+		return true;
+	}
+	if (!l->opts || i - l->nflags >= OPT_COUNT)
+		return false;
+	ret->id = (enum opt)(i - l->nflags);
+	return true;
+}
 
-	for (int id = 0; n <= NAME_MAX_LEN && id < OPT_COUNT; id++) {
-		size_t d = distance(name, n, opt_def((enum opt)id)->name);
+static bool is_known(const struct conf_line *l, const struct conf_flag *flag)
+{
+	return l->mask & (1u << (flag - l->flags));
+}
+
+/* NULL for a flag that is not known here, and for an option that one hides. */
+static const char *name_of(const struct conf_line *l, const struct found *c)
+{
+	const char *name = c->flag ? c->flag->name : opt_def(c->id)->name;
+
+	if (c->flag)
+		return is_known(l, c->flag) ? name : NULL;
+	for (size_t i = 0; i < l->nflags; i++) {
+		if (is_known(l, &l->flags[i]) && strcmp(l->flags[i].name, name) == 0)
+			return NULL;
+	}
+	return name;
+}
+
+static int unknown(const struct conf_line *l, const char *name, size_t n, struct fail *f)
+{
+	const char *nearest = NULL, *other;
+	size_t best = n < 4 ? 2 : n < 8 ? 3 : 4; /* nearer than that */
+	char shown[80];
+	struct found c;
+
+	str_safe(name, n, shown, sizeof(shown));
+	for (size_t i = 0; n <= NAME_MAX_LEN && nth(l, i, &c); i++) {
+		size_t d = (other = name_of(l, &c)) ? distance(name, n, other) : best;
 
 		if (d < best) {
 			best = d;
-			nearest = opt_def((enum opt)id)->name;
+			nearest = other;
 		}
 	}
 	if (nearest)
-		return fail_set(f, ERR_USAGE, "unknown option --%.*s; did you mean --%s?", (int)n, name, nearest);
-	return fail_set(f, ERR_USAGE, "unknown option --%.*s; --help=#all lists all", n < 80 ? (int)n : 80, name);
+		return fail_set(f, ERR_USAGE, "unknown option --%s; did you mean --%s?", shown, nearest);
+	return fail_set(f, ERR_USAGE, "unknown option --%s; %s", shown, l->hint);
 }
 
-static int ambiguous(const char *name, size_t n, struct fail *f)
+static int ambiguous(const struct conf_line *l, const char *name, size_t n, struct fail *f)
 {
+	struct found c;
 	struct buf list;
 	int err;
 
 	buf_init(&list, 100);
-	for (int id = 0; id < OPT_COUNT; id++) {
-		if (strncmp(opt_def((enum opt)id)->name, name, n) == 0)
-			buf_addf(&list, "%s--%s", list.len > 0 ? ", " : "", opt_def((enum opt)id)->name);
+	for (size_t i = 0; nth(l, i, &c); i++) {
+		const char *other = name_of(l, &c);
+
+		if (other && strncmp(other, name, n) == 0)
+			buf_addf(&list, "%s--%s", list.len > 0 ? ", " : "", other);
 	}
 	err = fail_set(f, ERR_USAGE, "--%.*s is ambiguous: %s%s", (int)n, name, list.data ? list.data : "",
 		list.err != 0 ? ", ..." : "");
@@ -79,34 +126,35 @@ static int ambiguous(const char *name, size_t n, struct fail *f)
 	return err;
 }
 
-/* An exact name or an abbreviation that fits one option. One of aria2's is preferred to our own ones, so that what is
+/* An exact name or an abbreviation that fits one of them. One of aria2's is preferred to our own ones, so that what is
  * unambiguous there is so here. */
-static int find_long(const char *name, size_t n, enum opt *ret, struct fail *f)
+static int find_long(const struct conf_line *l, const char *name, size_t n, struct found *ret, struct fail *f)
 {
-	enum opt found = opt_find(name, n), own = OPT_COUNT;
+	struct found c, own = {.id = OPT_COUNT};
 	int nfound = 0, nown = 0;
 
-	if (found != OPT_COUNT) {
-		*ret = found;
-		return 0;
-	}
-	for (int id = 0; n > 0 && id < OPT_COUNT; id++) {
-		const struct opt_def *d = opt_def((enum opt)id);
+	for (size_t i = 0; n > 0 && nth(l, i, &c); i++) {
+		const char *other = name_of(l, &c);
 
-		if (strncmp(d->name, name, n) != 0)
+		if (!other || strncmp(other, name, n) != 0)
 			continue;
-		if (d->flags & OF_OWN) {
-			own = (enum opt)id;
+		if (other[n] == '\0') {
+			*ret = c;
+			return 0;
+		}
+		if (c.flag || (opt_def(c.id)->flags & OF_OWN)) {
+			own = c;
 			nown++;
 		} else {
-			found = (enum opt)id;
+			*ret = c;
 			nfound++;
 		}
 	}
 	if (nfound > 1 || (nfound == 0 && nown > 1))
-		return ambiguous(name, n, f);
-	*ret = nfound == 1 ? found : own;
-	return nfound + nown > 0 ? 0 : unknown(name, n, f);
+		return ambiguous(l, name, n, f);
+	if (nfound == 0)
+		*ret = own;
+	return nfound + nown > 0 ? 0 : unknown(l, name, n, f);
 }
 
 /* val may be NULL: then it is the next word, or missing. */
@@ -121,47 +169,89 @@ static int set_value(struct args *a, enum opt id, char *val, struct fail *f)
 			return fail_set(f, ERR_USAGE, "--%s needs a value (%s)", d->name, d->arg ? d->arg : "?");
 		val = a->argv[a->at++];
 	}
-	err = opts_set(a->o, id, val ? val : "", &why);
+	err = opts_set(a->line->opts, id, val ? val : "", &why);
 	if (val && a->wipe && (d->flags & OF_SECRET))
 		memset(val, '*', strlen(val));
 	return err == 0 ? 0 : fail_set(f, ERR_USAGE, "--%s: %s", d->name, why.text);
 }
 
-static int parse_long(struct args *a, char *word, struct fail *f)
+/* As set_value for a flag of the program's own. */
+static int set_flag(struct args *a, const struct conf_flag *d, char *val, struct fail *f)
 {
-	char *name = word + 2;
-	size_t n = strcspn(name, "=");
-	enum opt id = OPT_COUNT;
-	int err = find_long(name, n, &id, f);
+	bool may = d->arg != NULL, must = may && d->arg[0] != '[';
 
-	return err != 0 ? err : set_value(a, id, name[n] == '=' ? name + n + 1 : NULL, f);
+	if (val && !may)
+		return fail_set(f, ERR_USAGE, "--%s takes no value", d->name);
+	if (!val && must && a->at == a->argc)
+		return fail_set(f, ERR_USAGE, "--%s needs a value (%s)", d->name, d->arg);
+	if (!val && must)
+		val = a->argv[a->at++];
+	a->line->given[d - a->line->flags] = val ? val : "";
+	return 0;
 }
 
-/* A cluster "-cx16". Of an optional argument only true and false can follow a boolean's letter at once; other letters
- * are flags of their own. */
+static int parse_long(struct args *a, char *word, struct fail *f)
+{
+	char *name = word + 2, *val;
+	size_t n = strcspn(name, "=");
+	struct found c = {.id = OPT_COUNT};
+	int err = find_long(a->line, name, n, &c, f);
+
+	if (err != 0)
+		return err;
+	val = name[n] == '=' ? name + n + 1 : NULL;
+	return c.flag ? set_flag(a, c.flag, val, f) : set_value(a, c.id, val, f);
+}
+
+static bool find_short(const struct conf_line *l, char ch, struct found *ret)
+{
+	for (size_t i = 0; nth(l, i, ret); i++) {
+		if (name_of(l, ret) && (ret->flag ? ret->flag->ch : opt_def(ret->id)->ch) == ch)
+			return true;
+	}
+	return false;
+}
+
+/* Does a value follow the letter in the same word? Of a boolean's only true and false can: other letters are flags of
+ * their own. */
+static bool has_value(const struct found *c, const char *rest)
+{
+	if (c->flag)
+		return c->flag->arg && c->flag->arg[0] != '[';
+	return opt_def(c->id)->type != OT_BOOL || strcmp(rest, "true") == 0 || strcmp(rest, "false") == 0;
+}
+
+/* A cluster "-cx16". */
 static int parse_short(struct args *a, char *word, struct fail *f)
 {
 	for (char *p = word + 1; *p;) {
-		const struct opt_def *d = NULL;
-		int id, err;
-		bool flag;
+		struct found c;
+		bool value;
+		char *val;
+		int err;
 
-		for (id = 0; id < OPT_COUNT; id++) {
-			d = opt_def((enum opt)id);
-			if (d->ch == *p)
-				break;
-		}
-		if (id == OPT_COUNT)
-			return fail_set(f, ERR_USAGE, "unknown option -%c; --help lists the options", *p);
+		if (!find_short(a->line, *p, &c))
+			return fail_set(f, ERR_USAGE, "unknown option -%c; %s", *p > ' ' && *p < 127 ? *p : '?', a->line->hint);
 		p++;
-		flag = d->type == OT_BOOL && strcmp(p, "true") != 0 && strcmp(p, "false") != 0;
-		err = set_value(a, (enum opt)id, flag || !*p ? NULL : p, f);
+		value = has_value(&c, p);
+		val = value && *p ? p : NULL;
+		err = c.flag ? set_flag(a, c.flag, val, f) : set_value(a, c.id, val, f);
 		if (err != 0)
 			return err;
-		if (!flag)
+		if (value)
 			return 0;
 	}
 	return 0;
+}
+
+static bool is_negative_number(const char *s)
+{
+	return s[0] == '-' && s[1] != '\0' && strspn(s + 1, "0123456789") == strlen(s + 1);
+}
+
+static bool is_word(const struct conf_line *l, const char *s)
+{
+	return s[0] != '-' || s[1] == '\0' || (l->numbers && is_negative_number(s));
 }
 
 static int parse(struct args *a, struct fail *f)
@@ -172,25 +262,28 @@ static int parse(struct args *a, struct fail *f)
 	while (a->at < a->argc && err == 0) {
 		char *word = a->argv[a->at++];
 
-		if (only_words || word[0] != '-' || word[1] == '\0')
+		if (only_words || is_word(a->line, word)) {
 			a->words[a->nwords++] = word;
-		else if (strcmp(word, "--") == 0)
+			only_words = only_words || a->line->to_word;
+		} else if (strcmp(word, "--") == 0) {
 			only_words = true;
-		else if (word[1] == '-')
+		} else if (word[1] == '-') {
 			err = parse_long(a, word, f);
-		else
+		} else {
 			err = parse_short(a, word, f);
+		}
 	}
 	return err;
 }
 
-static int parse_args(struct opts *o, int argc, char **argv, bool wipe, char ***ret_words, struct fail *f)
+static int parse_args(
+	const struct conf_line *l, int argc, char **argv, bool wipe, char ***ret_words, struct fail *f)
 {
-	struct args a = {.o = o, .argc = argc, .at = 1, .argv = argv, .wipe = wipe};
+	struct args a = {.line = l, .argc = argc, .at = 1, .argv = argv, .wipe = wipe};
 	int err;
 
 	a.words = xcalloc((size_t)argc + 1, sizeof(a.words[0]));
-	err = parse(&a, f);
+	err = l->nflags <= OWN_FLAGS_MAX ? parse(&a, f) : ERR_INVAL;
 	if (err == 0 && ret_words)
 		*ret_words = a.words;
 	else
@@ -198,9 +291,17 @@ static int parse_args(struct opts *o, int argc, char **argv, bool wipe, char ***
 	return err;
 }
 
+int conf_line_args(const struct conf_line *l, int argc, char **argv, char ***ret_words, struct fail *f)
+{
+	return parse_args(l, argc, argv, true, ret_words, f);
+}
+
+/* The command line of hauld: options and URIs. */
+#define HAULD_LINE(o) (&(struct conf_line){.opts = (o), .hint = "--help=#all lists all"})
+
 int conf_args(struct opts *o, int argc, char **argv, char ***ret_words, struct fail *f)
 {
-	return parse_args(o, argc, argv, true, ret_words, f);
+	return parse_args(HAULD_LINE(o), argc, argv, true, ret_words, f);
 }
 
 /* The configuration file that args ask for, into o. */
@@ -222,7 +323,7 @@ int conf_load(int argc, char **argv, struct opts **ret, char ***ret_words, struc
 {
 	struct opts *o = opts_new(NULL), *args = opts_new(NULL);
 	/* The command line goes over the file, but says which file: so it is read twice, the second time for good. */
-	int err = parse_args(args, argc, argv, false, NULL, f);
+	int err = parse_args(HAULD_LINE(args), argc, argv, false, NULL, f);
 
 	conf_defaults(o);
 	if (err == 0 && !opts_bool(args, OPT_NO_CONF) && !opts_has(args, OPT_HELP) && !opts_has(args, OPT_VERSION) &&

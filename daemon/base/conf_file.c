@@ -143,19 +143,24 @@ static void set_from(struct opts *o, enum opt id, const char *val, const char *s
 
 void conf_env(struct opts *o)
 {
+	/* Of the spelling in capitals, which other programs know, HTTP_PROXY is missing: a web server that runs a CGI
+	 * program sets it to the field "Proxy" of whoever asks (RFC 3875 4.1.18). */
 	static const struct {
-		const char *name;
+		const char *name, *capitals;
 		enum opt id;
 	} vars[] = {
-		{"http_proxy", OPT_HTTP_PROXY},
-		{"https_proxy", OPT_HTTPS_PROXY},
-		{"ftp_proxy", OPT_FTP_PROXY},
-		{"all_proxy", OPT_ALL_PROXY},
-		{"no_proxy", OPT_NO_PROXY},
+		{"http_proxy", NULL, OPT_HTTP_PROXY},
+		{"https_proxy", "HTTPS_PROXY", OPT_HTTPS_PROXY},
+		{"ftp_proxy", "FTP_PROXY", OPT_FTP_PROXY},
+		{"all_proxy", "ALL_PROXY", OPT_ALL_PROXY},
+		{"no_proxy", "NO_PROXY", OPT_NO_PROXY},
 	};
 
-	for (size_t i = 0; i < sizeof(vars) / sizeof(vars[0]); i++)
-		set_from(o, vars[i].id, getenv(vars[i].name), vars[i].name);
+	for (size_t i = 0; i < sizeof(vars) / sizeof(vars[0]); i++) {
+		const char *name = getenv(vars[i].name) || !vars[i].capitals ? vars[i].name : vars[i].capitals;
+
+		set_from(o, vars[i].id, getenv(name), name);
+	}
 }
 
 void conf_defaults(struct opts *o)

@@ -115,7 +115,7 @@ void conf_print_man(FILE *out)
 		"does not have.\n";
 	static const char files[] =
 		".SH ENVIRONMENT\n.TP\n.B http_proxy, https_proxy, ftp_proxy, all_proxy, no_proxy\nSet the options of "
-		"these names.\n"
+		"these names. All but the first are also known in capitals.\n"
 		".TP\n.B STATE_DIRECTORY, XDG_STATE_HOME, XDG_CONFIG_HOME, HOME\nSay where the files below are.\n"
 		".SH FILES\n.TP\n.I $HOME/.aria2/aria2.conf\n.TQ\n.I $XDG_CONFIG_HOME/haul/hauld.conf\n.TQ\n"
 		".I $XDG_CONFIG_HOME/aria2/aria2.conf\nConfiguration; the first one that is there is read. Lines of "

@@ -132,6 +132,8 @@ static const char aria2_head[] =
 	"   nothing changes. Fields that name a file of the daemon's (log, save-session, save-cookies, server-stat-of)\n"
 	"   and folders outside of `dir` and `allowed-dirs` are refused with an error. Programs and scripts (aria2p,\n"
 	"   npm's aria2, curl) need nothing.\n"
+	"7. **Commands and scripts.** `aria2c -x16 -s16 -c URL` becomes `haul get -x16 -s16 -c URL`, with the same options,\n"
+	"   lists, exit codes and lines to look for: [operating.md](operating.md#haul-get-in-the-place-of-aria2c).\n"
 	"\n"
 	"## What is different\n"
 	"\n"

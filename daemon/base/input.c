@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The input file: read whole into a list of entries, so that a bad value in the last line is found before the first
- * download is added.
+ * download is added; or entry by entry.
  */
 #include "base/input.h"
 
@@ -38,6 +38,12 @@ struct reader {
 	size_t pos, len;    /* what of the chunk is not used yet */
 	struct buf text;    /* the line being read, without its end */
 	unsigned long line; /* its number, from 1 */
+};
+
+struct input {
+	struct reader r;
+	struct opts *parent; /* own reference */
+	struct entry *next;  /* its URI line has been read, which ended the one before; NULL: none */
 };
 
 /* Where one URI of a line goes. */
@@ -178,55 +184,88 @@ static int set_option(const struct reader *r, struct opts *o, enum opt id, const
 	return 0;
 }
 
-/* text: an option line without the blank in front. */
+/* text: an option line without the blank in front. As in the configuration file a name alone has an empty value, which
+ * is true for a boolean. */
 static int take_option(const struct reader *r, char *text, struct entry *e, struct fail *f)
 {
-	char *val = strchr(text, '=');
-	char safe[60];
-	size_t n = val != NULL ? (size_t)(val - text) : strlen(text);
+	size_t n = strcspn(text, "=");
+	char *val = text + n + (text[n] == '='), safe[60];
 	enum opt id;
 
 	while (n > 0 && strchr(BLANKS, text[n - 1]) != NULL)
 		n--;
-	if (n == 0 && val != NULL)
+	if (n == 0)
 		return 0;
 	if (e == NULL) {
 		log_warn(CONF, "%s:%lu: an option without a URI line above it is passed over", r->label, r->line);
 		return 0;
 	}
-	id = val != NULL ? opt_find(text, n) : OPT_COUNT;
+	id = opt_find(text, n);
 	/* Only the name is shown: the value may be a misspelt password's. */
 	if (id == OPT_COUNT)
 		log_warn(CONF, "%s:%lu: unknown option: %s", r->label, r->line, str_safe(text, n, safe, sizeof(safe)));
 	if (id == OPT_COUNT || !(opt_def(id)->flags & OF_INITIAL))
 		return 0;
-	return set_option(r, e->opts, id, strip(val + 1), f);
+	return set_option(r, e->opts, id, strip(val), f);
 }
 
-static int take_line(const struct reader *r, struct entry_list *list, struct opts *parent, struct fail *f)
+/* What the line just read says, NULL: nothing. *ret_option: it belongs to the entry above. */
+static char *line_text(const struct reader *r, bool *ret_option)
 {
 	char *text = r->text.data;
-	bool option;
-	struct entry *e;
 
 	if (r->text.len == 0)
-		return 0;
+		return NULL;
 	if (r->line == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0)
 		text += 3; /* a byte order mark, left by an editor */
 	if (text[0] == '#')
-		return 0;
-	option = text[0] == ' ' || text[0] == '\t';
+		return NULL;
+	*ret_option = text[0] == ' ' || text[0] == '\t';
 	text = strip(text);
-	if (text[0] == '\0')
-		return 0;
-	if (option)
-		return take_option(r, text, TAILQ_LAST(list, entry_list), f);
-	e = xcalloc(1, sizeof(*e));
-	e->uris = xstrdup(text);
+	return text[0] != '\0' ? text : NULL;
+}
+
+static struct entry *entry_new(const struct reader *r, const char *uris, struct opts *parent)
+{
+	struct entry *e = xcalloc(1, sizeof(*e));
+
+	e->uris = xstrdup(uris);
 	e->opts = opts_new(parent);
 	e->line = r->line;
-	TAILQ_INSERT_TAIL(list, e, link);
-	return 0;
+	/* Unlike other options of a single download this one goes over to each: what was to be checked must be. */
+	if (parent != NULL && opts_has(parent, OPT_CHECKSUM))
+		opts_set(e->opts, OPT_CHECKSUM, opts_str(parent, OPT_CHECKSUM), NULL);
+	return e;
+}
+
+/* The next entry with its options: 1 (then the caller's), 0 at the end, ERR_USAGE (the entry is used up), ERR_INPUT. */
+static int read_entry(struct input *in, struct entry **ret, struct fail *f)
+{
+	struct entry *e = in->next;
+	int err = 0, got;
+
+	in->next = NULL;
+	while (in->next == NULL && (got = read_line(&in->r, f)) != 0) {
+		bool option = false;
+		char *text = got > 0 ? line_text(&in->r, &option) : NULL;
+
+		if (got < 0) {
+			err = got;
+			break;
+		}
+		if (text == NULL || (option && err < 0))
+			continue;
+		if (option)
+			err = take_option(&in->r, text, e, f);
+		else if (e == NULL)
+			e = entry_new(&in->r, text, in->parent);
+		else
+			in->next = entry_new(&in->r, text, in->parent);
+	}
+	if (err < 0 && e != NULL)
+		entry_free(e);
+	*ret = e;
+	return err < 0 ? err : e != NULL;
 }
 
 /* One download to the callee. */
@@ -284,29 +323,59 @@ static void give_entry(const struct sink *s)
 	free(uris);
 }
 
+int input_open(const char *path, struct opts *parent, struct input **ret, struct fail *f)
+{
+	struct input *in = xcalloc(1, sizeof(*in));
+	int err = reader_open(&in->r, path, f);
+
+	in->parent = parent != NULL ? opts_ref(parent) : NULL;
+	if (err < 0)
+		input_close(in);
+	else
+		*ret = in;
+	return err;
+}
+
+int input_next(struct input *in, input_fn entry, void *arg, struct fail *f)
+{
+	struct entry *e;
+	int got = read_entry(in, &e, f);
+
+	if (got > 0) {
+		give_entry(&(struct sink){&in->r, e, entry, arg});
+		entry_free(e);
+	}
+	return got;
+}
+
+void input_close(struct input *in)
+{
+	if (in == NULL)
+		return;
+	if (in->next != NULL)
+		entry_free(in->next);
+	reader_close(&in->r);
+	opts_unref(in->parent);
+	free(in);
+}
+
 int input_read(const char *path, input_fn entry, void *arg, struct opts *parent, struct fail *f)
 {
 	struct entry_list list = TAILQ_HEAD_INITIALIZER(list);
-	struct reader r;
+	struct input *in = NULL;
 	struct entry *e;
-	int err;
+	int got = input_open(path, parent, &in, f);
 
-	err = reader_open(&r, path, f);
-	while (err == 0) {
-		int got = read_line(&r, f);
-
-		if (got <= 0) {
-			err = got;
-			break;
-		}
-		err = take_line(&r, &list, parent, f);
-	}
+	if (got < 0)
+		return got;
+	while ((got = read_entry(in, &e, f)) > 0)
+		TAILQ_INSERT_TAIL(&list, e, link);
 	while ((e = TAILQ_FIRST(&list)) != NULL) {
 		TAILQ_REMOVE(&list, e, link);
-		if (err == 0)
-			give_entry(&(struct sink){&r, e, entry, arg});
+		if (got == 0)
+			give_entry(&(struct sink){&in->r, e, entry, arg});
 		entry_free(e);
 	}
-	reader_close(&r);
-	return err;
+	input_close(in);
+	return got;
 }

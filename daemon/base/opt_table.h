@@ -2,7 +2,8 @@
  * Every option of hauld and haul, one row each, sorted by name; no include guard: the includer defines OPT(ID, ...),
  * where ID is the name in upper case with '_' and the rest initialises struct opt_def (base/opt.h). Names, types,
  * ranges and defaults are aria2's unless `why` says the reason. OF_IGNORED rows are taken and shown as in aria2, but do
- * nothing in hauld. The first sentence of a help text stands alone in lists. docs/aria2.md is made of `aria2` and `why`.
+ * nothing; those of group ui are for haul's console. The first sentence of a help text stands alone in lists.
+ * docs/aria2.md is made of `aria2` and `why`.
  */
 OPT(ALL_PROXY, .name = "all-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http",
 	.aria2 = AS_BETTER, .arg = "PROXY",
@@ -166,7 +167,8 @@ OPT(CONNECT_TIMEOUT, .name = "connect-timeout", .type = OT_INT, .def = "60", .mi
 OPT(CONSOLE_LOG_LEVEL, .name = "console-log-level", .type = OT_ENUM, .def = "notice",
 	.values = "debug|info|notice|warn|error", .flags = OF_START | OF_CLIENT | OF_BASIC, .group = "ui",
 	.aria2 = AS_SAME, .arg = "LEVEL",
-	.help = "Lowest level that goes to the console.")
+	.help = "Lowest level that goes to the console. In haul get it is that of lines such as \"Download complete\"; the "
+		"table of results and the readout are options of their own.")
 OPT(CONTENT_DISPOSITION_DEFAULT_UTF8, .name = "content-disposition-default-utf8", .type = OT_BOOL, .def = "false",
 	.flags = OF_JOB | OF_OPTARG, .group = "http", .aria2 = AS_BETTER,
 	.help = "Read a plain filename= of the server as UTF-8 only. One that is no UTF-8 is not taken then, and the URI "
@@ -184,9 +186,12 @@ OPT(DAEMON, .name = "daemon", .ch = 'D', .type = OT_BOOL, .def = "false",
 	.help = "Detach and run in the background. Under systemd leave it off.",
 	.why = "The command returns when the start is over, with its exit code; the working directory stays.")
 OPT(DEFERRED_INPUT, .name = "deferred-input", .type = OT_BOOL, .def = "false",
-	.flags = OF_START | OF_OPTARG | OF_IGNORED, .group = "general", .aria2 = AS_BETTER,
-	.help = "Read the input file entry by entry. The queue lives on disk here, so it is read at once.",
-	.why = "The file is read at once into the queue on disk, which is made for 100,000 entries.")
+	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "general", .aria2 = AS_BETTER,
+	.help = "Read the input file entry by entry: haul get gives its daemon the next ones when few are left. A mistake "
+		"in the file is then found late. Standard input, and a file with save-session, are read at once all the "
+		"same, as in hauld.",
+	.why = "hauld reads the file at once into the queue on disk, which is made for 100,000 entries; haul get does as "
+		"aria2.")
 OPT(DHT_ENTRY_POINT, .name = "dht-entry-point", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "bt",
 	.aria2 = AS_NOT_YET, .arg = "HOST:PORT", .check = opt_check_host_port,
 	.help = "First node of the IPv4 DHT.")
@@ -221,14 +226,16 @@ OPT(DISK_CACHE, .name = "disk-cache", .type = OT_SIZE, .def = "16777216", .max =
 	.help = "Write cache of aria2. See memory-limit.",
 	.why = "memory-limit bounds what is received and not yet on disk, of all downloads together.")
 OPT(DOWNLOAD_RESULT, .name = "download-result", .type = OT_ENUM, .def = "default", .values = "default|full|hide",
-	.flags = OF_START | OF_GLOBAL | OF_CLIENT | OF_IGNORED, .group = "ui", .aria2 = AS_SAME, .arg = "FORM",
-	.help = "Final table of haul get: default, full (with per cent), hide.")
+	.flags = OF_START | OF_GLOBAL | OF_CLIENT, .group = "ui", .aria2 = AS_BETTER, .arg = "FORM",
+	.help = "Table of results at the end of haul get: default, full (with per cent), hide. On a terminal there is one "
+		"only when this is given; hide leaves out the lines on what is complete there.",
+	.why = "On a terminal each download has a line of its own instead, unless this is given.")
 OPT(DRY_RUN, .name = "dry-run", .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG, .group = "http", .aria2 = AS_BETTER,
 	.help = "Ask only whether the file is there, and fetch nothing. HEAD is asked for, and GET where that is refused. Outcome, "
 		"size and path are what a download would begin with; nothing is made in dir.",
 	.why = "A server that refuses HEAD is asked by GET; in aria2 it fails.")
-OPT(DSCP, .name = "dscp", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START, .group = "general",
+OPT(DSCP, .name = "dscp", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START | OF_CLIENT, .group = "general",
 	.aria2 = AS_SAME, .arg = "N",
 	.help = "DSCP value of outgoing packets.")
 OPT(ENABLE_ASYNC_DNS6, .name = "enable-async-dns6", .type = OT_BOOL, .flags = OF_JOB | OF_OPTARG | OF_IGNORED,
@@ -236,8 +243,9 @@ OPT(ENABLE_ASYNC_DNS6, .name = "enable-async-dns6", .type = OT_BOOL, .flags = OF
 	.help = "Deprecated in aria2.",
 	.why = "Without effect in aria2, too; IPv6 addresses are always looked up unless disable-ipv6 is set.")
 OPT(ENABLE_COLOR, .name = "enable-color", .type = OT_BOOL, .def = "true",
-	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui", .aria2 = AS_SAME,
-	.help = "Colours on a terminal.")
+	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui", .aria2 = AS_BETTER,
+	.help = "Colours of haul get on a terminal. NO_COLOR in the environment turns them off, too.",
+	.why = "None where there is no terminal, and none with NO_COLOR.")
 OPT(ENABLE_DHT, .name = "enable-dht", .type = OT_BOOL, .def = "true", .flags = OF_START | OF_OPTARG | OF_IGNORED,
 	.group = "bt", .aria2 = AS_NOT_YET,
 	.help = "Take part in the IPv4 DHT.")
@@ -369,8 +377,8 @@ OPT(HTTPS_PROXY_USER, .name = "https-proxy-user", .type = OT_STR, .flags = OF_JO
 	.aria2 = AS_SAME, .arg = "USER",
 	.help = "User name for https-proxy. It goes before one in the proxy's URI.")
 OPT(HUMAN_READABLE, .name = "human-readable", .type = OT_BOOL, .def = "true",
-	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui", .aria2 = AS_SAME,
-	.help = "Print sizes as KiB, MiB, GiB instead of bytes.")
+	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui", .aria2 = AS_SAME,
+	.help = "Print sizes as KiB, MiB, GiB instead of bytes in haul get.")
 OPT(INDEX_OUT, .name = "index-out", .ch = 'O', .type = OT_LIST,
 	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_IGNORED, .group = "bt",
 	.aria2 = AS_NOT_YET, .arg = "INDEX=PATH", .check = opt_check_index_path,
@@ -421,8 +429,9 @@ OPT(MAX_DOWNLOAD_LIMIT, .name = "max-download-limit", .type = OT_SIZE, .def = "0
 	.flags = OF_JOB_LIVE | OF_BASIC, .group = "http", .aria2 = AS_SAME, .arg = "SPEED",
 	.help = "Limit for one download, in bytes a second. 0: none.")
 OPT(MAX_DOWNLOAD_RESULT, .name = "max-download-result", .type = OT_INT, .def = "1000", .max = INT32_MAX,
-	.flags = OF_START | OF_GLOBAL, .group = "general", .aria2 = AS_BETTER, .arg = "N",
-	.help = "Ended downloads that are remembered. The oldest are forgotten first; files are never touched.",
+	.flags = OF_START | OF_GLOBAL | OF_CLIENT, .group = "general", .aria2 = AS_BETTER, .arg = "N",
+	.help = "Ended downloads that are remembered. The oldest are forgotten first; files are never touched. In haul "
+		"get: rows of the table of results.",
 	.why = "Results outlive a restart.")
 OPT(MAX_FILE_NOT_FOUND, .name = "max-file-not-found", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_JOB,
 	.group = "http", .aria2 = AS_SAME, .arg = "N",
@@ -489,7 +498,7 @@ OPT(MIN_TLS_VERSION, .name = "min-tls-version", .type = OT_ENUM, .def = "TLSv1.2
 	.aria2 = AS_SAME, .arg = "VERSION",
 	.help = "Lowest TLS version for downloads and for the RPC port.")
 OPT(MULTIPLE_INTERFACE, .name = "multiple-interface", .type = OT_STR,
-	.flags = OF_START, .group = "general", .aria2 = AS_SAME,
+	.flags = OF_START | OF_CLIENT, .group = "general", .aria2 = AS_SAME,
 	.arg = "IFACE[,...]",
 	.help = "Spread connections over these interfaces or local addresses. Not looked at when interface is set.")
 OPT(NETRC_PATH, .name = "netrc-path", .type = OT_PATH,
@@ -517,21 +526,21 @@ OPT(ON_BT_DOWNLOAD_COMPLETE, .name = "on-bt-download-complete", .type = OT_PATH,
 	.group = "bt", .aria2 = AS_NOT_YET, .arg = "COMMAND",
 	.help = "Program to run when a torrent is complete, before it seeds.")
 OPT(ON_DOWNLOAD_COMPLETE, .name = "on-download-complete", .type = OT_PATH,
-	.flags = OF_START | OF_NORPC, .group = "general", .aria2 = AS_SAME,
+	.flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general", .aria2 = AS_SAME,
 	.arg = "COMMAND",
 	.help = "Program to run when a download is complete, instead of on-download-stop. Arguments: GID, number of "
-		"files, path of the first file.")
-OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+		"files, path of the first file. What it prints goes to standard output.")
+OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
 	.aria2 = AS_SAME, .arg = "COMMAND",
 	.help = "Program to run when a download failed, instead of on-download-stop. Arguments as for "
 		"on-download-complete.")
-OPT(ON_DOWNLOAD_PAUSE, .name = "on-download-pause", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+OPT(ON_DOWNLOAD_PAUSE, .name = "on-download-pause", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
 	.aria2 = AS_SAME, .arg = "COMMAND",
 	.help = "Program to run when a running download was paused. Arguments as for on-download-complete.")
-OPT(ON_DOWNLOAD_START, .name = "on-download-start", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+OPT(ON_DOWNLOAD_START, .name = "on-download-start", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
 	.aria2 = AS_SAME, .arg = "COMMAND",
 	.help = "Program to run when a download starts, also after a pause. Arguments as for on-download-complete.")
-OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
 	.aria2 = AS_SAME, .arg = "COMMAND",
 	.help = "Program to run when a running download was removed, and when one ended that has no hook of its own. "
 		"Arguments as for on-download-complete.")
@@ -712,13 +721,15 @@ OPT(SERVER_STAT_TIMEOUT, .name = "server-stat-timeout", .type = OT_INT, .def = "
 	.help = "Age after which records of server-stat-if are passed over. Accepted; no effect yet.",
 	.why = "Nothing is learnt about servers' speed.")
 OPT(SHOW_CONSOLE_READOUT, .name = "show-console-readout", .type = OT_BOOL, .def = "true",
-	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "ui", .aria2 = AS_SAME, .arg = "true|false",
-	.help = "Print the progress line.")
+	.flags = OF_START | OF_CLIENT, .group = "ui", .aria2 = AS_BETTER, .arg = "true|false",
+	.help = "Show what runs, a line a second, in haul get. On a terminal bars stand in its place; giving this puts "
+		"aria2's line there (true) or nothing (false).",
+	.why = "On a terminal there are bars instead, unless this is given.")
 OPT(SHOW_FILES, .name = "show-files", .ch = 'S', .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_OPTARG | OF_IGNORED, .group = "bt", .aria2 = AS_NOT_YET,
 	.help = "List what is in a torrent or metalink file, and end.")
 OPT(SOCKET_RECV_BUFFER_SIZE, .name = "socket-recv-buffer-size", .type = OT_SIZE, .def = "0", .max = 16777216,
-	.flags = OF_START, .group = "general", .aria2 = AS_SAME, .arg = "SIZE",
+	.flags = OF_START | OF_CLIENT, .group = "general", .aria2 = AS_SAME, .arg = "SIZE",
 	.help = "Receive buffer of each connection in the kernel. 0: the system decides.")
 OPT(SPLIT, .name = "split", .ch = 's', .type = OT_INT, .def = "5", .min = 1, .max = INT32_MAX,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_SAME, .arg = "N",
@@ -737,13 +748,13 @@ OPT(STATE_DIR, .name = "state-dir", .type = OT_PATH,
 	.help = "Where the queue and the progress of downloads are kept. The default is systemd's $STATE_DIRECTORY, "
 		"or else $XDG_STATE_HOME/haul.")
 OPT(STDERR, .name = "stderr", .type = OT_BOOL, .def = "false",
-	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui", .aria2 = AS_SAME,
-	.help = "Print to standard error what would go to standard output, as haul does. The log of hauld always "
-		"goes there.")
+	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui", .aria2 = AS_SAME,
+	.help = "Print to standard error what haul get would print to standard output. The log of hauld always goes "
+		"there.")
 OPT(STOP, .name = "stop", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START | OF_CLIENT,
 	.group = "general", .aria2 = AS_SAME, .arg = "SEC",
 	.help = "End the process after this many seconds. 0: never.")
-OPT(STOP_WITH_PROCESS, .name = "stop-with-process", .type = OT_INT, .max = INT32_MAX, .flags = OF_START,
+OPT(STOP_WITH_PROCESS, .name = "stop-with-process", .type = OT_INT, .max = INT32_MAX, .flags = OF_START | OF_CLIENT,
 	.group = "general", .aria2 = AS_SAME, .arg = "PID",
 	.help = "End when the process with this number is gone.")
 OPT(STREAM_PIECE_SELECTOR, .name = "stream-piece-selector", .type = OT_ENUM, .def = "default",
@@ -754,8 +765,10 @@ OPT(STREAM_PIECE_SELECTOR, .name = "stream-piece-selector", .type = OT_ENUM, .de
 		"default.",
 	.why = "default asks for large ranges, of which connections take shares; random is as default.")
 OPT(SUMMARY_INTERVAL, .name = "summary-interval", .type = OT_INT, .def = "60", .max = INT32_MAX,
-	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "ui", .aria2 = AS_SAME, .arg = "SEC",
-	.help = "Seconds between progress summaries. 0: none.")
+	.flags = OF_START | OF_CLIENT, .group = "ui", .aria2 = AS_BETTER, .arg = "SEC",
+	.help = "Seconds between progress summaries of haul get. 0: none. On a terminal there are some only when this is "
+		"given.",
+	.why = "On a terminal bars show as much, so there are none unless this is given.")
 OPT(TIMEOUT, .name = "timeout", .ch = 't', .type = OT_INT, .def = "60", .min = 1, .max = 600,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_SAME, .arg = "SEC",
 	.help = "Longest time without a byte on a connection.")
@@ -763,8 +776,10 @@ OPT(TORRENT_FILE, .name = "torrent-file", .ch = 'T', .type = OT_PATH, .flags = O
 	.aria2 = AS_NOT_YET, .arg = "FILE",
 	.help = "Torrent file to fetch.")
 OPT(TRUNCATE_CONSOLE_READOUT, .name = "truncate-console-readout", .type = OT_BOOL, .def = "true",
-	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_IGNORED, .group = "ui", .aria2 = AS_SAME,
-	.help = "Cut the progress line at the terminal's width.")
+	.flags = OF_START | OF_CLIENT | OF_OPTARG, .group = "ui", .aria2 = AS_BETTER,
+	.help = "Cut the readout of haul get at the terminal's width. Giving this puts aria2's readout in the place of "
+		"the bars.",
+	.why = "Bars always fit the terminal; this is about the readout in their place.")
 OPT(URI_SELECTOR, .name = "uri-selector", .type = OT_ENUM, .def = "feedback", .values = "inorder|feedback|adaptive",
 	.flags = OF_JOB | OF_IGNORED, .group = "http", .aria2 = AS_NOT_YET, .arg = "METHOD",
 	.help = "Which URI the next connection takes. Accepted; no effect yet. The one with the fewest "

@@ -62,10 +62,11 @@ static void on_exit_status(uv_process_t *p, int64_t status, int sig)
 static void spawn(struct hooks *h, const char *program, const struct event *ev)
 {
 	struct hook_run *r = xcalloc(1, sizeof(*r));
-	char gid[17], files[] = "1", *file = xstrdup(program), *path;
+	char gid[17], shown[200], files[] = "1", *file = xstrdup(program), *path;
 	struct job_view v = {0};
+	/* What it says goes to standard output: standard error is the log's, which other programs may read. */
 	uv_stdio_container_t io[3] = {
-		{.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = 1}, {.flags = UV_INHERIT_FD, .data.fd = 2}};
+		{.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = 1}, {.flags = UV_INHERIT_FD, .data.fd = 1}};
 	uv_process_options_t o = {
 		.exit_cb = on_exit_status, .file = file, .stdio = io, .stdio_count = 3, .flags = UV_PROCESS_DETACHED};
 	int err;
@@ -77,7 +78,8 @@ static void spawn(struct hooks *h, const char *program, const struct event *ev)
 	LIST_INSERT_HEAD(&h->runs, r, link);
 	err = uv_spawn(&engine_loop(h->engine)->uv, &r->proc, &o);
 	if (err != 0) {
-		log_error(CORE, "the hook for \"%s\" can't be started: %s", event_name(ev->type), uv_strerror(err));
+		log_error(CORE, "the hook for \"%s\", %s, can't be started: %s", event_name(ev->type),
+			str_safe(program, strlen(program), shown, sizeof(shown)), uv_strerror(err));
 		run_close(r);
 	}
 	free(path);

@@ -71,6 +71,7 @@ static void load_line(struct line *l, const char *const *args)
 static int make_place(void **state)
 {
 	static const char *const vars[] = {"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy",
+		"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY",
 		"XDG_CONFIG_HOME", "XDG_STATE_HOME", "STATE_DIRECTORY"};
 	struct place *p = xcalloc(1, sizeof(*p));
 
@@ -206,8 +207,8 @@ static void args_fail_with_one_line(void **state)
 			"unknown option --max-concurent-downloads; did you mean --max-concurrent-downloads?"},
 		{"--zzzzzzzzzzz=secret", "unknown option --zzzzzzzzzzz; --help=#all lists all"},
 		{"--=3", "unknown option --; --help=#all lists all"},
-		{"-y", "unknown option -y; --help lists the options"},
-		{"-cy", "unknown option -y; --help lists the options"},
+		{"-y", "unknown option -y; --help=#all lists all"},
+		{"-cy", "unknown option -y; --help=#all lists all"},
 		{"--file-a", "--file-allocation needs a value (METHOD)"},
 		{"-d", "--dir needs a value (DIR)"},
 		{"--show-console-readout", "--show-console-readout needs a value (true|false)"},
@@ -367,6 +368,25 @@ static void env_sets_proxies(void **state)
 	assert_false(opts_has(o, OPT_HTTP_PROXY));
 	assert_string_equal(opts_str(o, OPT_HTTPS_PROXY), "http://u:p@h:3128/");
 	assert_string_equal(opts_str(o, OPT_NO_PROXY), "localhost,.example.org");
+	opts_unref(o);
+}
+
+/* As curl does: capitals too, except where a CGI server lets strangers set them. */
+static void env_in_capitals(void **state)
+{
+	struct opts *o = opts_new(NULL);
+
+	(void)state;
+	setenv("HTTP_PROXY", "http://evil:1", 1);
+	setenv("HTTPS_PROXY", "http://capitals:2", 1);
+	setenv("ALL_PROXY", "http://capitals:3", 1);
+	setenv("NO_PROXY", "a.example", 1);
+	setenv("all_proxy", "http://small:3", 1);
+	conf_env(o);
+	assert_false(opts_has(o, OPT_HTTP_PROXY));
+	assert_string_equal(opts_str(o, OPT_HTTPS_PROXY), "http://capitals:2/");
+	assert_string_equal(opts_str(o, OPT_ALL_PROXY), "http://small:3/");
+	assert_string_equal(opts_str(o, OPT_NO_PROXY), "a.example");
 	opts_unref(o);
 }
 
@@ -689,6 +709,7 @@ int main(void)
 		TEST(file_errors_name_the_line),
 		TEST(default_path_has_an_order),
 		TEST(env_sets_proxies),
+		TEST(env_in_capitals),
 		TEST(defaults_know_the_place),
 		TEST(load_goes_from_low_to_high),
 		TEST(load_takes_the_file_asked_for),

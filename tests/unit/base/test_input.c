@@ -116,6 +116,20 @@ static void options(void **state)
 	gives(state, "http://a/\n header=A: 1\n header=B: 2\n", "http://a/ ;header=A: 1,header=B: 2,\n");
 	gives(state, "http://a/\n out=a=b\n", "http://a/ ;out=a=b,\n");
 	gives(state, " out=x\nhttp://a/\n", "http://a/ ;\n");
+	gives(state, "http://a/\n continue\n =split\n", "http://a/ ;continue=true,\n");
+}
+
+static void a_checksum_is_for_every_entry(void **state)
+{
+	struct fixture *t = *state;
+	static const char one[] = "md5=00000000000000000000000000000000", two[] = "md5=11111111111111111111111111111111";
+	char text[200], want[200];
+
+	assert_int_equal(opts_set(t->parent, OPT_CHECKSUM, one, NULL), 0);
+	assert_int_equal(opts_set(t->parent, OPT_OUT, "not-for-all", NULL), 0);
+	snprintf(text, sizeof(text), "http://a/\nhttp://b/\n checksum=%s\n", two);
+	snprintf(want, sizeof(want), "http://a/ ;checksum=%s,\nhttp://b/ ;checksum=%s,\n", one, two);
+	gives(state, text, want);
 }
 
 static void own_list_replaces_the_inherited_one(void **state)
@@ -141,6 +155,7 @@ static void bad_values_stop_everything(void **state)
 {
 	fails_with(*state, "http://a/\n\nhttp://b/\n split=x\n", ERR_USAGE, ":4: split: ");
 	fails_with(*state, "http://a/\n gid=0\n", ERR_USAGE, ":2: gid: ");
+	fails_with(*state, "http://a/\n split\n", ERR_USAGE, ":2: split: ");
 	fails_with(*state, "http://a/\n checksum=md5=1\n", ERR_USAGE, ":2: checksum: ");
 }
 
@@ -150,6 +165,29 @@ static void refused_entries_are_passed_over(void **state)
 
 	t->refuse = 1;
 	gives(state, "bad\nhttp://b/\n", "bad ;\nhttp://b/ ;\n");
+}
+
+static void entry_by_entry(void **state)
+{
+	struct fixture *t = *state;
+	static const char text[] = "# c\nhttp://a/\n split=3\nhttp://b/\n split=0\n out=x\n\nhttp://c/\n";
+	struct input *in;
+	struct fail f;
+
+	put_bytes(t, text, sizeof(text) - 1, false);
+	assert_int_equal(input_open(t->path, t->parent, &in, &f), 0);
+	t->n = 0;
+	assert_int_equal(input_next(in, take, t, &f), 1);
+	assert_int_equal(t->n, 1);
+	assert_int_equal(input_next(in, take, t, &f), ERR_USAGE);
+	assert_non_null(strstr(f.text, ":5: split: "));
+	assert_int_equal(t->n, 1);
+	assert_int_equal(input_next(in, take, t, &f), 1);
+	assert_int_equal(t->n, 2);
+	assert_int_equal(input_next(in, take, t, &f), 0);
+	assert_int_equal(input_next(in, take, t, &f), 0);
+	input_close(in);
+	assert_int_equal(input_open("/nonexistent/list", t->parent, &in, &f), ERR_INPUT);
 }
 
 static void one_download_a_uri(void **state)
@@ -232,6 +270,8 @@ int main(void)
 		T(lines),
 		T(options),
 		T(own_list_replaces_the_inherited_one),
+		T(a_checksum_is_for_every_entry),
+		T(entry_by_entry),
 		T(bad_values_stop_everything),
 		T(refused_entries_are_passed_over),
 		T(one_download_a_uri),

@@ -86,7 +86,7 @@ static void every_download_option_is_taken(void **state)
 	}
 }
 
-static void short_booleans_take_no_value(void **state)
+static void short_booleans(void **state)
 {
 	struct cli cli;
 	struct fail f;
@@ -95,6 +95,70 @@ static void short_booleans_take_no_value(void **state)
 	assert_true(opts_bool(cli.opts, OPT_CONTINUE));
 	assert_int_equal(cli.nwords, 1);
 	assert_string_equal(cli.words[0], "false");
+	cli_free(&cli);
+	assert_int_equal(parse("haul get -cfalse -Rtrue -qx7", &cli, &f), 0);
+	assert_false(opts_bool(cli.opts, OPT_CONTINUE));
+	assert_true(opts_bool(cli.opts, OPT_REMOTE_TIME));
+	assert_true(opts_bool(cli.opts, OPT_QUIET));
+	assert_int_equal(opts_num(cli.opts, OPT_MAX_CONNECTION_PER_SERVER), 7);
+	cli_free(&cli);
+}
+
+/* Of everything that can follow `haul get` only what our own daemons have is refused. */
+static void every_option_of_aria2_is_taken(void **state)
+{
+	(void)state;
+	for (int i = 0; i < OPT_COUNT; i++) {
+		const struct opt_def *d = opt_def((enum opt)i);
+		struct cli cli;
+		struct fail f;
+		char line[200];
+		bool ours = (d->flags & OF_OWN) && !(d->flags & OF_CLIENT);
+		if (!d->def || i == OPT_HELP || i == OPT_VERSION)
+			continue;
+		snprintf(line, sizeof(line), "haul get --%s=%s http://h/", d->name, d->def);
+		int rc = parse(line, &cli, &f);
+		if (rc != (ours ? ERR_USAGE : 0))
+			fail_msg("%s: %s", line, f.text);
+		cli_free(&cli);
+	}
+}
+
+/* haul's own flags and options don't make an abbreviation of aria2's ambiguous. */
+static void abbreviations(void **state)
+{
+	struct cli cli;
+	struct fail f;
+	(void)state;
+	assert_int_equal(parse("haul get --max-conn=3 --spl 4 --priva=/dev/null --jso --sec=s http://h/", &cli, &f), 0);
+	assert_int_equal(opts_num(cli.opts, OPT_MAX_CONNECTION_PER_SERVER), 3);
+	assert_int_equal(opts_num(cli.opts, OPT_SPLIT), 4);
+	assert_string_equal(opts_str(cli.opts, OPT_PRIVATE_KEY), "/dev/null");
+	assert_non_null(cli.flag[FLAG_JSON]);
+	assert_null(cli.flag[FLAG_PRIVATE]);
+	assert_string_equal(cli.flag[FLAG_SECRET_FILE], "s");
+	cli_free(&cli);
+	assert_int_equal(parse("haul get --private -- --json -x", &cli, &f), 0);
+	assert_non_null(cli.flag[FLAG_PRIVATE]);
+	assert_int_equal(cli.nwords, 2);
+	assert_string_equal(cli.words[0], "--json");
+	cli_free(&cli);
+	refused("haul get --max-con=3", "ambiguous");
+	refused("haul get --al http://h/", "--all-proxy");
+	refused("haul get --certificate=/nonexistent http://h/", "no such file");
+}
+
+static void help_may_have_a_value(void **state)
+{
+	struct cli cli;
+	struct fail f;
+	(void)state;
+	assert_int_equal(parse("haul get --help=#http", &cli, &f), 0);
+	assert_string_equal(cli.flag[FLAG_HELP], "#http");
+	cli_free(&cli);
+	assert_int_equal(parse("haul get -h split", &cli, &f), 0);
+	assert_string_equal(cli.flag[FLAG_HELP], "");
+	assert_int_equal(cli.nwords, 1);
 	cli_free(&cli);
 }
 
@@ -142,12 +206,14 @@ static void mistakes_are_named(void **state)
 	refused("haul get --frobnicate http://h/", "--frobnicate");
 	refused("haul get --split=x http://h/", "--split: ");
 	refused("haul get --split=0 http://h/", "--split: ");
-	refused("haul get --out", "--out wants a value");
-	refused("haul get -o", "-o wants a value");
+	refused("haul get --out", "--out needs a value");
+	refused("haul get -o", "--out needs a value");
+	refused("haul ls --url", "--url needs a value");
+	refused("haul http://h/", "haul get");
 	refused("haul ls --all", "--all");
 	refused("haul ls --json=5", "--json takes no value");
 	refused("haul ls -x 3", "-x");
-	refused("haul get --rpc-listen-port=7000 http://h/", "option of the daemon");
+	refused("haul get --allowed-dirs=/x http://h/", "option of the daemon");
 	refused("haul --nope ls", "--nope");
 }
 
@@ -182,7 +248,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(aria2_line_is_understood),
 		cmocka_unit_test(every_download_option_is_taken),
-		cmocka_unit_test(short_booleans_take_no_value),
+		cmocka_unit_test(short_booleans),
+		cmocka_unit_test(every_option_of_aria2_is_taken),
+		cmocka_unit_test(abbreviations),
+		cmocka_unit_test(help_may_have_a_value),
 		cmocka_unit_test(flags_stand_before_or_behind_the_command),
 		cmocka_unit_test(negative_numbers_are_words_of_mv),
 		cmocka_unit_test(a_secret_leaves_argv),

@@ -67,7 +67,7 @@ static void a_word_can_stand_for_several(void **state)
 	assert_string_equal(es.v[4].uris[0], a);
 	entries_free(&es);
 	words[0] = (char *)(uintptr_t) "http://a/[1-";
-	assert_int_equal(entries_read(&cli, &es, &f), ERR_USAGE);
+	assert_int_equal(entries_read(&cli, &es, &f), ERR_BAD_URI);
 	entries_free(&es);
 	opts_unref(o);
 }
@@ -82,12 +82,12 @@ static void what_is_no_uri_is_refused(void **state)
 		char *words[] = {(char *)(uintptr_t)bad[i], NULL};
 		struct cli cli = line(o, words, 1);
 		struct entries es;
-		assert_int_equal(entries_read(&cli, &es, &f), ERR_USAGE);
+		assert_int_equal(entries_read(&cli, &es, &f), ERR_BAD_URI);
 		entries_free(&es);
 	}
 	struct cli none = line(o, NULL, 0);
 	struct entries es;
-	assert_int_equal(entries_read(&none, &es, &f), ERR_USAGE);
+	assert_int_equal(entries_read(&none, &es, &f), ERR_BAD_URI);
 	entries_free(&es);
 	opts_unref(o);
 }
@@ -127,6 +127,71 @@ static void input_entries_have_their_own_options(void **state)
 	assert_string_equal(json_string_value(json_object_get(json_array_get(second, 1), "gid")), "00000000000000ff");
 	json_decref(first);
 	json_decref(second);
+	entries_free(&es);
+	opts_unref(o);
+}
+
+static void a_checksum_is_for_every_entry(void **state)
+{
+	struct opts *o = opts_new(NULL);
+	struct entries es;
+	(void)state;
+	opts_set(o, OPT_CHECKSUM, "md5=00000000000000000000000000000000", NULL);
+	read_input("http://a/1\n checksum=md5=11111111111111111111111111111111\nhttp://a/2\n", o, &es);
+	assert_int_equal(es.n, 2);
+	assert_string_equal(opts_str(es.v[0].opts, OPT_CHECKSUM), "md5=11111111111111111111111111111111");
+	assert_string_equal(opts_str(es.v[1].opts, OPT_CHECKSUM), "md5=00000000000000000000000000000000");
+	entries_free(&es);
+	opts_unref(o);
+}
+
+static void one_name_is_not_for_several(void **state)
+{
+	char *words[] = {a, b, NULL};
+	struct opts *o = opts_new(NULL);
+	struct entries es;
+	struct fail f;
+	(void)state;
+	opts_set(o, OPT_FORCE_SEQUENTIAL, "true", NULL);
+	opts_set(o, OPT_OUT, "name", NULL);
+	for (size_t n = 1; n <= 2; n++) {
+		struct cli cli = line(o, words, n);
+		assert_int_equal(entries_read(&cli, &es, &f), 0);
+		assert_int_equal(opts_has(es.v[0].opts, OPT_OUT), n == 1);
+		entries_free(&es);
+	}
+	opts_unref(o);
+}
+
+static void a_deferred_file_is_read_bit_by_bit(void **state)
+{
+	struct opts *o = opts_new(NULL);
+	struct entries es;
+	struct fail f = {0};
+	char gid[17], first[17];
+	(void)state;
+	opts_set(o, OPT_DEFERRED_INPUT, "true", NULL);
+	read_input("http://a/1\nhttp://a/2\n split=5\nhttp://a/3\n split=0\nhttp://a/4\n", o, &es);
+	assert_int_equal(es.n, 0);
+	assert_int_equal(entries_next(&es, 1, &f), 1);
+	assert_string_equal(es.v[0].uris[0], "http://a/1");
+	entry_gid(&es.v[0], es.first, first);
+	assert_int_equal(entries_next(&es, 9, &f), 1);
+	assert_int_equal(es.n, 1); /* the next one is wrong */
+	assert_int_equal(opts_num(es.v[0].opts, OPT_SPLIT), 5);
+	assert_int_equal(es.first, 1);
+	assert_int_equal(entries_next(&es, 9, &f), ERR_USAGE);
+	assert_non_null(strstr(f.text, ":5: split"));
+	assert_int_equal(entries_next(&es, 9, &f), 1);
+	assert_string_equal(es.v[0].uris[0], "http://a/4");
+	entry_gid(&es.v[0], es.first, gid);
+	assert_string_not_equal(gid, first);
+	assert_int_equal(entries_next(&es, 9, &f), 0);
+	assert_null(es.rest);
+	entries_free(&es);
+	opts_set(o, OPT_SAVE_SESSION, "/tmp/s", NULL); /* needs to know all */
+	read_input("http://a/1\n", o, &es);
+	assert_int_equal(es.n, 1);
 	entries_free(&es);
 	opts_unref(o);
 }
@@ -194,6 +259,9 @@ int main(void)
 		cmocka_unit_test(a_word_can_stand_for_several),
 		cmocka_unit_test(what_is_no_uri_is_refused),
 		cmocka_unit_test(input_entries_have_their_own_options),
+		cmocka_unit_test(a_checksum_is_for_every_entry),
+		cmocka_unit_test(one_name_is_not_for_several),
+		cmocka_unit_test(a_deferred_file_is_read_bit_by_bit),
 		cmocka_unit_test(folders_become_absolute),
 		cmocka_unit_test(the_same_work_has_the_same_name),
 	};

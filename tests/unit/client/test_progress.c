@@ -12,6 +12,7 @@
 
 #include <locale.h>
 
+#include "client/console.c"
 #include "client/dl.c"
 #include "client/progress.c"
 #include "client/show.c"
@@ -33,12 +34,12 @@ static void line_fits_every_width(void **state)
 	struct dl d = example();
 	char buf[4096];
 	(void)state;
-	for (int color = 0; color < 2; color++) {
+	for (int i = 0; i < 4; i++) {
 		for (int cols = 12; cols < 200; cols++) {
-			struct term t = {.utf8 = true, .color = color, .cols = cols};
+			struct term t = {.utf8 = true, .color = i & 1, .cols = cols};
+			struct bar_style style = {&t, name_max(cols), i & 2};
 			d.total = UINT64_C(1023) << 30;
-			int width = term_width(progress_bar_line(&t, name_max(cols), &d, buf, sizeof(buf)), true);
-			assert_true(width < cols);
+			assert_true(term_width(progress_bar_line(&style, &d, buf, sizeof(buf)), true) < cols);
 		}
 	}
 }
@@ -49,13 +50,13 @@ static void line_tells_it_all(void **state)
 	struct dl d = example();
 	char buf[4096];
 	(void)state;
-	progress_bar_line(&t, 8, &d, buf, sizeof(buf));
+	progress_bar_line(&(struct bar_style){&t, 8, false}, &d, buf, sizeof(buf));
 	assert_string_equal(buf, "disk.iso   43%  ========>                43MiB/100MiB    5.0MiB/s   16c     12s");
 }
 
-static struct progress_view many(const struct dl **active, size_t n)
+static struct view many(const struct dl **active, size_t n)
 {
-	return (struct progress_view){.active = active,
+	return (struct view){.active = active,
 		.nactive = n,
 		.count = 123456,
 		.ended = 123,
@@ -69,13 +70,13 @@ static struct progress_view many(const struct dl **active, size_t n)
 static void sum_fits_every_width(void **state)
 {
 	char buf[4096];
-	struct progress_view v = many(NULL, 0);
+	struct view v = many(NULL, 0);
 	(void)state;
-	for (int utf8 = 0; utf8 < 2; utf8++) {
+	for (int i = 0; i < 4; i++) {
 		for (int cols = 12; cols < 200; cols++) {
-			struct term t = {.utf8 = utf8, .cols = cols};
-			int width = term_width(progress_sum_line(&t, name_max(cols), &v, buf, sizeof(buf)), utf8);
-			assert_true(width < cols);
+			struct term t = {.utf8 = i & 1, .cols = cols};
+			struct bar_style style = {&t, name_max(cols), i & 2};
+			assert_true(term_width(progress_sum_line(&style, &v, buf, sizeof(buf)), i & 1) < cols);
 		}
 	}
 }
@@ -85,12 +86,12 @@ static void sum_stands_below_the_bars(void **state)
 	struct dl d = example();
 	const struct dl *active[] = {&d};
 	char bar[4096], sum[4096];
-	struct progress_view v = many(active, 1);
+	struct view v = many(active, 1);
 	(void)state;
-	for (int cols = BAR_COLS_SHORT; cols < 200; cols++) {
+	for (int cols = forms[0].brief; cols < 200; cols++) {
 		struct term t = {.utf8 = true, .cols = cols};
-		progress_bar_line(&t, 12, &d, bar, sizeof(bar));
-		progress_sum_line(&t, 12, &v, sum, sizeof(sum));
+		progress_bar_line(&(struct bar_style){&t, 12, false}, &d, bar, sizeof(bar));
+		progress_sum_line(&(struct bar_style){&t, 12, false}, &v, sum, sizeof(sum));
 		assert_int_equal(term_width(bar, true), term_width(sum, true));
 	}
 }
@@ -102,7 +103,7 @@ static void unknown_length_has_no_percent(void **state)
 	char buf[4096];
 	(void)state;
 	d.total = 0;
-	progress_bar_line(&t, 8, &d, buf, sizeof(buf));
+	progress_bar_line(&(struct bar_style){&t, 8, false}, &d, buf, sizeof(buf));
 	assert_null(strchr(buf, '%'));
 	assert_non_null(strstr(buf, " 43MiB "));
 	assert_non_null(strstr(buf, "5.0MiB/s"));
@@ -116,7 +117,7 @@ static void a_check_shows_its_own_progress(void **state)
 	(void)state;
 	d.done = d.total;
 	d.verified = d.total / 4;
-	progress_bar_line(&t, 8, &d, buf, sizeof(buf));
+	progress_bar_line(&(struct bar_style){&t, 8, false}, &d, buf, sizeof(buf));
 	assert_non_null(strstr(buf, " 25% "));
 	assert_non_null(strstr(buf, "checking"));
 }
