@@ -276,6 +276,15 @@ def test_only_what_is_newer(pair, hostile, mtime, fetched):
         assert table(run.out)[0][0][1] == "OK  "
 
 
+def test_an_entry_that_can_not_be_used_is_not_forgotten(client, hostile):
+    """The others are fetched; unlike aria2c, whose exit code says nothing of it."""
+    with open(client.path("l"), "w") as f:
+        f.write("%s/f/1K/a\nfoo\n out=x\nftp://127.0.0.1:9/y\n%s/f/1K/b\n" % (hostile.base, hostile.base))
+    r = client.run("get", "--private", "-i", "l")
+    assert r.returncode == 1 and "haul: foo: " in r.stderr and "ftp" in r.stderr
+    assert sorted(os.listdir(client.cwd)) == ["a", "b", "l"]
+
+
 def test_unknown_options_of_a_list_are_told(client, hostile):
     with open(client.path("l"), "w") as f:
         f.write(hostile.base + "/f/1K/a\n frobnicate=s3cret\n")
