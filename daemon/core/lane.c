@@ -196,6 +196,7 @@ static void on_retry(void *arg)
 void lane_retry_in(struct lane *l, uint64_t ms)
 {
 	l->state = LANE_WAIT;
+	l->retry_at = loop_now(l->x->loop) + ms;
 	timer_start(l->x->loop, &l->timer, ms, 0, on_retry, l);
 }
 

@@ -414,6 +414,21 @@ static void check_pace(struct lane *l, uint64_t now)
 	}
 }
 
+/* A page that failed is asked again later, though its origin has nothing against other requests. */
+static void explain_retry(struct xfer *x, const struct source *s, uint64_t now)
+{
+	const struct lane *l;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->src != s || l->state != LANE_WAIT || l->retry_at <= now)
+			continue;
+		fail_set(&x->wait, s->fail.code, "waiting %llu s for %.60s: %s",
+			(unsigned long long)((l->retry_at - now + 999) / 1000), s->u.host, s->fail.text);
+		return;
+	}
+}
+
 static void explain_wait(struct xfer *x, uint64_t now)
 {
 	x->wait.text[0] = '\0';
@@ -423,6 +438,8 @@ static void explain_wait(struct xfer *x, uint64_t now)
 		if (s->dead || source_lanes(x, s, true) > 0)
 			continue;
 		origin_explain(s->origin, now, &x->wait);
+		if (!x->wait.text[0])
+			explain_retry(x, s, now);
 		if (x->wait.text[0])
 			return;
 	}

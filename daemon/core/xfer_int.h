@@ -104,6 +104,7 @@ struct lane {
 	bool paused;         /* space() said 0 */
 	struct block_waiter waiter;
 	struct timer timer;  /* LANE_WAIT */
+	uint64_t retry_at;   /* ms: when that ends */
 	uint64_t since;      /* ms: start of the fetch */
 	uint64_t last_data;  /* ms: last byte, or start of the fetch */
 	unsigned replaced;   /* times its connection was given up as a laggard in this segment */

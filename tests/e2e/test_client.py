@@ -189,7 +189,7 @@ def test_show(served, hauld, hostile):
 def test_show_says_why_it_waits(served, hauld, hostile):
     gid = hauld.add(hostile.base + "/fail/1M/a?times=9&code=503", retry_wait=30, max_tries=0)
     why = served.tools.wait_for(lambda: hauld.status(gid, "haul.wait").get("haul.wait"))
-    assert re.search(r"^Waits +waiting \d+ s for 127\.0\.0\.1", served.ok("show", gid), re.M), why
+    assert re.search(r"^Waits +waiting \d+ s for 127\.0\.0\.1: .*503", served.ok("show", gid), re.M), why
     assert json.loads(served.ok("show", "--json", gid))["haul.wait"].startswith("waiting ")
     hauld.rpc("aria2.changeGlobalOption", {"max-concurrent-downloads": "1"})
     behind = hauld.add(hostile.base + "/f/1K/b")

@@ -143,8 +143,11 @@ class Run:
         self.folder = cwd
         os.mkdir(cwd)
         for name, text in files.items():
+            text, mtime = text if isinstance(text, tuple) else (text, None)
             with open(os.path.join(cwd, name), "wb") as f:
                 f.write(text if isinstance(text, bytes) else text.encode())
+            if mtime:
+                os.utime(os.path.join(cwd, name), (mtime, mtime))
         hostile.get("/_reset")
         p = subprocess.run(argv, cwd=cwd, env=env, input=stdin if isinstance(stdin, bytes) else stdin.encode(), capture_output=True, timeout=60)
         self.code, self.out, self.err = p.returncode, p.stdout.decode(), p.stderr.decode()
@@ -261,6 +264,25 @@ def test_the_same_comes_of_it(pair, hostile, name):
             assert run.files == {f: hostile.sha256("1K", seed) for f, seed in want.items()}, (name, run.files, run.out)
         if code == 28:
             assert run.asked == [], "nothing may be fetched before the mistake is found"
+
+
+@pytest.mark.parametrize("mtime,fetched", [(1800000000, False), (1600000000, True)])
+def test_only_what_is_newer(pair, hostile, mtime, fetched):
+    """The origin's files are of 1700000000."""
+    for run in pair(["--conditional-get", "--allow-overwrite", A], {"a": ("mine", mtime)}):
+        with open(os.path.join(run.folder, "a"), "rb") as f:
+            data = f.read()
+        assert run.code == 0 and (hashlib.sha256(data).hexdigest() == hostile.sha256("1K", "a") if fetched else data == b"mine")
+        assert table(run.out)[0][0][1] == "OK  "
+
+
+def test_an_entry_that_can_not_be_used_is_not_forgotten(client, hostile):
+    """The others are fetched; unlike aria2c, whose exit code says nothing of it."""
+    with open(client.path("l"), "w") as f:
+        f.write("%s/f/1K/a\nfoo\n out=x\nftp://127.0.0.1:9/y\n%s/f/1K/b\n" % (hostile.base, hostile.base))
+    r = client.run("get", "--private", "-i", "l")
+    assert r.returncode == 1 and "haul: foo: " in r.stderr and "ftp" in r.stderr
+    assert sorted(os.listdir(client.cwd)) == ["a", "b", "l"]
 
 
 def test_unknown_options_of_a_list_are_told(client, hostile):
