@@ -40,15 +40,37 @@ static int check_uri(const char *text, struct fail *f)
 	return fail_set(f, ERR_USAGE, "'%s' is no URI; one begins with http:// or https://", shown);
 }
 
+/* An input file being read. */
+struct listing {
+	struct entries *ret;
+	struct fail bad; /* of the first entry that can't be used, code 0: none */
+};
+
 /* input_read has expanded what there was to expand. */
 static int take_entry(void *arg, char **uris, size_t n, struct opts *opts, struct fail *f)
 {
+	struct listing *l = arg;
+	if (!opts) {
+		if (l->bad.code == 0)
+			l->bad = *f;
+		return 0;
+	}
 	struct opts *own = opts_flatten(opts);
 	if (opts_bool(own, OPT_FORCE_SEQUENTIAL))
 		opts_unset(own, OPT_PARAMETERIZED_URI);
-	(void)f;
-	add_entry(arg, uris, n, own);
+	add_entry(l->ret, uris, n, own);
 	return 0;
+}
+
+/* Who wrote the list is there to mend it, so one entry that can't be used is an error of the whole. */
+static int read_listing(const char *file, const struct cli *cli, struct entries *ret, struct fail *f)
+{
+	struct listing l = {.ret = ret};
+	int rc = input_read(file, take_entry, &l, cli->opts, f);
+	if (rc < 0 || l.bad.code == 0)
+		return rc;
+	*f = l.bad;
+	return l.bad.code;
 }
 
 /* URIs of the command line. */
@@ -105,7 +127,7 @@ int entries_read(const struct cli *cli, struct entries *ret, struct fail *f)
 	*ret = (struct entries){0};
 	int rc = take_words(cli, ret, f);
 	if (rc == 0 && file)
-		rc = input_read(file, take_entry, ret, cli->opts, f);
+		rc = read_listing(file, cli, ret, f);
 	if (rc == 0 && ret->n == 0)
 		rc = file ? fail_set(f, ERR_INPUT, "the input file names no downloads")
 			  : fail_set(f, ERR_USAGE, "say what to download: a URL, or -i FILE; see 'haul help %s'",

@@ -70,7 +70,11 @@ static int on_entry(void *arg, char **uris, size_t n, struct opts *opts, struct 
 {
 	size_t *count = arg;
 
-	(void)f;
+	if (opts == NULL) {
+		CHECK(n == 0 && uris == NULL);
+		check_fail(ERR_USAGE, f);
+		return 0;
+	}
 	CHECK(n > 0);
 	for (size_t i = 0; i < n; i++)
 		CHECK(uris[i] != NULL && uris[i][0] != '\0');
