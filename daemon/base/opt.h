@@ -53,7 +53,8 @@ enum opt_flag {
 	OF_ONCE = 1 << 10,     /* belongs to a single download: never inherited from a parent set (gid, out ...) */
 	OF_CLIENT = 1 << 11,   /* a flag of haul */
 	OF_BASIC = 1 << 12,    /* listed by plain --help */
-	OF_NORPC = 1 << 13,    /* refused over RPC, whatever else is said here: runs a program, names a file, opens the door */
+	OF_NORPC = 1 << 13,    /* never set over RPC, whatever else is said here: names a file, opens the door, is OF_HOOK */
+	OF_HOOK = 1 << 14,     /* names a program that is run */
 	/* the usual sets */
 	OF_JOB = OF_START | OF_INITIAL | OF_RESTART | OF_GLOBAL | OF_CLIENT,
 	OF_JOB_LIVE = OF_START | OF_INITIAL | OF_LIVE | OF_GLOBAL | OF_CLIENT,

@@ -452,25 +452,25 @@ OPT(NO_NETRC, .name = "no-netrc", .ch = 'n', .type = OT_BOOL, .def = "false",
 OPT(NO_PROXY, .name = "no-proxy", .type = OT_STR, .flags = OF_JOB, .group = "http", .arg = "HOST[,...]",
 	.help = "Hosts that are asked without a proxy: names, .domain suffixes, addresses, address/bits.")
 OPT(ON_BT_DOWNLOAD_COMPLETE, .name = "on-bt-download-complete", .type = OT_PATH,
-	.flags = OF_START | OF_NORPC | OF_IGNORED,
+	.flags = OF_START | OF_NORPC | OF_HOOK | OF_IGNORED,
 	.group = "bt", .arg = "COMMAND",
 	.help = "Program to run when a torrent is complete, before it seeds.")
 OPT(ON_DOWNLOAD_COMPLETE, .name = "on-download-complete", .type = OT_PATH,
-	.flags = OF_START | OF_NORPC, .group = "general",
+	.flags = OF_START | OF_NORPC | OF_HOOK, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a download is complete, instead of on-download-stop. Arguments: GID, number of "
 		"files, path of the first file.")
-OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_HOOK, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a download failed, instead of on-download-stop. Arguments as for "
 		"on-download-complete.")
-OPT(ON_DOWNLOAD_PAUSE, .name = "on-download-pause", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+OPT(ON_DOWNLOAD_PAUSE, .name = "on-download-pause", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_HOOK, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a running download was paused. Arguments as for on-download-complete.")
-OPT(ON_DOWNLOAD_START, .name = "on-download-start", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+OPT(ON_DOWNLOAD_START, .name = "on-download-start", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_HOOK, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a download starts, also after a pause. Arguments as for on-download-complete.")
-OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_START | OF_NORPC, .group = "general",
+OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_HOOK, .group = "general",
 	.arg = "COMMAND",
 	.help = "Program to run when a running download was removed, and when one ended that has no hook of its own. "
 		"Arguments as for on-download-complete.")
