@@ -474,9 +474,8 @@ OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_S
 	.arg = "COMMAND",
 	.help = "Program to run when a running download was removed, and when one ended that has no hook of its own. "
 		"Arguments as for on-download-complete.")
-OPT(OPTIMIZE_CONCURRENT_DOWNLOADS, .name = "optimize-concurrent-downloads", .type = OT_STR, .def = "false",
+OPT(OPTIMIZE_CONCURRENT_DOWNLOADS, .name = "optimize-concurrent-downloads", .type = OT_SLOTS, .def = "false",
 	.flags = OF_START | OF_GLOBAL | OF_OPTARG, .group = "general", .arg = "true|false|A:B",
-	.check = opt_check_slots,
 	.help = "Derive the number of running downloads from the speed: A + B * log10(Mbit/s), at most "
 		"max-concurrent-downloads. true takes 5:25.")
 OPT(OUT, .name = "out", .ch = 'o', .type = OT_PATH,

@@ -30,6 +30,5 @@ int opt_check_ranges(const struct opt_def *d, const char *val, struct fail *f);	
 int opt_check_key_digest(const struct opt_def *d, const char *val, struct fail *f); /* sha-1=HEX or md5=HEX */
 int opt_check_head_tail(const struct opt_def *d, const char *val, struct fail *f);  /* head[=SIZE],tail[=SIZE] */
 int opt_check_out(const struct opt_def *d, const char *val, struct fail *f);	    /* a file name that stays in dir */
-int opt_check_slots(const struct opt_def *d, const char *val, struct fail *f);	    /* true, false or A:B */
 
 #endif
