@@ -43,6 +43,8 @@ UNIT_BIN = $(UNIT_SRC:%.c=$(BUILD)/%)
 DEPS = gcc make pkg-config libc6-dev libuv1-dev node-llhttp libjansson-dev libssl-dev libsqlite3-dev libwslay-dev uthash-dev \
 	libidn2-dev libpsl-dev zlib1g-dev libsystemd-dev libexpat1-dev ca-certificates
 TEST_DEPS = libcmocka-dev nginx python3 python3-pytest openssl curl cppcheck
+# For the tests in a browser, 150 MB to fetch: only when none is here, and they are skipped when it can't be had.
+BROWSER_DEPS = $(if $(shell command -v chromium || command -v google-chrome),,chromium-headless-shell)
 BENCH_DEPS = nginx python3 aria2 curl axel wget2 openssl
 
 # $(call install,PACKAGES): what is missing, by the system's package manager, saying so. A web server that comes as a package is
@@ -110,12 +112,15 @@ deps: ## install what the build needs
 test-deps: deps
 	$(call install,$(TEST_DEPS))
 
+browser-deps: deps
+	-$(call install,$(BROWSER_DEPS))
+
 # The packages may bring pkg-config files that were not there when this file was read: build in a second make.
 run: deps ## build, start hauld in the foreground, state and files under ./run/; URL=... also downloads that and follows it
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) URL='$(URL)' tests/run.sh
 
-test: test-deps ## install what the tests need, build, run every test
+test: test-deps browser-deps ## install what the tests need, build, run every test
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) MAKE='$(MAKE)' tests/all.sh
 
@@ -126,7 +131,7 @@ lint: test-deps ## layers, sizes, names, style, cppcheck
 	@tests/lint/lint.sh
 
 ASAN = BUILD=build-asan OPT='-O1 -g -fno-omit-frame-pointer' HARDEN=-fPIE SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined'
-asan: test-deps ## build with ASan and UBSan, run the whole suite under them
+asan: test-deps browser-deps ## build with ASan and UBSan, run the whole suite under them
 	@$(MAKE) --no-print-directory $(ASAN) all
 	@$(MAKE) --no-print-directory $(ASAN) asan-run
 
@@ -142,8 +147,9 @@ bench: ## compare with other downloaders on this machine
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) tests/bench/run.sh
 
-docs: all ## write docs/options.md and the manual pages from the tables
+docs: all ## write docs/options.md, docs/aria2.md and the manual pages from the tables
 	@$(BUILD)/hauld --print=md >docs/options.md
+	@$(BUILD)/hauld --print=aria2 >docs/aria2.md
 	@mkdir -p $(BUILD)/man
 	@$(BUILD)/hauld --print=man >$(BUILD)/man/hauld.1
 	@$(BUILD)/haul --print=man >$(BUILD)/man/haul.1
@@ -170,5 +176,5 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 
-.PHONY: all deps test-deps run test unit lint asan asan-run fuzz bench docs install clean help
+.PHONY: all deps test-deps browser-deps run test unit lint asan asan-run fuzz bench docs install clean help
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -145,11 +145,28 @@ static bool same_origin(const char *origin, const char *host)
 	return at != NULL && host != NULL && strcasecmp(at + 3, host) == 0;
 }
 
+/* Where a browser says what site a request comes from though it is not over TLS: W3C Secure Contexts, 3.1. */
+static bool is_loopback(const char *host)
+{
+	unsigned char addr[16];
+	char name[256];
+
+	if (!host_name(host, name, sizeof(name)))
+		return false;
+	if (inet_pton(AF_INET, name, addr) == 1)
+		return addr[0] == 127;
+	if (inet_pton(AF_INET6, name, addr) == 1)
+		return IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)addr);
+	return strcasecmp(name, "localhost") == 0 || ends_with(name, ".localhost");
+}
+
 bool auth_page(const struct opts *o, const struct auth_page *p)
 {
 	if (opts_bool(o, OPT_RPC_ALLOW_ORIGIN_ALL) || (p->jsonp && opts_bool(o, OPT_RPC_ALLOW_JSONP)))
 		return true;
 	if (p->origin != NULL)
 		return !is_page(p->origin) || same_origin(p->origin, p->host);
-	return p->site == NULL || (strcasecmp(p->site, "cross-site") != 0 && strcasecmp(p->site, "same-site") != 0);
+	if (p->site != NULL)
+		return strcasecmp(p->site, "cross-site") != 0 && strcasecmp(p->site, "same-site") != 0;
+	return !p->get || p->host == NULL || auth_needs_token(o) || opts_bool(o, OPT_RPC_SECURE) || is_loopback(p->host);
 }

@@ -31,10 +31,12 @@ struct auth_page {
 	const char *origin;    /* Origin */
 	const char *site;      /* Sec-Fetch-Site */
 	const char *host;      /* Host */
+	bool get;              /* a GET over TCP that asks for no WebSocket: a browser may send it without Origin */
 	bool jsonp;            /* a GET with a callback */
 };
 /* The request does not come from a page of another origin, or those are allowed. Extensions of the user's own browser
- * (origins that no page can have) are no pages. */
+ * (origins that no page can have) are no pages. Without a secret and TLS a GET must be to an address of the loopback:
+ * at other ones, 0.0.0.0 or the machine's name, browsers send no Sec-Fetch-Site, and a page's image looks like curl. */
 bool auth_page(const struct opts *o, const struct auth_page *p);
 
 #endif

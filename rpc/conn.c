@@ -105,7 +105,7 @@ static void on_deadline(void *arg)
 void conn_arm(struct conn *c)
 {
 	if (c->queued > 0 || (c->ws == NULL && c->answer == NULL))
-		timer_start(c->rpc->loop, &c->deadline, CONN_PATIENCE, 0, on_deadline, c);
+		timer_start(c->rpc->loop, &c->deadline, c->rpc->patience, 0, on_deadline, c);
 	else
 		timer_stop(&c->deadline);
 }

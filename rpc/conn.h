@@ -26,7 +26,8 @@
 #define CONN_OUT_MAX   (4u << 20)   /* a WebSocket that lets notifications pile up to this is dropped */
 #define CONN_PATIENCE  30000        /* ms for a whole request to come, and for the peer to take some of an answer */
 #define CONN_MAX       256
-#define BODY_SUM_MAX   (64u << 20)  /* bytes of all request bodies that are being received */
+#define BODY_SUM_MAX   (64u << 20)  /* bytes of all request bodies that are being received, but for ... */
+#define BODY_FREE      (64u << 10)  /* ... so many of each: small calls get through beside those who fill the rest */
 
 struct rpc;
 struct ws;
@@ -64,7 +65,8 @@ struct rpc {
 	struct listener *listen[3];
 	struct conn_list conns;
 	unsigned n_conns;
-	size_t body_sum;        /* of http.body over all connections */
+	size_t body_sum;        /* of http.body over all connections, beyond BODY_FREE each */
+	uint64_t patience;      /* ms: CONN_PATIENCE; tests have less of it */
 	struct event_sub events;
 	bool closing;
 	bool told;              /* the log says already why strangers are refused */

@@ -125,12 +125,13 @@ static int on_body(llhttp_t *p, const char *at, size_t n)
 {
 	struct conn *c = p->data;
 	struct http *h = &c->http;
+	size_t len = h->body.len + n, more = (len > BODY_FREE ? len - BODY_FREE : 0) - h->counted;
 
-	if (h->body.len + n > body_max(c) || c->rpc->body_sum + n > BODY_SUM_MAX)
+	if (len > body_max(c) || c->rpc->body_sum + more > BODY_SUM_MAX)
 		return refuse(h, HTTP_DROP);
 	buf_add(&h->body, at, n);
-	h->counted += n;
-	c->rpc->body_sum += n;
+	h->counted += more;
+	c->rpc->body_sum += more;
 	return 0;
 }
 

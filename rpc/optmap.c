@@ -42,6 +42,13 @@ static int set_text(struct opts *o, enum opt id, const char *val, struct fail *f
 	return fail_set(f, ERR_INVAL, WRONG_OPTION, opt_def(id)->name);
 }
 
+/* Other values say nothing, as in aria2: some clients send all options that they know, those they may not set as JSON's
+ * true and false. */
+static bool is_value(enum opt id, const json_t *val)
+{
+	return json_is_string(val) || (json_is_array(val) && opt_def(id)->type == OT_LIST);
+}
+
 /* An element of a list. An empty one stands for no element: where lists are replaced it can leave the list empty, where
  * they add up it adds nothing. */
 static int set_element(struct opts *o, enum opt id, const char *val, unsigned allowed, struct fail *f)
@@ -59,10 +66,6 @@ static int set_member(struct opts *o, enum opt id, const json_t *val, unsigned a
 	if (json_is_string(val))
 		return list ? set_element(o, id, json_string_value(val), allowed, f)
 			    : set_text(o, id, json_string_value(val), f);
-	if (!json_is_array(val) || !list) {
-		passed_over(opt_def(id)->name, "the value is no string");
-		return 0;
-	}
 	for (size_t i = 0; i < json_array_size(val) && err == 0; i++)
 		if (json_is_string(json_array_get(val, i)))
 			err = set_element(o, id, json_string_value(json_array_get(val, i)), allowed, f);
@@ -110,6 +113,10 @@ static int read_one(struct call *c, struct opts *o, const struct member *m, unsi
 
 	if (id == OPT_COUNT) {
 		passed_over(m->name, "there is no such option");
+		return 0;
+	}
+	if (!is_value(id, m->val)) {
+		passed_over(m->name, "the value is no string");
 		return 0;
 	}
 	if ((opt_def(id)->flags & OF_NORPC) != 0)

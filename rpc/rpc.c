@@ -75,7 +75,7 @@ static bool is_private(const char *text, int fd)
 	return inet_pton(AF_INET6, text, &((struct sockaddr_in6 *)&a)->sin6_addr) == 1 && is_loopback(&a);
 }
 
-/* What other machines can reach needs a secret. */
+/* What other machines can reach needs a secret; of what foreign pages can reach the user is told. */
 static int check_secret(const struct rpc *r, int fd, struct fail *f)
 {
 	const char *own = opts_str(r->opts, OPT_RPC_LISTEN_ADDRESS);
@@ -83,6 +83,8 @@ static int check_secret(const struct rpc *r, int fd, struct fail *f)
 
 	if (auth_needs_token(r->opts) || auth_needs_basic(r->opts))
 		return 0;
+	if (opts_bool(r->opts, OPT_RPC_ALLOW_ORIGIN_ALL) || opts_bool(r->opts, OPT_RPC_ALLOW_JSONP))
+		log_warn(RPC, "every web page that is opened on this machine can use the RPC: set rpc-secret");
 	if (fd >= 0 ? is_private(NULL, fd) : named ? is_private(own, -1) : !all)
 		return 0;
 	return fail_set(f, ERR_USAGE,
@@ -149,6 +151,7 @@ int rpc_new(const struct rpc_conf *conf, struct rpc **ret, struct fail *f)
 	r->env.engine = conf->engine;
 	r->env.opts = r->opts;
 	r->loop = engine_loop(conf->engine);
+	r->patience = CONN_PATIENCE;
 	r->events = (struct event_sub){.cb = notify_event, .arg = r};
 	TAILQ_INIT(&r->conns);
 	set_owner(r);

@@ -230,10 +230,12 @@ static bool refused(struct conn *c, bool options)
 	return true;
 }
 
+/* query: of a GET that asks for no WebSocket, "" when it has none; else NULL. */
 static bool foreign_page(struct conn *c, const char *query)
 {
 	struct auth_page p = {.origin = http_value(c, HTTP_ORIGIN), .site = http_value(c, HTTP_FETCH_SITE),
-		.host = http_value(c, HTTP_HOST), .jsonp = query != NULL && strstr(query, "jsoncallback=") != NULL};
+		.host = http_value(c, HTTP_HOST), .get = query != NULL && !stream_is_unix(c->s),
+		.jsonp = query != NULL && strstr(query, "jsoncallback=") != NULL};
 
 	return !auth_page(c->rpc->opts, &p);
 }
@@ -276,7 +278,7 @@ void serve(struct conn *c)
 	c->who.is_user = acts_for_user(c);
 	if (!is_path(url, get) || (upgrade && query != NULL) || (!upgrade && !get && method != HTTP_POST))
 		respond_empty(c, 404, false);
-	else if (foreign_page(c, get ? query : NULL))
+	else if (foreign_page(c, get && !upgrade ? (query != NULL ? query : "") : NULL))
 		respond_empty(c, 403, true);
 	else if (upgrade)
 		handshake(c, get);

@@ -42,7 +42,8 @@ void conf_env(struct opts *o);
  * "#http" ...; NULL or "": "#basic"), or the full text of options whose name has the word in it. ERR_INVAL when nothing
  * matches. */
 int conf_help(FILE *out, const char *what, unsigned flags);
-/* What is made from the tables: md (docs/options.md), man (hauld.1), json, bash (completion of hauld and haul).
+/* What is made from the tables: md (docs/options.md), aria2 (docs/aria2.md), man (hauld.1), json, bash (completion of
+ * hauld and haul).
  * ERR_INVAL for an unknown form. */
 int conf_print(FILE *out, const char *form);
 

@@ -107,8 +107,7 @@ static void print_long(FILE *out, const struct opt_def *d)
 	print_fact(out, "Values:", conf_range_text(d, text));
 	print_fact(out, "Default:", conf_default_text(d, text));
 	print_fact(out, "Set by:", conf_where_text(d, text));
-	if (d->why)
-		print_fact(out, "Unlike aria2:", d->why);
+	print_fact(out, "Unlike aria2:", conf_why_text(d));
 	if (d->flags & OF_IGNORED)
 		print_fact(out, "Note:", "accepted, without effect in hauld");
 	fputc('\n', out);

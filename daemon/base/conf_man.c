@@ -42,10 +42,9 @@ static void put_option(FILE *out, const struct opt_def *d)
 		put(out, text);
 		fputc(')', out);
 	}
-	if (d->why) {
+	if (*conf_why_text(d)) {
 		fputs("\nUnlike aria2: ", out);
-		put(out, d->why);
-		fputc('.', out);
+		put(out, conf_why_text(d));
 	}
 	fputc('\n', out);
 }

@@ -7,54 +7,6 @@
 
 #include "base/conf_text.h"
 
-/* ---- md ---- */
-
-static void md_fact(FILE *out, const char *label, const char *text, const char *quote)
-{
-	if (*text)
-		fprintf(out, "- %s: %s%s%s\n", label, quote, text, quote);
-}
-
-static void md_option(FILE *out, const struct opt_def *d)
-{
-	char text[CONF_TEXT_MAX];
-
-	fprintf(out, "### %s\n\n`%s`", d->name, conf_flag_text(d, text));
-	if (d->ch)
-		fprintf(out, ", `-%c`", d->ch);
-	fprintf(out, "\n\n%s\n\n", d->help);
-	md_fact(out, "type", opt_type_name(d->type), "");
-	md_fact(out, "values", conf_range_text(d, text), "");
-	md_fact(out, "default", conf_default_text(d, text), "`");
-	md_fact(out, "set by", conf_where_text(d, text), "");
-	if (d->why)
-		md_fact(out, "unlike aria2", d->why, "");
-	if (d->flags & OF_OWN)
-		md_fact(out, "note", "not an option of aria2", "");
-	if (d->flags & OF_IGNORED)
-		md_fact(out, "note", "accepted, without effect in hauld", "");
-	fputc('\n', out);
-}
-
-static void print_md(FILE *out)
-{
-	fputs("# Options\n\n"
-	      "Printed by `hauld --print=md` from `daemon/base/opt_table.h`; change it there.\n\n"
-	      "Options come from, each over those before it: the defaults, the configuration file, the environment, "
-	      "the command\n"
-	      "line, an input file or an RPC call. Sizes and speeds are bytes; K and M after the number are powers of "
-	      "1024, G and T\n"
-	      "too for options that aria2 does not have. A boolean alone means true. In a list each setting adds an element.\n\n",
-		out);
-	for (const struct conf_group *g = conf_groups; g->name; g++) {
-		fprintf(out, "## %s\n\n", g->title);
-		for (int id = 0; id < OPT_COUNT; id++) {
-			if (strcmp(opt_def((enum opt)id)->group, g->name) == 0)
-				md_option(out, opt_def((enum opt)id));
-		}
-	}
-}
-
 /* ---- json ---- */
 
 /* Table texts are ASCII without control characters. */
@@ -119,7 +71,8 @@ static void json_option(FILE *out, const struct opt_def *d)
 	json_text(out, "group", d->group);
 	json_text(out, "arg", d->arg);
 	json_text(out, "help", d->help);
-	json_text(out, "why", d->why);
+	json_text(out, "aria2", d->aria2 != AS_NONE ? conf_verdict_text(d) : NULL);
+	json_text(out, "why", *conf_why_text(d) ? conf_why_text(d) : NULL);
 	fputc('}', out);
 }
 
@@ -209,7 +162,8 @@ int conf_print(FILE *out, const char *form)
 		const char *form;
 		void (*print)(FILE *out);
 	} forms[] = {
-		{"md", print_md},
+		{"md", conf_print_md},
+		{"aria2", conf_print_aria2},
 		{"man", conf_print_man},
 		{"json", print_json},
 		{"bash", print_bash},

@@ -9,14 +9,14 @@
 #include "base/opt_value.h"
 
 const struct conf_group conf_groups[] = {
-	{"general", "General"},
-	{"http", "Transfer and HTTP"},
-	{"rpc", "RPC"},
-	{"ui", "Console"},
-	{"bt", "BitTorrent"},
-	{"ftp", "FTP and SFTP"},
-	{"metalink", "Metalink"},
-	{NULL, NULL},
+	{"general", "General", NULL},
+	{"http", "Transfer and HTTP", NULL},
+	{"rpc", "RPC", NULL},
+	{"ui", "Console", NULL},
+	{"bt", "BitTorrent", "hauld does not speak BitTorrent."},
+	{"ftp", "FTP and SFTP", "hauld speaks neither FTP nor SFTP."},
+	{"metalink", "Metalink", "hauld reads no Metalink files."},
+	{NULL, NULL, NULL},
 };
 
 const char *conf_flag_text(const struct opt_def *d, char buf[CONF_TEXT_MAX])
@@ -81,6 +81,8 @@ const char *conf_where_text(const struct opt_def *d, char buf[CONF_TEXT_MAX])
 		{OF_RESTART, "changeOption (restarts the download's connections)"},
 		{OF_LIVE, "changeOption (at once)"},
 		{OF_GLOBAL, "changeGlobalOption"},
+		{OF_CLIENT, "haul"},
+		{OF_NORPC, "never over RPC"},
 	};
 	unsigned flags = d->flags & OF_NORPC ? d->flags & ~(unsigned)OF_GLOBAL : d->flags;
 	size_t n = 0;
@@ -91,6 +93,25 @@ const char *conf_where_text(const struct opt_def *d, char buf[CONF_TEXT_MAX])
 			n += (size_t)snprintf(buf + n, CONF_TEXT_MAX - n, "%s%s", n > 0 ? ", " : "", places[i].text);
 	}
 	return buf;
+}
+
+const char *conf_verdict_text(const struct opt_def *d)
+{
+	static const char *const texts[] = {
+		[AS_NONE] = "", [AS_SAME] = "same", [AS_BETTER] = "better", [AS_NOT_YET] = "not yet"};
+
+	return texts[d->aria2];
+}
+
+const char *conf_why_text(const struct opt_def *d)
+{
+	const struct conf_group *g = conf_groups;
+
+	if (d->why || d->aria2 != AS_NOT_YET)
+		return d->why ? d->why : "";
+	while (g->name && strcmp(g->name, d->group) != 0)
+		g++;
+	return g->missing ? g->missing : "";
 }
 
 size_t conf_first_sentence(const char *help)

@@ -23,7 +23,7 @@ enum err {
 #undef ERR
 };
 
-enum retry_class { RETRY_FATAL, RETRY_SAME, RETRY_NEXT, RETRY_FEWER, RETRY_BUSY };
+enum retry_class { RETRY_FATAL, RETRY_SAME, RETRY_NEXT, RETRY_FEWER, RETRY_ORIGIN };
 
 /* A failure for people: code is 0 or a negative enum err, text one line without a line end, safe to print (control
  * characters and invalid UTF-8 are escaped by fail_set), never holding a secret. Plain value, may be copied. */

@@ -5,7 +5,8 @@
  *   exit code    aria2's errorCode, also the exit code of `haul get` (see docs/rpc.md); codes from 40 on are hauld's own and
  *                end a start that failed
  *   retry class  what a transfer does about it: FATAL ends the job; SAME tries the same URI again; NEXT gives up this URI;
- *                FEWER tries again with one connection less; BUSY waits as the server said and tries again
+ *                FEWER tries again with one connection less; ORIGIN waits as the
+ *                server said, or longer each time, with everything that goes to this origin (core/origin.h)
  *   text         said to users when the failing place has nothing more precise to say
  */
 ERR(ERR_UNKNOWN, 1, FATAL, "internal error")
@@ -19,8 +20,8 @@ ERR(ERR_TIMEOUT, 2, SAME, "Timeout.")
 ERR(ERR_NOT_FOUND, 3, NEXT, "Resource not found")
 ERR(ERR_NOT_FOUND_MAX, 4, NEXT, "Reached max-file-not-found")
 ERR(ERR_TOO_SLOW, 5, NEXT, "Too slow Downloading speed")
-ERR(ERR_CONNECT, 1, SAME, "Failed to establish connection")
-ERR(ERR_NET_DOWN, 6, SAME, "The network is unreachable")
+ERR(ERR_CONNECT, 1, ORIGIN, "Failed to establish connection")
+ERR(ERR_NET_DOWN, 6, ORIGIN, "The network is unreachable")
 ERR(ERR_RESET, 1, SAME, "The server reset the connection")
 ERR(ERR_EOF, 1, SAME, "The server closed the connection too early")
 ERR(ERR_STALE_CONN, 1, SAME, "A kept connection was closed before it answered")
@@ -37,15 +38,15 @@ ERR(ERR_OPEN, 15, FATAL, "Could not open the file")
 ERR(ERR_CREATE, 16, FATAL, "Could not create the file")
 ERR(ERR_IO, 17, FATAL, "Reading or writing the file failed")
 ERR(ERR_MKDIR, 18, FATAL, "Could not create the directory")
-ERR(ERR_RESOLVE, 19, SAME, "Name resolution failed")
+ERR(ERR_RESOLVE, 19, ORIGIN, "Name resolution failed")
 ERR(ERR_BAD_URI, 1, NEXT, "The URI is not usable")
 ERR(ERR_SCHEME, 1, NEXT, "The URI's scheme is not supported")
 ERR(ERR_PROTO, 22, NEXT, "The server's answer is not valid HTTP")
 ERR(ERR_LIMIT, 22, NEXT, "The server's answer is larger than allowed")
 ERR(ERR_STATUS, 22, NEXT, "The response status is not successful")
 ERR(ERR_STATUS_5XX, 22, SAME, "The server had an internal error")
-ERR(ERR_BUSY, 29, BUSY, "The server is busy or has too many requests")
-ERR(ERR_TOO_MANY, 22, BUSY, "The server has too many requests")
+ERR(ERR_BUSY, 29, SAME, "The server is busy or has too many requests")
+ERR(ERR_TOO_MANY, 22, ORIGIN, "The server has too many requests")
 ERR(ERR_REDIRECTS, 23, NEXT, "Too many redirects")
 ERR(ERR_AUTH, 24, NEXT, "Authorization failed.")
 ERR(ERR_TLS, 1, NEXT, "The TLS connection failed")

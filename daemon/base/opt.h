@@ -61,6 +61,14 @@ enum opt_flag {
 	OF_JOB_LIVE = OF_START | OF_INITIAL | OF_LIVE | OF_GLOBAL | OF_CLIENT,
 };
 
+/* How hauld meets an option of aria2: the verdict of docs/aria2.md. */
+enum opt_aria2 {
+	AS_NONE,    /* not an option of aria2: exactly the OF_OWN rows */
+	AS_SAME,    /* does what it does there */
+	AS_BETTER,  /* does that or what it is for, and `why` says what is different */
+	AS_NOT_YET, /* taken, but without effect: `why`, or for a whole group its reason in conf_text.c, says so */
+};
+
 #define OPT_VALUE_MAX 65536 /* most bytes of a value, or of a whole list */
 
 struct opt_def {
@@ -74,7 +82,8 @@ struct opt_def {
 	const char *group;  /* general, http, rpc, ui, bt, ftp, metalink */
 	const char *arg;    /* name of the argument in help: "DIR", "N", "SIZE" */
 	const char *help;   /* one or more sentences; the first one is the short help */
-	const char *why;    /* where default or range differ from aria2's: the reason; else NULL */
+	enum opt_aria2 aria2;
+	const char *why;    /* what is unlike aria2, default and range too, in one sentence; else NULL */
 	/* NULL, or a further look at a value (a list's element) of the right type: 0 or ERR_INVAL with the reason. */
 	int (*check)(const struct opt_def *d, const char *val, struct fail *f);
 };

@@ -13,6 +13,8 @@
 #include "base/str.h"
 #include "core/engine_internal.h"
 
+#define ORIGINS_KEPT 1024
+
 void engine_job_changed(void *arg, struct job *j)
 {
 	struct engine *e = arg;
@@ -137,6 +139,13 @@ static void make_session_id(struct engine *e)
 		snprintf(&e->session_id[2 * i], 3, "%02x", id[i]);
 }
 
+static uint64_t jitter_seed(void)
+{
+	uint64_t seed;
+
+	return getrandom(&seed, sizeof(seed), 0) == (ssize_t)sizeof(seed) ? seed : 0;
+}
+
 static void free_jobs(struct engine *e)
 {
 	struct onode *n;
@@ -181,6 +190,7 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	e->stop_turn.arg = e;
 	rate_init(&e->rate, (uint64_t)opts_num(e->global, OPT_MAX_OVERALL_DOWNLOAD_LIMIT), loop_now(e->loop));
 	make_session_id(e);
+	e->origins = origins_new(ORIGINS_KEPT, jitter_seed());
 	err = make_progress_dir(e, c->state_dir, f);
 	if (err == 0)
 		err = load(e, f);
@@ -233,6 +243,7 @@ void engine_free(struct engine *e)
 	flush_free_all(e);
 	parts_free(e);
 	free_jobs(e);
+	origins_free(e->origins);
 	ranges_free(&e->view_have);
 	free(e->view_path);
 	free(e->progress_dir);

@@ -19,6 +19,8 @@ static bool pause_active(struct engine *e, struct job *j, bool force)
 {
 	if (j->want_remove || j->forced || (j->want_pause && !force))
 		return false;
+	if (!j->want_pause)
+		j->pause_seq = ++e->pause_seq;
 	j->want_pause = true;
 	j->forced = force;
 	engine_save(e, j);
@@ -114,28 +116,6 @@ int engine_remove(struct engine *e, uint64_t gid, bool force, struct fail *f)
 	return 0;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
-/* What is known belongs to the file at the old dir and out. */
-static void take_options(struct job *j, const struct opts *o)
-{
-	const char *dir = opts_str(o, OPT_DIR);
-
-	if (!same_text(dir, j->rec.dir) || !same_text(opts_str(o, OPT_OUT), opts_str(j->opts, OPT_OUT))) {
-		part_leave(j->engine, j);
-		job_forget_file(j);
-	}
-	free(j->rec.dir);
-	j->rec.dir = xstrdup(dir != NULL ? dir : "");
-	opts_unref(j->opts);
-	j->opts = opts_clone(o);
-	opts_unset(j->opts, OPT_GID);
-	opts_unset(j->opts, OPT_PAUSE);
-}
-
 /* A user's own file that could not be continued went back to its name when the transfer failed: it is looked for anew,
  * as it was the first time. */
 static bool part_went_back(const struct job *j)
@@ -188,8 +168,13 @@ int engine_retry(struct engine *e, uint64_t gid, const struct opts *o, struct fa
 	if (j->rec.state != JOB_ERROR && j->rec.state != JOB_REMOVED)
 		return refuse(j, "retried", f);
 	result_leave(e, j); /* first: its claim is found by the path that it has now */
-	if (o != NULL)
-		take_options(j, o);
+	if (o != NULL) {
+		struct opts *own = opts_clone(o);
+
+		opts_unset(own, OPT_GID);
+		opts_unset(own, OPT_PAUSE);
+		engine_take_options(j, own);
+	}
 	retry_job(e, j);
 	return 0;
 }

@@ -27,6 +27,7 @@
 
 #include "base/obj.h"
 #include "core/engine.h"
+#include "core/origin.h"
 #include "core/queue.h"
 #include "core/rate.h"
 #include "core/xfer.h"
@@ -71,13 +72,14 @@ struct engine {
 	struct queue queue;   /* waiting and paused */
 	struct otree stopped; /* results, by rec.ord = order of ending */
 	struct otree left;    /* jobs that are GONE, likewise; in no other list and not in `jobs` */
-	uint64_t start_seq, end_seq;
+	uint64_t start_seq, end_seq, pause_seq;
 	size_t stopped_total;
 	int last_err;
 	struct claim *claims;	 /* by path */
 	struct earlier *earlier; /* engine_startup.c; until engine_start */
 	bool earlier_loaded;
 	struct rate rate; /* max-overall-download-limit */
+	struct origins *origins;
 
 	bool running, stopping;
 	bool stop_flush; /* nothing runs any more; waiting for the store */
@@ -128,6 +130,10 @@ int uri_list_collect(
 	const struct add_spec *s, struct uri_list *l, struct fail *f); /* into an empty one; expanded, normalised */
 void uri_list_free(struct uri_list *l);
 
+/* engine_opts.c: o, which is the job's now, takes the place of its options. When dir or out are others, what is known of the
+ * file is left behind (engine_part.c). */
+void engine_take_options(struct job *j, struct opts *o);
+
 /* engine_flush.c: store what changed */
 void engine_save(struct engine *e, const struct job *j);       /* all of it */
 void engine_save_state(struct engine *e, const struct job *j); /* state and place */
@@ -142,6 +148,7 @@ void flush_free_all(struct engine *e);
 /* sched.c */
 void sched_dirty(struct engine *e); /* slots, jobs or limits changed: look again at the end of the turn */
 void sched_run(struct engine *e);
+bool sched_has_slot(struct engine *e); /* fewer jobs are active than may be */
 
 /* engine_run.c */
 void run_start(struct engine *e, struct job *j);	    /* a job of the queue gets a slot */

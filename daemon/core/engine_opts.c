@@ -41,20 +41,19 @@ static struct opts *changed_copy(
 	return o;
 }
 
-/* dir or out changed: what is known belongs to a file elsewhere, which stays behind. */
-static void move_file(struct job *j, const struct opts *changes)
+void engine_take_options(struct job *j, struct opts *o)
 {
-	if (opts_has(changes, OPT_DIR)) {
-		const char *dir = opts_str(changes, OPT_DIR);
+	const char *dir = opts_str(o, OPT_DIR);
 
-		free(j->rec.dir);
-		j->rec.dir = xstrdup(dir != NULL ? dir : "");
-	} else if (!opts_has(changes, OPT_OUT)) {
-		return;
+	if (job_moves(j, dir, opts_str(o, OPT_OUT))) {
+		part_leave(j->engine, j);
+		job_forget_file(j);
+		j->new_path = j->rec.state == JOB_ACTIVE;
 	}
-	part_leave(j->engine, j);
-	job_forget_file(j);
-	j->new_path = j->rec.state == JOB_ACTIVE;
+	free(j->rec.dir);
+	j->rec.dir = xstrdup(dir != NULL ? dir : "");
+	opts_unref(j->opts);
+	j->opts = o;
 }
 
 int engine_change_options(struct engine *e, uint64_t gid, const struct opts *changes, struct fail *f)
@@ -70,11 +69,11 @@ int engine_change_options(struct engine *e, uint64_t gid, const struct opts *cha
 	o = changed_copy(j->opts, changes, OF_RESTART | OF_LIVE, &taken, f);
 	if (o == NULL)
 		return ERR_INVAL;
-	opts_unref(j->opts);
-	j->opts = o;
-	if (taken == 0)
+	if (taken == 0) {
+		opts_unref(o);
 		return 0;
-	move_file(j, changes);
+	}
+	engine_take_options(j, o);
 	if ((taken & OF_RESTART) != 0 && j->rec.state == JOB_ACTIVE)
 		j->want_restart = true;
 	engine_save(e, j);

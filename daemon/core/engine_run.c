@@ -178,16 +178,40 @@ static void become_result(struct job *j, enum job_state to, int err, const char 
 	result_add(e, j);
 }
 
+/* The front of the queue, but behind those that were asked to pause later and had stopped earlier: the order is that of the
+ * asking, not of the stopping. */
+static size_t place_of_paused(const struct engine *e, const struct job *j)
+{
+	const struct job *other;
+	size_t pos = 0;
+
+	for (other = queue_at(&e->queue, 0); other != NULL && other->pause_seq > j->pause_seq; other = queue_next(other))
+		pos++;
+	return pos;
+}
+
 static void become_paused(struct job *j)
 {
 	struct engine *e = j->engine;
 
 	job_set_state(j, JOB_PAUSED);
 	j->want_pause = j->want_restart = j->forced = false;
-	queue_insert(&e->queue, j, 0);
+	queue_insert(&e->queue, j, place_of_paused(e, j));
 	engine_save(e, j);
 	log_info(CORE, "GID#" GID_FMT " is paused", GID_ARG(j->rec.gid));
 	event_push(e, EV_PAUSE, j->rec.gid);
+}
+
+/* It was to begin again, but max-concurrent-downloads has been lowered since: it is the next to get a slot. */
+static void become_waiting(struct job *j)
+{
+	struct engine *e = j->engine;
+
+	job_set_state(j, JOB_WAITING);
+	j->want_restart = j->forced = false;
+	queue_insert(&e->queue, j, 0);
+	queue_set_ready(&e->queue, j, true);
+	engine_save(e, j);
 }
 
 static void stay_active(struct job *j)
@@ -231,6 +255,8 @@ static void on_end(void *owner, const struct xfer_end *end)
 		become_paused(j);
 	else if (e->stopping && (end->result == XFER_STOPPED || j->want_restart))
 		stay_active(j);
+	else if (j->want_restart && !sched_has_slot(e))
+		become_waiting(j);
 	else if (j->want_restart)
 		begin(j);
 	else if (end->result == XFER_FAILED)
@@ -257,6 +283,7 @@ static void begin(struct job *j)
 		.dir = j->rec.dir != NULL ? j->rec.dir : "",
 		.journal = journal,
 		.global_rate = &e->rate,
+		.origins = e->origins,
 		.known = {.path = j->rec.path,
 			.total = j->rec.total,
 			.etag = j->rec.etag,

@@ -47,6 +47,16 @@ void job_set_state(struct job *j, enum job_state to)
 	j->rec.state = (int)to;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+bool job_moves(const struct job *j, const char *dir, const char *out)
+{
+	return !same_text(dir, j->rec.dir) || !same_text(out, opts_str(j->opts, OPT_OUT));
+}
+
 void job_forget_file(struct job *j)
 {
 	free(j->rec.path);

@@ -64,6 +64,7 @@ struct job {
 	/* Asked of an active job whose transfer is still stopping. forced: don't wait for servers. new_path: dir or out
 	 * changed, what the old transfer still reports about its file is not kept. */
 	bool want_pause, want_remove, want_restart, forced, new_path;
+	uint64_t pause_seq;	      /* number of the asking to pause; 0: never asked in this life of the daemon */
 	uint64_t add_seq;	      /* number of its add while that is not durable (engine_flush.c), else 0 */
 	TAILQ_ENTRY(job) not_durable; /* while add_seq != 0 */
 	struct engine *engine;	      /* that owns it */
@@ -74,6 +75,8 @@ bool job_state_ended(enum job_state s);
 bool job_is_ended(const struct job *j);
 /* The only way to change rec.state of a job that is in the engine: dies on a move that state_table.h does not have. */
 void job_set_state(struct job *j, enum job_state to);
+/* dir and out (NULL: none) put its file elsewhere than it is. */
+bool job_moves(const struct job *j, const char *dir, const char *out);
 /* Forget what is known about its file: path, size, validators, progress. */
 void job_forget_file(struct job *j);
 struct job *job_new(uint64_t gid);

@@ -79,7 +79,7 @@ void lane_flush(struct lane *l)
 	if (!b)
 		return;
 	l->cur = NULL;
-	l->fresh = false;
+	l->aged = false;
 	if (b->len > 0)
 		wstream_push(l->seg->ws, b);
 	else
@@ -93,6 +93,7 @@ static void drop_fetch(struct lane *l)
 	l->fetch = NULL;
 	if (f)
 		l->proto->cancel(f);
+	origin_use_end(&l->use);
 	block_wait_cancel(l->x->loop->blocks, &l->waiter);
 }
 
@@ -172,7 +173,6 @@ static void on_data(void *owner, size_t n)
 	struct segment *s = l->seg;
 
 	l->cur->len += (uint32_t)n;
-	l->fresh = true;
 	s->next += (int64_t)n;
 	count(l, n);
 	if (block_room(l->cur) == 0 || s->next == s->end || block_pressure(l->x->loop->blocks))
@@ -213,8 +213,7 @@ static void failed(struct lane *l, int err, const struct fail *f)
 	}
 	if (l->src->final_uri && err_retry(err) == RETRY_NEXT && l->got == 0) {
 		/* The place a redirect led to before doesn't answer any more: ask the first one again. */
-		free(l->src->final_uri);
-		l->src->final_uri = NULL;
+		source_set_place(x, l->src, NULL);
 		lane_retry_in(l, 0);
 		return;
 	}
@@ -279,6 +278,7 @@ static void on_done(void *owner, int err, const struct fail *f)
 	bool open_end = l->seg && l->seg->end < 0;
 
 	l->fetch = NULL;
+	origin_use_end(&l->use);
 	block_wait_cancel(x->loop->blocks, &l->waiter);
 	if (l->redirect_to) {
 		follow(l);
@@ -321,6 +321,8 @@ static void on_head(void *owner, const struct fetch_head *h)
 	lane_judge(l, h);
 	if (!l->fetch) /* stopped meanwhile: the file was found to be begun already */
 		return;
+	if (err_retry(l->verdict) != RETRY_ORIGIN && l->retry_after < 0)
+		origin_use_served(&l->use);
 	l->state = l->verdict || l->redirect_to ? LANE_DRAIN : LANE_BODY;
 	if (l->verdict && (h->status == 200 || h->status == 206)) {
 		/* Not a byte of this body may be taken. */
@@ -356,16 +358,31 @@ static const char *if_range_of(const struct lane *l)
 	return x->last_modified;
 }
 
-static const struct proto *proto_of(const char *uri)
+/* The protocol of the lane's URI, and leave of its origin to ask. Where a redirect leads to an origin that has no room now,
+ * that is where the source goes on, once there is. */
+static int admit(struct lane *l)
 {
+	struct xfer *x = l->x;
+	struct origin *o;
 	struct uri u;
-	const struct proto *p;
+	uint64_t wait;
+	int err = 0;
 
-	if (uri_parse(uri, strlen(uri), &u, NULL) < 0)
-		return NULL;
-	p = proto_find(u.scheme);
+	if (uri_parse(l->uri, strlen(l->uri), &u, NULL) < 0)
+		return fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
+	l->proto = proto_find(u.scheme);
+	o = origin_get(x->origins, &u);
 	uri_free(&u);
-	return p;
+	if (!l->proto) {
+		err = fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
+	} else if (origin_room(o, loop_now(x->loop), &wait) == 0) {
+		source_set_place(x, l->src, l->uri);
+		err = fail_set(&l->fail, ERR_AGAIN, NULL);
+	} else {
+		origin_use_begin(&l->use, o);
+	}
+	origin_put(o);
+	return err;
 }
 
 int lane_fetch(struct lane *l)
@@ -390,13 +407,15 @@ int lane_fetch(struct lane *l)
 	l->paused = false;
 	l->since = l->last_data = loop_now(x->loop);
 	memset(&l->meter, 0, sizeof(l->meter));
-	l->proto = proto_of(l->uri);
-	if (!l->proto)
-		return fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
+	err = admit(l);
+	if (err)
+		return err;
 	l->state = LANE_HEAD;
 	err = l->proto->start(x->net, &req, &lane_ops, l, &l->fetch, &l->fail);
-	if (err)
+	if (err) {
 		l->state = LANE_IDLE;
+		origin_use_end(&l->use);
+	}
 	return err;
 }
 
@@ -452,6 +471,7 @@ struct lane *lane_new(struct xfer *x)
 void lane_free(struct lane *l)
 {
 	lane_stop(l);
+	origin_use_clear(&l->use);
 	TAILQ_REMOVE(&l->x->lanes, l, link);
 	free(l->uri);
 	OBJ_FREE(l);

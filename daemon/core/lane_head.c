@@ -306,8 +306,7 @@ static void remember_place(struct lane *l)
 
 	if (l->redirects == 0 || strcmp(l->uri, s->uri) == 0)
 		return;
-	free(s->final_uri);
-	s->final_uri = xstrdup(l->uri);
+	source_set_place(l->x, s, l->uri);
 }
 
 void lane_judge(struct lane *l, const struct fetch_head *h)

@@ -51,6 +51,13 @@ void sched_dirty(struct engine *e)
 	defer(e->loop, &e->turn);
 }
 
+bool sched_has_slot(struct engine *e)
+{
+	bool by_speed;
+
+	return otree_count(&e->active) < slots(e, &by_speed);
+}
+
 void sched_run(struct engine *e)
 {
 	bool by_speed;

@@ -10,27 +10,37 @@
 #include "core/xfer_int.h"
 
 #define BACKOFF_FIRST_MS 500
-#define MORE_AGAIN_MS 30000 /* after so long a server is asked again for more connections than it was found to allow */
+#define NO_CONN_MOST_MS	 15000 /* an origin that can't be reached is asked at least so often: it may be back any time */
 
-static struct source *source_new(const char *uri)
+static void on_origin_room(void *arg)
+{
+	xfer_dirty(arg);
+}
+
+static struct source *source_new(struct xfer *x, const char *uri)
 {
 	struct source *s = xcalloc(1, sizeof(*s));
 	struct fail f = {0};
 
 	OBJ_INIT(s, SOURCE);
 	s->uri = xstrdup(uri);
-	s->max_lanes = UINT_MAX;
+	s->waiter.cb = on_origin_room;
+	s->waiter.arg = x;
 	if (uri_parse(uri, strlen(uri), &s->u, &f) < 0 || !proto_find(s->u.scheme)) {
 		s->dead = true;
 		s->fail = f;
 		if (!f.code)
 			fail_set(&s->fail, ERR_SCHEME, "The scheme %s: is not supported", s->u.scheme);
+	} else {
+		s->origin = origin_get(x->origins, &s->u);
 	}
 	return s;
 }
 
 static void source_free(struct source *s)
 {
+	origin_wait_cancel(&s->waiter);
+	origin_put(s->origin);
 	uri_free(&s->u);
 	free(s->uri);
 	free(s->final_uri);
@@ -71,7 +81,7 @@ int source_list_set(struct xfer *x, char *const *uris)
 		if (find(x, *uris))
 			continue;
 		x->sources = xrealloc(x->sources, (x->nsources + 2) * sizeof(*x->sources));
-		x->sources[x->nsources++] = source_new(*uris);
+		x->sources[x->nsources++] = source_new(x, *uris);
 		x->sources[x->nsources] = NULL;
 	}
 	return source_any_alive(x) ? 0 : ERR_BAD_URI;
@@ -128,17 +138,6 @@ static unsigned host_lanes(const struct xfer *x, const struct source *s)
 	return n;
 }
 
-static unsigned lane_limit(struct source *s, uint64_t now)
-{
-	if (s->no_ranges)
-		return 1;
-	if (s->max_lanes != UINT_MAX && now >= s->more_at) {
-		s->max_lanes++;
-		s->more_at = now + MORE_AGAIN_MS;
-	}
-	return s->max_lanes;
-}
-
 /* A server without ranges can only send the whole file, so it is a last resort, and alone. */
 static bool usable_alone(const struct xfer *x, const struct source *s)
 {
@@ -155,6 +154,20 @@ static bool usable_alone(const struct xfer *x, const struct source *s)
 	return true;
 }
 
+/* Its origin has room; if not, *ret_wait is lowered to when to ask again. */
+static bool has_room(struct source *s, uint64_t now, uint64_t *ret_wait)
+{
+	uint64_t wait;
+
+	if (origin_room(s->origin, now, &wait) > 0)
+		return true;
+	if (wait == UINT64_MAX)
+		origin_wait_for(s->origin, &s->waiter);
+	else if (wait < *ret_wait)
+		*ret_wait = wait;
+	return false;
+}
+
 struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait)
 {
 	int64_t per_host = opts_num(x->opts, OPT_MAX_CONNECTION_PER_SERVER);
@@ -169,25 +182,33 @@ struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait)
 		if (s->dead || host_lanes(x, s) >= per_host || (s->no_ranges && !usable_alone(x, s)))
 			continue;
 		n = source_lanes(x, s, false);
-		if (n >= lane_limit(s, now))
+		if ((s->no_ranges && n > 0) || n >= best_lanes || !has_room(s, now, ret_wait))
 			continue;
-		if (s->ready_at > now) {
-			if (s->ready_at - now < *ret_wait)
-				*ret_wait = s->ready_at - now;
-			continue;
-		}
-		if (n < best_lanes) {
-			best = s;
-			best_lanes = n;
-		}
+		best = s;
+		best_lanes = n;
 	}
 	return best;
 }
 
-static uint64_t backoff_ms(const struct xfer *x, unsigned tries)
+void source_set_place(struct xfer *x, struct source *s, const char *uri)
 {
-	uint64_t most = (uint64_t)opts_num(x->opts, OPT_MAX_RETRY_WAIT) * 1000;
-	uint64_t least = (uint64_t)opts_num(x->opts, OPT_RETRY_WAIT) * 1000;
+	struct uri u;
+	char *copy = xstrdup(uri);
+
+	free(s->final_uri);
+	s->final_uri = copy;
+	origin_wait_cancel(&s->waiter);
+	origin_put(s->origin);
+	if (uri == NULL || uri_parse(uri, strlen(uri), &u, NULL) < 0) {
+		s->origin = origin_get(x->origins, &s->u);
+		return;
+	}
+	s->origin = origin_get(x->origins, &u);
+	uri_free(&u);
+}
+
+static uint64_t backoff_ms(uint64_t least, uint64_t most, unsigned tries)
+{
 	uint64_t ms = BACKOFF_FIRST_MS;
 
 	for (unsigned i = 1; i < tries && ms < most; i++)
@@ -218,17 +239,28 @@ static bool allows_fewer(struct xfer *x, const struct lane *failed, uint64_t now
 		if (l != failed && l->src == s && (l->state == LANE_HEAD || l->state == LANE_BODY))
 			n++;
 	}
-	if (n == 0)
-		return false;
-	s->max_lanes = n;
-	s->more_at = now + MORE_AGAIN_MS;
-	return true;
+	if (n > 0 && failed->use.o)
+		origin_found_limit(failed->use.o, now);
+	return n > 0;
+}
+
+/* ms until the source may be tried again after a try that brought nothing. What concerns the origin as a whole, and what it
+ * asked for itself, holds for everybody; a page that fails may be the only one. */
+static uint64_t wait_after(struct xfer *x, const struct lane *l, enum retry_class cls, const struct fail *f)
+{
+	uint64_t most = (uint64_t)opts_num(x->opts, OPT_MAX_RETRY_WAIT) * 1000;
+	uint64_t least = (uint64_t)opts_num(x->opts, OPT_RETRY_WAIT) * 1000;
+
+	if (cls == RETRY_ORIGIN && f->code != ERR_TOO_MANY && most > NO_CONN_MOST_MS)
+		most = NO_CONN_MOST_MS;
+	if ((cls == RETRY_ORIGIN || l->retry_after >= 0) && l->use.o)
+		return origin_back_off(l->use.o, loop_now(x->loop), least, most, l->retry_after, f);
+	return backoff_ms(least, most, l->src->tries);
 }
 
 bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f, uint64_t *ret_ms)
 {
 	struct source *s = l->src;
-	uint64_t now = loop_now(x->loop);
 	int64_t max_tries = opts_num(x->opts, OPT_MAX_TRIES);
 	enum retry_class cls = err_retry(err);
 
@@ -241,7 +273,7 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 		s->tries = 0;
 	if (cls == RETRY_FEWER) /* whether that ends the job is seen when work is handed out */
 		return false;
-	if (l->got == 0 && err != ERR_CHANGED && allows_fewer(x, l, now))
+	if (l->got == 0 && err != ERR_CHANGED && allows_fewer(x, l, loop_now(x->loop)))
 		return false;
 	if (cls == RETRY_NEXT || cls == RETRY_FATAL) {
 		give_up(s);
@@ -252,10 +284,7 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 		give_up(s);
 		return false;
 	}
-	*ret_ms = l->got > 0 ? 0 : backoff_ms(x, s->tries);
-	if (l->retry_after >= 0)
-		*ret_ms = (uint64_t)l->retry_after;
-	if (cls == RETRY_BUSY)
-		s->ready_at = now + *ret_ms;
+	if (l->got == 0)
+		*ret_ms = wait_after(x, l, cls, &s->fail);
 	return true;
 }

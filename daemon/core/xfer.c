@@ -253,7 +253,7 @@ static unsigned lanes_wanted(const struct xfer *x)
 		const struct source *s = x->sources[i];
 
 		if (!s->dead)
-			possible += s->no_ranges ? 1 : per_host < s->max_lanes ? per_host : (int64_t)s->max_lanes;
+			possible += s->no_ranges ? 1 : per_host < origin_limit(s->origin) ? per_host : origin_limit(s->origin);
 	}
 	if (possible > split)
 		possible = split;
@@ -314,11 +314,12 @@ static void on_room(void *arg)
 
 /* ---- each second ---- */
 
-static void flush_stale_block(struct lane *l)
+/* What a slow connection brings is to be seen, and safe from a kill, after two seconds at most. */
+static void flush_aged_block(struct lane *l)
 {
-	if (l->cur && l->cur->len > 0 && !l->fresh)
+	if (l->cur && l->cur->len > 0 && l->aged)
 		lane_flush(l);
-	l->fresh = false;
+	l->aged = l->cur != NULL;
 }
 
 static bool too_slow(const struct lane *l, uint64_t now)
@@ -385,15 +386,15 @@ static void check_pace(struct lane *l, uint64_t now)
 
 static void explain_wait(struct xfer *x, uint64_t now)
 {
-	x->wait_text[0] = '\0';
+	x->wait.text[0] = '\0';
 	for (size_t i = 0; i < x->nsources; i++) {
 		const struct source *s = x->sources[i];
 
-		if (s->dead || s->ready_at <= now || source_lanes(x, s, true) > 0)
+		if (s->dead || source_lanes(x, s, true) > 0)
 			continue;
-		snprintf(x->wait_text, sizeof(x->wait_text), "waiting %llu s for %.60s: %.60s",
-			(unsigned long long)((s->ready_at - now + 999) / 1000), s->u.host, s->fail.text);
-		return;
+		origin_explain(s->origin, now, &x->wait);
+		if (x->wait.text[0])
+			return;
 	}
 }
 
@@ -406,7 +407,7 @@ static void on_tick(void *arg)
 	note_best_speed(x, now);
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
-		flush_stale_block(l);
+		flush_aged_block(l);
 		check_pace(l, now);
 	}
 	explain_wait(x, now);
@@ -478,6 +479,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	OBJ_INIT(x, XFER);
 	x->loop = req->loop;
 	x->net = req->net;
+	x->origins = req->origins;
 	x->ops = ops;
 	x->owner = owner;
 	x->gid = req->gid;
@@ -554,7 +556,7 @@ void xfer_view(const struct xfer *x, struct job_view *v)
 	v->conns = 0;
 	TAILQ_FOREACH(l, &x->lanes, link) v->conns += connected(l);
 	v->path = x->path ? x->path : "";
-	v->wait = x->wait_text[0] ? x->wait_text : NULL;
+	v->wait = x->wait.text[0] ? x->wait.text : NULL;
 }
 
 size_t xfer_uris(const struct xfer *x, struct uri_view *ret, size_t max)

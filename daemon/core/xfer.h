@@ -55,6 +55,7 @@ struct xfer_ops {
 	void (*end)(void *owner, const struct xfer_end *e);
 };
 
+struct origins;
 struct rate;
 
 struct xfer_req {
@@ -67,6 +68,7 @@ struct xfer_req {
 	struct xfer_known known;
 	const char *journal;      /* path for the progress journal */
 	struct rate *global_rate; /* overall limit, shared; outlives the transfer */
+	struct origins *origins;  /* the daemon's records, likewise */
 };
 
 /* Never calls back before it returns. */

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/obj.h"
 #include "base/uri.h"
+#include "core/origin.h"
 #include "core/rate.h"
 #include "core/xfer.h"
 #include "disk/file.h"
@@ -48,9 +49,8 @@ struct source {
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
 	unsigned tries;     /* failures in a row without a byte of progress */
 	unsigned not_found; /* 404s so far */
-	unsigned max_lanes; /* what the server was found to allow at a time; UINT_MAX: not found out */
-	uint64_t more_at;   /* ms: when to try more than max_lanes again */
-	uint64_t ready_at;  /* ms: not before (Retry-After, back-off) */
+	struct origin *origin; /* of the place that is asked first: final_uri, else uri; NULL: dead from the start */
+	struct origin_waiter waiter;
 	struct fail fail;   /* last failure */
 };
 
@@ -82,6 +82,7 @@ struct lane {
 	struct segment *seg;
 	const struct proto *proto;
 	void *fetch;         /* protocol's handle, NULL: none */
+	struct origin_use use; /* what the fetch takes of its origin */
 	char *uri;           /* asked now (after redirects) */
 	unsigned redirects;
 	struct range asked;  /* range of the request under way; end -1: to the end */
@@ -94,7 +95,7 @@ struct lane {
 	struct fail fail;
 	int64_t retry_after; /* ms, -1 */
 	struct block *cur;   /* being filled */
-	bool fresh;          /* cur got bytes since the last tick */
+	bool aged;           /* cur was there at the last tick already */
 	bool paused;         /* space() said 0 */
 	struct block_waiter waiter;
 	struct timer timer;  /* LANE_WAIT */
@@ -109,6 +110,7 @@ struct xfer {
 	OBJ(XFER);
 	struct loop *loop;
 	struct net *net;
+	struct origins *origins;
 	const struct xfer_ops *ops;
 	void *owner;
 	uint64_t gid;
@@ -167,7 +169,7 @@ struct xfer {
 	struct xfer_end result;
 	char result_text[sizeof(((struct fail *)0)->text)];
 	struct deferred finale;  /* calls end() from a clean stack */
-	char wait_text[160];
+	struct fail wait;        /* its text: why nothing happens; "" */
 };
 
 /* xfer.c */
@@ -221,6 +223,8 @@ int source_list_set(struct xfer *x, char *const *uris); /* add new ones, mark mi
 void source_list_free(struct xfer *x);
 struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait); /* for one more lane; NULL: none; *ret_wait ms */
 unsigned source_lanes(const struct xfer *x, const struct source *s, bool receiving);
+/* Where redirects led: asked first from now on. NULL: the URI itself. */
+void source_set_place(struct xfer *x, struct source *s, const char *uri);
 bool source_any_alive(const struct xfer *x);
 const struct fail *source_last_fail(const struct xfer *x);
 /* What to do after a failed fetch: true: try the source again after *ret_ms; false: it was given up, or is used with fewer

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <openssl/err.h>
+#include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 #include <uthash.h>
 
@@ -133,8 +134,42 @@ static void set_common(SSL_CTX *ctx, const struct net_conf *conf)
 	SSL_CTX_set_default_passwd_cb(ctx, no_password);
 }
 
+/* PKCS #12 (RFC 7292) holds certificate, chain and key in one file; NULL: it is not of that form. */
+static PKCS12 *read_pkcs12(const char *path)
+{
+	BIO *in = BIO_new_file(path, "rb");
+	PKCS12 *p = in != NULL ? d2i_PKCS12_bio(in, NULL) : NULL;
+
+	BIO_free(in);
+	ERR_clear_error();
+	return p;
+}
+
+/* Takes p. Only files without a password, as in aria2. */
+static int load_pkcs12(SSL_CTX *ctx, PKCS12 *p, const char *path, struct fail *f)
+{
+	STACK_OF(X509) *chain = NULL;
+	EVP_PKEY *key = NULL;
+	X509 *cert = NULL;
+	bool ok = PKCS12_parse(p, "", &key, &cert, &chain) == 1 && key != NULL && cert != NULL &&
+		  SSL_CTX_use_cert_and_key(ctx, cert, key, chain, 1) == 1;
+
+	PKCS12_free(p);
+	EVP_PKEY_free(key);
+	X509_free(cert);
+	sk_X509_pop_free(chain, X509_free);
+	if (!ok)
+		return fail_set(f, ERR_TLS, "can't use %s (PKCS #12; it must have key and certificate, and no password): %s",
+			path, tls_reason());
+	return 0;
+}
+
 static int load_chain(SSL_CTX *ctx, const char *cert, const char *key, struct fail *f)
 {
+	PKCS12 *both = read_pkcs12(cert);
+
+	if (both != NULL)
+		return load_pkcs12(ctx, both, cert, f);
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
 		return fail_set(f, ERR_TLS, "can't use the certificate %s: %s", cert, tls_reason());
 	if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)

@@ -200,7 +200,7 @@ static bool put_if_modified_since(const struct http_req *r, struct buf *out)
 
 static bool put_want_digest(const struct http_req *r, struct buf *out)
 {
-	if (http_req_ranged(r->fetch))
+	if (http_req_ranged(r->fetch) || opts_bool(r->fetch->opts, OPT_NO_WANT_DIGEST_HEADER))
 		return false;
 	buf_adds(out, "SHA-512;q=1, SHA-256;q=1, SHA;q=0.1");
 	return true;

@@ -72,6 +72,8 @@ class Hauld:
         os.makedirs(self.dir, exist_ok=True)
         self.port = free_port()
         self.url = "http://127.0.0.1:%d/jsonrpc" % self.port
+        self.context = None  # of TLS, for an https url
+        self.fields = {}     # of requests
         self.options = list(options)
         self.env = dict(os.environ, HOME=self.folder, **(env or {}))
         self.log = os.path.join(self.folder, "hauld.log")
@@ -96,9 +98,9 @@ class Hauld:
             return None
 
     def post(self, data, timeout=60):
-        req = urllib.request.Request(self.url, data=data)
+        req = urllib.request.Request(self.url, data=data, headers=self.fields)
         try:
-            with urllib.request.urlopen(req, timeout=timeout) as f:
+            with urllib.request.urlopen(req, timeout=timeout, context=self.context) as f:
                 return f.read()
         except urllib.error.HTTPError as e:
             return e.read()

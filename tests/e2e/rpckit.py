@@ -58,6 +58,7 @@ class WebSocket:
             self._more()
         head, self.buf = self.buf.split(b"\r\n\r\n", 1)
         self.status = int(head.split()[1])
+        self.fields = {k.lower(): v for k, v in (line.split(": ", 1) for line in head.decode().split("\r\n")[1:])}
 
     @classmethod
     def to(cls, d, **kw):

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from conftest import TESTS, free_port
+from conftest import BUILD, TESTS, free_port
 
 CONTRACT = os.path.join(TESTS, "contract")
 TABLE = open(os.path.join(CONTRACT, "deviations.md")).read()
@@ -79,36 +79,83 @@ def test_pages_of_other_origins_run_nothing(hauld):
     assert len(hauld.rpc("aria2.tellWaiting", 0, 10)) == 1
 
 
-NOT_OVER_RPC = ["rpc-secret", "rpc-listen-address", "rpc-allow-origin-all", "on-download-complete", "on-download-start", "log",
-                "save-session", "save-cookies", "conf-path", "input-file", "state-dir", "netrc-path", "ca-certificate", "allowed-dirs"]
+OPTIONS = json.loads(subprocess.run([BUILD + "/hauld", "--print=json"], capture_output=True, check=True).stdout)
+# every option that the table says is never set over RPC
+NEVER = sorted(o["name"] for o in OPTIONS if "norpc" in o["flags"])
 
 
 def test_what_may_not_be_set_is_refused(hauld, tools, tmp_path):
-    """changeglobal-not-changeable"""
+    """changeglobal-not-changeable, changeglobal-log, changeglobal-save-cookies, changeglobal-save-session, changeglobal-server-stat-of"""
+    assert {"rpc-secret", "rpc-listen-all", "rpc-allow-origin-all", "on-download-complete", "log", "save-session", "save-cookies",
+            "server-stat-of", "server-stat-if", "conf-path", "input-file", "state-dir", "netrc-path", "load-cookies", "certificate",
+            "private-key", "ca-certificate", "torrent-file", "metalink-file", "dht-file-path", "allowed-dirs"} < set(NEVER)
     victim = tmp_path / "victim"
     victim.write_text("precious")
+    gid = hauld.add("http://127.0.0.1:1/x", pause="true")
+    before = hauld.rpc("aria2.getGlobalOption")
+    own = hauld.rpc("aria2.getOption", gid)
+    add = ["http://127.0.0.1:1/x"]
 
     def refused(name, method, *params):
         with pytest.raises(tools.RpcError) as e:
             hauld.rpc(method, *params)
         assert (e.value.code, e.value.message) == (1, "We encountered a problem while processing the option '--%s'." % name)
 
-    for name in NOT_OVER_RPC:
-        refused(name, "aria2.changeGlobalOption", {name: str(victim)})
-        add = ("aria2.addUri", ["http://127.0.0.1:1/x"], {name: str(victim), "pause": "true"})
+    for name in NEVER:
+        set_it = {name: str(victim)}
+        refused(name, "aria2.changeGlobalOption", set_it)
         if name.startswith("on-"):
-            refused(name, *add)
+            refused(name, "aria2.changeOption", gid, set_it)
+            refused(name, "haul.retry", gid, set_it)
+            refused(name, "aria2.addUri", add, set_it)
             continue
         # for one download no such option exists in aria2 either: nothing to be misled about
-        gid = hauld.rpc(*add)
-        assert hauld.rpc("aria2.changeOption", gid, {name: str(victim)}) == "OK"
-        assert name not in hauld.rpc("aria2.getOption", gid)
-        hauld.rpc("aria2.remove", gid)
-    assert hauld.rpc("aria2.tellWaiting", 0, 10) == []
-    # others that are set at the start only are passed over, as in aria2
+        assert hauld.rpc("aria2.changeOption", gid, set_it) == "OK"
+        other = hauld.rpc("aria2.addUri", add, dict(set_it, pause="true"))
+        assert hauld.rpc("aria2.getOption", gid) == hauld.rpc("aria2.getOption", other) == own
+        hauld.rpc("aria2.remove", other)
+    refused("allowed-dirs", "aria2.changeGlobalOption", {"allowed-dirs": [str(victim)]})
+    assert len(hauld.rpc("aria2.tellWaiting", 0, 10)) == 1 and hauld.rpc("aria2.getGlobalOption") == before
+    # others that are set at the start only are passed over, as in aria2, and so is what is no string
     assert hauld.rpc("aria2.changeGlobalOption", {"rpc-listen-port": "abc", "nonsense": "1", "disk-cache": "x"}) == "OK"
+    assert hauld.rpc("aria2.changeGlobalOption", {"rpc-secure": True, "rpc-listen-all": True, "log": 5, "rpc-secret": None}) == "OK"
+    assert hauld.rpc("aria2.getGlobalOption") == before
     hauld.stop()
     assert victim.read_text() == "precious"
+
+
+SAMPLES = {"dht-entry-point": "h:1", "optimize-concurrent-downloads": "2:3", "ssh-host-key-md": "md5=" + "0" * 32,
+           "bt-prioritize-piece": "head=1M,tail", "seed-ratio": "1.5", "seed-time": "9.5"}
+
+
+def sample(o, folder):
+    """A value that is not the default."""
+    if o["name"] in SAMPLES:
+        return SAMPLES[o["name"]]
+    if o["name"] == "dir":
+        return folder + "/sub"
+    if "values" in o:
+        return [v for v in o["values"].split("|") if v != o.get("default")][-1]
+    if o["type"] == "true/false":
+        return "false" if o.get("default") == "true" else "true"
+    if "max" in o:
+        return str(o["min"] if str(o["min"]) != o.get("default") else o["min"] + 1)
+    return {"proxy": "http://u:p@h:1/", "list": "A: 1\n"}.get(o["type"], "some text")
+
+
+def test_what_a_settings_page_writes_comes_back(hauld):
+    """Each option that aria2 changes for the daemon, but for those that are refused: OK, and the new value is shown. Texts may be
+    emptied."""
+    may = [o for o in OPTIONS if "global" in o["flags"] and "norpc" not in o["flags"]]
+    assert len(may) > 110
+    for o in may:
+        value = sample(o, hauld.dir)
+        assert hauld.rpc("aria2.changeGlobalOption", {o["name"]: value.split("\n")[:-1] if o["name"] == "header" else value}) == "OK"
+        assert hauld.rpc("aria2.getGlobalOption")[o["name"]] == value
+    for o in may:
+        if o["type"] in ("text", "proxy", "list") and o["name"] not in SAMPLES:
+            assert hauld.rpc("aria2.changeGlobalOption", {o["name"]: ""}) == "OK"
+            assert hauld.rpc("aria2.getGlobalOption")[o["name"]] == ""
 
 
 def test_options_as_they_were_shown_may_be_sent_back(make_hauld, tmp_path):

@@ -1,4 +1,5 @@
 """The RPC of a real daemon over every transport: order, limits, durability, who may call."""
+import base64
 import gzip
 import http.client
 import json
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 import xmlrpc.client
 
 import pytest
@@ -105,12 +107,42 @@ def test_websocket_frames(hauld):
     w.close()
 
 
+def test_extensions_are_not_agreed_to(hauld):
+    """permessage-deflate is offered by every browser; nor is a subprotocol chosen."""
+    w = WebSocket.to(hauld, Sec_WebSocket_Extensions="permessage-deflate; client_max_window_bits", Sec_WebSocket_Protocol="chat")
+    assert w.status == 101 and set(w.fields) == {"upgrade", "connection", "sec-websocket-accept"}
+    assert "version" in w.call("aria2.getVersion")[0]
+    w.s.sendall(b"\xc1\x80\0\0\0\0")  # a compressed message all the same
+    assert w.frame() == (8, b"\x03\xea")
+
+
 def test_websocket_leaves_with_the_daemon(hauld):
     w = WebSocket.to(hauld)
     assert w.call("aria2.shutdown") == ("OK", [])
     op, data = w.frame()
     assert op == 8 and data[:2] == b"\x03\xe9"  # going away
     assert hauld.p.wait(20) == 0
+
+
+# ---- options sent back as they were shown ----
+
+def test_the_same_dir_and_out_keep_the_progress(make_hauld, hostile, tools):
+    """A client's form sends all of a download's options, dir and out among them: that is no move to another place."""
+    d = make_hauld()
+    gid = d.add(hostile.base + "/f/8M/a?rate=2M")
+    d.received(gid, 1 << 20)
+    assert d.rpc("aria2.changeOption", gid, d.rpc("aria2.getOption", gid)) == "OK"  # also while it runs
+    d.rpc("aria2.pause", gid)
+    before = d.wait(gid, "paused")
+    assert int(before["completedLength"]) >= 1 << 20
+    for same in (d.rpc("aria2.getOption", gid), {"dir": d.dir}, {"out": ""}, {"dir": d.dir, "out": ""}):
+        assert d.rpc("aria2.changeOption", gid, same) == "OK"
+        now = d.status(gid)
+        assert (now["completedLength"], now["files"][0]["path"]) == (before["completedLength"], d.dir + "/a"), same
+    d.rpc("aria2.changeOption", gid, {"max-download-limit": "0", "out": "b"})
+    assert d.status(gid, "completedLength")["completedLength"] == "0"  # another file
+    d.rpc("aria2.unpause", gid)
+    assert tools.sha256_of(d.complete(gid)) == hostile.sha256("8M", "a") and sorted(os.listdir(d.dir)) == ["a.part", "b"]
 
 
 # ---- HTTP ----
@@ -188,16 +220,11 @@ def test_unix_socket(tmp_path):
 
 def test_tls(make_hauld, nginx, tools):
     """rpc-secure: POST, WebSocket, and a client that does not know the certificate's authority."""
-    class Secure(Hauld):
-        def post(self, data, timeout=60):
-            c = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=context)
-            try:
-                return ask(c, data)[2]
-            finally:
-                c.close()
     context = ssl.create_default_context(cafile=nginx.ca)
-    d = Secure(os.path.join(nginx.folder, "secure"), "--rpc-secure=true", "--rpc-certificate=" + os.path.join(nginx.folder, "srv.pem"),
-               "--rpc-private-key=" + os.path.join(nginx.folder, "srv.key")).start()
+    d = Hauld(os.path.join(nginx.folder, "secure"), "--rpc-secure=true", "--rpc-certificate=" + os.path.join(nginx.folder, "srv.pem"),
+              "--rpc-private-key=" + os.path.join(nginx.folder, "srv.key"))
+    d.url, d.context = "https://127.0.0.1:%d/jsonrpc" % d.port, context
+    d.start()
     try:
         gid = d.add(NOWHERE, pause="true")
         s = context.wrap_socket(socket.create_connection(("127.0.0.1", d.port)), server_hostname="localhost")
@@ -214,6 +241,32 @@ def test_tls(make_hauld, nginx, tools):
         assert outcome.returncode != 0 and "certificate" in outcome.stderr
     finally:
         d.stop()
+
+
+def silent_get(d, host):
+    """A GET that says nothing of a page, as an <img> is fetched where a browser sends no Sec-Fetch-Site; -> status."""
+    c = http.client.HTTPConnection("127.0.0.1", d.port)
+    params = base64.b64encode(json.dumps([[NOWHERE], {"pause": "true"}]).encode()).decode()
+    c.request("GET", "/jsonrpc?method=aria2.addUri&id=1&params=" + urllib.parse.quote(params), headers={"Host": host})
+    return c.getresponse().status
+
+
+def test_image_in_a_page_is_no_call(hauld, tmp_path):
+    elsewhere = ["0.0.0.0:%d" % hauld.port, "[::ffff:7f00:1]:%d" % hauld.port, socket.gethostname()]
+    assert [silent_get(hauld, host) for host in elsewhere] == [403] * 3
+    assert hauld.rpc("aria2.getGlobalStat")["numWaiting"] == "0"
+    assert [silent_get(hauld, host) for host in ("localhost", "127.0.0.1", "[::1]")] == [200] * 3
+    d = SecretHauld(tmp_path / "s").start()
+    try:
+        assert silent_get(d, "0.0.0.0") == 400  # Unauthorized: the page does not have the secret
+    finally:
+        d.stop()
+
+
+def test_pages_without_a_secret_are_warned_of(make_hauld):
+    warned = lambda name, *options: "set rpc-secret" in make_hauld(*options, name=name).tail()
+    assert not warned("closed")
+    assert warned("pages", "--rpc-allow-origin-all=true") and warned("jsonp", "--rpc-allow-jsonp=true")
 
 
 def test_broken_json_gets_an_error_each_time(hauld):
@@ -249,6 +302,144 @@ def test_request_size_limit(make_hauld):
     assert "result" in w.recv()
 
 
+def head_of(d, n):
+    """A request whose head has n bytes as they are counted: target, names and values of the fields."""
+    fields = [("Host", "127.0.0.1:%d" % d.port), ("Content-Length", "2"), ("X", "")]
+    fill = n - len("/jsonrpc") - sum(len(k) + len(v) for k, v in fields)
+    fields[-1] = ("X", "a" * fill)
+    return ("POST /jsonrpc HTTP/1.1\r\n" + "".join("%s: %s\r\n" % f for f in fields) + "\r\n[]").encode()
+
+
+def raw(d, data, timeout=20):
+    """What comes back for these bytes, up to the end of the connection or of the first answer's head."""
+    with socket.create_connection(("127.0.0.1", d.port)) as s:
+        s.settimeout(timeout)
+        got = b""
+        try:
+            s.sendall(data)
+            while b"\r\n\r\n" not in got:
+                part = s.recv(65536)
+                if not part:
+                    break
+                got += part
+        except ConnectionError:
+            pass
+        return got
+
+
+def test_head_limit(hauld):
+    """16 KiB of request line and fields; a head without end is not read on."""
+    assert raw(hauld, head_of(hauld, 16384)).startswith(b"HTTP/1.1 200")
+    assert raw(hauld, head_of(hauld, 16385)).startswith(b"HTTP/1.1 431")
+    assert raw(hauld, b"GET /" + b"a" * 20000).startswith(b"HTTP/1.1 431")
+    assert raw(hauld, b"POST /jsonrpc HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % i for i in range(5000))).startswith(b"HTTP/1.1 431")
+
+
+def test_chunked_bodies_are_bounded(make_hauld):
+    d = make_hauld("--rpc-max-request-size=1K")
+    chunks = lambda n: b"POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + \
+        b"".join(b"10\r\n%s\r\n" % (b"[" + b" " * 14 + b"]" if i == 0 else b" " * 16) for i in range(n)) + b"0\r\n\r\n"
+    assert raw(d, chunks(64)).startswith(b"HTTP/1.1 200")
+    assert raw(d, chunks(65)) == b""
+
+
+def test_all_bodies_together_are_bounded(hauld, tools):
+    """64 MiB of bodies may be under way; whoever brings more loses the connection, small calls get through."""
+    body = b"POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2097152\r\n\r\n" + b" " * (2 << 20)
+    socks = [socket.create_connection(("127.0.0.1", hauld.port)) for _ in range(100)]
+
+    def send(s):
+        s.settimeout(30)
+        try:
+            s.sendall(body[:-1])  # lacks its last byte
+        except ConnectionError:
+            pass
+    threads = [threading.Thread(target=send, args=(s,)) for s in socks]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+    def alive(s):
+        s.setblocking(False)
+        try:
+            return s.recv(1) != b""
+        except BlockingIOError:
+            return True
+        except ConnectionError:
+            return False
+    tools.wait_for(lambda: sum(map(alive, socks)) <= 33, 20)
+    assert hauld.rpc("aria2.getVersion") and sum(map(alive, socks)) >= 30
+    peak = int(next(line for line in open("/proc/%d/status" % hauld.p.pid) if line.startswith("VmHWM")).split()[1])
+    assert peak < 160 * 1024, peak
+    for s in socks:
+        s.close()
+
+
+def test_depth_limits(hauld):
+    """JSON: 50 levels, as aria2. XML: 255 elements in each other."""
+    c = http.client.HTTPConnection("127.0.0.1", hauld.port)
+    for deep in ("[%s]" % ("[" * 48 + "]" * 48), "[%s]" % ('{"a":' * 48 + "1" + "}" * 48)):  # and the request and its params
+        whole = b'{"id":"1","method":"system.listMethods","params":%s}' % deep.encode()
+        assert ask(c, whole)[0] == 200
+        c.close()
+        status, _h, body = ask(c, whole.replace(b"[", b"[[", 1).replace(b"]}", b"]]}"))
+        assert status == 500 and json.loads(body)["error"]["code"] == -32700
+        c.close()
+    nested = lambda n: b"<methodCall><methodName>system.listMethods</methodName><params><param><value>" + \
+        b"<array><data><value>" * n + b"</value></data></array>" * n + b"</value></param></params></methodCall>"
+    assert ask(c, nested(83), "/rpc")[0] == 200  # 4 + 3 * 83 = 253
+    c.close()
+    for n in (84, 85, 20000):
+        status, _h, body = ask(c, nested(n), "/rpc")
+        assert (status, body) == (400, b""), n
+        c.close()
+    assert hauld.rpc("aria2.getVersion")
+
+
+def test_calls_at_once_are_bounded(hauld):
+    one = {"id": 1, "method": "system.listNotifications"}
+    c = http.client.HTTPConnection("127.0.0.1", hauld.port)
+    for n, status in ((20000, 200), (20001, 400)):
+        got, _h, body = ask(c, json.dumps([one] * n).encode())
+        assert got == status and (got == 200 or json.loads(body)["error"]["code"] == -32600)
+        c.close()
+    calls = [{"methodName": "system.listNotifications", "params": []}]
+    assert len(hauld.rpc("system.multicall", calls * 20000)) == 20000
+    with pytest.raises(Exception, match="at most 20000"):
+        hauld.rpc("system.multicall", calls * 20001)
+
+
+def test_an_answer_is_bounded(hauld):
+    """64 MiB: an error in its place says what to do, and the memory is given back."""
+    calls = [{"methodName": "aria2.getGlobalOption", "params": []}]
+    assert len(hauld.rpc("system.multicall", calls * 5000)) == 5000
+    with pytest.raises(Exception, match="fewer"):
+        hauld.rpc("system.multicall", calls * 20000)
+    assert hauld.rpc("aria2.getVersion")
+    peak = int(next(line for line in open("/proc/%d/status" % hauld.p.pid) if line.startswith("VmHWM")).split()[1])
+    assert peak < 300 * 1024, peak
+
+
+def test_xml_bounds(make_hauld):
+    """Entities are not expanded, and the size limit counts for /rpc, too."""
+    d = make_hauld("--rpc-max-request-size=64K")
+    call = b"<methodCall><methodName>%s</methodName></methodCall>"
+    laughs = b"<!ENTITY a0 'ha'>" + b"".join(b"<!ENTITY a%d '%s'>" % (i, b"&a%d;" % (i - 1) * 10) for i in range(1, 10))
+    outside = b"<!ENTITY x SYSTEM 'file:///etc/passwd'>"
+    c = http.client.HTTPConnection("127.0.0.1", d.port)
+    for doctype, name in ((laughs, b"&a9;"), (outside, b"&x;"), (b"", b"system.listMethods")):
+        start = time.monotonic()
+        assert ask(c, b"<!DOCTYPE methodCall [%s]>" % doctype + call % name, "/rpc")[::2] == (400, b"")
+        assert time.monotonic() - start < 1
+        c.close()
+    padded = lambda n: (call % b"system.listMethods").ljust(n)
+    assert ask(c, padded(65536), "/rpc")[0] == 200
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        ask(c, padded(65537), "/rpc")
+    c.close()
+
+
 def test_connections_beyond_the_limit_push_out_the_idlest(hauld):
     socks = [socket.create_connection(("127.0.0.1", hauld.port)) for _ in range(300)]
     assert hauld.rpc("aria2.getVersion")
@@ -276,6 +467,40 @@ def test_answers_that_nobody_reads_are_not_piled_up(hauld):
     assert hauld.rpc("aria2.getVersion")
     rss = int(next(line for line in open("/proc/%d/status" % hauld.p.pid) if line.startswith("VmRSS")).split()[1])
     assert rss < 100 * 1024
+
+
+def test_who_lets_notifications_pile_up_is_dropped(make_hauld, tools):
+    """4 MiB of them beyond what the system's buffers take."""
+    d = make_hauld("--max-download-result=10")
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    s.connect(("127.0.0.1", d.port))
+    deaf, reader = WebSocket(s), WebSocket.to(d)
+    heard = []
+
+    def listen():
+        try:
+            while True:
+                heard.append(reader.recv()["method"])
+        except (OSError, AssertionError):
+            pass
+    t = threading.Thread(target=listen)
+    t.start()
+    body = json.dumps([request("aria2.addUri", ["gopher://127.0.0.1/x"])] * 5000).encode()
+    for _ in range(60):
+        d.post(body)
+        if "does not read its notifications" in open(d.log).read():
+            break
+    else:
+        raise AssertionError("it was not dropped")
+    rss = int(next(line for line in open("/proc/%d/status" % d.p.pid) if line.startswith("VmRSS")).split()[1])
+    assert rss < 256 * 1024  # also with AddressSanitizer
+    gid = d.add("gopher://127.0.0.1/x")
+    d.wait(gid, "error")
+    reader.send_frame(8, b"\x03\xe8")
+    t.join()
+    assert heard.count("aria2.onDownloadError") >= 5000  # the other one was not
+    deaf.close()
 
 
 # ---- durability ----
@@ -389,6 +614,46 @@ def test_an_add_that_can_not_be_kept_is_refused(tmp_path, tools):
 
 
 # ---- who may call ----
+
+@pytest.mark.parametrize("host,may", [
+    ("127.0.0.1", True), ("127.0.0.1:%d", True), ("localhost:%d", True), ("LOCALHOST", True), ("a.localhost:%d", True), ("[::1]:%d", True),
+    ("192.0.2.7:%d", True), (socket.gethostname() + ":%d", True), ("evil.example:%d", False), ("127.0.0.1.evil.example", False),
+    ("localhost.evil.example:%d", False), ("xlocalhost", False), ("evil.example@127.0.0.1", False), ("[::1].evil.example", False), ("", False)])
+def test_foreign_host_names_are_refused(hauld, host, may):
+    """A page whose name was made to point here (DNS rebinding) has that name in Host: for every kind of request."""
+    host = host % hauld.port if "%d" in host else host
+    body = json.dumps(request("aria2.getVersion")).encode()
+    with_host = lambda first, rest="", data=b"": raw(hauld, ("%s HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (first, host, rest)).encode() + data)
+    status = b"200" if may else b"403"
+    assert with_host("POST /jsonrpc", "Content-Length: %d\r\n" % len(body), body)[9:12] == status
+    assert with_host("GET /jsonrpc?method=aria2.getVersion&id=1")[9:12] == status
+    assert with_host("OPTIONS /jsonrpc")[9:12] == status
+    assert with_host("GET /jsonrpc", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n")[9:12] == (b"101" if may else b"403")
+
+
+def test_preflights(make_hauld):
+    """What a browser asks before a page of another origin may call, Chrome's question about private networks among it."""
+    asked = {"Origin": "https://ui.example", "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type",
+             "Access-Control-Request-Private-Network": "true"}
+
+    def preflight(d, fields):
+        c = http.client.HTTPConnection("127.0.0.1", d.port)
+        c.request("OPTIONS", "/jsonrpc", headers=fields)
+        r = c.getresponse()
+        assert (r.status, r.read()) == (200, b"")
+        return {k[15:]: v for k, v in r.headers.items() if k.startswith("Access-Control-")}
+    assert preflight(make_hauld(name="off"), asked) == {}
+    d = make_hauld("--rpc-allow-origin-all=true", name="on")
+    every = {"Allow-Origin": "*", "Allow-Methods": "POST, GET, OPTIONS", "Max-Age": "1728000", "Allow-Headers": "content-type",
+             "Allow-Private-Network": "true"}
+    assert preflight(d, asked) == every
+    without = dict(asked)
+    del without["Access-Control-Request-Private-Network"]
+    del every["Allow-Private-Network"]
+    assert preflight(d, without) == every
+    for field in ("Origin", "Access-Control-Request-Method"):
+        assert preflight(d, {k: v for k, v in asked.items() if k != field}) == {"Allow-Origin": "*"}
 
 def test_other_users_need_a_secret(hauld, tmp_path):
     """With no secret a peer on the loopback must be the daemon's own user."""

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/conf_text.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -556,6 +557,56 @@ static void md_and_man_have_all(void **state)
 	free(print_to_text(print_form, "nope", 0, ERR_INVAL));
 }
 
+static int times(const char *text, const char *part)
+{
+	int n = 0;
+
+	while ((text = strstr(text, part)) != NULL) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
+/* Every option of aria2 once, its own once, each in a table. */
+static void aria2_has_all(void **state)
+{
+	char *text = print_to_text(print_form, "aria2", 0, 0);
+
+	(void)state;
+	for (int id = 0; id < OPT_COUNT; id++) {
+		const struct opt_def *d = opt_def((enum opt)id);
+		char *row = d->aria2 == AS_NONE ? xasprintf("\n| [%s](options.md#%s) |", d->name, d->name)
+						: xasprintf("\n| %s | %s | %s |\n", d->name, conf_verdict_text(d), conf_why_text(d));
+
+		if (times(text, row) != 1)
+			fail_msg("%s", row);
+		free(row);
+	}
+	free(text);
+}
+
+/* What lies in docs/ is what is printed; the tree is found from this source's place in it. */
+static void documents_are_fresh(void **state)
+{
+	static const struct {
+		const char *form, *path;
+	} docs[] = {{"md", "../../../docs/options.md"}, {"aria2", "../../../docs/aria2.md"}};
+	const char *slash = strrchr(__FILE__, '/');
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(docs) / sizeof(docs[0]); i++) {
+		char *path = xasprintf("%.*s%s", slash ? (int)(slash - __FILE__ + 1) : 0, __FILE__, docs[i].path);
+		char *text = print_to_text(print_form, docs[i].form, 0, 0), *there = read_file(path);
+
+		if (strcmp(text, there) != 0)
+			fail_msg("%s is stale: make docs", path);
+		free(there);
+		free(text);
+		free(path);
+	}
+}
+
 static void json_is_json(void **state)
 {
 	char *text = print_to_text(print_form, "json", 0, 0);
@@ -644,6 +695,8 @@ int main(void)
 		TEST(ignored_options_are_told_once),
 		TEST(help_lists_and_explains),
 		TEST(md_and_man_have_all),
+		TEST(aria2_has_all),
+		TEST(documents_are_fresh),
 		TEST(json_is_json),
 		TEST(bash_completes),
 	};

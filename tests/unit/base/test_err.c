@@ -23,7 +23,7 @@ static void table_is_sound(void **state)
 		assert_int_equal(strncmp(err_name(code), "ERR_", 4), 0);
 		assert_true(err_text(code)[0] != '\0');
 		assert_in_range(err_exit_code(code), 1, 125);
-		assert_in_range(err_retry(code), RETRY_FATAL, RETRY_BUSY);
+		assert_in_range(err_retry(code), RETRY_FATAL, RETRY_ORIGIN);
 	}
 }
 
@@ -37,7 +37,8 @@ static void codes_of_aria2(void **state)
 	assert_int_equal(err_exit_code(ERR_NO_SPACE), 9);
 	assert_int_equal(err_exit_code(ERR_CHECKSUM), 32);
 	assert_int_equal(err_exit_code(ERR_INVAL), 28);
-	assert_int_equal(err_retry(ERR_BUSY), RETRY_BUSY);
+	assert_int_equal(err_retry(ERR_BUSY), RETRY_SAME);
+	assert_int_equal(err_retry(ERR_TOO_MANY), RETRY_ORIGIN);
 	assert_int_equal(err_retry(ERR_NO_RANGE), RETRY_FEWER);
 }
 

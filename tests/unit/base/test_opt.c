@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/conf_text.h"
 #include "base/opt.c"
 
 #define TSV_FIELDS 11
@@ -77,10 +78,61 @@ static void rows_are_complete(void **state)
 			fail_msg("%s: both restart and live", d->name);
 		if ((d->flags & OF_NORPC) && (d->flags & (OF_INITIAL | OF_RESTART | OF_LIVE)))
 			fail_msg("%s: refused over RPC, but settable there", d->name);
+		if ((strncmp(d->name, "on-", 3) == 0) != ((d->flags & OF_HOOK) != 0))
+			fail_msg("%s: names a program to run?", d->name);
+		if ((d->flags & OF_HOOK) && !(d->flags & OF_NORPC))
+			fail_msg("%s: a program that RPC may name", d->name);
 		if ((d->flags & OF_ONCE) && (d->flags & OF_GLOBAL))
 			fail_msg("%s: of one download, but global", d->name);
 		if (strstr(d->name, "passwd") || strstr(d->name, "secret"))
 			assert_true(d->flags & OF_SECRET);
+		/* A caller who could name a file would read or write with the daemon's rights; dir and out are bounded. */
+		if (d->type == OT_PATH && id != OPT_DIR && id != OPT_OUT && !(d->flags & OF_NORPC))
+			fail_msg("%s: names a file, and may be set over RPC", d->name);
+	}
+}
+
+static bool listed(const enum opt *list, size_t n, enum opt id)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (list[i] == id)
+			return true;
+	}
+	return false;
+}
+
+#define LISTED(list, id) listed(list, sizeof(list) / sizeof(list[0]), id)
+
+/* Said to be met, but still without effect: to be taken off when they have one. */
+static const enum opt being_done[] = {OPT_CHECK_INTEGRITY, OPT_CONDITIONAL_GET, OPT_CONTENT_DISPOSITION_DEFAULT_UTF8,
+	OPT_DOWNLOAD_RESULT, OPT_ENABLE_COLOR, OPT_HASH_CHECK_ONLY, OPT_HUMAN_READABLE, OPT_MAX_RESUME_FAILURE_TRIES,
+	OPT_REMOVE_CONTROL_FILE, OPT_RLIMIT_NOFILE, OPT_SHOW_CONSOLE_READOUT, OPT_STDERR, OPT_SUMMARY_INTERVAL,
+	OPT_TRUNCATE_CONSOLE_READOUT, OPT_USE_HEAD};
+
+/* "same" has an effect, "not yet" has none, and whatever is not the same has a sentence that says so. */
+static void verdicts_are_true(void **state)
+{
+	(void)state;
+	for (int id = 0; id < OPT_COUNT; id++) {
+		const struct opt_def *d = opt_def((enum opt)id);
+		const char *why = conf_why_text(d);
+		bool ignored = (d->flags & OF_IGNORED) != 0;
+
+		if ((d->aria2 == AS_NONE) != ((d->flags & OF_OWN) != 0))
+			fail_msg("%s: a verdict is for aria2's options, and each of them has one", d->name);
+		if (d->aria2 == AS_SAME && ignored != LISTED(being_done, (enum opt)id))
+			fail_msg("%s: said to be the same as in aria2, %s", d->name,
+				ignored ? "but without effect" : "and done: take it off the list");
+		if (d->aria2 == AS_NOT_YET && !ignored)
+			fail_msg("%s: said to be not yet there, but it is not ignored", d->name);
+		if ((d->aria2 == AS_BETTER || d->aria2 == AS_NOT_YET) && !*why)
+			fail_msg("%s: not the same as in aria2, but why?", d->name);
+		if (d->aria2 == AS_NONE && *why)
+			fail_msg("%s: compared with an option that aria2 does not have", d->name);
+		if (*why && why[strlen(why) - 1] != '.')
+			fail_msg("%s: the reason must end with a full stop", d->name);
+		for (const char *p = why; *p; p++)
+			assert_in_range(*p, ' ', '~');
 	}
 }
 
@@ -165,28 +217,50 @@ static void expect(bool same, const struct opt_def *d, const char *what)
 		fail_msg("%s: not aria2's %s", d->name, what);
 }
 
+/* Defaults and ranges that differ on purpose: `why` says the reason. */
+static const enum opt other_default[] = {OPT_ENABLE_RPC, OPT_FILE_ALLOCATION, OPT_USER_AGENT};
+static const enum opt other_range[] = {OPT_MAX_CONNECTION_PER_SERVER};
+
+/* same, unless the option is listed: then not the same, and with a reason. */
+static void expect_unless(bool same, bool is_listed, const struct opt_def *d, const char *what)
+{
+	if (is_listed && same)
+		fail_msg("%s: has aria2's %s: take it off the list", d->name, what);
+	if (is_listed && !d->why)
+		fail_msg("%s: not aria2's %s, but why?", d->name, what);
+	expect(same || is_listed, d, what);
+}
+
+/* In parentheses: known at the start only. */
 static void compare_default(const struct opt_def *d, const char *def)
 {
 	char *normal = NULL;
+	bool same;
 
-	if (d->why || *def == '(' || strstr(def, "VERSION") || strstr(def, "MAJOR"))
+	if (*def == '(')
 		return;
+	if (strncmp(d->name, "peer-", 5) == 0) { /* made of aria2's version */
+		expect(d->def && strncmp(d->def, def, 2) == 0, d, "default");
+		return;
+	}
 	if (*def)
 		expect(opt_normalise(d, def, &normal, NULL) == 0, d, "type");
-	expect(normal && d->def ? strcmp(normal, d->def) == 0 : normal == d->def, d, "default");
+	same = normal && d->def ? strcmp(normal, d->def) == 0 : normal == d->def;
+	expect_unless(same, LISTED(other_default, (enum opt)(d - defs)), d, "default");
 	free(normal);
 }
 
 static void compare_range(const struct opt_def *d, const char *min, const char *max)
 {
 	int64_t open = d->type == OT_INT ? INT32_MAX : INT64_MAX;
+	bool same;
 
 	if (d->type == OT_ENUM)
 		expect(strcmp(d->values, max) == 0, d, "words");
-	if (d->why || (d->type != OT_INT && d->type != OT_SIZE))
+	if (d->type != OT_INT && d->type != OT_SIZE)
 		return;
-	expect(d->min == (*min ? strtoll(min, NULL, 10) : 0), d, "minimum");
-	expect(d->max == (*max ? strtoll(max, NULL, 10) : open), d, "maximum");
+	same = d->min == (*min ? strtoll(min, NULL, 10) : 0) && d->max == (*max ? strtoll(max, NULL, 10) : open);
+	expect_unless(same, LISTED(other_range, (enum opt)(d - defs)), d, "range");
 }
 
 static void compare_places(const struct opt_def *d, char *const *field)
@@ -207,6 +281,8 @@ static void compare_places(const struct opt_def *d, char *const *field)
 		expect((strcmp(field[places[i].column], places[i].text) == 0) == ((d->flags & places[i].flag) != 0), d,
 			"places to set it");
 	expect(!(d->flags & OF_INITIAL) || (d->flags & OF_CLIENT), d, "command line");
+	if ((d->flags & OF_GLOBAL) && (d->flags & OF_NORPC) && !d->why)
+		fail_msg("%s: aria2 changes it over RPC, hauld refuses to, but why?", d->name);
 	expect(strcmp(d->group, field[TSV_AREA]) == 0, d, "area");
 }
 
@@ -691,6 +767,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_is_sorted_and_unique),
 		cmocka_unit_test(rows_are_complete),
+		cmocka_unit_test(verdicts_are_true),
 		cmocka_unit_test(defaults_are_normal),
 		cmocka_unit_test(range_edges_hold),
 		cmocka_unit_test(table_is_aria2s),

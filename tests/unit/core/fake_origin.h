@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A protocol and its servers without sockets, for tests of the transfer engine: struct origin says how the server of each URI
+ * A protocol and its servers without sockets, for tests of the transfer engine: struct fake_server says how the server of each URI
  * behaves, faults come from a seeded generator. Defines proto_find, so include it once, in the test program.
  */
 #ifndef HAUL_TEST_FAKE_ORIGIN_H
@@ -19,7 +19,7 @@
 enum tag_kind { TAG_STRONG, TAG_WEAK, TAG_NONE, TAG_UNSTABLE };
 
 /* One server; URI "fake://h<index>/name". */
-struct origin {
+struct fake_server {
 	int64_t size;
 	bool no_ranges;        /* answers ranges with all of it */
 	bool no_length;        /* does not say how much will come */
@@ -39,7 +39,7 @@ struct origin {
 
 struct fake_net {
 	struct loop *loop;
-	struct origin *origins;
+	struct fake_server *origins;
 	size_t n;
 	uint64_t seed;
 };
@@ -61,7 +61,7 @@ static unsigned char content_at(unsigned version, int64_t off)
 }
 
 struct fake_fetch {
-	struct origin *o;
+	struct fake_server *o;
 	const struct fetch_ops *ops;
 	void *owner;
 	struct timer timer;
@@ -128,7 +128,7 @@ static bool fake_condition_holds(const struct fake_fetch *f)
 
 static int fake_status(const struct fake_fetch *f)
 {
-	const struct origin *o = f->o;
+	const struct fake_server *o = f->o;
 
 	if (o->gone)
 		return 404;

@@ -547,6 +547,23 @@ static void pause_all_and_unpause_all(void **state)
 	assert_string_equal(list(v, LIST_QUEUE), "3 4 ");
 }
 
+/* However long each takes to stop, the order in the queue is that of the asking. */
+static void paused_ones_stand_as_they_were_asked(void **state)
+{
+	static const uint64_t stop_order[3] = {2, 3, 1};
+	struct env *v = *state;
+
+	change_global(v, "max-concurrent-downloads", "3");
+	for (uint64_t i = 1; i <= 4; i++)
+		add(v, i, false);
+	settle(v);
+	fake_hold_stop = true;
+	engine_pause_all(v->e, false);
+	for (int i = 0; i < 3; i++)
+		fake_end(fake_find(stop_order[i]), XFER_STOPPED, 0, NULL);
+	assert_string_equal(list(v, LIST_QUEUE), "3 2 1 4 ");
+}
+
 /* ---- positions ---- */
 
 static void positions(void **state)
@@ -704,6 +721,63 @@ static void other_options_restart_in_the_slot(void **state)
 	assert_string_equal(events(v), "start:1 ");
 	assert_int_equal(opts_num(fake_find(1)->opts, OPT_SPLIT), 2);
 	assert_int_equal(state_of(v, G), JOB_WAITING);
+}
+
+static void a_restart_waits_where_there_are_fewer_slots(void **state)
+{
+	struct env *v = *state;
+	struct fail f = {0};
+
+	change_global(v, "max-concurrent-downloads", "2");
+	for (uint64_t i = 1; i <= 3; i++)
+		add(v, i, false);
+	settle(v);
+	events(v);
+	change_global(v, "max-concurrent-downloads", "1");
+	fake_hold_stop = true;
+	assert_int_equal(change(v, 1, "split=2\n", &f), 0);
+	fake_end(fake_find(1), XFER_STOPPED, 0, NULL);
+	settle(v);
+	assert_string_equal(events(v), "");
+	assert_int_equal(state_of(v, 1), JOB_WAITING);
+	assert_string_equal(list(v, LIST_QUEUE), "1 3 ");
+	fake_complete(fake_find(2), "/d/2", 1);
+	settle(v);
+	assert_string_equal(events(v), "complete:2 start:1 ");
+}
+
+/* Pages send back all that they were shown: a dir and an out that are the same as before say nothing about the file. */
+static void the_same_path_again_keeps_the_file(void **state)
+{
+	struct xfer_known k = {.path = "/d/x", .total = 100, .etag = "\"1\""};
+	struct env *v = *state;
+	struct fail f = {0};
+	struct job_view w;
+	struct ranges have;
+
+	make_active(v);
+	ranges_init(&have);
+	ranges_add(&have, 0, 40);
+	fake_find(G)->ops->known(fake_find(G)->owner, &k);
+	fake_find(G)->ops->progress(fake_find(G)->owner, &have);
+	ranges_free(&have);
+	assert_int_equal(engine_pause(v->e, G, false, NULL), 0);
+	settle(v);
+	assert_true(engine_view(v->e, G, &w));
+	assert_int_equal(w.state, JOB_PAUSED);
+	{
+		char *same = xasprintf("out=\ndir=%s\nsplit=7\n", w.dir);
+
+		assert_int_equal(change(v, G, same, &f), 0);
+		free(same);
+	}
+	assert_true(engine_view(v->e, G, &w));
+	assert_true(ranges_has(w.have, 0, 40));
+	assert_string_equal(w.path, "/d/x");
+	assert_int_equal(opts_num(w.opts, OPT_SPLIT), 7);
+	assert_int_equal(engine_unpause(v->e, G, NULL), 0);
+	settle(v);
+	assert_string_equal(fake_find(G)->path, "/d/x");
 }
 
 static void pause_takes_the_place_of_a_restart(void **state)
@@ -1018,6 +1092,7 @@ int main(void)
 		T(removed_is_a_result),
 		T(removed_from_the_queue_vanishes),
 		T(pause_all_and_unpause_all),
+		T(paused_ones_stand_as_they_were_asked),
 		cmocka_unit_test(positions),
 		T(lists_by_position),
 		T(change_uris),
@@ -1026,6 +1101,8 @@ int main(void)
 		T(header_is_replaced),
 		T(live_options_do_not_restart),
 		T(other_options_restart_in_the_slot),
+		T(a_restart_waits_where_there_are_fewer_slots),
+		T(the_same_path_again_keeps_the_file),
 		T(pause_takes_the_place_of_a_restart),
 		T(new_path_forgets_the_old_file),
 		T(global_options_are_for_later_adds),

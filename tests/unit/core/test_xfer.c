@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "core/origin.h"
 #include "core/xfer.h"
 
 #include "fake_origin.h"
@@ -38,6 +39,7 @@ struct world {
 	bool ended;
 	struct timer stop_at;
 	unsigned most_conns;
+	struct origins *origins;
 };
 
 static void replace(char **to, const char *from)
@@ -105,9 +107,10 @@ static void set(struct world *w, enum opt id, const char *value)
 		fail_msg("%s", f.text);
 }
 
-static void open_world(struct world *w, struct origin *origins, size_t n, uint64_t seed)
+static void open_world(struct world *w, struct fake_server *origins, size_t n, uint64_t seed)
 {
 	memset(w, 0, sizeof(*w));
+	w->origins = origins_new(8, seed);
 	assert_int_equal(loop_init(&w->loop, 16 * MIB), 0);
 	fake = (struct fake_net){.loop = &w->loop, .origins = origins, .n = n, .seed = seed};
 	snprintf(w->dir, sizeof(w->dir), "%s/xfer-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
@@ -129,6 +132,7 @@ static void close_world(struct world *w)
 	pid_t pid;
 
 	forget_all(w);
+	origins_free(w->origins);
 	opts_unref(w->opts);
 	timer_stop(&w->stop_at);
 	assert_int_equal(loop_close(&w->loop), 0);
@@ -142,7 +146,7 @@ static void close_world(struct world *w)
 
 static void start(struct world *w, char *const *uris)
 {
-	struct xfer_req req = {.loop = &w->loop, .gid = 0x1234, .uris = uris, .opts = w->opts, .dir = w->dir, .journal = w->journal,
+	struct xfer_req req = {.origins = w->origins, .loop = &w->loop, .gid = 0x1234, .uris = uris, .opts = w->opts, .dir = w->dir, .journal = w->journal,
 		.known = {.path = w->mem.path, .total = w->mem.total, .etag = w->mem.etag, .last_modified = w->mem.last_modified,
 			.have = &w->mem.have, .unproven = w->mem.unproven}};
 
@@ -214,7 +218,7 @@ static void test_plain(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct origin o = {.size = sizes[i], .version = 1};
+		struct fake_server o = {.size = sizes[i], .version = 1};
 		struct world w;
 
 		open_world(&w, &o, 1, i);
@@ -227,7 +231,7 @@ static void test_plain(void **state)
 
 static void test_splits_up_to_the_limit(void **state)
 {
-	struct origin o = {.size = 8 * MIB, .version = 1};
+	struct fake_server o = {.size = 8 * MIB, .version = 1};
 	struct world w;
 
 	(void)state;
@@ -240,7 +244,7 @@ static void test_splits_up_to_the_limit(void **state)
 
 static void test_no_ranges(void **state)
 {
-	struct origin o = {.size = 5 * MIB, .version = 1, .no_ranges = true, .fault_percent = 1};
+	struct fake_server o = {.size = 5 * MIB, .version = 1, .no_ranges = true, .fault_percent = 1};
 	struct world w;
 
 	(void)state;
@@ -253,7 +257,7 @@ static void test_no_ranges(void **state)
 
 static void test_unknown_length(void **state)
 {
-	struct origin o = {.size = 3 * MIB, .version = 1, .no_length = true};
+	struct fake_server o = {.size = 3 * MIB, .version = 1, .no_length = true};
 	struct world w;
 
 	(void)state;
@@ -266,7 +270,7 @@ static void test_unknown_length(void **state)
 
 static void test_a_server_that_allows_two(void **state)
 {
-	struct origin o = {.size = 8 * MIB, .version = 1, .busy_above = 2};
+	struct fake_server o = {.size = 8 * MIB, .version = 1, .busy_above = 2};
 	struct world w;
 
 	(void)state;
@@ -279,7 +283,7 @@ static void test_a_server_that_allows_two(void **state)
 
 static void test_mirrors(void **state)
 {
-	struct origin o[3] = {{.gone = true}, {.size = 6 * MIB, .version = 1}, {.size = 6 * MIB + 1, .version = 2}};
+	struct fake_server o[3] = {{.gone = true}, {.size = 6 * MIB, .version = 1}, {.size = 6 * MIB + 1, .version = 2}};
 	char *uris[] = {"fake://h0/f", "fake://h1/f", "fake://h2/f", NULL};
 	struct world w;
 
@@ -294,7 +298,7 @@ static void test_changed_file_fails_or_begins_anew(void **state)
 {
 	(void)state;
 	for (int anew = 0; anew < 2; anew++) {
-		struct origin o = {.size = 4 * MIB, .version = 1, .flip_after = 2, .fault_percent = 3};
+		struct fake_server o = {.size = 4 * MIB, .version = 1, .flip_after = 2, .fault_percent = 3};
 		struct world w;
 
 		open_world(&w, &o, 1, 11);
@@ -314,7 +318,7 @@ static void test_changed_file_fails_or_begins_anew(void **state)
 
 static void test_wrong_range_is_refused(void **state)
 {
-	struct origin o = {.size = 4 * MIB, .version = 1, .lies_about_range = true};
+	struct fake_server o = {.size = 4 * MIB, .version = 1, .lies_about_range = true};
 	struct world w;
 
 	(void)state;
@@ -330,7 +334,7 @@ static void test_wrong_range_is_refused(void **state)
 
 static void test_if_range_dropped(void **state)
 {
-	struct origin o = {.size = 8 * MIB, .version = 1, .drops_on_if_range = true};
+	struct fake_server o = {.size = 8 * MIB, .version = 1, .drops_on_if_range = true};
 	struct world w;
 
 	(void)state;
@@ -342,7 +346,7 @@ static void test_if_range_dropped(void **state)
 
 static void test_resume_after_stop(void **state)
 {
-	struct origin o = {.size = 6 * MIB, .version = 1};
+	struct fake_server o = {.size = 6 * MIB, .version = 1};
 	struct world w;
 
 	(void)state;
@@ -361,7 +365,7 @@ static void test_resume_after_stop(void **state)
 
 static void test_wrong_checksum(void **state)
 {
-	struct origin o = {.size = MIB, .version = 1};
+	struct fake_server o = {.size = MIB, .version = 1};
 	struct world w;
 
 	(void)state;
@@ -377,9 +381,9 @@ static void test_wrong_checksum(void **state)
 
 /* ---- simulation ---- */
 
-static void random_origin(struct origin *o, int64_t size)
+static void random_origin(struct fake_server *o, int64_t size)
 {
-	*o = (struct origin){
+	*o = (struct fake_server){
 		.size = size,
 		.version = 1,
 		.no_ranges = fake_random(8) == 0,
@@ -398,7 +402,7 @@ static void random_origin(struct origin *o, int64_t size)
 }
 
 /* Versions can be told apart when nothing else could hide the change. */
-static bool can_be_seen(const struct origin *o, size_t n)
+static bool can_be_seen(const struct fake_server *o, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (o[i].flip_after && (o[i].tag == TAG_NONE || o[i].tag == TAG_WEAK) && !o[i].dated)
@@ -406,7 +410,7 @@ static bool can_be_seen(const struct origin *o, size_t n)
 	return n == 1 || !(o[0].flip_after || o[1].flip_after) || (o[0].tag == TAG_STRONG && o[1].tag == TAG_STRONG);
 }
 
-static void describe(const struct origin *o)
+static void describe(const struct fake_server *o)
 {
 	print_message("size %lld no_ranges %d no_length %d ignores %d drops %d tag %d dated %d flip %u busy %u first %u faults %u gone %d lies %d\n",
 		(long long)o->size, o->no_ranges, o->no_length, o->ignores_if_range, o->drops_on_if_range, (int)o->tag, o->dated,
@@ -416,7 +420,7 @@ static void describe(const struct origin *o)
 static void simulate(uint64_t seed)
 {
 	char *uris[] = {"fake://h0/f", "fake://h1/f", NULL};
-	struct origin o[2];
+	struct fake_server o[2];
 	struct world w;
 	size_t n;
 	bool seen;

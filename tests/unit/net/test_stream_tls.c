@@ -499,6 +499,50 @@ static void test_client_certificate(void **state)
 	free(conf.key_file);
 }
 
+static char *write_pkcs12(const struct tls_fixture *t, const char *password)
+{
+	STACK_OF(X509) *chain = sk_X509_new_null();
+	char *path = path_in(t, "server.p12");
+	FILE *out = fopen(path, "w");
+	PKCS12 *p;
+
+	sk_X509_push(chain, t->ca.x);
+	p = PKCS12_create(password, "server", t->server.key, t->server.x, chain, 0, 0, 0, 0, 0);
+	assert_non_null(p);
+	i2d_PKCS12_fp(out, p);
+	fclose(out);
+	PKCS12_free(p);
+	sk_X509_free(chain);
+	return path;
+}
+
+/* Certificate, chain and key in one file, for the client and for the server. */
+static void test_pkcs12(void **state)
+{
+	struct tls_fixture *t = *state;
+	struct net_conf conf = {.min_tls = TLS1_2_VERSION};
+	struct tls_ctx *c;
+	struct fail f = {0};
+	SSL_CTX *server;
+	STACK_OF(X509) *chain = NULL;
+
+	conf.cert_file = write_pkcs12(t, "");
+	assert_int_equal(tls_ctx_new(&conf, &c, &f), 0);
+	assert_int_equal(X509_cmp(SSL_CTX_get0_certificate(c->client), t->server.x), 0);
+	server = tls_server_ctx_new(c, conf.cert_file, conf.cert_file, &f);
+	assert_non_null(server);
+	assert_int_equal(SSL_CTX_check_private_key(server), 1);
+	SSL_CTX_get0_chain_certs(server, &chain);
+	assert_int_equal(sk_X509_num(chain), 1);
+	tls_server_ctx_free(server);
+	tls_ctx_free(c);
+	free(conf.cert_file);
+	conf.cert_file = write_pkcs12(t, "locked");
+	assert_int_equal(tls_ctx_new(&conf, &c, &f), ERR_TLS);
+	assert_non_null(strstr(f.text, "no password"));
+	free(conf.cert_file);
+}
+
 #define TLS_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -526,6 +570,7 @@ int main(void)
 		TLS_TEST(test_close_soon),
 		TLS_TEST(test_bad_files),
 		TLS_TEST(test_client_certificate),
+		TLS_TEST(test_pkcs12),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,6 +84,10 @@ static void test_plain(void **state)
 	assert_non_null(strstr(text, "HEAD / HTTP/1.1\r\n"));
 	assert_non_null(strstr(text, "\r\nHost: [::1]\r\n"));
 	assert_null(strstr(text, "Authorization"));
+	assert_non_null(strstr(text, "Want-Digest"));
+	set(OPT_NO_WANT_DIGEST_HEADER, "true");
+	assert_int_equal(build(), 0);
+	assert_null(strstr(text, "Want-Digest"));
 }
 
 static void test_all(void **state)

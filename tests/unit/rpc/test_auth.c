@@ -99,6 +99,34 @@ static void pages(void **state)
 	opts_unref(o);
 }
 
+static bool get(const struct opts *o, const char *site, const char *host)
+{
+	return auth_page(o, &(struct auth_page){.site = site, .host = host, .get = true});
+}
+
+/* At these a browser's GET may come without a word about the page. */
+static void silent_gets(void **state)
+{
+	static const char *const good[] = {"127.0.0.1:6800", "127.9.9.9", "[::1]:6800", "localhost", "x.localhost:1"};
+	static const char *const bad[] = {"0.0.0.0:6800", "[::]:6800", "[::ffff:127.0.0.1]:6800", "192.168.1.7:6800", "nas"};
+	struct opts *o = opts_new(NULL), *secret = opts_with(OPT_RPC_SECRET, "s"), *tls = opts_with(OPT_RPC_SECURE, "true");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_true(get(o, NULL, good[i]));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_false(get(o, NULL, bad[i]));
+		assert_true(get(o, "same-origin", bad[i]));
+		assert_true(get(secret, NULL, bad[i]));
+		assert_true(get(tls, NULL, bad[i]));
+		assert_true(auth_page(o, &(struct auth_page){.host = bad[i]}));
+	}
+	assert_true(get(o, NULL, NULL));
+	opts_unref(tls);
+	opts_unref(secret);
+	opts_unref(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +134,7 @@ int main(void)
 		cmocka_unit_test(basic),
 		cmocka_unit_test(host),
 		cmocka_unit_test(pages),
+		cmocka_unit_test(silent_gets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,6 +256,177 @@ static void limits(void **state)
 	free(long_field);
 }
 
+/* The field of a given length, so that the head has n bytes as they are counted: the request line's target, and names and
+ * values of fields. */
+static char *head_of(size_t n)
+{
+	static const char rest[] = "/jsonrpcHost127.0.0.1:6800Content-Length2X";
+	size_t fill = n - (sizeof(rest) - 1);
+	char *field = malloc(fill + 1), *head;
+
+	memset(field, 'a', fill);
+	field[fill] = '\0';
+	head = xasprintf("POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 2\r\nX: %s\r\n\r\n[]", field);
+	free(field);
+	return head;
+}
+
+static void head_is_bounded(void **state)
+{
+	struct fixture *x = *state;
+	char *most = head_of(HTTP_HEAD_MAX), *more = head_of(HTTP_HEAD_MAX + 1);
+
+	feed(&x->s, most);
+	feed(&x->s, most);
+	assert_int_equal(count(&x->s, "HTTP/1.1 200"), 2); /* each request has its own */
+	feed(&x->s, more);
+	assert_int_equal(count(&x->s, "HTTP/1.1 431"), 1);
+	assert_true(x->s.soon);
+	free(most);
+	free(more);
+}
+
+/* Many bodies at once, each within its own limit, may not fill the memory. */
+static void all_bodies_are_bounded(void **state)
+{
+	struct fixture *x = *state;
+	enum { PEERS = 3 };
+	struct stream s[PEERS];
+	size_t n = BODY_SUM_MAX / 2 + BODY_FREE;
+	char *body = malloc(n);
+
+	memset(body, ' ', n);
+	set(x, OPT_RPC_MAX_REQUEST_SIZE, "1024M");
+	for (int i = 0; i < PEERS; i++) {
+		stream_init(&s[i]);
+		conn_accept(x->rpc, &s[i]);
+		feed(&s[i], "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 999999999\r\n\r\n");
+		feed_n(&s[i], body, n);
+	}
+	assert_false(s[0].closed || s[1].closed);
+	assert_true(s[2].closed && !s[2].soon);
+	send_post(&x->s, "", "[]"); /* small ones need no room */
+	assert_true(sent(&x->s, "HTTP/1.1 200"));
+	conn_close(s[0].owner); /* makes room */
+	stream_done(&s[2]);
+	stream_init(&s[2]);
+	conn_accept(x->rpc, &s[2]);
+	feed(&s[2], "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 999999999\r\n\r\n");
+	feed_n(&s[2], body, n);
+	assert_false(s[2].closed);
+	conn_close(s[1].owner);
+	conn_close(s[2].owner);
+	assert_int_equal(x->rpc->body_sum, 0);
+	for (int i = 0; i < PEERS; i++)
+		stream_done(&s[i]);
+	free(body);
+}
+
+static void run_until_closed(struct fixture *x, const struct stream *s)
+{
+	while (!s->closed)
+		uv_run(&x->loop.uv, UV_RUN_ONCE);
+}
+
+/* A connection of its own, with a server that waits 60 ms only. */
+static void impatient(struct fixture *x, struct stream *s)
+{
+	x->rpc->patience = 60;
+	stream_init(s);
+	conn_accept(x->rpc, s);
+}
+
+static void a_request_has_its_time(void **state)
+{
+	struct fixture *x = *state;
+	struct stream s;
+	uint64_t start;
+
+	/* nothing comes */
+	impatient(x, &s);
+	run_until_closed(x, &s);
+	stream_done(&s);
+	/* it drips: the time counts from the first byte of the request, not from the last */
+	impatient(x, &s);
+	start = loop_now(&x->loop);
+	feed(&s, "POST /jsonrpc HTTP/1.1\r\n" HOST "X: ");
+	for (uint64_t now = start; !s.closed; uv_run(&x->loop.uv, UV_RUN_NOWAIT)) {
+		if (loop_now(&x->loop) == now)
+			continue;
+		now = loop_now(&x->loop);
+		feed(&s, "a");
+	}
+	assert_in_range(loop_now(&x->loop) - start, 59, 1000);
+	assert_null(s.sent.data);
+	stream_done(&s);
+	/* a body that does not end */
+	impatient(x, &s);
+	feed(&s, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\n[");
+	run_until_closed(x, &s);
+	assert_null(s.sent.data);
+	stream_done(&s);
+	/* the wait for the next request */
+	impatient(x, &s);
+	feed(&s, "POST /jsonrpc HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n[]");
+	assert_int_equal(count(&s, "HTTP/1.1 200"), 1);
+	run_until_closed(x, &s);
+	stream_done(&s);
+}
+
+/* While the answer waits for the disk nobody is late; a WebSocket may be silent as long as it likes. */
+static void waiting_for_us_is_no_fault(void **state)
+{
+	struct fixture *x = *state;
+	struct stream slow, ws;
+	uint64_t start;
+
+	impatient(x, &slow);
+	impatient(x, &ws);
+	x->e.hold = true;
+	call(&slow, "1", "aria2.pauseAll", "[]");
+	feed(&ws, "GET /jsonrpc HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+		"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
+	assert_true(sent(&ws, "101 Switching"));
+	start = loop_now(&x->loop);
+	while (loop_now(&x->loop) - start < 150)
+		uv_run(&x->loop.uv, UV_RUN_NOWAIT);
+	assert_false(slow.closed || ws.closed);
+	fake_commit(&x->e, 0, NULL);
+	assert_true(sent(&slow, "\"OK\""));
+	conn_close(ws.owner);
+	run_until_closed(x, &slow);
+	stream_done(&slow);
+	stream_done(&ws);
+}
+
+/* Who takes some of the answer within the time gets the time anew. */
+static void a_reader_has_its_time(void **state)
+{
+	struct fixture *x = *state;
+	struct stream s;
+	uint64_t start;
+
+	impatient(x, &s);
+	s.stuck = true;
+	for (int i = 0; i < 60; i++)
+		call(&s, "1", "aria2.getGlobalOption", "[]");
+	start = loop_now(&x->loop);
+	for (int i = 0; i < 3; i++) {
+		uint64_t from = loop_now(&x->loop);
+
+		while (loop_now(&x->loop) - from < 40)
+			uv_run(&x->loop.uv, UV_RUN_NOWAIT);
+		assert_false(s.closed);
+		unstick(&s);
+		s.stuck = true;
+		for (int k = 0; k < 60; k++)
+			call(&s, "1", "aria2.getGlobalOption", "[]");
+	}
+	assert_true(loop_now(&x->loop) - start > 60);
+	run_until_closed(x, &s);
+	stream_done(&s);
+}
+
 static void expect_refusal(struct fixture *x, const char *request, const char *status)
 {
 	stream_done(&x->s);
@@ -609,6 +780,11 @@ int main(void)
 		T(session_file_is_waited_for),
 		T(session_file_outlives_its_asker),
 		T(limits),
+		T(head_is_bounded),
+		T(all_bodies_are_bounded),
+		T(a_request_has_its_time),
+		T(waiting_for_us_is_no_fault),
+		T(a_reader_has_its_time),
 		T(broken_requests),
 		T(strangers_need_a_secret),
 		T(folders_are_free_for_the_user),

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT
+ * The record of an origin. One that nobody uses is remembered as long as it has something to say, the least recently used
+ * go first.
+ */
+#include "core/origin.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "base/obj.h"
+#include "base/str.h"
+
+#define BACKOFF_FIRST_MS 500
+#define MORE_AGAIN_MS	 30000 /* after so long it is tried with one more than it was found to take */
+#define CAREFUL_MOST	 64    /* above this a careful beginning is over */
+#define DOUBLINGS_MOST	 20
+
+struct origin {
+	OBJ(ORIGIN);
+	struct origins *all;
+	char *key;
+	char *host; /* for people */
+	unsigned refs;
+	unsigned active; /* fetches under way */
+	unsigned served; /* of them: answered */
+	unsigned max;	 /* at a time; UINT_MAX: not found out */
+	bool careful;	 /* max is not the origin's but our caution after trouble: doubles with each answer */
+	uint64_t more_at;
+	uint64_t ready_at;
+	unsigned failures; /* in a row */
+	struct fail why; /* of the last trouble */
+	TAILQ_HEAD(waiter_list, origin_waiter) waiters;
+	TAILQ_ENTRY(origin) idle; /* while refs == 0 */
+	UT_hash_handle hh;
+};
+
+struct origins {
+	struct origin *table;
+	TAILQ_HEAD(origin_list, origin) idle; /* nobody's, the oldest first */
+	unsigned n_idle, keep;
+	uint64_t seed;
+};
+
+struct origins *origins_new(unsigned keep, uint64_t seed)
+{
+	struct origins *s = xcalloc(1, sizeof(*s));
+
+	TAILQ_INIT(&s->idle);
+	s->keep = keep;
+	s->seed = seed;
+	return s;
+}
+
+static void idle_remove(struct origin *o)
+{
+	TAILQ_REMOVE(&o->all->idle, o, idle);
+	o->all->n_idle--;
+}
+
+static void drop(struct origin *o)
+{
+	idle_remove(o);
+	HASH_DEL(o->all->table, o);
+	free(o->key);
+	free(o->host);
+	OBJ_FREE(o);
+}
+
+void origins_free(struct origins *s)
+{
+	struct origin *o;
+
+	if (s == NULL)
+		return;
+	while ((o = TAILQ_FIRST(&s->idle)) != NULL)
+		drop(o);
+	if (s->table != NULL)
+		obj_die("end of all uses of an origin", __FILE__, __LINE__);
+	free(s);
+}
+
+static char *key_of(const struct uri *u)
+{
+	return xasprintf("%s://%s:%u %s", u->scheme, u->host, u->port, u->user != NULL ? u->user : "");
+}
+
+struct origin *origin_ref(struct origin *o)
+{
+	OBJ_CHECK(o, ORIGIN);
+	if (o->refs++ == 0)
+		idle_remove(o);
+	return o;
+}
+
+static struct origin *origin_new(struct origins *s, char *key, const char *host)
+{
+	struct origin *o = xcalloc(1, sizeof(*o));
+
+	OBJ_INIT(o, ORIGIN);
+	o->all = s;
+	o->key = key;
+	o->host = xstrdup(host);
+	o->max = UINT_MAX;
+	o->refs = 1;
+	TAILQ_INIT(&o->waiters);
+	HASH_ADD_KEYPTR(hh, s->table, o->key, strlen(o->key), o);
+	return o;
+}
+
+struct origin *origin_get(struct origins *s, const struct uri *u)
+{
+	char *key = key_of(u);
+	struct origin *o = NULL;
+
+	HASH_FIND_STR(s->table, key, o);
+	if (o == NULL)
+		return origin_new(s, key, u->host);
+	free(key);
+	return origin_ref(o);
+}
+
+void origin_put(struct origin *o)
+{
+	struct origins *s;
+
+	if (o == NULL)
+		return;
+	OBJ_CHECK(o, ORIGIN);
+	if (--o->refs > 0)
+		return;
+	s = o->all;
+	TAILQ_INSERT_TAIL(&s->idle, o, idle);
+	s->n_idle++;
+	if (s->n_idle > s->keep)
+		drop(TAILQ_FIRST(&s->idle));
+}
+
+/* ---- room ---- */
+
+unsigned origin_limit(const struct origin *o)
+{
+	return o->max;
+}
+
+unsigned origin_room(struct origin *o, uint64_t now, uint64_t *ret_wait)
+{
+	OBJ_CHECK(o, ORIGIN);
+	*ret_wait = UINT64_MAX;
+	if (o->ready_at > now) {
+		*ret_wait = o->ready_at - now;
+		return 0;
+	}
+	if (o->max != UINT_MAX && !o->careful && now >= o->more_at) {
+		o->max++;
+		o->more_at = now + MORE_AGAIN_MS;
+	}
+	return o->active < o->max ? o->max - o->active : 0;
+}
+
+void origin_wait_for(struct origin *o, struct origin_waiter *w)
+{
+	OBJ_CHECK(o, ORIGIN);
+	if (w->o == o)
+		return;
+	origin_wait_cancel(w);
+	w->o = o;
+	TAILQ_INSERT_TAIL(&o->waiters, w, link);
+}
+
+void origin_wait_cancel(struct origin_waiter *w)
+{
+	if (w->o == NULL)
+		return;
+	TAILQ_REMOVE(&w->o->waiters, w, link);
+	w->o = NULL;
+}
+
+/* As many as may begin. One that does not after all is followed by the next when its transfer looks again. */
+static void wake(struct origin *o)
+{
+	struct origin_waiter *w;
+
+	for (unsigned n = o->active; n < o->max && (w = TAILQ_FIRST(&o->waiters)) != NULL; n++) {
+		origin_wait_cancel(w);
+		w->cb(w->arg);
+	}
+}
+
+/* ---- fetches ---- */
+
+void origin_use_begin(struct origin_use *u, struct origin *o)
+{
+	OBJ_CHECK(o, ORIGIN);
+	origin_ref(o);
+	origin_use_clear(u);
+	u->o = o;
+	u->on = true;
+	u->served = false;
+	o->active++;
+}
+
+static void grow(struct origin *o)
+{
+	if (!o->careful)
+		return;
+	o->max *= 2;
+	if (o->max > CAREFUL_MOST) {
+		o->max = UINT_MAX;
+		o->careful = false;
+	}
+	wake(o);
+}
+
+void origin_use_served(struct origin_use *u)
+{
+	if (!u->on || u->served)
+		return;
+	u->served = true;
+	u->o->served++;
+	u->o->failures = 0;
+	grow(u->o);
+}
+
+void origin_use_end(struct origin_use *u)
+{
+	if (!u->on)
+		return;
+	u->on = false;
+	u->o->active--;
+	if (u->served)
+		u->o->served--;
+	u->served = false;
+	wake(u->o);
+}
+
+void origin_use_clear(struct origin_use *u)
+{
+	origin_use_end(u);
+	origin_put(u->o);
+	u->o = NULL;
+}
+
+/* ---- trouble ---- */
+
+void origin_found_limit(struct origin *o, uint64_t now)
+{
+	OBJ_CHECK(o, ORIGIN);
+	o->max = o->active > 0 ? o->active : 1;
+	o->careful = false;
+	o->more_at = now + MORE_AGAIN_MS;
+}
+
+/* splitmix64 of Steele, Lea and Flood: well mixed bits of a counter. */
+static uint64_t mix(uint64_t x)
+{
+	x += 0x9e3779b97f4a7c15u;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	return x ^ (x >> 31);
+}
+
+/* Up to a quarter more, so that those who were turned away together don't come back together. */
+static uint64_t with_jitter(struct origin *o, uint64_t ms)
+{
+	return ms + mix(o->all->seed++) % (ms / 4 + 1);
+}
+
+static uint64_t wait_ms(struct origin *o, uint64_t least, uint64_t most, int64_t retry_after)
+{
+	unsigned doublings = o->failures < DOUBLINGS_MOST ? o->failures : DOUBLINGS_MOST;
+	uint64_t ms;
+
+	if (retry_after >= 0)
+		return with_jitter(o, (uint64_t)retry_after);
+	ms = (uint64_t)BACKOFF_FIRST_MS << doublings;
+	if (ms > most)
+		ms = most;
+	return with_jitter(o, ms > least ? ms : least);
+}
+
+uint64_t origin_back_off(
+	struct origin *o, uint64_t now, uint64_t least, uint64_t most, int64_t retry_after, const struct fail *why)
+{
+	uint64_t ms;
+
+	OBJ_CHECK(o, ORIGIN);
+	if (o->ready_at <= now || retry_after >= 0) {
+		ms = wait_ms(o, least, most, retry_after);
+		if (now + ms > o->ready_at)
+			o->ready_at = now + ms;
+		o->failures++;
+	}
+	o->max = o->served > 0 ? o->served : 1;
+	o->careful = true;
+	o->why = *why;
+	return o->ready_at > now ? o->ready_at - now : 0;
+}
+
+void origin_explain(const struct origin *o, uint64_t now, struct fail *ret)
+{
+	ret->text[0] = '\0';
+	if (o->ready_at > now)
+		fail_set(ret, o->why.code, "waiting %llu s for %.60s: %s", (unsigned long long)((o->ready_at - now + 999) / 1000),
+			o->host, o->why.text);
+	else if (o->active >= o->max)
+		fail_set(ret, 0, "waiting for %.60s: it takes %u connection%s at a time", o->host, o->max,
+			o->max == 1 ? "" : "s");
+}

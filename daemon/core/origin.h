@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * What the whole daemon knows of each origin (RFC 6454 scheme, host and port, and the user it is asked as): how many
+ * fetches it takes at a time, and when it may be asked again. Every fetch of every transfer asks here before it dials and
+ * says how it went, so that a server which turns one job away is left in peace by all. Times are ms of loop_now. Loop
+ * thread.
+ */
+#ifndef HAUL_CORE_ORIGIN_H
+#define HAUL_CORE_ORIGIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/err.h"
+#include "base/uri.h"
+
+struct origins; /* all of them; belongs to the engine */
+struct origin;
+
+/* At most `keep` origins that nobody uses are remembered. seed: for the jitter of back-offs. */
+struct origins *origins_new(unsigned keep, uint64_t seed);
+void origins_free(struct origins *s); /* NULL is fine; nobody may hold an origin any more */
+
+struct origin *origin_get(struct origins *s, const struct uri *u); /* a reference */
+struct origin *origin_ref(struct origin *o);
+void origin_put(struct origin *o); /* NULL is fine */
+
+/* How many fetches may begin now. 0: *ret_wait says in how many ms to ask again, UINT64_MAX: when others have ended
+ * (origin_wait_for). */
+unsigned origin_room(struct origin *o, uint64_t now, uint64_t *ret_wait);
+unsigned origin_limit(const struct origin *o); /* fetches at a time that it was found to take; UINT_MAX: not found out */
+
+/* One fetch at an origin, embedded in its owner; zeroed: none. */
+struct origin_use {
+	struct origin *o; /* a reference, kept after the end until the next begin or origin_use_clear */
+	bool on;	  /* under way */
+	bool served;	  /* ... and its answer has come */
+};
+
+void origin_use_begin(struct origin_use *u, struct origin *o);
+void origin_use_served(struct origin_use *u); /* a good answer: the origin takes so many, and isn't in trouble */
+void origin_use_end(struct origin_use *u);    /* idempotent */
+void origin_use_clear(struct origin_use *u);  /* ends it and drops the reference */
+
+/* A fetch, ended now, was turned away while others of the same file go on: as many as go on is what it takes, until it is
+ * tried with more. */
+void origin_found_limit(struct origin *o, uint64_t now);
+
+/* The origin as a whole is in trouble (429, 503, no connection): nobody asks for a while. The wait is what the server said
+ * (retry_after >= 0, else -1) or doubles from `least` up to `most`, with jitter; failures that come while it is left alone
+ * count as one. Afterwards one fetch tries, then two, four ... Returns ms from now. */
+uint64_t origin_back_off(
+	struct origin *o, uint64_t now, uint64_t least, uint64_t most, int64_t retry_after, const struct fail *why);
+
+/* For people: "waiting 41 s for HOST: REASON", or that it takes no more fetches than it has; an empty text when neither is so. */
+void origin_explain(const struct origin *o, uint64_t now, struct fail *ret);
+
+/* Called once when another fetch may begin, in the order of asking. Embedded in its owner, who sets cb and arg. */
+struct origin_waiter {
+	void (*cb)(void *arg);
+	void *arg;
+	struct origin *o; /* private; NULL: not waiting */
+	TAILQ_ENTRY(origin_waiter) link;
+};
+
+void origin_wait_for(struct origin *o, struct origin_waiter *w); /* idempotent for the same origin */
+void origin_wait_cancel(struct origin_waiter *w);
+
+#endif

@@ -1,0 +1,35 @@
+"""One origin, one politeness: what a server says to one job holds for all, and users see why a job waits."""
+OPTS = dict(split=4, max_connection_per_server=4, min_split_size="1M", retry_wait=0, max_tries=5)
+
+
+def requests(hostile, path):
+    return [r for r in hostile.log() if r["line"].split()[1].startswith(path)]
+
+
+def test_a_429_is_for_everybody(hauld, hostile, tools):
+    first = hauld.add(hostile.base + "/fail/1M/a?code=429&times=1&after=3&id=polite", **OPTS)
+    tools.wait_for(lambda: requests(hostile, "/fail/"))
+    tools.wait_for(lambda: "haul.wait" in hauld.status(first, "haul.wait"))
+    second = hauld.add(hostile.base + "/f/1M/b", **OPTS)
+    tools.wait_for(lambda: "haul.wait" in hauld.status(second, "haul.wait"))
+    why = hauld.status(second, "haul.wait")["haul.wait"]
+    assert why.startswith("waiting ") and "s for 127.0.0.1: " in why and "429" in why
+    hauld.complete(first)
+    hauld.complete(second)
+    refused = requests(hostile, "/fail/")[0]["t"]
+    assert requests(hostile, "/f/")[0]["t"] >= refused + 3
+
+
+def test_another_origin_is_not_concerned(hauld, hostile, tools):
+    slow = hauld.add(hostile.base + "/fail/1M/a?code=429&times=1&after=20&id=other", **OPTS)
+    tools.wait_for(lambda: "haul.wait" in hauld.status(slow, "haul.wait"))
+    hauld.complete(hauld.add("http://127.0.0.1:%d/f/1M/b" % (hostile.port + 1), **OPTS), timeout=10)
+    assert hauld.status(slow)["status"] == "active"
+
+
+def test_the_number_of_connections_is_found_out_for_all_jobs(hauld, hostile, tools):
+    """Three jobs of four connections each, the server takes three: few are turned away, all come right."""
+    gids = [hauld.add(hostile.base + "/limit/6M/a?conns=3&rate=4M", out="f%d" % i, **OPTS) for i in range(3)]
+    for gid in gids:
+        assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256("6M", "a")
+    assert sum(r["status"] == 503 for r in requests(hostile, "/limit/")) <= 12
