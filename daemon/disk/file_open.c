@@ -22,12 +22,13 @@
 #define RENAME_MAX  9999
 #define TAKEN	    1 /* of a candidate: somebody else has this name */
 
-/* Text that clients of aria2 know (its wording has a control file where hauld has NAME.part). */
+/* Both begin as aria2's text does: clients look for that. */
 #define EXISTS_TEXT                                                                                                    \
-	"File %s exists, but a control file(*.aria2) does not exist. Download was canceled in order to prevent your "  \
-	"file from "                                                                                                   \
-	"being truncated to 0. If you are sure to download the file all over again, then delete it or add "            \
-	"--allow-overwrite=true option and restart aria2."
+	"File %s exists, and auto-file-renaming is off, so nothing was changed. Delete the file, or set another out, " \
+	"auto-file-renaming, continue or allow-overwrite."
+#define PART_EXISTS_TEXT                                                                                               \
+	"File %s exists as the unfinished %s of another download, and auto-file-renaming is off, so nothing was "      \
+	"changed. Remove that download and its file, or set another out or auto-file-renaming."
 
 struct dfile_opening {
 	struct dfile_req req; /* strings are copies */
@@ -409,6 +410,15 @@ static int try_resume(struct dfile_opening *o)
 
 typedef int (*try_fn)(struct dfile_opening *o);
 
+static int fail_taken(struct dfile_opening *o)
+{
+	struct stat st;
+
+	if (look(o, o->f->leaf, &st) == TAKEN) /* nothing there */
+		return fail_set(&o->fail, ERR_EXISTS, PART_EXISTS_TEXT, o->f->path, o->f->part);
+	return fail_set(&o->fail, ERR_EXISTS, EXISTS_TEXT, o->f->path);
+}
+
 static int choose_name(struct dfile_opening *o, const char *leaf)
 {
 	static const try_fn first[] = {
@@ -423,7 +433,7 @@ static int choose_name(struct dfile_opening *o, const char *leaf)
 	set_names(o, leaf, 0);
 	err = first[o->req.how](o);
 	if (err == TAKEN && !o->req.rename)
-		return fail_set(&o->fail, ERR_EXISTS, EXISTS_TEXT, o->f->path);
+		return fail_taken(o);
 	while (err == TAKEN && n < RENAME_MAX && !atomic_load(&o->cancel)) {
 		set_names(o, leaf, ++n);
 		err = try_new(o);

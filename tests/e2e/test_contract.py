@@ -176,6 +176,19 @@ def test_absolute_out_is_refused(hauld, tools):
     assert "must not begin with" in hauld.tail()
 
 
+def test_a_file_in_the_way_is_named(hauld, hostile):
+    """file-exists-no-rename"""
+    for there, words in (("x.bin", ("Delete the file", "allow-overwrite", "continue")), ("y.bin.part", ("y.bin.part", "unfinished"))):
+        with open(os.path.join(hauld.dir, there), "w") as f:
+            f.write("mine")
+        name = there.replace(".part", "")
+        s = hauld.wait(hauld.add(hostile.base + "/f/1K/a", out=name, auto_file_renaming="false"))
+        assert (s["status"], s["errorCode"]) == ("error", "13")
+        assert s["errorMessage"].startswith("File %s exists" % os.path.join(hauld.dir, name)), s["errorMessage"]
+        assert all(w in s["errorMessage"] for w in words) and "aria2" not in s["errorMessage"], s["errorMessage"]
+        assert open(os.path.join(hauld.dir, there)).read() == "mine"
+
+
 def test_refused_resume_keeps_the_file(hauld, hostile):
     """file-continue-no-range"""
     path = os.path.join(hauld.dir, "kept.bin")
