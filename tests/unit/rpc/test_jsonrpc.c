@@ -91,7 +91,8 @@ static void leniency_of_the_parser(void **state)
 	struct fixture *x = *state;
 	static const char *const good[] = {"{\"id\":\"1\"," NOTIF "} trailing", "{\"id\":\"1\"," NOTIF ",}",
 		"{\"id\":\"1\"," NOTIF " , }", "{\"jsonrpc\":\"1.0\",\"id\":\"1\"," NOTIF "}",
-		"{\"id\":\"1\"," NOTIF ",\"x\":\",}\\\"\"}"};
+		"{\"id\":\"1\"," NOTIF ",\"x\":\",}\\\"\"}",
+		"{\"id\":\"1\"," NOTIF ",\"params\":[\"a\nb\x01\",\"\\x\",007]}"};
 	static const char *const bad[] = {"", " ", "42", "-1.5", "{\"id\":", "{\"id\":\"1\"," NOTIF ",\"params\":[1,]}",
 		"{\"id\":\"\xff\"}", "{\"id\":\"\\u0000\"}", "{'id':1}", "{\"id\":99999999999999999999}", "nul",
 		"\"\\"};
@@ -102,6 +103,9 @@ static void leniency_of_the_parser(void **state)
 		assert_string_equal(ask(x, bad[i]), PARSE_ERROR);
 		assert_int_equal(x->r.status, 500);
 	}
+	starts(ask(x, "{\"id\":\"a\nb\\x\"," NOTIF "}"), "{\"id\":\"a\\nbx\",");
+	starts(ask(x, "{\"id\":007," NOTIF "}"), "{\"id\":7,");
+	assert_string_equal(ask_n(x, "{\"id\":\"\0\"," NOTIF "}", 13 + strlen(NOTIF)), PARSE_ERROR);
 	assert_string_equal(ask_n(x, "{\0}", 3), PARSE_ERROR);
 	assert_string_equal(ask(x, "null"), INVALID);
 	assert_string_equal(ask(x, "\"x\""), INVALID);
