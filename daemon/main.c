@@ -165,14 +165,25 @@ static void on_signal(uv_signal_t *h, int sig)
 
 /* ---- the start ---- */
 
-static void raise_file_limit(void)
+/* Each connection and each unfinished file takes one. Never lowered. */
+static void raise_file_limit(const struct opts *o)
 {
 	struct rlimit r;
+	rlim_t want;
 
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
-		r.rlim_cur = r.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &r);
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return;
+	want = opts_has(o, OPT_RLIMIT_NOFILE) ? (rlim_t)opts_num(o, OPT_RLIMIT_NOFILE) : r.rlim_max;
+	if (want > r.rlim_max) {
+		log_warn(MAIN, "rlimit-nofile: %llu open files are more than the hard limit, %llu is taken",
+			(unsigned long long)want, (unsigned long long)r.rlim_max);
+		want = r.rlim_max;
 	}
+	if (want <= r.rlim_cur)
+		return;
+	r.rlim_cur = want;
+	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+		log_warn(MAIN, "the limit of open files can't be raised to %llu: %s", (unsigned long long)want, strerror(errno));
 }
 
 /* The folder and its parents; a new one is for this user only. */
@@ -334,6 +345,7 @@ static int start(struct app *a, struct fail *f)
 	if (err < 0)
 		return err;
 	a->looping = true;
+	raise_file_limit(a->opts);
 	err = open_modules(a, f);
 	if (err == 0)
 		err = add_named(a, f);
@@ -474,7 +486,6 @@ int main(int argc, char **argv)
 			fprintf(stderr, "hauld: can't go into the background: %s\n", strerror(errno));
 			return 1;
 		}
-		raise_file_limit();
 		work_pool_size(POOL_THREADS);
 		a.rpc_wanted = opts_bool(a.opts, OPT_ENABLE_RPC);
 		a.done_check = (struct deferred){.cb = on_done_check, .arg = &a};

@@ -244,6 +244,12 @@ static void k_verified(const struct show *s)
 		put_num(s, s->v->verified);
 }
 
+static void k_verify_queued(const struct show *s)
+{
+	if (s->v->verify_queued)
+		put_text(s, "true");
+}
+
 static const struct key key_table[] = {
 #define KEY(name, write, flags) {name, write, flags},
 #include "rpc/key_table.h"

@@ -134,9 +134,11 @@ OPT(CHECK_CERTIFICATE, .name = "check-certificate", .type = OT_BOOL, .def = "tru
 	.flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC, .group = "http", .aria2 = AS_SAME,
 	.help = "Verify the certificate and the host name of https servers.")
 OPT(CHECK_INTEGRITY, .name = "check-integrity", .ch = 'V', .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "general", .aria2 = AS_SAME,
-	.help = "Verify the checksum of data that is there already before it is resumed. Accepted; no effect yet. "
-		"The checksum of the whole file is always verified before it gets its name.")
+	.flags = OF_JOB | OF_OPTARG, .group = "general", .aria2 = AS_BETTER,
+	.help = "Verify a file of full size that is there already, when a checksum is given or the server sends one. A right "
+		"one is complete without being fetched, with allow-overwrite, too; a wrong one is fetched again, and stays until "
+		"the new one was verified (aria2 empties it at once). What is fetched is always verified before it gets its name.",
+	.why = "The wrong file stays until the new one was verified; aria2 empties it at once.")
 OPT(CHECKSUM, .name = "checksum", .type = OT_CHECKSUM,
 	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_BASIC, .group = "http",
 	.aria2 = AS_BETTER, .arg = "TYPE=HEX",
@@ -144,9 +146,13 @@ OPT(CHECKSUM, .name = "checksum", .type = OT_CHECKSUM,
 		"sha-384, sha-512, md5, adler32.",
 	.why = "Computed while the file comes; the file only gets its name when it is right.")
 OPT(CONDITIONAL_GET, .name = "conditional-get", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED,
-	.group = "http", .aria2 = AS_SAME,
-	.help = "Fetch only when the server's file is newer than the local one. Accepted; no effect yet.")
+	.flags = OF_JOB | OF_OPTARG,
+	.group = "http", .aria2 = AS_BETTER,
+	.help = "Fetch only when the server's file is newer than the local one. The first request carries the time of the file "
+		"that out or the URI names, unless an unfinished download lies beside it. Answer 304: complete at once, with the "
+		"size of the file that is there, which a given checksum must fit (aria2 tells no size, and does not verify). "
+		"Any other answer: as without this option, so allow-overwrite is wanted as well.",
+	.why = "After an answer 304 the size is known, and a given checksum is verified.")
 OPT(CONF_PATH, .name = "conf-path", .type = OT_PATH,
 	.flags = OF_START | OF_NORPC | OF_CLIENT | OF_BASIC, .group = "general", .aria2 = AS_SAME,
 	.arg = "FILE",
@@ -162,9 +168,11 @@ OPT(CONSOLE_LOG_LEVEL, .name = "console-log-level", .type = OT_ENUM, .def = "not
 	.aria2 = AS_SAME, .arg = "LEVEL",
 	.help = "Lowest level that goes to the console.")
 OPT(CONTENT_DISPOSITION_DEFAULT_UTF8, .name = "content-disposition-default-utf8", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "http", .aria2 = AS_SAME,
-	.help = "Read a plain filename= of the server as UTF-8. Accepted; no effect yet. A name that is valid "
-		"UTF-8 is read as such, any other as ISO-8859-1.")
+	.flags = OF_JOB | OF_OPTARG, .group = "http", .aria2 = AS_BETTER,
+	.help = "Read a plain filename= of the server as UTF-8 only. One that is no UTF-8 is not taken then, and the URI "
+		"names the file. Without it a name that is valid UTF-8 is read as such, too, and any other as "
+		"ISO-8859-1 (aria2 reads all of them as ISO-8859-1 then, which garbles most).",
+	.why = "Without it a name that is valid UTF-8 is not garbled, either.")
 OPT(CONTINUE, .name = "continue", .ch = 'c', .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG | OF_BASIC,
 	.group = "http", .aria2 = AS_BETTER,
 	.help = "Continue a partial file that another program left. Downloads of the queue are always continued.",
@@ -216,7 +224,8 @@ OPT(DOWNLOAD_RESULT, .name = "download-result", .type = OT_ENUM, .def = "default
 	.help = "Final table of haul get: default, full (with per cent), hide.")
 OPT(DRY_RUN, .name = "dry-run", .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG, .group = "http", .aria2 = AS_SAME,
-	.help = "Ask only whether the file is there, and fetch nothing.")
+	.help = "Ask only whether the file is there, and fetch nothing. HEAD is asked for, and GET where that is refused. Outcome, "
+		"size and path are what a download would begin with; nothing is made in dir.")
 OPT(DSCP, .name = "dscp", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START, .group = "general",
 	.aria2 = AS_SAME, .arg = "N",
 	.help = "DSCP value of outgoing packets.")
@@ -303,9 +312,12 @@ OPT(GID, .name = "gid", .type = OT_GID, .flags = OF_START | OF_INITIAL | OF_CLIE
 	.group = "general", .aria2 = AS_SAME, .arg = "GID",
 	.help = "Identifier for the new download: 16 hex digits, not all zero, not in use. Random when not given.")
 OPT(HASH_CHECK_ONLY, .name = "hash-check-only", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED,
-	.group = "general", .aria2 = AS_SAME,
-	.help = "Stop after the check of existing data, whatever it found. Accepted; no effect yet.")
+	.flags = OF_JOB | OF_OPTARG,
+	.group = "general", .aria2 = AS_BETTER,
+	.help = "Verify the file that is there, as with check-integrity, and end: complete when its checksum is right, exit code "
+		"32 when it is wrong, 1 when there is nothing to verify. Nothing is fetched or changed (aria2 makes an empty file "
+		"for a missing one, and fetches a wrong one again).",
+	.why = "Nothing is fetched or changed; aria2 fetches a wrong file again.")
 OPT(HEADER, .name = "header", .type = OT_LIST, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http",
 	.aria2 = AS_BETTER, .arg = "LINE",
 	.check = opt_check_header,
@@ -370,9 +382,10 @@ OPT(INTERFACE, .name = "interface", .type = OT_STR, .flags = OF_START | OF_CLIEN
 	.aria2 = AS_SAME, .arg = "IFACE",
 	.help = "Bind outgoing connections to this interface, or to this local address.")
 OPT(KEEP_UNFINISHED_DOWNLOAD_RESULT, .name = "keep-unfinished-download-result", .type = OT_BOOL, .def = "true",
-	.flags = OF_START | OF_GLOBAL | OF_OPTARG | OF_IGNORED, .group = "general", .aria2 = AS_NOT_YET,
-	.help = "Keep failed results that max-download-result pushed out in the session file.",
-	.why = "Failed results that max-download-result pushes out are forgotten.")
+	.flags = OF_START | OF_GLOBAL | OF_OPTARG, .group = "general", .aria2 = AS_BETTER,
+	.help = "Keep failed downloads that max-download-result pushed out for the session file. At most 10000 of them; nothing "
+		"else shows them, and purging the results forgets them, too.",
+	.why = "They outlive a restart; purging the results forgets them, too.")
 OPT(LISTEN_PORT, .name = "listen-port", .type = OT_STR, .def = "6881-6999", .min = 1024, .max = 65535,
 	.flags = OF_START | OF_IGNORED, .group = "bt", .aria2 = AS_NOT_YET, .arg = "PORTS", .check = opt_check_ranges,
 	.help = "TCP ports for peers: numbers and ranges, as 6881,6885-6889.")
@@ -423,9 +436,9 @@ OPT(MAX_OVERALL_UPLOAD_LIMIT, .name = "max-overall-upload-limit", .type = OT_SIZ
 	.flags = OF_START | OF_GLOBAL | OF_IGNORED, .group = "bt", .aria2 = AS_NOT_YET, .arg = "SPEED",
 	.help = "Limit for all uploads, in bytes a second; 0: none.")
 OPT(MAX_RESUME_FAILURE_TRIES, .name = "max-resume-failure-tries", .type = OT_INT, .def = "0", .max = INT32_MAX,
-	.flags = OF_JOB | OF_IGNORED, .group = "http", .aria2 = AS_SAME, .arg = "N",
-	.help = "With always-resume=false: start over after this many sources that can't resume. Accepted; no "
-		"effect yet. It starts over when no source is left.")
+	.flags = OF_JOB, .group = "http", .aria2 = AS_SAME, .arg = "N",
+	.help = "With always-resume=false: start over once this many sources could not go on where the file ends, and no "
+		"connection is receiving. 0: when no source is left.")
 OPT(MAX_RETRY_WAIT, .name = "max-retry-wait", .type = OT_INT, .def = "60", .min = 0, .max = 3600,
 	.flags = OF_JOB | OF_OWN, .group = "http", .arg = "SEC",
 	.help = "Longest wait before a URI is tried again. Waits double from retry-wait up to this; 0: no wait but retry-wait.")
@@ -600,9 +613,8 @@ OPT(REUSE_URI, .name = "reuse-uri", .type = OT_BOOL, .def = "true",
 		"server allows.",
 	.why = "A URI is used for as many connections as max-connection-per-server allows, also with false.")
 OPT(RLIMIT_NOFILE, .name = "rlimit-nofile", .type = OT_INT, .def = "1024", .min = 1, .max = INT32_MAX,
-	.flags = OF_START | OF_IGNORED, .group = "general", .aria2 = AS_SAME, .arg = "N",
-	.help = "Raise the limit of open files to N. Accepted; no effect yet. The limit is always raised as far "
-		"as the system allows.")
+	.flags = OF_START, .group = "general", .aria2 = AS_SAME, .arg = "N",
+	.help = "Raise the limit of open files to N, at most to the hard limit. It is never lowered.")
 OPT(RPC_ALLOW_JSONP, .name = "rpc-allow-jsonp", .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_NORPC | OF_OWN | OF_OPTARG, .group = "rpc",
 	.help = "Answer GET requests that name a jsoncallback. Any web page can read such answers when it knows the "
@@ -731,11 +743,12 @@ OPT(STOP_WITH_PROCESS, .name = "stop-with-process", .type = OT_INT, .max = INT32
 	.group = "general", .aria2 = AS_SAME, .arg = "PID",
 	.help = "End when the process with this number is gone.")
 OPT(STREAM_PIECE_SELECTOR, .name = "stream-piece-selector", .type = OT_ENUM, .def = "default",
-	.values = "default|inorder|random|geom", .flags = OF_JOB | OF_IGNORED, .group = "http",
-	.aria2 = AS_NOT_YET, .arg = "METHOD",
-	.help = "Which missing part a new connection takes. Accepted; no effect yet. The first gap is taken, then "
-		"a share of the largest range under way.",
-	.why = "The first gap is taken, then a share of the largest range under way.")
+	.values = "default|inorder|random|geom", .flags = OF_JOB, .group = "http", .aria2 = AS_BETTER, .arg = "METHOD",
+	.help = "Which missing part a connection without work takes. default: the first gap, then a share of the largest range "
+		"under way, for few requests. inorder: the first min-split-size bytes that nobody fetches, so that the beginning "
+		"of the file is there first. geom: the same in parts as long as all before them, with few requests. random: as "
+		"default.",
+	.why = "default asks for large ranges, of which connections take shares; random is as default.")
 OPT(SUMMARY_INTERVAL, .name = "summary-interval", .type = OT_INT, .def = "60", .max = INT32_MAX,
 	.flags = OF_START | OF_CLIENT | OF_IGNORED, .group = "ui", .aria2 = AS_SAME, .arg = "SEC",
 	.help = "Seconds between progress summaries. 0: none.")
@@ -754,8 +767,9 @@ OPT(URI_SELECTOR, .name = "uri-selector", .type = OT_ENUM, .def = "feedback", .v
 		"connections is taken, in the order given.",
 	.why = "The URI with the fewest connections is taken, in the order given.")
 OPT(USE_HEAD, .name = "use-head", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "http", .aria2 = AS_SAME,
-	.help = "Begin with a HEAD request. Accepted; no effect yet. The first GET tells all that is needed.")
+	.flags = OF_JOB | OF_OPTARG, .group = "http", .aria2 = AS_SAME,
+	.help = "Begin with a HEAD request. It saves the first GET for a file that is there already, and costs a round trip for "
+		"any other. A server that refuses HEAD, or whose HEAD belies its GET, is asked by GET.")
 OPT(USER_AGENT, .name = "user-agent", .ch = 'U', .type = OT_STR, .def = "hauld/" HAUL_VERSION,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_SAME, .arg = "TEXT",
 	.help = "User-Agent field of requests.",

@@ -146,14 +146,14 @@ static uint64_t jitter_seed(void)
 	return getrandom(&seed, sizeof(seed), 0) == (ssize_t)sizeof(seed) ? seed : 0;
 }
 
-static void free_jobs(struct engine *e)
+static void free_jobs(struct otree *by_gid)
 {
 	struct onode *n;
 
-	while ((n = otree_at(&e->jobs, 0)) != NULL) {
+	while ((n = otree_at(by_gid, 0)) != NULL) {
 		struct job *j = otree_entry(n, struct job, by_gid);
 
-		otree_remove(&e->jobs, n);
+		otree_remove(by_gid, n);
 		job_free(j);
 	}
 }
@@ -177,6 +177,8 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	otree_init(&e->active);
 	otree_init(&e->stopped);
 	otree_init(&e->left);
+	otree_init(&e->kept);
+	otree_init(&e->kept_gid);
 	queue_init(&e->queue, engine_job_changed, e);
 	ranges_init(&e->view_have);
 	TAILQ_INIT(&e->not_durable);
@@ -242,7 +244,8 @@ void engine_free(struct engine *e)
 	session_free(e);
 	flush_free_all(e);
 	parts_free(e);
-	free_jobs(e);
+	free_jobs(&e->jobs);
+	free_jobs(&e->kept_gid);
 	origins_free(e->origins);
 	ranges_free(&e->view_have);
 	free(e->view_path);

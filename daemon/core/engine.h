@@ -105,7 +105,8 @@ struct job_view {
 	enum job_state state;
 	int64_t total;	  /* 0 while unknown */
 	int64_t done;	  /* bytes in the file */
-	int64_t verified; /* bytes hashed while verifying, -1 otherwise */
+	int64_t verified;   /* bytes hashed while verifying, -1 otherwise */
+	bool verify_queued; /* is to be verified, but others are first */
 	uint64_t speed;	  /* bytes/s over the last seconds */
 	unsigned conns;
 	int64_t piece_len;

@@ -119,6 +119,7 @@ int engine_add(struct engine *e, const struct add_spec *s, uint64_t *ret_gid, st
 		err = choose_gid(e, s->opts, &gid, f);
 	if (err < 0)
 		goto fail;
+	result_free_gid(e, gid);
 	j = make_job(e, s, gid, list.v);
 	otree_insert(&e->jobs, &j->by_gid, gid);
 	queue_insert(&e->queue, j, s->pos < 0 ? SIZE_MAX : (size_t)s->pos);

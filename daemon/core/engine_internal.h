@@ -67,11 +67,14 @@ struct engine {
 	char *progress_dir; /* of the transfers' journals */
 	char session_id[41];
 
-	struct otree jobs;    /* all, by GID */
+	struct otree jobs;    /* all but the kept ones, by GID */
 	struct otree active;  /* by order of start */
 	struct queue queue;   /* waiting and paused */
 	struct otree stopped; /* results, by rec.ord = order of ending */
 	struct otree left;    /* jobs that are GONE, likewise; in no other list and not in `jobs` */
+	/* Failed results that were pushed out of `stopped` (JOB_KEPT): nobody but the session file knows them. */
+	struct otree kept;     /* by rec.ord */
+	struct otree kept_gid; /* by GID */
 	uint64_t start_seq, end_seq, pause_seq;
 	size_t stopped_total;
 	int last_err;
@@ -161,6 +164,9 @@ void result_load(struct engine *e, struct job *j); /* stored earlier */
 void result_drop(struct engine *e, struct job *j); /* forget it, here and in the store */
 /* j is no result any more, and in no list; it keeps its unfinished file. */
 void result_leave(struct engine *e, struct job *j);
+/* That GID is wanted for a new job: a kept result with it is forgotten. */
+void result_free_gid(struct engine *e, uint64_t gid);
+struct job *result_kept(const struct engine *e, uint64_t gid); /* a kept result, or NULL */
 void engine_remove_journal(struct engine *e, uint64_t gid);
 char *journal_path(const struct engine *e, uint64_t gid); /* malloc'd */
 
@@ -179,5 +185,7 @@ void earlier_free(struct engine *e);
 /* engine_session.c */
 void session_timer_start(struct engine *e);
 void session_free(struct engine *e);
+/* Does the session file show j? aria2's rules. */
+bool session_wants(const struct job *j);
 
 #endif

@@ -45,6 +45,8 @@ static void on_known(void *owner, const struct xfer_known *k)
 		j->rec.flags |= JOB_PART;
 	if (k->unproven)
 		j->rec.flags |= JOB_UNPROVEN;
+	if (k->replaces)
+		j->rec.flags |= JOB_REPLACES;
 	if (k->have != NULL)
 		set_have(j, k->have);
 	engine_save(j->engine, j);
@@ -82,7 +84,8 @@ static bool on_adopt(void *owner, const char *path, bool take, struct xfer_known
 		.last_modified = old->rec.last_modified,
 		.part_id = old->rec.part_id,
 		.have = &e->view_have,
-		.unproven = old->rec.flags & JOB_UNPROVEN};
+		.unproven = old->rec.flags & JOB_UNPROVEN,
+		.replaces = old->rec.flags & JOB_REPLACES};
 	return true;
 }
 
@@ -170,7 +173,7 @@ static void become_result(struct job *j, enum job_state to, int err, const char 
 	if (to == JOB_ERROR)
 		e->last_err = err;
 	if (to == JOB_COMPLETE) {
-		j->rec.flags &= ~(uint32_t)JOB_PART;
+		j->rec.flags &= ~(uint32_t)(JOB_PART | JOB_REPLACES);
 		set_text(&j->rec.have, NULL);
 	}
 	log_outcome(j);
@@ -290,7 +293,8 @@ static void begin(struct job *j)
 			.last_modified = j->rec.last_modified,
 			.part_id = j->rec.part_id,
 			.have = &have,
-			.unproven = j->rec.flags & JOB_UNPROVEN}};
+			.unproven = j->rec.flags & JOB_UNPROVEN,
+			.replaces = j->rec.flags & JOB_REPLACES}};
 
 	ranges_init(&have);
 	if (j->rec.have != NULL && ranges_decode(&have, j->rec.have) < 0)

@@ -2,8 +2,7 @@
  * The session file out of the jobs: what goes into it, and when. A save notes the GIDs, then prints the jobs slice by
  * slice, each slice being written on the pool before the next is printed: however long the queue, a turn of the loop
  * and the memory stay small. What is removed meanwhile is left out, what is added comes with the next save; saves that
- * are asked for meanwhile follow one after the other. Results that max-download-result has pushed out are not in it:
- * they are gone from memory and store alike.
+ * are asked for meanwhile follow one after the other.
  */
 #include <stdlib.h>
 
@@ -34,9 +33,8 @@ struct session_save {
 	STAILQ_ENTRY(session_save) link;
 };
 
-/* aria2's rules: what is not done is kept; failures too, unless they would fail again for sure; the rest with
- * force-save. */
-static bool belongs(const struct job *j)
+/* What is not done is kept; failures too, unless they would fail again for sure; the rest with force-save. */
+bool session_wants(const struct job *j)
 {
 	if (j->rec.state == JOB_COMPLETE || j->rec.state == JOB_REMOVED)
 		return opts_bool(j->opts, OPT_FORCE_SAVE);
@@ -72,9 +70,12 @@ static void print_slice(struct session_save *s)
 {
 	buf_reset(&s->text);
 	for (int i = 0; i < SLICE_JOBS && s->at < s->n && s->text.len < SLICE_TEXT; i++) {
-		const struct job *j = engine_job(s->engine, s->gids[s->at++]);
+		uint64_t gid = s->gids[s->at++];
+		const struct job *j = engine_job(s->engine, gid);
 
-		if (j != NULL && belongs(j))
+		if (j == NULL)
+			j = result_kept(s->engine, gid);
+		if (j != NULL && session_wants(j))
 			print_job(s, j);
 	}
 }
@@ -82,9 +83,9 @@ static void print_slice(struct session_save *s)
 static void note_gids(struct session_save *s)
 {
 	struct engine *e = s->engine;
-	const struct otree *const lists[] = {&e->stopped, &e->active, &e->queue.all};
+	const struct otree *const lists[] = {&e->kept, &e->stopped, &e->active, &e->queue.all};
 
-	s->gids = xmalloc((otree_count(&e->jobs) + 1) * sizeof(*s->gids));
+	s->gids = xmalloc((otree_count(&e->kept) + otree_count(&e->jobs) + 1) * sizeof(*s->gids));
 	s->changes = e->changes;
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		for (struct onode *n = otree_at(lists[i], 0); n != NULL; n = otree_next(n))

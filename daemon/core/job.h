@@ -46,6 +46,8 @@ enum job_flag {
 	JOB_STARTED = 1 << 1,	 /* has run at least once */
 	JOB_FROM_INPUT = 1 << 2, /* came from an input file or the command line */
 	JOB_PART = 1 << 3, /* its unfinished file lies at rec.path; of an ended job: may be adopted by a newcomer */
+	JOB_REPLACES = 1 << 4, /* with JOB_PART: what lies at rec.path was found to be wrong, the finished file takes its place */
+	JOB_KEPT = 1 << 5, /* a result that max-download-result pushed out: only for the session file */
 };
 
 struct engine;

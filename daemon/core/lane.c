@@ -237,17 +237,11 @@ static void give_back(struct lane *l)
 
 static void follow(struct lane *l)
 {
-	int err;
-
 	free(l->uri);
 	l->uri = l->redirect_to;
 	l->redirect_to = NULL;
 	l->redirects++;
-	err = lane_fetch(l);
-	if (!err)
-		return;
-	give_back(l);
-	failed(l, err, &l->fail);
+	lane_ask(l);
 }
 
 /* An answer without a given length is whole: now the size is known. */
@@ -287,14 +281,13 @@ static void on_done(void *owner, int err, const struct fail *f)
 	if (l->verdict) { /* what the head said counts more than how its body ended */
 		err = l->verdict;
 		why = l->fail;
-	} else if (err == 0 && open_end) {
+	} else if (err == 0 && open_end && !l->head) {
 		size_found(l);
 	}
-	if (err == 0 && opts_bool(x->opts, OPT_DRY_RUN)) {
+	if (err == 0 && l->head) { /* what it told is taken */
+		give_back(l);
 		l->state = LANE_IDLE;
-		if (x->total > 0)
-			ranges_add(&x->written, 0, x->total); /* as aria2 shows it */
-		xfer_complete(x);
+		xfer_dirty(x);
 		return;
 	}
 	if (err == 0 && l->seg && is_full(l->seg)) {
@@ -385,11 +378,22 @@ static int admit(struct lane *l)
 	return err;
 }
 
-int lane_fetch(struct lane *l)
+/* Only the beginning of a new file is asked for so. */
+static bool asks_head(const struct lane *l)
+{
+	const struct xfer *x = l->x;
+
+	if (x->state != XS_PROBE || l->src->no_head)
+		return false;
+	return xfer_only_looks(x) || (opts_bool(x->opts, OPT_USE_HEAD) && !x->head_told);
+}
+
+/* Ask for what its segment lacks. 0 or the error. */
+static int fetch(struct lane *l)
 {
 	struct xfer *x = l->x;
 	struct segment *s = l->seg;
-	struct fetch_req req = {.uri = l->uri, .cred_uri = l->src->uri, .opts = x->opts, .if_modified_since = -1};
+	struct fetch_req req = {.uri = l->uri, .cred_uri = l->src->uri, .opts = x->opts, .if_modified_since = xfer_condition(x)};
 	int err;
 
 	req.want.start = s->next;
@@ -398,9 +402,11 @@ int lane_fetch(struct lane *l)
 	if (!l->whole && req.want.end < 0 && x->total >= 0)
 		req.want.end = x->total;
 	req.if_range = l->whole ? NULL : if_range_of(l);
-	req.head_only = opts_bool(x->opts, OPT_DRY_RUN);
+	req.head_only = asks_head(l);
 	l->asked = req.want;
 	l->if_range = req.if_range != NULL;
+	l->head = req.head_only;
+	l->conditional = req.if_modified_since >= 0;
 	l->got = 0;
 	l->verdict = 0;
 	l->retry_after = -1;
@@ -419,19 +425,23 @@ int lane_fetch(struct lane *l)
 	return err;
 }
 
-void lane_begin(struct lane *l, struct source *src)
+void lane_ask(struct lane *l)
 {
-	int err;
+	int err = xfer_look_first(l) ? 0 : fetch(l);
 
-	l->src = src;
-	l->redirects = 0;
-	free(l->uri);
-	l->uri = xstrdup(src->final_uri ? src->final_uri : src->uri);
-	err = lane_fetch(l);
 	if (!err)
 		return;
 	give_back(l);
 	failed(l, err, &l->fail);
+}
+
+void lane_begin(struct lane *l, struct source *src)
+{
+	l->src = src;
+	l->redirects = 0;
+	free(l->uri);
+	l->uri = xstrdup(src->final_uri ? src->final_uri : src->uri);
+	lane_ask(l);
 }
 
 void lane_drop(struct lane *l, int err)
@@ -448,6 +458,8 @@ void lane_stop(struct lane *l)
 {
 	drop_fetch(l);
 	timer_stop(&l->timer);
+	if (l->x->looking == l)
+		l->x->looking = NULL;
 	give_back(l);
 	free(l->redirect_to);
 	l->redirect_to = NULL;

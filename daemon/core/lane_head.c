@@ -82,10 +82,21 @@ static const struct status_row {
 	{INT_MIN, INT_MAX, ERR_STATUS, "Unexpected status "},
 };
 
+/* A server may refuse HEAD alone: 405 and 501 say so, and signed URIs are signed for one method. */
+static bool refuses_head(const struct lane *l, const struct fetch_head *h)
+{
+	return l->head && (h->status == 403 || h->status == 405 || h->status == 501);
+}
+
 static void judge_failure(struct lane *l, const struct fetch_head *h)
 {
 	const struct status_row *r = status_rows;
 
+	if (refuses_head(l, h)) {
+		l->src->no_head = true;
+		refuse(l, ERR_AGAIN, "The server refuses HEAD; asking by GET");
+		return;
+	}
 	if (h->status == 404) {
 		judge_not_found(l);
 		return;
@@ -228,6 +239,8 @@ static void pin(struct lane *l, const struct fetch_head *h)
 	x->mtime = h->mtime;
 	x->total = h->coded ? -1 : h->total;
 	x->pinned = true;
+	x->by_head = l->head;
+	x->head_told |= l->head;
 	x->close_delimited = h->body_len < 0;
 	free(x->digest);
 	x->digest = copy_or_null(h->digest);
@@ -245,6 +258,10 @@ static void judge_probe(struct lane *l, const struct fetch_head *h)
 		refuse(l, ERR_BAD_RANGE, "The server sent a part of the file that was not asked for");
 		return;
 	}
+	if (l->head && h->total < 0 && !xfer_only_looks(x)) { /* use-head: nothing to go by */
+		x->head_told = true;
+		return;
+	}
 	pin(l, h);
 	s->end = x->total;
 	l->answer_end = h->has_range ? h->range.end : x->total;
@@ -254,8 +271,7 @@ static void judge_probe(struct lane *l, const struct fetch_head *h)
 	}
 	if (s->end >= 0)
 		ranges_add(&x->taken, 0, s->end);
-	if (!opts_bool(x->opts, OPT_DRY_RUN))
-		xfer_open_new(x, h->name, l->uri);
+	xfer_open_new(x, h->name, l->uri);
 }
 
 /* Not a byte of the file is there, so that another version may be taken. */
@@ -327,6 +343,12 @@ void lane_judge(struct lane *l, const struct fetch_head *h)
 	case 307:
 	case 308:
 		judge_redirect(l, h);
+		break;
+	case 304:
+		if (l->conditional)
+			xfer_not_modified(l->x);
+		else
+			judge_failure(l, h);
 		break;
 	case 416:
 		if (!l->whole && l->src->ranged) {

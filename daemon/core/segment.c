@@ -82,6 +82,71 @@ void segment_leave(struct segment *s)
 		segment_free(s);
 }
 
+/* ---- stream-piece-selector: how much of a gap that begins at `at` a lane takes at a time ---- */
+
+static int64_t take_all(const struct xfer *x, int64_t at)
+{
+	(void)at;
+	return x->total;
+}
+
+/* The beginning of the file first: each lane the next small part. */
+static int64_t take_least(const struct xfer *x, int64_t at)
+{
+	(void)at;
+	return opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
+}
+
+/* The same with few requests: parts as long as all that lies before them. */
+static int64_t take_as_much_as_before(const struct xfer *x, int64_t at)
+{
+	int64_t least = opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
+
+	return at > least ? at : least;
+}
+
+/* In the order of the option's values. Parts at random places would only make more of them: as default. */
+static int64_t (*const selectors[])(const struct xfer *x, int64_t at) = {
+	take_all, take_least, take_all, take_as_much_as_before};
+
+static int64_t piece_end(const struct xfer *x, int64_t at)
+{
+	int64_t piece = opts_num(x->opts, OPT_PIECE_LENGTH);
+
+	return at + (piece - at % piece) % piece;
+}
+
+/* Where the part that begins at `at` and could go on to `end` is to stop: at a piece boundary, unless less than min-split-size
+ * would be left. */
+static int64_t portion_end(const struct xfer *x, int64_t at, int64_t end)
+{
+	int64_t least = opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
+	int64_t portion = selectors[opts_num(x->opts, OPT_STREAM_PIECE_SELECTOR)](x, at);
+	int64_t stop;
+
+	if (portion >= end - at)
+		return end;
+	stop = piece_end(x, at + portion);
+	return end - stop < least ? end : stop;
+}
+
+/* Nobody is without work, but a lane goes on farther than its portion: what lies behind that is free again. */
+static bool give_back_far_end(struct xfer *x)
+{
+	struct segment *s;
+
+	TAILQ_FOREACH(s, &x->segs, link) {
+		int64_t stop = s->lane && s->end >= 0 ? portion_end(x, s->next, s->end) : s->end;
+
+		if (stop == s->end)
+			continue;
+		ranges_remove(&x->taken, stop, s->end);
+		s->end = stop;
+		return true;
+	}
+	return false;
+}
+
 bool segment_extend(struct segment *s, int64_t limit)
 {
 	struct xfer *x = s->x;
@@ -91,6 +156,7 @@ bool segment_extend(struct segment *s, int64_t limit)
 		limit = x->total;
 	if (limit <= s->end || !ranges_gap(&x->taken, s->end, limit, &gap) || gap.start != s->end)
 		return false;
+	gap.end = portion_end(x, gap.start, gap.end);
 	ranges_add(&x->taken, gap.start, gap.end);
 	s->end = gap.end;
 	return true;
@@ -124,7 +190,6 @@ static struct segment *largest_divisible(struct xfer *x)
  * anything, each at least min-split-size. */
 static int64_t split_point(const struct xfer *x, const struct segment *s, unsigned lanes)
 {
-	int64_t piece = opts_num(x->opts, OPT_PIECE_LENGTH);
 	int64_t least = opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
 	int64_t left = s->end - s->next;
 	int64_t parts = (int64_t)lanes + 1;
@@ -133,7 +198,7 @@ static int64_t split_point(const struct xfer *x, const struct segment *s, unsign
 	if (parts > left / least)
 		parts = left / least;
 	at = s->end - left / parts;
-	up = at + (piece - at % piece) % piece;
+	up = piece_end(x, at);
 	return up < s->end ? up : at;
 }
 
@@ -143,8 +208,11 @@ bool segment_pick(struct xfer *x, unsigned lanes, struct range *ret)
 
 	if (x->total < 0)
 		return false;
-	if (ranges_gap(&x->taken, 0, x->total, ret))
+	if (ranges_gap(&x->taken, 0, x->total, ret) ||
+		(give_back_far_end(x) && ranges_gap(&x->taken, 0, x->total, ret))) {
+		ret->end = portion_end(x, ret->start, ret->end);
 		return true;
+	}
 	s = largest_divisible(x);
 	if (!s)
 		return false;

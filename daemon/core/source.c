@@ -271,6 +271,8 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 	s->fail.code = err;
 	if (l->got > 0) /* tries that brought bytes are no failures of the source */
 		s->tries = 0;
+	else
+		s->cant_resume |= err_exit_code(err) == err_exit_code(ERR_NO_RANGE);
 	if (cls == RETRY_FEWER) /* whether that ends the job is seen when work is handed out */
 		return false;
 	if (l->got == 0 && err != ERR_CHANGED && allows_fewer(x, l, loop_now(x->loop)))

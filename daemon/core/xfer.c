@@ -54,6 +54,7 @@ void xfer_report_known(struct xfer *x)
 		.part_id = x->part_id,
 		.have = &x->durable,
 		.unproven = x->unproven,
+		.replaces = x->replaces,
 	};
 
 	x->ops->known(x->owner, &k);
@@ -71,7 +72,7 @@ static void forgotten(void *arg)
 		return;
 	}
 	x->total = -1;
-	x->pinned = x->unproven = false;
+	x->pinned = x->unproven = x->replaces = x->by_head = false;
 	free(x->etag);
 	free(x->last_modified);
 	x->etag = x->last_modified = NULL;
@@ -182,19 +183,20 @@ static void on_wake(void *arg)
 	xfer_dirty(arg);
 }
 
-/* always-resume=false: rather than fail for want of a way to go on, begin anew with those sources. */
+/* Rather than fail for want of a way to go on, begin anew with the sources that could not: with always-resume=false, or when
+ * nothing is lost because only a HEAD said otherwise. */
 static bool begin_anew(struct xfer *x)
 {
-	bool any = false;
+	bool misled = x->by_head && x->written.n == 0, any = false;
 
-	if (opts_bool(x->opts, OPT_ALWAYS_RESUME))
+	if (opts_bool(x->opts, OPT_ALWAYS_RESUME) && !misled)
 		return false;
 	for (size_t i = 0; i < x->nsources; i++) {
 		struct source *s = x->sources[i];
 
 		if (s->gone || err_exit_code(s->fail.code) != err_exit_code(ERR_CHANGED))
 			continue;
-		s->dead = false;
+		s->dead = s->cant_resume = false;
 		any = true;
 	}
 	if (any)
@@ -266,12 +268,32 @@ static bool unobtainable(const struct xfer *x, const struct source *src, const s
 	return src->no_ranges && (r->start != 0 || r->end != x->total);
 }
 
+/* max-resume-failure-tries: so many sources could not go on where the file ends, and nothing is coming. */
+static bool gives_up_resuming(const struct xfer *x)
+{
+	int64_t most = opts_num(x->opts, OPT_MAX_RESUME_FAILURE_TRIES), n = 0;
+	const struct lane *l;
+
+	if (most == 0 || opts_bool(x->opts, OPT_ALWAYS_RESUME) || (x->written.n == 0 && segment_queued(x) == 0))
+		return false;
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state == LANE_BODY)
+			return false;
+	}
+	for (size_t i = 0; i < x->nsources; i++)
+		n += x->sources[i]->cant_resume && !x->sources[i]->gone;
+	return n >= most;
+}
+
 static void fill_run(struct xfer *x)
 {
 	uint64_t wait = UINT64_MAX;
 	unsigned wanted;
 	struct range r;
 
+	if (gives_up_resuming(x) && begin_anew(x))
+		return;
 	for (wanted = lanes_wanted(x); wanted > 0 && x->state == XS_RUN; wanted--) {
 		struct source *src = source_pick(x, loop_now(x->loop), &wait);
 		struct lane *l;
@@ -438,6 +460,8 @@ static void xfer_free(struct xfer *x)
 	free(x->part_id);
 	free(x->digest);
 	free(x->want_name);
+	free(x->look_name);
+	free(x->cond_name);
 	defer_cancel(x->loop, &x->finale);
 	defer_cancel(x->loop, &x->room);
 	OBJ_FREE(x);
@@ -455,8 +479,10 @@ static void finale(void *arg)
 
 static void take_known(struct xfer *x, const struct xfer_known *k)
 {
-	x->total = k->path ? k->total : -1;
-	if (!k->path)
+	bool any = k->path && !opts_bool(x->opts, OPT_DRY_RUN);
+
+	x->total = any ? k->total : -1;
+	if (!any)
 		return;
 	x->path = xstrdup(k->path);
 	x->etag = xstrdup(k->etag);
@@ -464,6 +490,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->part_id = xstrdup(k->part_id);
 	x->pinned = true;
 	x->unproven = k->unproven;
+	x->replaces = k->replaces;
 	if (!k->have || k->total < 0)
 		return;
 	ranges_copy(&x->written, k->have);
@@ -486,7 +513,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->opts = opts_ref(req->opts);
 	x->dir = xstrdup(req->dir);
 	x->journal = xstrdup(req->journal);
-	x->mtime = -1;
+	x->mtime = x->cond_mtime = -1;
 	x->global_rate = req->global_rate;
 	x->synced_at = now;
 	TAILQ_INIT(&x->lanes);
@@ -498,10 +525,12 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	source_list_set(x, req->uris);
 	take_known(x, &req->known);
 	timer_start(x->loop, &x->tick, TICK_MS, TICK_MS, on_tick, x);
-	if (x->path)
-		xfer_open_known(x);
-	else
+	if (!x->path)
 		xfer_dirty(x);
+	else if (opts_bool(x->opts, OPT_HASH_CHECK_ONLY))
+		xfer_fail(x, ERR_UNCHECKED, "hash-check-only: the download is not finished, there is no whole file to check");
+	else
+		xfer_open_known(x);
 	return x;
 }
 
@@ -551,7 +580,8 @@ void xfer_view(const struct xfer *x, struct job_view *v)
 	v->total = x->total > 0 ? x->total : 0;
 	v->done = ranges_total(&x->written);
 	v->have = &x->written;
-	v->verified = x->state == XS_VERIFY && x->hasher ? hasher_done(x->hasher) : -1;
+	v->verify_queued = x->state == XS_VERIFY && x->hasher && hasher_queued(x->hasher);
+	v->verified = x->state == XS_VERIFY && x->hasher && !v->verify_queued ? hasher_done(x->hasher) : -1;
 	v->speed = meter_speed(&x->meter, loop_now(x->loop));
 	v->conns = 0;
 	TAILQ_FOREACH(l, &x->lanes, link) v->conns += connected(l);

@@ -28,6 +28,7 @@ struct xfer_known {
 	const char *part_id;       /* which file `have` speaks of (dfile_part_id); NULL: not known */
 	const struct ranges *have; /* durable on disk */
 	bool unproven;             /* bytes of answers that could not be compared with each other are in the file */
+	bool replaces;             /* what lies at path was found to be wrong: the finished file takes its place */
 };
 
 enum xfer_result { XFER_STOPPED, XFER_COMPLETE, XFER_FAILED };

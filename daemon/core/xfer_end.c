@@ -168,7 +168,7 @@ static void finish(struct xfer *x)
 	xfer_set_state(x, XS_FINISH);
 	if (opts_bool(x->opts, OPT_REMOTE_TIME))
 		how.mtime = x->mtime;
-	how.replace = opts_bool(x->opts, OPT_ALLOW_OVERWRITE);
+	how.replace = opts_bool(x->opts, OPT_ALLOW_OVERWRITE) || x->replaces;
 	x->pending++;
 	dfile_finish(x->file, &how, finished, x);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * What the files of a transfer share: struct xfer and its parts. Private to core/xfer*.c, lane.c, segment.c, source.c.
  *
- * Who calls whom: xfer.c drives the states; xfer_open.c chooses the name and opens the file; lane.c runs fetches and receives;
+ * Who calls whom: xfer.c drives the states; xfer_open.c chooses the name and opens the file; xfer_look.c only looks at a file
+ * that is there; lane.c runs fetches and receives;
  * lane_head.c judges answers; segment.c hands out bytes and takes written ones; source.c picks URIs and keeps their record;
  * xfer_end.c verifies, finishes, stops. See docs/types/xfer.md.
  */
@@ -47,6 +48,8 @@ struct source {
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
 	bool no_ranges;     /* answers ranges with the whole file */
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
+	bool no_head;       /* refused a HEAD: a GET tells the truth */
+	bool cant_resume;   /* could not go on where the file ends: max-resume-failure-tries counts these */
 	unsigned tries;     /* failures in a row without a byte of progress */
 	unsigned not_found; /* 404s so far */
 	struct origin *origin; /* of the place that is asked first: final_uri, else uri; NULL: dead from the start */
@@ -88,6 +91,8 @@ struct lane {
 	struct range asked;  /* range of the request under way; end -1: to the end */
 	bool whole;          /* the request had no Range field */
 	bool if_range;       /* ... and had If-Range */
+	bool head;           /* the request was a HEAD */
+	bool conditional;    /* the request had If-Modified-Since */
 	int64_t answer_end;  /* offset at which the answer will end, -1 unknown */
 	int64_t got;         /* body bytes of this fetch */
 	int verdict;         /* what the head was judged to be (enum err), acted on when the fetch is done; 0 */
@@ -135,10 +140,19 @@ struct xfer {
 	bool pinned;             /* total and validators are those of the version being fetched */
 	int64_t user_len;        /* bytes of it */
 	bool user_part;          /* the file's beginning is the user's (continue): never thrown away by us */
+	bool replaces;           /* NAME was found to be wrong (check-integrity): the finished part takes its place */
 	unsigned restarts;       /* times it began anew */
 	bool unproven;           /* an answer was taken that could not be compared with those before it */
 	bool close_delimited;    /* the end of the file was told by the end of the connection only */
 	char *want_name;         /* name for the open under way */
+	/* before the first byte (xfer_look.c) */
+	bool by_head;            /* what is pinned was told by a HEAD, which a GET may belie */
+	bool head_told;          /* use-head: what a HEAD tells is known, or of no use: ask by GET */
+	struct lane *looking;    /* waits for a look at the file before it asks; NULL: none */
+	char *look_name;         /* of the look under way; NULL: none */
+	char *cond_name;         /* conditional-get: the name that was looked at, NULL: none yet */
+	int64_t cond_mtime;      /* ... and its time, epoch; -1: no condition */
+	bool unconditional;      /* conditional-get: that nothing changed was of no use */
 	struct ranges written;   /* in the file */
 	struct ranges taken;     /* written, or some segment's */
 	struct ranges durable;   /* synced and reported by progress */
@@ -184,8 +198,21 @@ void xfer_complete(struct xfer *x);           /* the result is COMPLETE: wind do
 void xfer_restart(struct xfer *x);            /* throw away what there is and probe again (RESET) */
 
 /* xfer_open.c */
+char *xfer_choose_name(const struct xfer *x, const char *server_name, const char *uri); /* server_name may be NULL; malloc'd */
+/* The checksum that decides is parsed into x->hash_*: the user's, else that of a Digest field. False: there is none. */
+bool xfer_want_sum(struct xfer *x);
+/* The file is there under its name, `size` bytes at fd (copied): complete, once its checksum (if one is known) was verified. */
+void xfer_found_whole(struct xfer *x, const char *path, int fd, int64_t size);
 void xfer_open_known(struct xfer *x);                          /* OPEN: the part of an earlier run */
 void xfer_open_new(struct xfer *x, const char *server_name, const char *uri); /* OPEN: choose a name, create */
+
+/* xfer_look.c */
+bool xfer_only_looks(const struct xfer *x);   /* dry-run, hash-check-only: nothing is fetched, and nothing changed */
+/* conditional-get: the file must be looked at before l asks. True: l waits, lane_ask follows. */
+bool xfer_look_first(struct lane *l);
+int64_t xfer_condition(const struct xfer *x); /* If-Modified-Since of the next request, epoch; -1: none */
+void xfer_not_modified(struct xfer *x);       /* the server said so */
+void xfer_check_only(struct xfer *x);         /* OPEN, want_name is set: hash-check-only */
 
 /* xfer_end.c */
 void xfer_verify(struct xfer *x);
@@ -198,7 +225,7 @@ struct lane *lane_new(struct xfer *x);
 void lane_free(struct lane *l);               /* stops it */
 void lane_begin(struct lane *l, struct source *src); /* with its segment; failures are handled */
 void lane_drop(struct lane *l, int err);      /* its fetch counts as failed with err */
-int lane_fetch(struct lane *l);               /* ask for what its segment lacks from its source; 0 or the error */
+void lane_ask(struct lane *l);                /* its uri for what its segment lacks; failures are handled */
 void lane_stop(struct lane *l);               /* cancel the fetch, give back what was not received; idle afterwards */
 void lane_resume(struct lane *l);             /* space() may have room again */
 void lane_flush(struct lane *l);              /* hand a partly filled block to the writer */
@@ -211,7 +238,8 @@ void lane_judge(struct lane *l, const struct fetch_head *h);
 struct segment *segment_new(struct lane *l, int64_t start, int64_t end);
 void segment_attach_file(struct segment *s);   /* the file is open now */
 void segment_leave(struct segment *s);        /* its lane goes; the rest [next, end) is free again */
-/* Bytes for a lane without work, `lanes` (>= 1) of which there are: a gap, or a share of the largest segment. */
+/* Bytes for a lane without work, `lanes` (>= 1) of which there are: of the first gap what stream-piece-selector lets it take, or
+ * a share of the largest segment. */
 bool segment_pick(struct xfer *x, unsigned lanes, struct range *ret);
 /* The answer goes on behind the segment's end (up to limit, -1: open) and nobody has those bytes: take them too. */
 bool segment_extend(struct segment *s, int64_t limit);

@@ -34,14 +34,30 @@ static void fill_req(const struct xfer *x, const char *name, struct dfile_req *r
 	req->journal = x->journal;
 }
 
-/* The checksum the user gave counts; else the one of a Digest header, if any. */
-static void start_hashing(struct xfer *x)
+/* The name that path, made of dir and name, has below dir ("" was taken as "."). */
+static const char *name_below(const char *dir, const char *path)
+{
+	size_t n = *dir ? strlen(dir) : 1;
+
+	if (strncmp(*dir ? dir : ".", path, n) == 0)
+		path += n;
+	while (*path == '/')
+		path++;
+	return path;
+}
+
+bool xfer_want_sum(struct xfer *x)
 {
 	const char *sum = opts_str(x->opts, OPT_CHECKSUM);
 
 	if (!sum)
 		sum = x->digest;
-	if (x->hasher || !sum || hash_parse(sum, x->hash_type, x->hash_want, &x->hash_len) < 0)
+	return sum && hash_parse(sum, x->hash_type, x->hash_want, &x->hash_len) >= 0;
+}
+
+static void start_hashing(struct xfer *x)
+{
+	if (x->hasher || !xfer_want_sum(x))
 		return;
 	x->hasher = hasher_new(x->loop, dfile_fd(x->file), x->hash_type);
 	xfer_hash_advance(x);
@@ -73,7 +89,7 @@ static void skip_beginning(struct xfer *x, int64_t n)
 	x->unproven = true; /* whatever the file's beginning is */
 }
 
-/* The file is there under its name: nothing is fetched. */
+/* Nothing is fetched: the file is there under its name, or it is a dry run. */
 static void whole_already(struct xfer *x, const char *path, unsigned flags)
 {
 	char *copy = xstrdup(path); /* path may be x's own */
@@ -81,9 +97,52 @@ static void whole_already(struct xfer *x, const char *path, unsigned flags)
 	free(x->path);
 	x->path = copy;
 	x->result.flags = flags;
-	ranges_add(&x->written, 0, x->total);
+	if (x->total > 0)
+		ranges_add(&x->written, 0, x->total);
 	xfer_report_known(x);
 	xfer_complete(x);
+}
+
+static void opened_new(void *arg, int err, const struct fail *f, const struct dfile_opened *o);
+
+/* What was found at x->path is wrong, and may be replaced. It stays until there is something right. */
+static void fetch_instead(struct xfer *x)
+{
+	struct dfile_req req;
+	char shown[300];
+
+	log_notice(XFER, "the checksum of %s is wrong: it is fetched again",
+		str_safe(x->path, strlen(x->path), shown, sizeof(shown)));
+	if (!x->pinned) { /* a server said that nothing has changed: ask it for the file all the same */
+		free(x->path);
+		x->path = NULL;
+		x->total = -1;
+		x->unconditional = true;
+		xfer_set_state(x, XS_PROBE);
+		xfer_dirty(x);
+		return;
+	}
+	x->replaces = true;
+	xfer_set_state(x, XS_OPEN);
+	fill_req(x, name_below(x->dir, x->path), &req);
+	req.how = OPEN_OVERWRITE;
+	x->pending++;
+	x->opening = dfile_open(x->loop, &req, opened_new, x);
+}
+
+static bool may_replace(const struct xfer *x)
+{
+	return opts_bool(x->opts, OPT_CHECK_INTEGRITY) || opts_bool(x->opts, OPT_ALLOW_OVERWRITE);
+}
+
+static void whole_wrong(struct xfer *x)
+{
+	if (opts_bool(x->opts, OPT_HASH_CHECK_ONLY))
+		xfer_fail(x, ERR_CHECKSUM, "The checksum of the file is wrong; it was only checked (hash-check-only)");
+	else if (may_replace(x))
+		fetch_instead(x);
+	else
+		xfer_fail(x, ERR_CHECKSUM, "The file is there, but its checksum is wrong; it was left alone");
 }
 
 static void whole_hashed(void *arg, int err, const unsigned char *digest, size_t len)
@@ -92,32 +151,28 @@ static void whole_hashed(void *arg, int err, const unsigned char *digest, size_t
 
 	hasher_close(x->hasher);
 	x->hasher = NULL;
-	if (!err && len == x->hash_len && memcmp(digest, x->hash_want, len) == 0) {
-		whole_already(x, x->path, 0);
-		return;
-	}
-	ranges_free(&x->written);
 	if (err)
 		xfer_fail(x, err, "Reading the file that is there for its checksum failed");
+	else if (len == x->hash_len && memcmp(digest, x->hash_want, len) == 0)
+		whole_already(x, x->path, 0);
 	else
-		xfer_fail(x, ERR_CHECKSUM, "The file is there with its full size, but its checksum is wrong; it was left alone");
+		whole_wrong(x);
 }
 
-/* continue=true, and the file is there with its full size: right if its checksum is, else unproven. */
-static void whole_found(struct xfer *x, const struct dfile_opened *o)
+void xfer_found_whole(struct xfer *x, const char *path, int fd, int64_t size)
 {
-	const char *sum = opts_str(x->opts, OPT_CHECKSUM);
 	struct lane *l;
 
-	if (!sum || hash_parse(sum, x->hash_type, x->hash_want, &x->hash_len) < 0) {
-		whole_already(x, o->path, JOB_UNPROVEN);
+	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	x->total = size;
+	if (!xfer_want_sum(x)) {
+		whole_already(x, path, JOB_UNPROVEN);
 		return;
 	}
 	free(x->path);
-	x->path = xstrdup(o->path);
-	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	x->path = xstrdup(path);
 	xfer_set_state(x, XS_VERIFY);
-	x->hasher = hasher_new(x->loop, o->whole_fd, x->hash_type);
+	x->hasher = hasher_new(x->loop, fd, x->hash_type);
 	hasher_finish(x->hasher, x->total, whole_hashed, x);
 }
 
@@ -145,8 +200,12 @@ static void opened_new(void *arg, int err, const struct fail *f, const struct df
 		xfer_fail(x, err, f->text);
 		return;
 	}
+	if (opts_bool(x->opts, OPT_DRY_RUN)) {
+		whole_already(x, o->path, 0); /* as aria2 shows it */
+		return;
+	}
 	if (o->exists_whole) {
-		whole_found(x, o);
+		xfer_found_whole(x, o->path, o->whole_fd, o->found_size);
 		return;
 	}
 	free(x->path);
@@ -220,17 +279,6 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 	run(x);
 }
 
-static const char *name_below(const char *dir, const char *path)
-{
-	size_t n = strlen(dir);
-
-	if (strncmp(dir, path, n) == 0)
-		path += n;
-	while (*path == '/')
-		path++;
-	return path;
-}
-
 void xfer_open_known(struct xfer *x)
 {
 	struct dfile_req req;
@@ -261,7 +309,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 		return false;
 	path = xasprintf("%s/%s", x->dir, name);
 	ok = x->ops->adopt(x->owner, path, false, &k) && k.total == x->total && xfer_provable(k.etag, k.last_modified) &&
-	     same_text(k.etag, x->etag) && same_text(k.last_modified, x->last_modified);
+	     same_text(k.etag, x->etag) && same_text(k.last_modified, x->last_modified) && (!k.replaces || may_replace(x));
 	if (ok) {
 		struct lane *l;
 
@@ -274,6 +322,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 		x->part_id = xstrdup(k.part_id);
 		x->ops->adopt(x->owner, path, true, &k);
 		x->unproven = k.unproven;
+		x->replaces = k.replaces;
 		xfer_report_known(x);
 		xfer_open_known(x);
 		return true;
@@ -289,7 +338,7 @@ static enum open_how how_to_open(const struct xfer *x)
 	return opts_bool(x->opts, OPT_ALLOW_OVERWRITE) ? OPEN_OVERWRITE : OPEN_NEW;
 }
 
-static char *choose_name(const struct xfer *x, const char *server_name, const char *uri)
+char *xfer_choose_name(const struct xfer *x, const char *server_name, const char *uri)
 {
 	const char *out = opts_str(x->opts, OPT_OUT);
 	char *from_uri, *name;
@@ -308,15 +357,21 @@ void xfer_open_new(struct xfer *x, const char *server_name, const char *uri)
 {
 	struct dfile_req req;
 
-	x->want_name = x->path ? xstrdup(name_below(x->dir, x->path)) : choose_name(x, server_name, uri);
+	x->want_name = x->path ? xstrdup(name_below(x->dir, x->path)) : xfer_choose_name(x, server_name, uri);
 	xfer_set_state(x, XS_OPEN);
-	if (adopt_part(x, x->want_name)) {
+	if (opts_bool(x->opts, OPT_HASH_CHECK_ONLY)) {
+		xfer_check_only(x);
+		return;
+	}
+	if (!opts_bool(x->opts, OPT_DRY_RUN) && adopt_part(x, x->want_name)) {
 		free(x->want_name);
 		x->want_name = NULL;
 		return;
 	}
 	fill_req(x, x->want_name, &req);
 	req.how = how_to_open(x);
+	req.check_whole = opts_bool(x->opts, OPT_CHECK_INTEGRITY) && xfer_want_sum(x);
+	req.dry = opts_bool(x->opts, OPT_DRY_RUN);
 	x->pending++;
 	x->opening = dfile_open(x->loop, &req, opened_new, x);
 }

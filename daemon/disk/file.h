@@ -33,6 +33,9 @@ struct dfile_req {
 	const char *name;  /* relative to dir, may have folders ("sub/o.bin"), never leaves dir: no "..", no symlink out */
 	enum open_how how;
 	bool rename;       /* auto-file-renaming: NAME.1.EXT .. NAME.9999.EXT */
+	bool check_whole;  /* also with NEW and OVERWRITE: a NAME of exactly total bytes gives exists_whole */
+	bool dry;          /* with NEW, CONTINUE, OVERWRITE: nothing is made, locked or changed, only looked at: the outcome tells
+	                      which name would have been taken, and what lies at NAME; file is NULL */
 	int64_t total;     /* -1 unknown */
 	enum alloc_mode alloc; /* falloc on a file system without it falls back to trunc (a note in the log) */
 	int64_t alloc_min; /* smaller files are not preallocated (no-file-allocation-limit) */
@@ -51,10 +54,14 @@ struct dfile_opened {
 	                           valid in the callback */
 	bool finished;       /* OPEN_RESUME: NAME.part is gone and NAME is the file that the journal belongs to: it was renamed by
 	                        dfile_finish in an earlier life; file is NULL, path valid in the callback only */
-	bool exists_whole;   /* OPEN_CONTINUE: the existing NAME has exactly total bytes: nothing was renamed, nothing opened for
-	                        writing; file is NULL, path valid in the callback only */
-	int64_t found_size;  /* OPEN_RESUME: size of NAME.part before anything was allocated: nothing beyond it can be there */
-	int whole_fd;        /* exists_whole: NAME opened for reading, closed behind the callback; else -1 */
+	bool exists_whole;   /* OPEN_CONTINUE, check_whole: the existing NAME has exactly total bytes: nothing was renamed,
+	                        nothing opened for writing; file is NULL, path valid in the callback only */
+	int64_t found_size;  /* OPEN_RESUME: size of NAME.part before anything was allocated: nothing beyond it can be there.
+	                        dry, exists_whole: size of NAME; -1: no regular file lies there */
+	int64_t found_mtime; /* the same of its time, epoch */
+	bool unfinished;     /* dry: beside NAME lies what an unfinished download has: NAME.part, or aria2's control file */
+	int whole_fd;        /* dry, exists_whole: NAME opened for reading, closed behind the callback; -1: that failed, or
+	                        there is none */
 };
 
 typedef void (*dfile_open_cb)(void *arg, int err, const struct fail *f, const struct dfile_opened *o);

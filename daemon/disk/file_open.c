@@ -20,7 +20,9 @@
 
 #define PART_SUFFIX ".part"
 #define RENAME_MAX  9999
+#define CONTROL_SUFFIX ".aria2"
 #define TAKEN	    1 /* of a candidate: somebody else has this name */
+#define NO_FOLDER   2 /* of a dry request: nothing can lie at the name */
 
 /* Both begin as aria2's text does: clients look for that. */
 #define EXISTS_TEXT                                                                                                    \
@@ -42,7 +44,8 @@ struct dfile_opening {
 	int64_t have_len;
 	bool exists_whole, finished;
 	int whole_fd; /* -1 */
-	int64_t found_size;
+	int64_t found_size, found_mtime;
+	bool unfinished;
 	struct ranges proof;
 	struct alloc alloc;
 	int err;
@@ -79,6 +82,8 @@ static int open_dir(struct dfile_opening *o)
 	int made = 0;
 
 	o->f->dirfd = open_folder(fs, AT_FDCWD, dir, 0);
+	if (o->f->dirfd < 0 && errno == ENOENT && o->req.dry)
+		return NO_FOLDER;
 	if (o->f->dirfd < 0 && errno == ENOENT) {
 		make_parents(fs, dir);
 		made = fs->mkdirat(AT_FDCWD, dir, 0777) < 0 && errno != EEXIST ? errno : 0;
@@ -96,9 +101,11 @@ static int descend(struct dfile_opening *o, const char *folder)
 	struct stat st;
 	int fd, cause = 0;
 
-	if (f->fs->mkdirat(f->dirfd, folder, 0777) < 0 && errno != EEXIST)
+	if (!o->req.dry && f->fs->mkdirat(f->dirfd, folder, 0777) < 0 && errno != EEXIST)
 		cause = errno; /* it may be there all the same */
 	fd = open_folder(f->fs, f->dirfd, folder, O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT && o->req.dry)
+		return NO_FOLDER;
 	if (fd < 0) {
 		cause = cause ? cause : errno;
 		if (f->fs->fstatat(f->dirfd, folder, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
@@ -304,13 +311,6 @@ static int try_continue(struct dfile_opening *o)
 		return err;
 	if (!S_ISREG(st.st_mode) || o->req.total < 0 || st.st_size > o->req.total)
 		return TAKEN;
-	if (st.st_size == o->req.total) {
-		o->whole_fd = f->fs->openat(f->dirfd, f->leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
-		if (o->whole_fd < 0)
-			return fs_fail(&o->fail, ERR_OPEN, "Failed to open the file", f->path, errno);
-		o->exists_whole = true;
-		return 0;
-	}
 	err = check_room(o, &st);
 	if (!err)
 		err = open_existing(o, f->leaf, &st);
@@ -406,6 +406,78 @@ static int try_resume(struct dfile_opening *o)
 	return err ? err : check_room(o, &st);
 }
 
+/* ---- what is there already ---- */
+
+/* The regular file of that stat at NAME, for its size, its time and its content. */
+static void note_found(struct dfile_opening *o, const struct stat *st)
+{
+	struct dfile *f = o->f;
+
+	o->found_size = st->st_size;
+	o->found_mtime = st->st_mtim.tv_sec;
+	o->whole_fd = f->fs->openat(f->dirfd, f->leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+}
+
+/* NAME may be there whole: 1 when it was looked at and isn't. */
+static int try_whole(struct dfile_opening *o)
+{
+	struct stat st;
+	int err;
+
+	if (o->req.how != OPEN_CONTINUE && (!o->req.check_whole || o->req.how == OPEN_RESUME))
+		return 1;
+	err = look(o, o->f->leaf, &st);
+	if (err != 0 || !S_ISREG(st.st_mode) || st.st_size != o->req.total)
+		return err < 0 ? err : 1;
+	note_found(o, &st);
+	if (o->whole_fd < 0)
+		return fs_fail(&o->fail, ERR_OPEN, "Failed to open the file", o->f->path, errno);
+	o->exists_whole = true;
+	return 0;
+}
+
+static bool lies_there(struct dfile_opening *o, const char *name)
+{
+	struct stat st;
+
+	return o->f->fs->fstatat(o->f->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* What try_new, try_continue and try_overwrite would do, without doing it. */
+static int try_dry_as(struct dfile_opening *o, enum open_how how)
+{
+	struct dfile *f = o->f;
+	struct stat st;
+	int err = look(o, f->leaf, &st);
+
+	if (err < 0)
+		return err;
+	if (err == TAKEN) /* nothing there */
+		return how != OPEN_OVERWRITE && lies_there(o, f->part) ? TAKEN : 0;
+	if (!S_ISREG(st.st_mode))
+		return TAKEN;
+	return how == OPEN_OVERWRITE || (how == OPEN_CONTINUE && st.st_size <= o->req.total) ? 0 : TAKEN;
+}
+
+static int try_dry_new(struct dfile_opening *o)
+{
+	return try_dry_as(o, OPEN_NEW);
+}
+
+static int try_dry(struct dfile_opening *o)
+{
+	char *control = xasprintf("%s" CONTROL_SUFFIX, o->f->leaf);
+	struct stat st;
+
+	if (look(o, o->f->leaf, &st) == 0 && S_ISREG(st.st_mode))
+		note_found(o, &st);
+	o->unfinished = lies_there(o, o->f->part) || lies_there(o, control);
+	free(control);
+	if (o->req.check_whole && o->found_size == o->req.total)
+		return 0;
+	return try_dry_as(o, o->req.how);
+}
+
 /* ---- the choice ---- */
 
 typedef int (*try_fn)(struct dfile_opening *o);
@@ -421,22 +493,26 @@ static int fail_taken(struct dfile_opening *o)
 
 static int choose_name(struct dfile_opening *o, const char *leaf)
 {
-	static const try_fn first[] = {
+	static const try_fn real[] = {
 		[OPEN_NEW] = try_new,
 		[OPEN_RESUME] = try_resume,
 		[OPEN_CONTINUE] = try_continue,
 		[OPEN_OVERWRITE] = try_overwrite,
 	};
+	try_fn first = o->req.dry ? try_dry : real[o->req.how], other = o->req.dry ? try_dry_new : try_new;
 	unsigned n = 0;
 	int err;
 
 	set_names(o, leaf, 0);
-	err = first[o->req.how](o);
+	err = o->req.dry ? 1 : try_whole(o);
+	if (err <= 0)
+		return err;
+	err = first(o);
 	if (err == TAKEN && !o->req.rename)
 		return fail_taken(o);
 	while (err == TAKEN && n < RENAME_MAX && !atomic_load(&o->cancel)) {
 		set_names(o, leaf, ++n);
-		err = try_new(o);
+		err = other(o);
 	}
 	o->renamed = n;
 	if (err == TAKEN)
@@ -464,6 +540,15 @@ static void start_journal(struct dfile_opening *o)
 	ranges_free(&ignored);
 }
 
+/* A dry request found no folder: the name is free. */
+static int nothing_there(struct dfile_opening *o)
+{
+	const char *slash = strrchr(o->req.name, '/');
+
+	set_names(o, slash ? slash + 1 : o->req.name, 0);
+	return 0;
+}
+
 static int open_all(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
@@ -474,9 +559,11 @@ static int open_all(struct dfile_opening *o)
 	o->begun = true;
 	if (!err)
 		err = open_below(o, &leaf);
+	if (err == NO_FOLDER)
+		return nothing_there(o);
 	if (!err)
 		err = choose_name(o, leaf);
-	if (err || o->exists_whole || o->finished)
+	if (err || o->req.dry || o->exists_whole || o->finished)
 		return err;
 	start_journal(o);
 	err = alloc_begin(&o->alloc, f->fs, f->fd, f->path, mode, o->req.total, &o->fail);
@@ -553,6 +640,8 @@ static void open_done(void *arg, int status)
 		.finished = o->finished,
 		.exists_whole = o->exists_whole,
 		.found_size = o->found_size,
+		.found_mtime = o->found_mtime,
+		.unfinished = o->unfinished,
 		.whole_fd = o->whole_fd};
 
 	if (status == 0 && o->err > 0) {
@@ -587,6 +676,7 @@ struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, df
 	o->cb = cb;
 	o->arg = arg;
 	o->whole_fd = -1;
+	o->found_size = -1;
 	ranges_init(&o->proof);
 	o->f = dfile_new(l, req->fs ? req->fs : &fs_real);
 	o->f->journal_path = xstrdup(req->journal);

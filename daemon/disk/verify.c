@@ -30,7 +30,7 @@ struct hasher {
 	bool busy, closing;
 	hasher_cb cb;
 	void *arg;
-	atomic_bool cancel;
+	atomic_bool cancel, begun;
 	/* The pool thread's while busy. */
 	struct hash *hash;
 	int64_t at, stop;
@@ -50,6 +50,7 @@ static void on_pool(void *arg)
 	struct hasher *h = arg;
 	char *buf = xmalloc(READ_SIZE);
 
+	atomic_store(&h->begun, true);
 	while (h->at < h->stop && !h->err && !atomic_load(&h->cancel)) {
 		size_t n = h->stop - h->at < (int64_t)READ_SIZE ? (size_t)(h->stop - h->at) : READ_SIZE;
 		ssize_t r = fs_pread_all(&fs_real, h->fd, buf, n, h->at);
@@ -128,6 +129,11 @@ void hasher_advance(struct hasher *h, int64_t to)
 int64_t hasher_done(const struct hasher *h)
 {
 	return h->done;
+}
+
+bool hasher_queued(const struct hasher *h)
+{
+	return h->busy && !atomic_load(&h->begun);
 }
 
 void hasher_finish(struct hasher *h, int64_t size, hasher_cb cb, void *arg)

@@ -6,6 +6,7 @@
 #ifndef HAUL_DISK_VERIFY_H
 #define HAUL_DISK_VERIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -20,6 +21,7 @@ struct hasher *hasher_new(struct loop *l, int fd, const char *type);
 /* All bytes below `to` are in the file: go on as far as that. Cheap; call it often. */
 void hasher_advance(struct hasher *h, int64_t to);
 int64_t hasher_done(const struct hasher *h); /* bytes hashed so far */
+bool hasher_queued(const struct hasher *h);  /* has asked for the pool and not had its turn yet, since others hash */
 /* The file ends at `size` and all of it is there: hash the rest, then cb(arg, err, digest, len). err 0 or ERR_IO. */
 typedef void (*hasher_cb)(void *arg, int err, const unsigned char *digest, size_t len);
 void hasher_finish(struct hasher *h, int64_t size, hasher_cb cb, void *arg);

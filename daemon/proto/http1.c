@@ -308,7 +308,8 @@ static void take_answer(struct http1 *f, const struct http_answer *a, size_t use
 	struct fail why;
 	int r;
 
-	f->keep = a->keep_alive && f->keep_alive;
+	/* Some servers send a body to HEAD all the same, which would be read as the next answer. */
+	f->keep = a->keep_alive && f->keep_alive && !f->asked.head_only;
 	f->since = loop_now(f->loop);
 	f->ops->head(f->owner, &a->h);
 	if (f->gone)
@@ -721,6 +722,7 @@ static int http1_start(struct net *n, const struct fetch_req *req, const struct 
 	if (r == 0) {
 		read_opts(f, req->opts);
 		f->asked.head_only = req->head_only;
+		f->asked.utf8_names = opts_bool(req->opts, OPT_CONTENT_DISPOSITION_DEFAULT_UTF8);
 		r = build_requests(f, req, why);
 	}
 	if (r < 0) {

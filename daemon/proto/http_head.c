@@ -121,7 +121,7 @@ static int read_coding(
 	const char *s = http_field(p, "Content-Encoding");
 
 	a->coding = CODING_NONE;
-	if (s == NULL || !asked->codings || p->status != 200 || a->framing == FRAMING_NONE)
+	if (s == NULL || !asked->codings || p->status != 200)
 		return 0;
 	if (strcasecmp(s, "gzip") == 0 || strcasecmp(s, "x-gzip") == 0)
 		a->coding = CODING_GZIP;
@@ -130,6 +130,8 @@ static int read_coding(
 	else if (strchr(s, ',') != NULL)
 		return fail_set(f, ERR_CODING, "The server put content codings on top of each other: not supported");
 	a->h.coded = a->coding != CODING_NONE;
+	if (a->framing == FRAMING_NONE) /* the answer to a HEAD tells of a coding, but there is nothing to undo */
+		a->coding = CODING_NONE;
 	return 0;
 }
 
@@ -200,7 +202,7 @@ static bool asks_basic(const struct http_parser *p)
 }
 
 /* What tells about the file, not about the connection. */
-static void read_file(const struct http_parser *p, struct http_answer *a)
+static void read_file(const struct http_parser *p, const struct http_asked *asked, struct http_answer *a)
 {
 	struct fetch_head *h = &a->h;
 	const char *s;
@@ -209,7 +211,7 @@ static void read_file(const struct http_parser *p, struct http_answer *a)
 	h->last_modified = read_validator(p, "Last-Modified");
 	h->mtime = h->last_modified != NULL ? http_date_parse(h->last_modified) : -1;
 	s = http_field(p, "Content-Disposition");
-	a->name = s != NULL ? http_name(s) : NULL;
+	a->name = s != NULL ? http_name(s, asked->utf8_names) : NULL;
 	h->name = a->name;
 	read_content_type(p, a);
 	/* A digest of coded bytes can't be compared with the decoded ones. */
@@ -290,7 +292,7 @@ int http_head_read(const struct http_parser *p, const struct http_asked *asked, 
 		h->body_len = 0;
 	else if (ret->framing == FRAMING_LENGTH && !h->coded)
 		h->body_len = ret->length;
-	read_file(p, ret);
+	read_file(p, asked, ret);
 	s = http_field(p, "Retry-After");
 	h->retry_after_ms = s != NULL ? http_retry_after(s, (int64_t)time(NULL)) : -1;
 	ret->asks_basic = p->status == 401 && asks_basic(p);

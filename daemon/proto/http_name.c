@@ -127,9 +127,12 @@ static char *decode_ext(const char *value)
 	return out;
 }
 
-static char *decode_plain(const char *value)
+/* Servers send either without saying which; what is no UTF-8 by chance is hardly ever meant as such. NULL: not taken. */
+static char *decode_plain(const char *value, bool utf8_only)
 {
-	return str_is_utf8(value, strlen(value)) ? xstrdup(value) : from_latin1(value);
+	if (str_is_utf8(value, strlen(value)))
+		return xstrdup(value);
+	return utf8_only ? NULL : from_latin1(value);
 }
 
 /* C0, DEL, and C1 (U+0080..U+009F as UTF-8). */
@@ -161,7 +164,7 @@ static bool param_is(const struct param *p, const char *name)
 	return p->name_len == strlen(name) && strncasecmp(p->name, name, p->name_len) == 0;
 }
 
-char *http_name(const char *value)
+char *http_name(const char *value, bool utf8_only)
 {
 	const char *s = skip_blank(value);
 	char *plain = NULL, *ext = NULL, *name;
@@ -176,7 +179,7 @@ char *http_name(const char *value)
 		if (ok && p.value != NULL && ext == NULL && param_is(&p, "filename*"))
 			ext = decode_ext(p.value);
 		else if (ok && p.value != NULL && plain == NULL && param_is(&p, "filename"))
-			plain = decode_plain(p.value);
+			plain = decode_plain(p.value, utf8_only);
 		free(p.value);
 	}
 	name = ext != NULL ? ext : plain;

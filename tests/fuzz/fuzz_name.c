@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	check_clean(value, false);
 	check_clean(value, true);
-	name = http_name(value);
+	name = http_name(value, false);
 	if (name != NULL) {
 		size_t n = strlen(name);
 

@@ -33,8 +33,16 @@ struct fake_server {
 	unsigned fail_first;   /* 503 for the first n requests */
 	unsigned fault_percent; /* of steps that break the connection */
 	bool gone;             /* 404 */
+	unsigned gone_after;   /* 404 from the n-th request on; 0: never */
+	int64_t cut_at;        /* the connection ends at that offset; 0: never */
+	unsigned cut_first;    /* ... of the first n requests only; 0: of all */
 	bool lies_about_range; /* says another start than asked */
+	bool refuses_head;     /* 405 for HEAD */
+	bool head_lies;        /* HEAD tells half the size and another ETag */
+	int64_t mtime;         /* 304 for an If-Modified-Since from then on; 0: never */
 	unsigned requests, open;
+	unsigned heads, conditional; /* requests that were so */
+	struct range asked[64];      /* of the first requests */
 };
 
 struct fake_net {
@@ -66,6 +74,7 @@ struct fake_fetch {
 	void *owner;
 	struct timer timer;
 	struct range want;
+	bool head, unmodified, cut;
 	bool if_range, head_sent, paused, in_call, gone;
 	char if_range_text[64];
 	unsigned version;
@@ -100,7 +109,7 @@ static void fake_again(struct fake_fetch *f)
 
 static void fake_etag(const struct fake_fetch *f, char *buf, size_t n)
 {
-	unsigned v = f->o->tag == TAG_UNSTABLE ? f->o->requests : f->version;
+	unsigned v = f->o->tag == TAG_UNSTABLE ? f->o->requests : f->version + (f->head && f->o->head_lies ? 100 : 0);
 
 	snprintf(buf, n, "%s\"v%u\"", f->o->tag == TAG_WEAK ? "W/" : "", f->o->tag == TAG_WEAK ? 0 : v);
 }
@@ -130,8 +139,12 @@ static int fake_status(const struct fake_fetch *f)
 {
 	const struct fake_server *o = f->o;
 
-	if (o->gone)
+	if (o->gone || (o->gone_after && o->requests > o->gone_after))
 		return 404;
+	if (f->head && o->refuses_head)
+		return 405;
+	if (f->unmodified)
+		return 304;
 	if (o->requests <= o->fail_first || (o->busy_above && o->open > o->busy_above))
 		return 503;
 	if ((f->want.start == 0 && f->want.end < 0) || o->no_ranges || o->no_length || !fake_condition_holds(f))
@@ -159,8 +172,10 @@ static void fake_head(struct fake_fetch *f)
 		h.total = f->o->size;
 		h.body_len = f->end - f->at;
 	} else if (status == 200 && !f->o->no_length) {
-		h.total = h.body_len = f->o->size;
+		h.total = h.body_len = f->head && f->o->head_lies ? f->o->size / 2 : f->o->size;
 	}
+	if (f->head)
+		f->at = f->end = h.body_len = 0;
 	f->head_sent = true;
 	f->in_call = true;
 	f->ops->head(f->owner, &h);
@@ -219,8 +234,8 @@ static void fake_step(void *arg)
 		fake_head(f);
 		return;
 	}
-	if (f->at == f->end) {
-		fake_done(f, 0);
+	if (f->at == f->end || (f->cut && f->at >= f->o->cut_at)) {
+		fake_done(f, f->at == f->end ? 0 : ERR_EOF);
 		return;
 	}
 	if (fake_body(f))
@@ -241,7 +256,14 @@ static int fake_start(struct net *n, const struct fetch_req *req, const struct f
 	f->want = req->want;
 	f->if_range = req->if_range != NULL;
 	snprintf(f->if_range_text, sizeof(f->if_range_text), "%s", req->if_range ? req->if_range : "");
+	f->head = req->head_only;
+	f->unmodified = f->o->mtime > 0 && req->if_modified_since >= f->o->mtime;
+	if (f->o->requests < sizeof(f->o->asked) / sizeof(f->o->asked[0]))
+		f->o->asked[f->o->requests] = req->want;
 	f->o->requests++;
+	f->cut = f->o->cut_at > 0 && (f->o->cut_first == 0 || f->o->requests <= f->o->cut_first);
+	f->o->heads += req->head_only;
+	f->o->conditional += req->if_modified_since >= 0;
 	f->o->open++;
 	f->version = f->o->version + (f->o->flip_after && f->o->requests > f->o->flip_after ? 1 : 0);
 	fake_again(f);

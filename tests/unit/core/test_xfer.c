@@ -8,10 +8,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "core/origin.h"
 #include "core/xfer.h"
@@ -25,7 +27,7 @@ struct job_memory {
 	char *path, *etag, *last_modified;
 	int64_t total;
 	struct ranges have;
-	bool unproven;
+	bool unproven, replaces;
 };
 
 struct world {
@@ -38,9 +40,13 @@ struct world {
 	char end_text[200];
 	bool ended;
 	struct timer stop_at;
+	enum { STOP_NEVER, STOP_WHEN_NAMED, STOP_WHEN_REPLACING } stop_when; /* once */
 	unsigned most_conns;
 	struct origins *origins;
 };
+
+static void stop_now(void *arg);
+
 
 static void replace(char **to, const char *from)
 {
@@ -59,8 +65,13 @@ static void on_known(void *owner, const struct xfer_known *k)
 	replace(&w->mem.last_modified, k->last_modified);
 	w->mem.total = k->total;
 	w->mem.unproven |= k->unproven;
+	w->mem.replaces |= k->replaces;
 	if (k->have)
 		ranges_copy(&w->mem.have, k->have);
+	if (w->stop_when == STOP_WHEN_NAMED || (w->stop_when == STOP_WHEN_REPLACING && k->replaces)) {
+		w->stop_when = STOP_NEVER;
+		timer_start(&w->loop, &w->stop_at, 0, 0, stop_now, w);
+	}
 }
 
 static void on_progress(void *owner, const struct ranges *have)
@@ -76,7 +87,7 @@ static void forget_all(struct world *w)
 	replace(&w->mem.etag, NULL);
 	replace(&w->mem.last_modified, NULL);
 	w->mem.total = -1;
-	w->mem.unproven = false;
+	w->mem.unproven = w->mem.replaces = false;
 	ranges_free(&w->mem.have);
 }
 
@@ -148,7 +159,7 @@ static void start(struct world *w, char *const *uris)
 {
 	struct xfer_req req = {.origins = w->origins, .loop = &w->loop, .gid = 0x1234, .uris = uris, .opts = w->opts, .dir = w->dir, .journal = w->journal,
 		.known = {.path = w->mem.path, .total = w->mem.total, .etag = w->mem.etag, .last_modified = w->mem.last_modified,
-			.have = &w->mem.have, .unproven = w->mem.unproven}};
+			.have = &w->mem.have, .unproven = w->mem.unproven, .replaces = w->mem.replaces}};
 
 	w->ended = false;
 	w->x = xfer_start(&req, &ops, w);
@@ -379,6 +390,436 @@ static void test_wrong_checksum(void **state)
 	close_world(&w);
 }
 
+/* ---- the order of the parts ---- */
+
+static void fetch_by(struct fake_server *o, const char *selector)
+{
+	struct world w;
+
+	*o = (struct fake_server){.size = 24 * MIB, .version = 1};
+	open_world(&w, o, 1, 12);
+	set(&w, OPT_STREAM_PIECE_SELECTOR, selector);
+	run(&w, one_uri);
+	expect_right(&w, o->size);
+	close_world(&w);
+}
+
+/* Requests from the second on that do not begin behind the one before them. */
+static unsigned steps_back(const struct fake_server *o)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 2; i < o->requests && i < 64; i++)
+		n += o->asked[i].start < o->asked[i - 1].start;
+	return n;
+}
+
+static void test_parts_in_order(void **state)
+{
+	struct fake_server o;
+
+	(void)state;
+	fetch_by(&o, "inorder");
+	assert_int_equal(steps_back(&o), 0);
+	assert_in_range(o.requests, 20, 24);
+	for (unsigned i = 1; i < o.requests; i++)
+		assert_in_range(o.asked[i].end < 0 ? o.size - o.asked[i].start : o.asked[i].end - o.asked[i].start, MIB, 2 * MIB);
+}
+
+static void test_parts_grow(void **state)
+{
+	struct fake_server o;
+
+	(void)state;
+	fetch_by(&o, "geom");
+	assert_int_equal(o.asked[1].start, MIB);
+	assert_int_equal(o.asked[1].end, 2 * MIB);
+	assert_int_equal(o.asked[2].start, 2 * MIB);
+	assert_int_equal(o.asked[2].end, 4 * MIB);
+	assert_int_equal(o.asked[3].start, 4 * MIB);
+	assert_int_equal(o.asked[3].end, 8 * MIB);
+	assert_in_range(o.requests, 5, 20);
+}
+
+static void test_parts_by_default(void **state)
+{
+	struct fake_server o;
+
+	(void)state;
+	fetch_by(&o, "default");
+	assert_in_range(steps_back(&o), 1, 10);
+	assert_in_range(o.requests, 4, 12);
+	fetch_by(&o, "random");
+	assert_in_range(o.requests, 4, 12);
+}
+
+/* ---- a file that is there already ---- */
+
+/* The file "f" with `size` bytes of that version, and mtime. */
+static void put_local(struct world *w, unsigned version, int64_t size, int64_t mtime)
+{
+	struct timespec times[2] = {{.tv_sec = mtime}, {.tv_sec = mtime}};
+	char path[280];
+	FILE *out;
+
+	snprintf(path, sizeof(path), "%s/f", w->dir);
+	out = fopen(path, "wb");
+	assert_non_null(out);
+	for (int64_t i = 0; i < size; i++)
+		fputc(content_at(version, i), out);
+	fclose(out);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* What lies at "f": its version, its time still that of put_local. -1: it was touched. */
+static int local_version(const struct world *w, int64_t size, int64_t mtime)
+{
+	struct stat st;
+	char path[280];
+
+	snprintf(path, sizeof(path), "%s/f", w->dir);
+	assert_int_equal(stat(path, &st), 0);
+	if (st.st_mtime != mtime || st.st_size != size)
+		return -1;
+	for (int v = 1; v <= 3; v++) {
+		FILE *in = fopen(path, "rb");
+		int64_t i = 0;
+
+		assert_non_null(in);
+		while (i < size && fgetc(in) == content_at((unsigned)v, i))
+			i++;
+		fclose(in);
+		if (i == size)
+			return v;
+	}
+	return 0;
+}
+
+static void set_sum(struct world *w, unsigned version, int64_t size)
+{
+	struct hash *h = hash_new("md5");
+	unsigned char digest[HASH_MAX];
+	char text[2 * HASH_MAX + 8] = "md5=";
+	size_t n;
+
+	for (int64_t i = 0; i < size; i++) {
+		unsigned char c = content_at(version, i);
+
+		hash_update(h, &c, 1);
+	}
+	n = hash_final(h, digest);
+	hash_free(h);
+	for (size_t i = 0; i < n; i++)
+		snprintf(&text[4 + 2 * i], 3, "%02x", digest[i]);
+	set(w, OPT_CHECKSUM, text);
+}
+
+#define OLD 1000000000 /* mtimes */
+#define NEW 1500000000
+
+static void test_conditional_get(void **state)
+{
+	struct fake_server o = {.size = 3 * MIB, .version = 1, .mtime = OLD + 1};
+	struct world w;
+
+	(void)state;
+	for (int64_t mtime = OLD; mtime <= NEW; mtime += NEW - OLD) {
+		open_world(&w, &o, 1, 20);
+		o.requests = o.conditional = 0;
+		set(&w, OPT_CONDITIONAL_GET, "true");
+		set(&w, OPT_ALLOW_OVERWRITE, "true");
+		put_local(&w, 2, 1000, mtime);
+		run(&w, one_uri);
+		assert_int_equal(w.end.result, XFER_COMPLETE);
+		assert_int_equal(o.conditional, 1);
+		if (mtime == NEW) {
+			assert_int_equal(o.requests, 1);
+			assert_int_equal(w.end.total, 1000);
+			assert_int_equal(w.end.done, 1000);
+			assert_true(w.end.flags & JOB_UNPROVEN);
+			assert_int_equal(local_version(&w, 1000, NEW), 2);
+		} else {
+			expect_right(&w, o.size);
+		}
+		close_world(&w);
+	}
+}
+
+/* A file that is not there, or is unfinished, is no reason to ask for news only. */
+static void test_condition_needs_a_whole_file(void **state)
+{
+	static const char *const beside[] = {NULL, "f.part", "f.aria2"};
+	struct fake_server o = {.size = MIB, .version = 1, .mtime = 1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(beside) / sizeof(beside[0]); i++) {
+		char path[280];
+		struct world w;
+
+		open_world(&w, &o, 1, 21);
+		set(&w, OPT_CONDITIONAL_GET, "true");
+		snprintf(path, sizeof(path), "%s/%s", w.dir, beside[i] ? beside[i] : "other");
+		fclose(fopen(path, "w"));
+		if (beside[i])
+			put_local(&w, 2, 1000, NEW);
+		run(&w, one_uri);
+		expect_right(&w, o.size);
+		close_world(&w);
+	}
+	assert_int_equal(o.conditional, 0);
+}
+
+static void test_not_modified_is_verified(void **state)
+{
+	struct fake_server o = {.size = MIB, .version = 1, .mtime = OLD};
+
+	(void)state;
+	for (unsigned local = 1; local <= 2; local++) {
+		struct world w;
+
+		open_world(&w, &o, 1, 22);
+		set(&w, OPT_CONDITIONAL_GET, "true");
+		set_sum(&w, 1, MIB);
+		put_local(&w, local, MIB, NEW);
+		run(&w, one_uri);
+		assert_int_equal(w.end.result, local == 1 ? XFER_COMPLETE : XFER_FAILED);
+		assert_int_equal(w.end.err, local == 1 ? 0 : ERR_CHECKSUM);
+		assert_int_equal(w.end.flags & JOB_UNPROVEN, 0);
+		assert_int_equal(local_version(&w, MIB, NEW), (int)local);
+		close_world(&w);
+	}
+}
+
+static void test_check_integrity(void **state)
+{
+	static const struct {
+		unsigned local;
+		int64_t size;
+		const char *option; /* besides check-integrity */
+		unsigned requests;
+		bool untouched;
+	} rows[] = {
+		{1, MIB, NULL, 1, true},
+		{1, MIB, "allow-overwrite=true", 1, true},
+		{1, MIB, "continue=true", 1, true},
+		{2, MIB, NULL, 2, false},
+		{2, MIB, "continue=true", 2, false},
+		{2, MIB, "auto-file-renaming=false", 2, false},
+		{1, MIB / 2, "continue=true", 2, false},
+		{2, MIB / 2, "allow-overwrite=true", 1, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake_server o = {.size = MIB, .version = 1};
+		struct world w;
+
+		open_world(&w, &o, 1, 23 + i);
+		set(&w, OPT_CHECK_INTEGRITY, "true");
+		set_sum(&w, 1, MIB);
+		if (rows[i].option)
+			assert_int_equal(opts_decode(w.opts, rows[i].option, NULL), 0);
+		put_local(&w, rows[i].local, rows[i].size, OLD);
+		run(&w, one_uri);
+		expect_right(&w, o.size);
+		assert_int_equal(w.end.flags & JOB_UNPROVEN, 0);
+		assert_int_equal(o.requests, rows[i].requests);
+		assert_string_equal(strrchr(w.mem.path, '/'), "/f");
+		assert_int_equal(local_version(&w, MIB, OLD) == 1, rows[i].untouched);
+		close_world(&w);
+	}
+}
+
+/* The wrong file stays until the right one is there: when the transfer fails, and when it is stopped and goes on. */
+static void test_a_wrong_file_stays_until_replaced(void **state)
+{
+	struct fake_server o = {.size = 4 * MIB, .version = 1};
+	struct world w;
+
+	(void)state;
+	open_world(&w, &o, 1, 30);
+	set(&w, OPT_CHECK_INTEGRITY, "true");
+	set(&w, OPT_CHECKSUM, "md5=00000000000000000000000000000000");
+	put_local(&w, 2, o.size, OLD);
+	run(&w, one_uri);
+	assert_int_equal(w.end.err, ERR_CHECKSUM);
+	assert_int_equal(local_version(&w, o.size, OLD), 2);
+	close_world(&w);
+
+	open_world(&w, &o, 1, 31);
+	set(&w, OPT_CHECK_INTEGRITY, "true");
+	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "20M");
+	set_sum(&w, 1, o.size);
+	put_local(&w, 2, o.size, OLD);
+	w.stop_when = STOP_WHEN_REPLACING;
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_STOPPED);
+	assert_int_equal(local_version(&w, o.size, OLD), 2);
+	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "0");
+	run(&w, one_uri);
+	expect_right(&w, o.size);
+	assert_string_equal(strrchr(w.mem.path, '/'), "/f");
+	close_world(&w);
+}
+
+/* A server without ranges breaks while the wrong file is fetched again: the transfer begins anew, and still takes its place. */
+static void test_a_wrong_file_is_replaced_after_a_restart(void **state)
+{
+	struct fake_server o = {.size = 2 * MIB, .version = 1, .no_ranges = true, .cut_at = MIB, .cut_first = 2};
+	struct world w;
+
+	(void)state;
+	open_world(&w, &o, 1, 34);
+	set(&w, OPT_CHECK_INTEGRITY, "true");
+	set(&w, OPT_SPLIT, "1");
+	set_sum(&w, 1, o.size);
+	put_local(&w, 2, o.size, OLD);
+	run(&w, one_uri);
+	expect_right(&w, o.size);
+	assert_string_equal(strrchr(w.mem.path, '/'), "/f");
+	assert_in_range(o.requests, 4, 6);
+	close_world(&w);
+}
+
+static void test_hash_check_only(void **state)
+{
+	static const struct {
+		unsigned local; /* 0: no file */
+		bool sum;
+		int err;
+	} rows[] = {{1, true, 0}, {2, true, ERR_CHECKSUM}, {0, true, ERR_UNCHECKED}, {1, false, ERR_UNCHECKED}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake_server o = {.size = MIB, .version = 1, .refuses_head = i % 2};
+		struct world w;
+
+		open_world(&w, &o, 1, 32 + i);
+		set(&w, OPT_HASH_CHECK_ONLY, "true");
+		set(&w, OPT_CHECK_INTEGRITY, "true");
+		if (rows[i].sum)
+			set_sum(&w, 1, MIB);
+		if (rows[i].local)
+			put_local(&w, rows[i].local, MIB, OLD);
+		run(&w, one_uri);
+		assert_int_equal(w.end.err, rows[i].err);
+		assert_int_equal(w.end.result, rows[i].err ? XFER_FAILED : XFER_COMPLETE);
+		assert_int_equal(o.heads, 1);
+		assert_int_equal(o.requests, o.refuses_head ? 2 : 1);
+		if (rows[i].local)
+			assert_int_equal(local_version(&w, MIB, OLD), (int)rows[i].local);
+		else
+			assert_false(final_exists(&w));
+		close_world(&w);
+	}
+}
+
+/* An unfinished download is not gone on with. */
+static void test_hash_check_only_of_a_part(void **state)
+{
+	struct fake_server o = {.size = 4 * MIB, .version = 1};
+	struct world w;
+
+	(void)state;
+	open_world(&w, &o, 1, 40);
+	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "20M");
+	w.stop_when = STOP_WHEN_NAMED;
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_STOPPED);
+	o.requests = 0;
+	set(&w, OPT_HASH_CHECK_ONLY, "true");
+	run(&w, one_uri);
+	assert_int_equal(w.end.err, ERR_UNCHECKED);
+	assert_int_equal(o.requests, 0);
+	set(&w, OPT_HASH_CHECK_ONLY, "false");
+	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "0");
+	run(&w, one_uri);
+	expect_right(&w, o.size);
+	close_world(&w);
+}
+
+static void test_dry_run(void **state)
+{
+	struct fake_server o[2] = {{.gone = true}, {.size = MIB, .version = 1}};
+	char *uris[] = {"fake://h0/f", "fake://h1/f", NULL};
+	struct world w;
+
+	(void)state;
+	for (int refuses = 0; refuses < 2; refuses++) {
+		open_world(&w, o, 2, 41);
+		o[1].refuses_head = refuses;
+		o[1].requests = 0;
+		set(&w, OPT_DRY_RUN, "true");
+		run(&w, uris);
+		assert_int_equal(w.end.result, XFER_COMPLETE);
+		assert_int_equal(w.end.total, MIB);
+		assert_int_equal(w.end.done, MIB);
+		assert_int_equal(o[1].requests, 1 + refuses);
+		assert_false(final_exists(&w));
+		close_world(&w);
+	}
+	open_world(&w, o, 1, 42);
+	set(&w, OPT_DRY_RUN, "true");
+	run(&w, one_uri);
+	assert_int_equal(w.end.err, ERR_NOT_FOUND);
+	close_world(&w);
+	o[1].no_length = true;
+	open_world(&w, &o[1], 1, 43);
+	set(&w, OPT_DRY_RUN, "true");
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_COMPLETE);
+	assert_int_equal(w.end.total, -1);
+	assert_int_equal(w.end.done, 0);
+	close_world(&w);
+}
+
+static void test_use_head(void **state)
+{
+	static const struct {
+		bool refuses, lies, no_length;
+	} rows[] = {{0}, {.refuses = true}, {.lies = true}, {.no_length = true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		for (int conns = 1; conns <= 4; conns += 3) {
+			struct fake_server o = {.size = 5 * MIB, .version = 1, .refuses_head = rows[i].refuses,
+				.head_lies = rows[i].lies, .no_length = rows[i].no_length};
+			struct world w;
+
+			open_world(&w, &o, 1, 44 + i);
+			set(&w, OPT_USE_HEAD, "true");
+			set(&w, OPT_SPLIT, conns == 1 ? "1" : "4");
+			run(&w, one_uri);
+			expect_right(&w, o.size);
+			assert_int_equal(o.heads, 1);
+			close_world(&w);
+		}
+	}
+}
+
+/* The first mirror goes away in the middle, the others have another version: after so many of them it begins anew. */
+static void test_max_resume_failure_tries(void **state)
+{
+	(void)state;
+	for (int most = 0; most <= 2; most++) {
+		struct fake_server o[3] = {{.size = 4 * MIB, .version = 1, .cut_at = 2 * MIB, .gone_after = 1},
+			{.size = 4 * MIB, .version = 2}, {.size = 4 * MIB, .version = 2}};
+		char *uris[] = {"fake://h0/f", "fake://h1/f", "fake://h2/f", NULL};
+		char text[2] = {(char)('0' + most), '\0'};
+		struct world w;
+
+		open_world(&w, o, 3, 50);
+		set(&w, OPT_SPLIT, "1");
+		set(&w, OPT_ALWAYS_RESUME, "false");
+		set(&w, OPT_MAX_RESUME_FAILURE_TRIES, text);
+		run(&w, uris);
+		assert_int_equal(w.end.result, XFER_COMPLETE);
+		assert_int_equal(version_of(&w, o[1].size), 2);
+		assert_int_equal(o[2].requests, most == 1 ? 0 : 1);
+		close_world(&w);
+	}
+}
+
 /* ---- simulation ---- */
 
 static void random_origin(struct fake_server *o, int64_t size)
@@ -398,6 +839,8 @@ static void random_origin(struct fake_server *o, int64_t size)
 		.fault_percent = fake_random(3) == 0 ? fake_random(8) : 0,
 		.gone = fake_random(10) == 0,
 		.lies_about_range = fake_random(10) == 0,
+		.refuses_head = fake_random(4) == 0,
+		.head_lies = fake_random(4) == 0,
 	};
 }
 
@@ -412,9 +855,10 @@ static bool can_be_seen(const struct fake_server *o, size_t n)
 
 static void describe(const struct fake_server *o)
 {
-	print_message("size %lld no_ranges %d no_length %d ignores %d drops %d tag %d dated %d flip %u busy %u first %u faults %u gone %d lies %d\n",
+	print_message("size %lld no_ranges %d no_length %d ignores %d drops %d tag %d dated %d flip %u busy %u first %u faults %u gone %d lies %d head %d %d\n",
 		(long long)o->size, o->no_ranges, o->no_length, o->ignores_if_range, o->drops_on_if_range, (int)o->tag, o->dated,
-		o->flip_after, o->busy_above, o->fail_first, o->fault_percent, o->gone, o->lies_about_range);
+		o->flip_after, o->busy_above, o->fail_first, o->fault_percent, o->gone, o->lies_about_range,
+		o->refuses_head, o->head_lies);
 }
 
 static void simulate(uint64_t seed)
@@ -441,6 +885,12 @@ static void simulate(uint64_t seed)
 	set(&w, OPT_MAX_TRIES, "4");
 	if (fake_random(3) == 0)
 		set(&w, OPT_ALWAYS_RESUME, "false");
+	if (fake_random(3) == 0)
+		set(&w, OPT_MAX_RESUME_FAILURE_TRIES, "1");
+	if (fake_random(3) == 0)
+		set(&w, OPT_USE_HEAD, "true");
+	if (fake_random(3) == 0)
+		set(&w, OPT_STREAM_PIECE_SELECTOR, fake_random(2) ? "inorder" : "geom");
 	for (unsigned stops = fake_random(4);; stops--) {
 		if (stops > 0)
 			timer_start(&w.loop, &w.stop_at, fake_random(30), 0, stop_now, &w);
@@ -486,6 +936,20 @@ int main(void)
 		cmocka_unit_test(test_if_range_dropped),
 		cmocka_unit_test(test_resume_after_stop),
 		cmocka_unit_test(test_wrong_checksum),
+		cmocka_unit_test(test_parts_in_order),
+		cmocka_unit_test(test_parts_grow),
+		cmocka_unit_test(test_parts_by_default),
+		cmocka_unit_test(test_conditional_get),
+		cmocka_unit_test(test_condition_needs_a_whole_file),
+		cmocka_unit_test(test_not_modified_is_verified),
+		cmocka_unit_test(test_check_integrity),
+		cmocka_unit_test(test_a_wrong_file_stays_until_replaced),
+		cmocka_unit_test(test_a_wrong_file_is_replaced_after_a_restart),
+		cmocka_unit_test(test_hash_check_only),
+		cmocka_unit_test(test_hash_check_only_of_a_part),
+		cmocka_unit_test(test_dry_run),
+		cmocka_unit_test(test_use_head),
+		cmocka_unit_test(test_max_resume_failure_tries),
 		cmocka_unit_test(test_simulation),
 	};
 

@@ -33,7 +33,9 @@ struct disk_test {
 	struct dfile *file;
 	char path[512];
 	int64_t have_len;
-	bool exists_whole, finished;
+	bool exists_whole, finished, unfinished;
+	int64_t found_size, found_mtime;
+	char found[64]; /* the beginning of whole_fd's content */
 	struct ranges proof;
 };
 
@@ -216,6 +218,12 @@ static void on_open(void *arg, int err, const struct fail *f, const struct dfile
 		t->have_len = o->have_len;
 		t->exists_whole = o->exists_whole;
 		t->finished = o->finished;
+		t->unfinished = o->unfinished;
+		t->found_size = o->found_size;
+		t->found_mtime = o->found_mtime;
+		memset(t->found, 0, sizeof(t->found));
+		if (o->whole_fd >= 0)
+			assert_true(pread(o->whole_fd, t->found, sizeof(t->found) - 1, 0) >= 0);
 		snprintf(t->path, sizeof(t->path), "%s", o->path);
 		ranges_copy(&t->proof, o->journal);
 	}

@@ -96,6 +96,32 @@ static void test_random_order(void **state)
 	free(mem);
 }
 
+/* Only so many hash at a time: the last of many waits for its turn, and says so. */
+static void test_queued(void **state)
+{
+	struct disk_test *t = *state;
+	char *mem = make_bytes();
+	int fd = open(at(t, "f"), O_RDWR | O_CREAT, 0600);
+	struct hasher *h[8];
+	struct result r[8] = {0};
+
+	assert_int_equal(pwrite(fd, mem, (size_t)SIZE, 0), SIZE);
+	for (int i = 0; i < 8; i++) {
+		h[i] = hasher_new(&t->loop, fd, "sha-512");
+		assert_false(hasher_queued(h[i]));
+	}
+	for (int i = 0; i < 8; i++)
+		hasher_finish(h[i], SIZE, on_digest, &r[i]);
+	assert_true(hasher_queued(h[7])); /* the loop hands out turns, and has not run */
+	for (int i = 0; i < 8; i++) {
+		wait_digest(t, &r[i]);
+		assert_false(hasher_queued(h[i]));
+		hasher_close(h[i]);
+	}
+	close(fd);
+	free(mem);
+}
+
 static void test_follows(void **state)
 {
 	struct disk_test *t = *state;
@@ -179,6 +205,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_random_order),
+		T(test_queued),
 		T(test_follows),
 		T(test_empty_and_done),
 		T(test_too_short),

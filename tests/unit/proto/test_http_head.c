@@ -284,9 +284,14 @@ static void test_digests(void **state)
 
 static void test_codings(void **state)
 {
-	const struct http_asked asked = {.codings = true};
+	const struct http_asked asked = {.codings = true}, by_head = {.codings = true, .head_only = true};
 
 	(void)state;
+	/* What a HEAD says of a coded body is not the size of the file. */
+	assert_int_equal(read_asked("200 OK", "Content-Encoding: gzip\r\nContent-Length: 5\r\n", by_head), 0);
+	assert_true(answer.h.coded);
+	assert_int_equal(answer.coding, CODING_NONE);
+	assert_int_equal(answer.h.total, -1);
 	assert_int_equal(read("200 OK", "Content-Encoding: gzip\r\nContent-Length: 5\r\n"), 0);
 	assert_false(answer.h.coded);
 	assert_int_equal(answer.h.total, 5);

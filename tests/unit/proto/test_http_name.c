@@ -65,12 +65,36 @@ static void test_table(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char *name = http_name(rows[i].value);
+		char *name = http_name(rows[i].value, false);
 
 		if (rows[i].name == NULL && name != NULL)
 			fail_msg("%s: got %s", rows[i].value, name);
 		if (rows[i].name != NULL && (name == NULL || strcmp(name, rows[i].name) != 0))
 			fail_msg("%s: got %s", rows[i].value, name != NULL ? name : "nothing");
+		free(name);
+	}
+}
+
+/* With utf8_only a plain name in another coding is none, and filename* is as it was. */
+static void test_utf8_only(void **state)
+{
+	static const struct {
+		const char *value, *name;
+	} only[] = {
+		{"attachment; filename=\"\xe4.bin\"", NULL},
+		{"attachment; filename=\"\xc3\xa4.bin\"", "\xc3\xa4.bin"},
+		{"attachment; filename=\"a.bin\"", "a.bin"},
+		{"attachment; filename=\"\xe4.bin\"; filename*=ISO-8859-1''%e4.bin", "\xc3\xa4.bin"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++) {
+		char *name = http_name(only[i].value, true);
+
+		if (only[i].name == NULL)
+			assert_null(name);
+		else
+			assert_string_equal(name, only[i].name);
 		free(name);
 	}
 }
@@ -84,7 +108,7 @@ static void test_many_params(void **state)
 	for (int i = 0; i < 100; i++)
 		strcat(value, "; a=b");
 	strcat(value, "; filename=x.bin");
-	assert_null(http_name(value));
+	assert_null(http_name(value, false));
 }
 
 /* Every prefix of a value is read without reading behind it (a sanitizer sees that). */
@@ -96,7 +120,7 @@ static void test_prefixes(void **state)
 	for (size_t n = 0; n < sizeof(value); n++) {
 		char *cut = strndup(value, n);
 
-		free(http_name(cut));
+		free(http_name(cut, false));
 		free(cut);
 	}
 }
@@ -105,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_utf8_only),
 		cmocka_unit_test(test_many_params),
 		cmocka_unit_test(test_prefixes),
 	};
