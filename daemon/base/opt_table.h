@@ -623,6 +623,11 @@ OPT(RPC_ALLOW_ORIGIN_ALL, .name = "rpc-allow-origin-all", .type = OT_BOOL, .def 
 	.flags = OF_START | OF_NORPC | OF_OPTARG, .group = "rpc", .aria2 = AS_BETTER,
 	.help = "Let web pages of any origin use the RPC. Set rpc-secret as well.",
 	.why = "Without it, a call of a foreign page is refused; aria2 runs it and only keeps the answer back.")
+OPT(RPC_ALLOWED_HOST, .name = "rpc-allowed-host", .type = OT_STR, .flags = OF_START | OF_NORPC | OF_OWN, .group = "rpc",
+	.arg = "NAME[,...]", .check = opt_check_hosts,
+	.help = "Names by which callers may address hauld (their Host), besides those of this machine. For a reverse "
+		"proxy that keeps the Host. Names that nobody can have on the internet need not be listed once "
+		"rpc-secret is set: nas, aria2 or nas.lan.")
 OPT(RPC_CERTIFICATE, .name = "rpc-certificate", .type = OT_PATH,
 	.flags = OF_START | OF_NORPC, .group = "rpc", .aria2 = AS_SAME, .arg = "FILE",
 	.help = "File with the certificate for rpc-secure: PEM, or PKCS #12 with its key and without a password.")

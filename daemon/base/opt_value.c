@@ -445,6 +445,21 @@ int opt_check_host_port(const struct opt_def *d, const char *val, struct fail *f
 	return 0;
 }
 
+int opt_check_hosts(const struct opt_def *d, const char *val, struct fail *f)
+{
+	static const char name[] = DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.";
+
+	(void)d;
+	for (const char *p = val; *p;) {
+		size_t n = strspn(p, " "), m = strspn(p + n, name), end = n + m + strspn(p + n + m, " ");
+
+		if (m == 0 || (p[end] != ',' && p[end] != '\0') || (p[end] == ',' && p[end + 1] == '\0'))
+			return fail_set(f, ERR_INVAL, "must be names such as nas.example.org,files, without scheme and port");
+		p += end + (p[end] == ',');
+	}
+	return 0;
+}
+
 int opt_check_not_empty(const struct opt_def *d, const char *val, struct fail *f)
 {
 	(void)d;

@@ -476,6 +476,15 @@ static const struct {
 	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, "true", "true"},
 	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, "5:", NULL},
 	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, "maybe", NULL},
+	{OPT_RPC_ALLOWED_HOST, "nas.example.org", "nas.example.org"},
+	{OPT_RPC_ALLOWED_HOST, " a , b_c.d-e ", " a , b_c.d-e "},
+	{OPT_RPC_ALLOWED_HOST, "", ""},
+	{OPT_RPC_ALLOWED_HOST, "a,", NULL},
+	{OPT_RPC_ALLOWED_HOST, ",a", NULL},
+	{OPT_RPC_ALLOWED_HOST, "a b", NULL},
+	{OPT_RPC_ALLOWED_HOST, "a:80", NULL},
+	{OPT_RPC_ALLOWED_HOST, "http://a", NULL},
+	{OPT_RPC_ALLOWED_HOST, "*", NULL},
 	{OPT_DHT_ENTRY_POINT, "h:1", "h:1"},
 	{OPT_DHT_ENTRY_POINT, "h", NULL},
 	{OPT_HEADER, "A: 1", "A: 1\n"},
@@ -680,6 +689,8 @@ static const char *sample(const struct opt_def *d, char buf[64])
 		return "2000-3000";
 	if (d->check == opt_check_host_port)
 		return "h:1";
+	if (d->check == opt_check_hosts)
+		return "a, b.c";
 	if (d->check == opt_check_key_digest || d->check == opt_check_head_tail)
 		return "";
 	if (d->type == OT_BOOL)
