@@ -231,3 +231,27 @@ def test_unknown_scheme_is_named(hauld):
     """transfer-scheme-unknown"""
     s = hauld.wait(hauld.add("gopher://127.0.0.1/x"))
     assert (s["status"], s["errorCode"]) == ("error", "1") and "gopher" in s["errorMessage"]
+
+
+# ---- what no recorded exchange covers ----
+
+def test_text_behind_a_size_is_refused(hauld, tools):
+    for value in ("1Kxyz", "1K/s", "1 2"):
+        with pytest.raises(tools.RpcError) as e:
+            hauld.add("http://127.0.0.1:1/x", pause="true", max_download_limit=value)
+        assert e.value.message == "We encountered a problem while processing the option '--max-download-limit'."
+    gid = hauld.add("http://127.0.0.1:1/x", pause="true", max_download_limit=" 1 K ", split="3 ", seed_ratio="")
+    o = hauld.rpc("aria2.getOption", gid)
+    assert (o["max-download-limit"], o["split"], o["seed-ratio"]) == ("1024", "3", "")
+
+
+def test_lines_pasted_into_json(hauld):
+    """By a shell; as in aria2."""
+    reply = json.loads(hauld.post(b'{"id":"1","method":"aria2.addUri","params":[["http://127.0.0.1:1/x"],{"pause":"true","header":"A: 1\nB: 2"}]}'))
+    assert hauld.rpc("aria2.getOption", reply["result"])["header"] == "A: 1\nB: 2\n"
+    assert json.loads(hauld.post(b'{"id":"a\tb\\x",\n"method":"system.listNotifications",}'))["id"] == "a\tbx"
+
+
+def test_of_a_member_given_twice_the_last_counts(hauld):
+    reply = json.loads(hauld.post(b'{"id":"1","id":"2","method":"aria2.x","method":"aria2.tellActive"}'))
+    assert reply == {"id": "2", "jsonrpc": "2.0", "result": []}
