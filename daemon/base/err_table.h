@@ -54,6 +54,7 @@ ERR(ERR_CODING, 22, NEXT, "The content coding is broken")
 ERR(ERR_REMOVED, 31, FATAL, "Removed")
 ERR(ERR_CHECKSUM, 32, FATAL, "The checksum is wrong")
 ERR(ERR_UNCHECKED, 1, FATAL, "There is no whole file with a checksum to check")
+ERR(ERR_CONTROL, 1, FATAL, "The control file of aria2 does not fit")
 /* start of the daemon, and the durable store */
 ERR(ERR_USAGE, 28, FATAL, "wrong usage")
 ERR(ERR_CONF, 1, FATAL, "the configuration file can't be read")

@@ -175,7 +175,8 @@ OPT(CONTENT_DISPOSITION_DEFAULT_UTF8, .name = "content-disposition-default-utf8"
 	.why = "Without it a name that is valid UTF-8 is not garbled, either.")
 OPT(CONTINUE, .name = "continue", .ch = 'c', .type = OT_BOOL, .def = "false", .flags = OF_JOB | OF_OPTARG | OF_BASIC,
 	.group = "http", .aria2 = AS_BETTER,
-	.help = "Continue a partial file that another program left. Downloads of the queue are always continued.",
+	.help = "Continue a partial file that another program left. Downloads of the queue are always continued, and so is a "
+		"file that aria2 left with its control file (NAME.aria2).",
 	.why = "Continued to the byte, not in whole blocks of 16 KiB; a file that can't be continued is left as it "
 		"was.")
 OPT(DAEMON, .name = "daemon", .ch = 'D', .type = OT_BOOL, .def = "false",
@@ -223,9 +224,10 @@ OPT(DOWNLOAD_RESULT, .name = "download-result", .type = OT_ENUM, .def = "default
 	.flags = OF_START | OF_GLOBAL | OF_CLIENT | OF_IGNORED, .group = "ui", .aria2 = AS_SAME, .arg = "FORM",
 	.help = "Final table of haul get: default, full (with per cent), hide.")
 OPT(DRY_RUN, .name = "dry-run", .type = OT_BOOL, .def = "false",
-	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG, .group = "http", .aria2 = AS_SAME,
+	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT | OF_OPTARG, .group = "http", .aria2 = AS_BETTER,
 	.help = "Ask only whether the file is there, and fetch nothing. HEAD is asked for, and GET where that is refused. Outcome, "
-		"size and path are what a download would begin with; nothing is made in dir.")
+		"size and path are what a download would begin with; nothing is made in dir.",
+	.why = "A server that refuses HEAD is asked by GET; in aria2 it fails.")
 OPT(DSCP, .name = "dscp", .type = OT_INT, .def = "0", .max = INT32_MAX, .flags = OF_START, .group = "general",
 	.aria2 = AS_SAME, .arg = "N",
 	.help = "DSCP value of outgoing packets.")
@@ -591,9 +593,9 @@ OPT(REMOTE_TIME, .name = "remote-time", .ch = 'R', .type = OT_BOOL, .def = "fals
 	.group = "http", .aria2 = AS_SAME,
 	.help = "Give the file the server's modification time.")
 OPT(REMOVE_CONTROL_FILE, .name = "remove-control-file", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG | OF_IGNORED, .group = "general", .aria2 = AS_SAME,
-	.help = "Delete aria2's control file first. Progress is not kept beside the file here; remove the download "
-		"to start over.")
+	.flags = OF_JOB | OF_OPTARG, .group = "general", .aria2 = AS_SAME,
+	.help = "Remove the control file NAME.aria2 that aria2 left, rather than take over what it has finished of NAME. "
+		"Then NAME is treated like any file that exists already.")
 OPT(RESERVE_SPACE, .name = "reserve-space", .type = OT_SIZE, .def = "67108864", .max = INT64_MAX,
 	.flags = OF_START | OF_GLOBAL | OF_OWN | OF_BASIC, .group = "general", .arg = "SIZE",
 	.help = "Space to leave free on the file system that a download goes to. A download that would take it fails as "
@@ -613,8 +615,9 @@ OPT(REUSE_URI, .name = "reuse-uri", .type = OT_BOOL, .def = "true",
 		"server allows.",
 	.why = "A URI is used for as many connections as max-connection-per-server allows, also with false.")
 OPT(RLIMIT_NOFILE, .name = "rlimit-nofile", .type = OT_INT, .def = "1024", .min = 1, .max = INT32_MAX,
-	.flags = OF_START, .group = "general", .aria2 = AS_SAME, .arg = "N",
-	.help = "Raise the limit of open files to N, at most to the hard limit. It is never lowered.")
+	.flags = OF_START, .group = "general", .aria2 = AS_BETTER, .arg = "N",
+	.help = "Raise the limit of open files to N, at most to the hard limit. It is never lowered.",
+	.why = "When it is not given, the limit is raised to the hard limit: each connection takes a file.")
 OPT(RPC_ALLOW_JSONP, .name = "rpc-allow-jsonp", .type = OT_BOOL, .def = "false",
 	.flags = OF_START | OF_NORPC | OF_OWN | OF_OPTARG, .group = "rpc",
 	.help = "Answer GET requests that name a jsoncallback. Any web page can read such answers when it knows the "
@@ -772,9 +775,10 @@ OPT(URI_SELECTOR, .name = "uri-selector", .type = OT_ENUM, .def = "feedback", .v
 		"connections is taken, in the order given.",
 	.why = "The URI with the fewest connections is taken, in the order given.")
 OPT(USE_HEAD, .name = "use-head", .type = OT_BOOL, .def = "false",
-	.flags = OF_JOB | OF_OPTARG, .group = "http", .aria2 = AS_SAME,
+	.flags = OF_JOB | OF_OPTARG, .group = "http", .aria2 = AS_BETTER,
 	.help = "Begin with a HEAD request. It saves the first GET for a file that is there already, and costs a round trip for "
-		"any other. A server that refuses HEAD, or whose HEAD belies its GET, is asked by GET.")
+		"any other. A server that refuses HEAD, or whose HEAD belies its GET, is asked by GET.",
+	.why = "A HEAD that is refused or wrong does not make the download fail.")
 OPT(USER_AGENT, .name = "user-agent", .ch = 'U', .type = OT_STR, .def = "hauld/" HAUL_VERSION,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_SAME, .arg = "TEXT",
 	.help = "User-Agent field of requests.",

@@ -116,14 +116,14 @@ int engine_remove(struct engine *e, uint64_t gid, bool force, struct fail *f)
 	return 0;
 }
 
-/* A user's own file that could not be continued went back to its name when the transfer failed: it is looked for anew,
+/* A user's own file that could not be gone on with went back to its name when the transfer failed: it is looked for anew,
  * as it was the first time. */
 static bool part_went_back(const struct job *j)
 {
 	char *part;
 	bool gone;
 
-	if (j->rec.path == NULL || !opts_bool(j->opts, OPT_CONTINUE))
+	if (j->rec.path == NULL || (j->rec.flags & JOB_USER_PART) == 0)
 		return false;
 	part = xasprintf("%s" NAME_SUFFIX, j->rec.path);
 	gone = access(part, F_OK) != 0;

@@ -91,7 +91,7 @@ static struct job *leftover_new(struct engine *e, const struct job *j)
 	l->engine = e;
 	l->opts = opts_new(e->global);
 	l->rec.state = JOB_GONE;
-	l->rec.flags = j->rec.flags & (JOB_PART | JOB_UNPROVEN);
+	l->rec.flags = j->rec.flags & (JOB_PART | JOB_UNPROVEN | JOB_REPLACES | JOB_USER_PART);
 	l->rec.path = xstrdup(j->rec.path);
 	l->rec.etag = xstrdup(j->rec.etag);
 	l->rec.last_modified = xstrdup(j->rec.last_modified);

@@ -12,7 +12,7 @@
 #include "base/uri.h"
 #include "core/engine_internal.h"
 
-#define FORGET_RETRY_MS 2000
+#define SETTLE_RETRY_MS 2000
 
 static void set_text(char **where, const char *text)
 {
@@ -27,6 +27,34 @@ static void set_have(struct job *j, const struct ranges *have)
 	free(j->rec.have);
 	j->rec.have = have->n > 0 ? ranges_encode(have) : NULL;
 	j->rec.done = ranges_total(have);
+}
+
+static bool same_part(const struct job *a, const struct job *b)
+{
+	return a->rec.part_id != NULL && b->rec.part_id != NULL && strcmp(a->rec.part_id, b->rec.part_id) == 0 &&
+	       a->rec.path != NULL && b->rec.path != NULL && strcmp(a->rec.path, b->rec.path) == 0;
+}
+
+/* A file that was taken under its own name is j's. A job that had begun to take it and then crashed, or that gave it back,
+ * knows it by the same identity and must not go on with it. One that runs holds the lock of its file: it is left alone. */
+static void forget_elsewhere(struct job *j)
+{
+	struct engine *e = j->engine;
+	struct job *left = part_claimant(e, j->rec.path);
+
+	if (left != NULL && left->rec.state == JOB_GONE)
+		part_adopted(e, left);
+	for (struct onode *n = otree_at(&e->jobs, 0); n != NULL; n = otree_next(n)) {
+		struct job *other = otree_entry(n, struct job, by_gid);
+
+		if (other == j || other->xfer != NULL || !same_part(other, j))
+			continue;
+		if (job_is_ended(other))
+			part_unclaim(e, other);
+		job_forget_file(other);
+		engine_save(e, other);
+		engine_remove_journal(e, other->rec.gid);
+	}
 }
 
 static void on_known(void *owner, const struct xfer_known *k)
@@ -47,6 +75,10 @@ static void on_known(void *owner, const struct xfer_known *k)
 		j->rec.flags |= JOB_UNPROVEN;
 	if (k->replaces)
 		j->rec.flags |= JOB_REPLACES;
+	if (k->user_part) {
+		j->rec.flags |= JOB_USER_PART;
+		forget_elsewhere(j);
+	}
 	if (k->have != NULL)
 		set_have(j, k->have);
 	engine_save(j->engine, j);
@@ -85,12 +117,22 @@ static bool on_adopt(void *owner, const char *path, bool take, struct xfer_known
 		.part_id = old->rec.part_id,
 		.have = &e->view_have,
 		.unproven = old->rec.flags & JOB_UNPROVEN,
-		.replaces = old->rec.flags & JOB_REPLACES};
+		.replaces = old->rec.flags & JOB_REPLACES,
+		.user_part = old->rec.flags & JOB_USER_PART};
 	return true;
 }
 
-/* An owner of a transfer waits until its knowledge of the file is gone from the store. */
-struct forget {
+static void on_forget(void *owner)
+{
+	struct job *j = owner;
+
+	OBJ_CHECK(j, JOB);
+	job_forget_file(j);
+	engine_save(j->engine, j);
+}
+
+/* A transfer waits until what it told is durable. */
+struct settle {
 	struct engine *engine;
 	uint64_t gid;
 	uint64_t run; /* key in the list of active jobs, so that an answer for an earlier transfer is dropped */
@@ -99,23 +141,23 @@ struct forget {
 	void *arg;
 };
 
-static void on_forgotten(void *arg, int err, const struct fail *f);
+static void on_settled(void *arg, int err, const struct fail *f);
 
-static void forget_flush(void *arg)
+static void settle(void *arg)
 {
-	struct forget *w = arg;
+	struct settle *w = arg;
 
-	store_flush(w->engine->store, on_forgotten, w);
+	store_flush(w->engine->store, on_settled, w);
 }
 
-static void on_forgotten(void *arg, int err, const struct fail *f)
+static void on_settled(void *arg, int err, const struct fail *f)
 {
-	struct forget *w = arg;
+	struct settle *w = arg;
 	struct job *j = engine_job(w->engine, w->gid);
 
 	(void)f;
 	if (err != 0 && j != NULL && j->xfer != NULL && !w->engine->stopping) {
-		timer_start(w->engine->loop, &w->again, FORGET_RETRY_MS, 0, forget_flush, w);
+		timer_start(w->engine->loop, &w->again, SETTLE_RETRY_MS, 0, settle, w);
 		return;
 	}
 	/* After a failure it is stopping, and writes nothing. */
@@ -124,16 +166,14 @@ static void on_forgotten(void *arg, int err, const struct fail *f)
 	free(w);
 }
 
-static void on_forget(void *owner, void (*cb)(void *arg), void *arg)
+static void on_durable(void *owner, void (*cb)(void *arg), void *arg)
 {
 	struct job *j = owner;
-	struct forget *w = xcalloc(1, sizeof(*w));
+	struct settle *w = xcalloc(1, sizeof(*w));
 
 	OBJ_CHECK(j, JOB);
-	job_forget_file(j);
-	engine_save(j->engine, j);
-	*w = (struct forget){.engine = j->engine, .gid = j->rec.gid, .run = j->in_list.key, .cb = cb, .arg = arg};
-	forget_flush(w);
+	*w = (struct settle){.engine = j->engine, .gid = j->rec.gid, .run = j->in_list.key, .cb = cb, .arg = arg};
+	settle(w);
 }
 
 static void log_outcome(const struct job *j)
@@ -274,7 +314,8 @@ static void on_end(void *owner, const struct xfer_end *end)
 static void begin(struct job *j)
 {
 	static const struct xfer_ops ops = {
-		.known = on_known, .progress = on_progress, .adopt = on_adopt, .forget = on_forget, .end = on_end};
+		.known = on_known, .progress = on_progress, .adopt = on_adopt, .forget = on_forget, .durable = on_durable,
+		.end = on_end};
 	struct engine *e = j->engine;
 	struct ranges have;
 	char *journal = journal_path(e, j->rec.gid);
@@ -294,7 +335,8 @@ static void begin(struct job *j)
 			.part_id = j->rec.part_id,
 			.have = &have,
 			.unproven = j->rec.flags & JOB_UNPROVEN,
-			.replaces = j->rec.flags & JOB_REPLACES}};
+			.replaces = j->rec.flags & JOB_REPLACES,
+			.user_part = j->rec.flags & JOB_USER_PART}};
 
 	ranges_init(&have);
 	if (j->rec.have != NULL && ranges_decode(&have, j->rec.have) < 0)

@@ -48,6 +48,7 @@ enum job_flag {
 	JOB_PART = 1 << 3, /* its unfinished file lies at rec.path; of an ended job: may be adopted by a newcomer */
 	JOB_REPLACES = 1 << 4, /* with JOB_PART: what lies at rec.path was found to be wrong, the finished file takes its place */
 	JOB_KEPT = 1 << 5, /* a result that max-download-result pushed out: only for the session file */
+	JOB_USER_PART = 1 << 6, /* that file was begun by somebody else (continue, or left by aria2): never thrown away */
 };
 
 struct engine;

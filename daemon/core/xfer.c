@@ -55,6 +55,7 @@ void xfer_report_known(struct xfer *x)
 		.have = &x->durable,
 		.unproven = x->unproven,
 		.replaces = x->replaces,
+		.user_part = x->user_part,
 	};
 
 	x->ops->known(x->owner, &k);
@@ -92,7 +93,8 @@ static void part_removed(void *arg, int err, const struct fail *f)
 		return;
 	}
 	x->pending++;
-	x->ops->forget(x->owner, forgotten, x);
+	x->ops->forget(x->owner);
+	x->ops->durable(x->owner, forgotten, x);
 }
 
 /* Called again whenever a segment or a sync ends, until nothing is under way. */
@@ -114,11 +116,21 @@ static void reset_step(struct xfer *x)
 		part_removed(x, 0, NULL);
 }
 
+void xfer_reset(struct xfer *x)
+{
+	struct lane *l;
+
+	xfer_set_state(x, XS_RESET);
+	hasher_close(x->hasher);
+	x->hasher = NULL;
+	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	reset_step(x);
+}
+
 void xfer_restart(struct xfer *x)
 {
 	int64_t max_tries = opts_num(x->opts, OPT_MAX_TRIES);
 	const struct fail *f = source_last_fail(x);
-	struct lane *l;
 
 	if (x->user_part) {
 		xfer_fail(x, ERR_NO_RANGE, err_text(ERR_NO_RANGE));
@@ -129,11 +141,7 @@ void xfer_restart(struct xfer *x)
 		return;
 	}
 	x->restarts++;
-	xfer_set_state(x, XS_RESET);
-	hasher_close(x->hasher);
-	x->hasher = NULL;
-	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
-	reset_step(x);
+	xfer_reset(x);
 }
 
 static bool all_written(const struct xfer *x)
@@ -491,6 +499,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->pinned = true;
 	x->unproven = k->unproven;
 	x->replaces = k->replaces;
+	x->user_part = k->user_part;
 	if (!k->have || k->total < 0)
 		return;
 	ranges_copy(&x->written, k->have);

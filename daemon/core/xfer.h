@@ -29,6 +29,7 @@ struct xfer_known {
 	const struct ranges *have; /* durable on disk */
 	bool unproven;             /* bytes of answers that could not be compared with each other are in the file */
 	bool replaces;             /* what lies at path was found to be wrong: the finished file takes its place */
+	bool user_part;            /* bytes of the file were there before us (continue, or left by aria2): never thrown away */
 };
 
 enum xfer_result { XFER_STOPPED, XFER_COMPLETE, XFER_FAILED };
@@ -50,8 +51,11 @@ struct xfer_ops {
 	 * adoption: true and *ret (valid until the next call into the engine). take: the result loses it. */
 	bool (*adopt)(void *owner, const char *path, bool take, struct xfer_known *ret);
 	/* All that was known of the file (path, size, validators, `have`) is void: the transfer begins anew, maybe with another
-	 * version. The owner forgets it and calls cb(arg) when that is durable; until then not a byte is written. */
-	void (*forget)(void *owner, void (*cb)(void *arg), void *arg);
+	 * version. */
+	void (*forget)(void *owner);
+	/* Call cb(arg), never from here, once all that was told so far (known, progress, forget) is durable, however long that
+	 * takes; until then the transfer does nothing that only this makes safe. */
+	void (*durable)(void *owner, void (*cb)(void *arg), void *arg);
 	/* The last call: everything is closed, the memory goes after it returns. */
 	void (*end)(void *owner, const struct xfer_end *e);
 };

@@ -81,12 +81,12 @@ static void closed(void *arg, int err, const struct fail *f)
 	xfer_wind_down(x);
 }
 
-/* A file of the user's that could not be continued at all is left as it was found. */
+/* A file of the user's that could not be gone on with at all is left as it was found. */
 static enum dfile_fate file_fate(const struct xfer *x)
 {
 	if (x->discard)
 		return DFILE_UNLINK;
-	if (x->user_part && x->result.result == XFER_FAILED && ranges_total(&x->written) == x->user_len)
+	if (x->result.result == XFER_FAILED && ranges_total(&x->written) == x->user_len)
 		return DFILE_RETURN;
 	return DFILE_KEEP;
 }

@@ -27,7 +27,7 @@
 #define REDIRECTS_MAX 20
 
 /* X(id, text for logs). What ends each state: OPEN a disk callback; PROBE, RUN the protocol's timeouts and max-tries; VERIFY,
- * FINISH, STOP disk callbacks; RESET the store's commit. */
+ * FINISH, STOP disk callbacks; RESET the store's commit, as OPEN when another program's file is taken over. */
 #define XSTATES(X) X(PROBE, "probe") X(OPEN, "open") X(RUN, "run") X(RESET, "reset") X(VERIFY, "verify") X(FINISH, "finish") \
 	X(STOP, "stop")
 enum xstate {
@@ -138,8 +138,8 @@ struct xfer {
 	struct dfile_opening *opening; /* while the file is being opened */
 	struct dfile *file;
 	bool pinned;             /* total and validators are those of the version being fetched */
-	int64_t user_len;        /* bytes of it */
-	bool user_part;          /* the file's beginning is the user's (continue): never thrown away by us */
+	int64_t user_len;        /* bytes of the user's that were taken in this run */
+	bool user_part;          /* there are some in the file (continue, or left by aria2): never thrown away by us */
 	bool replaces;           /* NAME was found to be wrong (check-integrity): the finished part takes its place */
 	unsigned restarts;       /* times it began anew */
 	bool unproven;           /* an answer was taken that could not be compared with those before it */
@@ -195,7 +195,8 @@ void xfer_report_known(struct xfer *x);
 bool xfer_provable(const char *etag, const char *last_modified);
 void xfer_check_done(struct xfer *x);         /* all bytes there? then verify */
 void xfer_complete(struct xfer *x);           /* the result is COMPLETE: wind down */
-void xfer_restart(struct xfer *x);            /* throw away what there is and probe again (RESET) */
+void xfer_reset(struct xfer *x);              /* forget the file, throw away what is open of it, probe again (RESET) */
+void xfer_restart(struct xfer *x);            /* the same, if it may be thrown away, and not too often; else the job fails */
 
 /* xfer_open.c */
 char *xfer_choose_name(const struct xfer *x, const char *server_name, const char *uri); /* server_name may be NULL; malloc'd */

@@ -27,6 +27,7 @@ static void fill_req(const struct xfer *x, const char *name, struct dfile_req *r
 	req->dir = x->dir;
 	req->name = name;
 	req->rename = opts_bool(x->opts, OPT_AUTO_FILE_RENAMING);
+	req->remove_control = opts_bool(x->opts, OPT_REMOVE_CONTROL_FILE);
 	req->total = x->total;
 	req->alloc = alloc_mode(x);
 	req->alloc_min = opts_num(x->opts, OPT_NO_FILE_ALLOCATION_LIMIT);
@@ -74,19 +75,6 @@ static void run(struct xfer *x)
 	TAILQ_FOREACH(l, &x->lanes, link) lane_resume(l);
 	xfer_dirty(x);
 	xfer_check_done(x);
-}
-
-/* The beginning [0, n) of the file was there: the lane that asked for all of it goes on behind. */
-static void skip_beginning(struct xfer *x, int64_t n)
-{
-	struct lane *l;
-
-	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
-	ranges_add(&x->written, 0, n);
-	ranges_add(&x->taken, 0, n);
-	x->user_part = true;
-	x->user_len = n;
-	x->unproven = true; /* whatever the file's beginning is */
 }
 
 /* Nothing is fetched: the file is there under its name, or it is a dry run. */
@@ -182,6 +170,63 @@ static void note_part(struct xfer *x)
 	x->part_id = xstrdup(dfile_part_id(x->file));
 }
 
+/* ---- what another program began ---- */
+
+static void take_ranges(struct xfer *x, const struct ranges *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		ranges_add(&x->written, r->v[i].start, r->v[i].end);
+		ranges_add(&x->taken, r->v[i].start, r->v[i].end);
+	}
+}
+
+static void took(void *arg, int err, const struct fail *f)
+{
+	struct xfer *x = arg;
+
+	x->pending--;
+	if (x->ending)
+		xfer_wind_down(x);
+	else if (err)
+		xfer_fail(x, err, f->text);
+	else
+		run(x);
+}
+
+/* After a crash the ranges will be found by the part's identity, so the file may become our part. */
+static void claimed(void *arg)
+{
+	struct xfer *x = arg;
+	bool small = x->total < opts_num(x->opts, OPT_NO_FILE_ALLOCATION_LIMIT);
+
+	x->pending--;
+	if (x->ending) {
+		xfer_wind_down(x);
+		return;
+	}
+	x->pending++;
+	dfile_take(x->file, x->total, small ? ALLOC_NONE : alloc_mode(x), &x->written, took, x);
+}
+
+/* These bytes of the file are there, whatever they are: the lane that asked for all of it makes room for others. */
+static void take_over(struct xfer *x, const struct ranges *have)
+{
+	struct lane *l;
+
+	x->user_len = ranges_total(have);
+	x->user_part = x->unproven = x->user_len > 0;
+	log_notice(XFER, "%016llx: another program began this file: %lld of %lld bytes are there", (unsigned long long)x->gid,
+		(long long)x->user_len, (long long)x->total);
+	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	take_ranges(x, have);
+	ranges_copy(&x->durable, have);
+	xfer_report_known(x);
+	x->pending++;
+	x->ops->durable(x->owner, claimed, x);
+}
+
+/* ---- opened ---- */
+
 static void opened_new(void *arg, int err, const struct fail *f, const struct dfile_opened *o)
 {
 	struct xfer *x = arg;
@@ -211,21 +256,15 @@ static void opened_new(void *arg, int err, const struct fail *f, const struct df
 	free(x->path);
 	x->path = xstrdup(o->path);
 	note_part(x);
+	if (o->begun) {
+		take_over(x, o->begun);
+		return;
+	}
 	xfer_report_known(x);
-	if (o->have_len > 0)
-		skip_beginning(x, o->have_len);
 	run(x);
 }
 
 /* ---- the part of an earlier run ---- */
-
-static void take_ranges(struct xfer *x, const struct ranges *r)
-{
-	for (size_t i = 0; i < r->n; i++) {
-		ranges_add(&x->written, r->v[i].start, r->v[i].end);
-		ranges_add(&x->taken, r->v[i].start, r->v[i].end);
-	}
-}
 
 /* What somebody cut off is not there any more. */
 static void cut_to_size(struct xfer *x, int64_t size)
@@ -256,7 +295,8 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 	}
 	if (err == ERR_NOT_FOUND) {
 		log_warn(XFER, "%016llx: the unfinished file is gone, starting again", (unsigned long long)x->gid);
-		xfer_restart(x);
+		x->user_part = false;
+		xfer_reset(x);
 		return;
 	}
 	if (err) {
@@ -264,7 +304,8 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 		return;
 	}
 	if (o->finished) { /* renamed in an earlier life, which ended before it could say so */
-		whole_already(x, o->path, 0);
+		/* a checksum was right, or it would not have got its name */
+		whole_already(x, o->path, x->unproven && !opts_str(x->opts, OPT_CHECKSUM) ? JOB_UNPROVEN : 0);
 		return;
 	}
 	cut_to_size(x, o->found_size);
@@ -323,6 +364,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 		x->ops->adopt(x->owner, path, true, &k);
 		x->unproven = k.unproven;
 		x->replaces = k.replaces;
+		x->user_part = k.user_part;
 		xfer_report_known(x);
 		xfer_open_known(x);
 		return true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Operations on an open dfile: size, sync, finish, close. Each is a work item that holds the file until its callback is
+ * Operations on an open dfile: size, sync, take, finish, close. Each is a work item that holds the file until its callback is
  * through.
  */
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "disk/alloc.h"
+#include "disk/aria2_control.h"
 #include "disk/file_priv.h"
 #include "disk/fs.h"
 #include "disk/journal.h"
@@ -30,6 +31,7 @@ struct dop {
 	enum alloc_mode mode;
 	bool begun;
 	struct alloc alloc;
+	struct ranges have;	 /* take */
 	struct dfile_finish how; /* finish */
 };
 
@@ -62,12 +64,29 @@ void dfile_shut(struct dfile *f, bool unlink_journal)
 	f->fd = f->dirfd = -1;
 }
 
-bool dfile_return_name(struct dfile *f)
+void dfile_return_name(struct dfile *f)
 {
-	if (f->fs->ftruncate(f->fd, f->taken) == 0 && fs_rename_new(f->fs, f->dirfd, f->part, f->leaf) == 0)
-		return true;
-	log_warn(DISK, "%s stays renamed to %s: errno %d", f->path, f->part, errno);
-	return false;
+	if (f->at_name)
+		return;
+	journal_unlink(f->journal); /* under its old name another job may take the file, whose part is not to be ours then */
+	if (f->fs->ftruncate(f->fd, f->taken) < 0 || fs_rename_new(f->fs, f->dirfd, f->part, f->leaf) < 0)
+		log_warn(DISK, "%s stays renamed to %s: errno %d", f->path, f->part, errno);
+}
+
+void dfile_start_journal(struct dfile *f, const struct ranges *have)
+{
+	struct ranges ignored;
+
+	if (!f->journal_path)
+		return;
+	ranges_init(&ignored);
+	f->fs->unlinkat(AT_FDCWD, f->journal_path, 0);
+	if (journal_open(f->fs, f->journal_path, f->fd, &ignored, &f->journal) < 0)
+		log_warn(DISK, "%s can't be written (errno %d): after a crash more will be fetched again", f->journal_path,
+			errno);
+	ranges_free(&ignored);
+	for (size_t i = 0; i < have->n; i++)
+		journal_slot_move(f->journal, journal_slot_get(f->journal, have->v[i].start), have->v[i].end);
 }
 
 void dfile_free(struct dfile *f)
@@ -102,6 +121,7 @@ static void dop_done(void *arg, int status)
 		op->err = fail_set(&op->fail, status, NULL);
 	op->fail.code = op->err;
 	alloc_end(&op->alloc);
+	ranges_free(&op->have);
 	if (op->cb)
 		op->cb(op->arg, op->err, &op->fail);
 	free(op);
@@ -117,6 +137,7 @@ static struct dop *dop_new(struct dfile *f, int (*run)(struct dop *op), dfile_cb
 	op->run = run;
 	op->cb = cb;
 	op->arg = arg;
+	ranges_init(&op->have);
 	dfile_hold(f);
 	return op;
 }
@@ -179,7 +200,7 @@ void dfile_set_size(struct dfile *f, int64_t n, enum alloc_mode alloc, dfile_cb 
 	dop_start(op);
 }
 
-/* ---- sync and finish ---- */
+/* ---- sync ---- */
 
 /* What a failed write-back lost is not in the page cache any more, but the journal would still claim it. */
 static int sync_failed(struct dop *op, int cause)
@@ -215,6 +236,43 @@ void dfile_sync(struct dfile *f, dfile_cb cb, void *arg)
 {
 	dop_start(dop_new(f, sync_run, cb, arg));
 }
+
+/* ---- taking NAME ---- */
+
+static int take_name(struct dop *op)
+{
+	struct dfile *f = op->f;
+
+	if (!fs_is_same(f->fs, f->fd, f->dirfd, f->leaf))
+		return fail_set(&op->fail, ERR_RENAME, "%s was moved or replaced by somebody else", f->path);
+	if (fs_rename_new(f->fs, f->dirfd, f->leaf, f->part) < 0)
+		return errno == EEXIST ? fail_set(&op->fail, ERR_EXISTS, "%s.part was made by somebody else meanwhile",
+						 f->path)
+				       : fs_fail(&op->fail, ERR_RENAME, "Failed to rename the file", f->path, errno);
+	f->at_name = false;
+	dfile_start_journal(f, &op->have);
+	/* Before its size changes: under NAME the control file would be believed for what is only allocated. */
+	return sync_folder(op);
+}
+
+static int take_run(struct dop *op)
+{
+	int err = op->f->at_name && !atomic_load(&op->f->cancel) ? take_name(op) : 0;
+
+	return err ? err : size_run(op);
+}
+
+void dfile_take(struct dfile *f, int64_t n, enum alloc_mode alloc, const struct ranges *have, dfile_cb cb, void *arg)
+{
+	struct dop *op = dop_new(f, take_run, cb, arg);
+
+	op->size = n;
+	op->mode = alloc;
+	ranges_copy(&op->have, have);
+	dop_start(op);
+}
+
+/* ---- finish ---- */
 
 static int finish_data(struct dop *op)
 {
@@ -268,6 +326,8 @@ static int finish_run(struct dop *op)
 			err = finish_name(op);
 		if (err)
 			return err;
+		/* There was no NAME, or it was replaced: a control file speaks of something that is not there any more. */
+		control_remove(op->f->fs, op->f->dirfd, op->f->leaf, op->f->path);
 	}
 	return sync_folder(op);
 }
@@ -287,8 +347,8 @@ static void close_run(void *arg)
 	struct dfile *f = arg;
 	bool drop = f->fate == DFILE_UNLINK && !atomic_load(&f->finished);
 
-	if (f->fate == DFILE_RETURN && f->taken >= 0 && !atomic_load(&f->finished) && dfile_return_name(f))
-		journal_unlink(f->journal);
+	if (f->fate == DFILE_RETURN && f->taken >= 0 && !atomic_load(&f->finished))
+		dfile_return_name(f);
 	/* A part that is not ours any more (moved away, replaced) is left alone. */
 	if (drop && fs_is_same(f->fs, f->fd, f->dirfd, f->part) && f->fs->unlinkat(f->dirfd, f->part, 0) < 0)
 		log_warn(DISK, "%s.part can't be removed: errno %d", f->path, errno);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * struct dfile: the file of one transfer while it is incomplete: DIR/NAME.part, opened once, written at offsets, synced, and at
- * the end renamed to DIR/NAME. All disk calls run on the pool; callbacks come on the loop thread, exactly once, never before
- * the call returned. The existence of NAME.part (created with O_EXCL) is what keeps two jobs off the same file.
+ * the end renamed to DIR/NAME. What aria2 began (NAME with a control file NAME.aria2 beside it) is taken over: see dfile_take.
+ * All disk calls run on the pool; callbacks come on the loop thread, exactly once, never before the call returned. The existence
+ * of NAME.part (created with O_EXCL, or renamed without replacing) is what keeps two jobs off the same file.
  */
 #ifndef HAUL_DISK_FILE_H
 #define HAUL_DISK_FILE_H
@@ -24,7 +25,7 @@ enum open_how {
 	OPEN_NEW,      /* NAME and NAME.part must not exist; else next name (rename) or ERR_EXISTS */
 	OPEN_RESUME,   /* NAME.part is ours (path as returned earlier): open it as it is; missing: ERR_NOT_FOUND */
 	OPEN_CONTINUE, /* like NEW, but an existing NAME (a regular file of at most total bytes, not a link) is taken as the
-	                  beginning: it is renamed to NAME.part, and its size goes to ret->have_len; longer than total: as NEW */
+	                  beginning (ret->begun); longer than total: as NEW */
 	OPEN_OVERWRITE, /* NAME may exist: it stays until the final rename replaces it; an old NAME.part is truncated */
 };
 
@@ -36,6 +37,7 @@ struct dfile_req {
 	bool check_whole;  /* also with NEW and OVERWRITE: a NAME of exactly total bytes gives exists_whole */
 	bool dry;          /* with NEW, CONTINUE, OVERWRITE: nothing is made, locked or changed, only looked at: the outcome tells
 	                      which name would have been taken, and what lies at NAME; file is NULL */
+	bool remove_control; /* remove-control-file: NAME.aria2 is removed rather than believed */
 	int64_t total;     /* -1 unknown */
 	enum alloc_mode alloc; /* falloc on a file system without it falls back to trunc (a note in the log) */
 	int64_t alloc_min; /* smaller files are not preallocated (no-file-allocation-limit) */
@@ -49,7 +51,6 @@ struct dfile_req {
 struct dfile_opened {
 	struct dfile *file;  /* the caller's from now on */
 	const char *path;    /* final path, dir + "/" + name; lives as long as file */
-	int64_t have_len;    /* OPEN_CONTINUE: bytes taken over from the existing file; else 0 */
 	struct ranges *journal; /* OPEN_RESUME: what the journal proves to be written (same boot, same file); may be empty;
 	                           valid in the callback */
 	bool finished;       /* OPEN_RESUME: NAME.part is gone and NAME is the file that the journal belongs to: it was renamed by
@@ -62,19 +63,33 @@ struct dfile_opened {
 	bool unfinished;     /* dry: beside NAME lies what an unfinished download has: NAME.part, or aria2's control file */
 	int whole_fd;        /* dry, exists_whole: NAME opened for reading, closed behind the callback; -1: that failed, or
 	                        there is none */
+	const struct ranges *begun; /* another program began NAME (OPEN_CONTINUE, or a control file of aria2's), and these bytes
+	                        of it are there, and synced (may be none). NAME is open and locked, but otherwise as it was
+	                        found: dfile_take comes next. NULL: not so. Valid in the callback */
 };
 
 typedef void (*dfile_open_cb)(void *arg, int err, const struct fail *f, const struct dfile_opened *o);
 typedef void (*dfile_cb)(void *arg, int err, const struct fail *f);
 
-/* err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_IO, ERR_INVAL (name leaves dir),
- * ERR_SAME_FILE (NAME.part is in use by somebody else), ERR_CANCELED. After an error everything is as it was before, but for
- * folders. f is never NULL; its code is err. o is NULL after an error. Strings of req are copied. The returned handle lives
- * until cb is called; most callers ignore it. */
+/* Before the rules of `how` a control file NAME.aria2 is looked at (that is aria2's order), unless `how` is OPEN_RESUME:
+ *   it is of a torrent: NAME is taken by somebody else;
+ *   there is no NAME, or remove_control: it is removed, and the rules hold as if it had not been there;
+ *   NAME is a regular file, and total > 0: NAME is taken over (`begun`). ERR_CONTROL when the control file is damaged or of
+ *   another total, or NAME is longer than that; a candidate NAME.1 that does not fit is passed over.
+ * err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_IO, ERR_INVAL (name leaves
+ * dir), ERR_SAME_FILE (NAME.part is in use by somebody else, or another program writes to NAME), ERR_CONTROL, ERR_CANCELED.
+ * After an error everything is as it was before, but for folders, and a control file without NAME. f is never NULL; its code
+ * is err. o is NULL after an error. Strings of req are copied. The returned handle lives until cb is called; most callers
+ * ignore it. */
 struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg);
 /* Give up a long allocation soon: cb still comes, with ERR_CANCELED unless it was too late. */
 void dfile_open_cancel(struct dfile_opening *o);
 
+/* After an open that gave `begun`, before anything is written: NAME becomes NAME.part, `have` goes to the journal, and space
+ * for n bytes is allocated. By then it must be durable elsewhere that dfile_part_id and `have` are this transfer's. A
+ * NAME.aria2 stays until dfile_finish, for NAME may still get its name back (DFILE_RETURN).
+ * ERR_RENAME, ERR_EXISTS (somebody made NAME.part meanwhile), ERR_NO_SPACE, ERR_IO, ERR_CANCELED. `have` is copied. */
+void dfile_take(struct dfile *f, int64_t n, enum alloc_mode alloc, const struct ranges *have, dfile_cb cb, void *arg);
 /* The size became known after the start, or turned out otherwise: allocate or cut to n. Cutting also makes the journal forget
  * what lay beyond, so a transfer that starts over cuts to 0 first (with no wstream open). */
 void dfile_set_size(struct dfile *f, int64_t n, enum alloc_mode alloc, dfile_cb cb, void *arg);
@@ -87,15 +102,15 @@ struct dfile_finish {
 	int64_t mtime;  /* epoch, -1: leave */
 	bool replace;   /* allow-overwrite: an existing NAME is replaced; else ERR_EXISTS (and NAME.part stays) */
 };
-/* Sync, set the time, rename to the final name (RENAME_NOREPLACE), sync the folder. The journal stays (it proves the rename
- * to OPEN_RESUME) until the caller removes it, once it is durably known elsewhere that the file is complete. The dfile
- * stays open for reading; the caller closes it. */
+/* Sync, set the time, rename to the final name (RENAME_NOREPLACE), remove a left-over NAME.aria2, sync the folder. The journal
+ * stays (it proves the rename to OPEN_RESUME) until the caller removes it, once it is durably known elsewhere that the file
+ * is complete. The dfile stays open for reading; the caller closes it. */
 void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, void *arg);
 
 enum dfile_fate {
 	DFILE_KEEP,   /* NAME.part and journal stay */
 	DFILE_UNLINK, /* both are removed, unless the file was finished */
-	DFILE_RETURN, /* a NAME that OPEN_CONTINUE took is cut to what it was and gets its name back; else as KEEP */
+	DFILE_RETURN, /* a NAME that dfile_take took is cut to what it was and gets its name back; else as KEEP */
 };
 
 /* Give it back: pending operations and wstreams complete first (an allocation is abandoned with ERR_CANCELED), then everything

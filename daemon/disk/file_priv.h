@@ -35,7 +35,8 @@ struct dfile {
 	unsigned pending;	 /* operations and wstreams that need it */
 	TAILQ_HEAD(turn_list, wstream) turns; /* with something to write, in the order in which they do */
 	bool writing;			      /* one of them is on the pool */
-	int64_t taken;		 /* size of the NAME that OPEN_CONTINUE took; -1: none. Const after open */
+	int64_t taken;		 /* size of the NAME that is taken (dfile_take); -1: none. Const after open */
+	bool at_name;		 /* dfile_take is still to come: the file is called NAME. Pool threads, one after the other */
 	bool closing;
 	enum dfile_fate fate;
 	dfile_cb close_cb;
@@ -46,8 +47,10 @@ struct dfile *dfile_new(struct loop *l, const struct fs_ops *fs);
 /* Pool thread, or loop thread when nothing was opened: descriptors and journal are closed. */
 void dfile_shut(struct dfile *f, bool unlink_journal);
 void dfile_free(struct dfile *f);
-/* Pool thread: the NAME that was taken by OPEN_CONTINUE gets its size and name back. */
-bool dfile_return_name(struct dfile *f);
+/* Pool thread: the NAME that was taken gets its size and name back; the journal is removed first. */
+void dfile_return_name(struct dfile *f);
+/* Pool thread: a journal that knows nothing but `have`, in place of any other. A failure is logged. */
+void dfile_start_journal(struct dfile *f, const struct ranges *have);
 
 /* Whoever needs the file beyond the present call holds it; a closed file goes with the last release. Loop thread. */
 void dfile_hold(struct dfile *f);

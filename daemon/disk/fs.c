@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -33,6 +34,12 @@ static int real_boot_id(char ret[FS_BOOT_ID_LEN])
 	return 0;
 }
 
+static int real_set_lease(int fd, int kind)
+{
+	/* The signal of a broken lease would be SIGIO, which ends a process. */
+	return fcntl(fd, F_SETSIG, SIGURG) < 0 ? -1 : fcntl(fd, F_SETLEASE, kind);
+}
+
 const struct fs_ops fs_real = {
 	.openat = real_openat,
 	.mkdirat = mkdirat,
@@ -53,6 +60,8 @@ const struct fs_ops fs_real = {
 	.renameat2 = renameat2,
 	.linkat = linkat,
 	.unlinkat = unlinkat,
+	.lseek = lseek,
+	.set_lease = real_set_lease,
 	.boot_id = real_boot_id,
 };
 
@@ -131,4 +140,12 @@ bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name)
 
 	return fs->fstat(fd, &a) == 0 && fs->fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool fs_has_writer(const struct fs_ops *fs, int fd)
+{
+	if (fs->set_lease(fd, F_RDLCK) < 0)
+		return errno == EAGAIN;
+	fs->set_lease(fd, F_UNLCK);
+	return false;
 }

@@ -37,6 +37,9 @@ struct fs_ops {
 	int (*renameat2)(int fromfd, const char *from, int tofd, const char *to, unsigned flags);
 	int (*linkat)(int fromfd, const char *from, int tofd, const char *to, int flags);
 	int (*unlinkat)(int dirfd, const char *path, int flags);
+	off_t (*lseek)(int fd, off_t off, int whence);
+	/* fcntl F_SETLEASE; who breaks it in between is waited for in the kernel, and no signal ends us. */
+	int (*set_lease)(int fd, int kind);
 	/* The text that names this boot of the machine, NUL-terminated. */
 	int (*boot_id)(char ret[FS_BOOT_ID_LEN]);
 };
@@ -58,5 +61,9 @@ int fs_rename_new(const struct fs_ops *fs, int dirfd, const char *from, const ch
 
 /* NAME in dirfd is this very open file. */
 bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name);
+
+/* fd is open for reading: does anybody have the file open for writing? The kernel grants a read lease only where nobody does.
+ * false also where leases are not known, or the file is another user's. */
+bool fs_has_writer(const struct fs_ops *fs, int fd);
 
 #endif

@@ -1,4 +1,6 @@
 """Fixtures: real daemons, a real nginx, the scripted hostile origin; each test has folders and ports of its own."""
+import contextlib
+import fcntl
 import importlib.util
 import json
 import os
@@ -6,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -339,11 +342,95 @@ def haul(*args, url=None, cwd=None, env=None, timeout=300, stdin=None):
     return subprocess.run([os.path.join(BUILD, "haul"), *args], cwd=cwd, env=e, timeout=timeout, input=stdin, capture_output=True, text=True)
 
 
+# include/uapi/linux/ext4.h: EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
+EXT4_IOC_SHUTDOWN = 0x8004587D
+NO_LOG_FLUSH = 2
+
+
+class Ext4Image:
+    """An ext4 file system in an image file. cut() stops it as if the power went: what was not on the device is gone."""
+
+    def __init__(self, image, where):
+        self.image, self.where = str(image), str(where)
+        os.makedirs(self.where, exist_ok=True)
+
+    def make(self, mib):
+        with open(self.image, "wb") as f:
+            f.truncate(mib << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", self.image], check=True, capture_output=True)
+        return self.mount()
+
+    def mount(self):
+        loop = subprocess.run(["losetup", "--direct-io=on", "--show", "-f", self.image], capture_output=True, text=True)
+        if loop.returncode != 0:
+            raise OSError(loop.stderr)
+        self.loop = loop.stdout.strip()
+        done = subprocess.run(["mount", "-t", "ext4", self.loop, self.where], capture_output=True, text=True)
+        if done.returncode != 0:
+            subprocess.run(["losetup", "-d", self.loop], capture_output=True)
+            raise OSError(done.stderr)
+        return self
+
+    def cut(self):
+        fd = os.open(self.where, os.O_RDONLY)
+        fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        os.close(fd)
+
+    def unmount(self):
+        subprocess.run(["umount", self.where], check=True, capture_output=True)
+        subprocess.run(["losetup", "-d", self.loop], check=True, capture_output=True)
+        os.unlink(self.image)
+
+
+@pytest.fixture
+def ext4(tmp_path):
+    """ext4(name, copy_of=None) -> a mounted Ext4Image."""
+    if os.getuid() != 0:
+        pytest.skip("mounting a file system needs root")
+    made = []
+
+    def make(name, copy_of=None):
+        fs = Ext4Image(tmp_path / (name + ".img"), tmp_path / name)
+        try:
+            if copy_of:
+                shutil.copyfile(copy_of.image, fs.image)
+                fs.mount()
+            else:
+                fs.make(256)
+        except (OSError, subprocess.CalledProcessError) as e:
+            if copy_of:
+                raise
+            pytest.skip("no ext4 image can be mounted here: %s" % e)
+        made.append(fs)
+        return fs
+    yield make
+    for fs in made:
+        fs.unmount()
+
+
+@contextlib.contextmanager
+def after_power_cut(ext4, fs, d):
+    """The daemon d of the file system fs, which was cut, started again on what is on the device. fs stays mounted: the new one
+    must not be taken for it by device or mount number."""
+    fs2 = ext4("after", copy_of=fs)
+    d2 = Hauld(fs2.where)
+    d2.log = fs2.where + ".log"
+    # hauld keeps absolute paths: they must lead to the new file system
+    subprocess.run(["mount", "--bind", fs2.where, fs.where], check=True)
+    try:
+        d2.folder, d2.dir, d2.state = d.folder, d.dir, d.state
+        yield d2.start()
+    finally:
+        d2.stop()
+        subprocess.run(["umount", fs.where], check=True)
+
+
 @pytest.fixture
 def tools():
-    """What tests call: haul(...), sha256_of(path), wait_for(f), free_port()."""
+    """What tests call: haul(...), sha256_of(path), wait_for(f), free_port(), after_power_cut(...)."""
     class T:
         pass
     t = T()
+    t.after_power_cut = after_power_cut
     t.haul, t.sha256_of, t.wait_for, t.free_port, t.build, t.tests, t.Hauld, t.RpcError = haul, sha256_of, wait_for, free_port, BUILD, TESTS, Hauld, RpcError
     return t

@@ -2,14 +2,10 @@
 
 Moments come from fixed seeds; HAUL_LONG=1 takes many more of them.
 """
-import fcntl
 import http.client
 import json
 import os
 import random
-import shutil
-import struct
-import subprocess
 import threading
 import time
 
@@ -18,10 +14,6 @@ import pytest
 LONG = bool(os.environ.get("HAUL_LONG"))
 KILLS, MOMENTS, CUTS = (200, 50, 20) if LONG else (8, 8, 2)
 MIB = 1 << 20
-
-# include/uapi/linux/ext4.h: EXT4_IOC_SHUTDOWN, EXT4_GOING_FLAGS_NOLOGFLUSH
-EXT4_IOC_SHUTDOWN = 0x8004587D
-NO_LOG_FLUSH = 2
 
 
 def add_until(d, hostile, rnd, moment, n):
@@ -107,67 +99,6 @@ def test_killed_again_and_again_with_16_connections(make_hauld, nginx, tools, n)
     os.unlink(path)
 
 
-class Ext4Image:
-    """An ext4 file system in an image file. cut() stops it as if the power went: what was not on the device is gone."""
-
-    def __init__(self, image, where):
-        self.image, self.where = str(image), str(where)
-        os.makedirs(self.where, exist_ok=True)
-
-    def make(self, mib):
-        with open(self.image, "wb") as f:
-            f.truncate(mib << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-F", self.image], check=True, capture_output=True)
-        return self.mount()
-
-    def mount(self):
-        loop = subprocess.run(["losetup", "--direct-io=on", "--show", "-f", self.image], capture_output=True, text=True)
-        if loop.returncode != 0:
-            raise OSError(loop.stderr)
-        self.loop = loop.stdout.strip()
-        done = subprocess.run(["mount", "-t", "ext4", self.loop, self.where], capture_output=True, text=True)
-        if done.returncode != 0:
-            subprocess.run(["losetup", "-d", self.loop], capture_output=True)
-            raise OSError(done.stderr)
-        return self
-
-    def cut(self):
-        fd = os.open(self.where, os.O_RDONLY)
-        fcntl.ioctl(fd, EXT4_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
-        os.close(fd)
-
-    def unmount(self):
-        subprocess.run(["umount", self.where], check=True, capture_output=True)
-        subprocess.run(["losetup", "-d", self.loop], check=True, capture_output=True)
-        os.unlink(self.image)
-
-
-@pytest.fixture
-def ext4(tmp_path):
-    """ext4(name, copy_of=None) -> a mounted Ext4Image."""
-    if os.getuid() != 0:
-        pytest.skip("mounting a file system needs root")
-    made = []
-
-    def make(name, copy_of=None):
-        fs = Ext4Image(tmp_path / (name + ".img"), tmp_path / name)
-        try:
-            if copy_of:
-                shutil.copyfile(copy_of.image, fs.image)
-                fs.mount()
-            else:
-                fs.make(256)
-        except (OSError, subprocess.CalledProcessError) as e:
-            if copy_of:
-                raise
-            pytest.skip("no ext4 image can be mounted here: %s" % e)
-        made.append(fs)
-        return fs
-    yield make
-    for fs in made:
-        fs.unmount()
-
-
 def add_paused_until_it_ends(d, acked, refused):
     """Each add is acknowledged only when it is durable; `refused` is what hauld says when its disk is gone."""
     try:
@@ -200,21 +131,12 @@ def test_power_cut(ext4, nginx, tools, n):
     d.kill()
     adder.join()
     assert len(before) > 10
-    # The old one stays mounted: the new one must not be taken for it by device or mount number.
-    fs2 = ext4("after", copy_of=fs)
-    d2 = tools.Hauld(fs2.where)
-    d2.log = fs2.where + ".log"
-    # hauld keeps absolute paths: they must lead to the new file system
-    subprocess.run(["mount", "--bind", fs2.where, fs.where], check=True)
     try:
-        d2.folder, d2.dir, d2.state = d.folder, d.dir, d.state
-        d2.start()
-        assert missing(d2, before + [gid, small]) == []
-        path = d2.complete(gid)
-        assert tools.sha256_of(path) == want
-        assert sorted(os.listdir(d2.dir)) == [name]
+        with tools.after_power_cut(ext4, fs, d) as d2:
+            assert missing(d2, before + [gid, small]) == []
+            path = d2.complete(gid)
+            assert tools.sha256_of(path) == want
+            assert sorted(os.listdir(d2.dir)) == [name]
     finally:
-        d2.stop()
-        subprocess.run(["umount", fs.where], check=True)
         os.unlink(os.path.join(nginx.root, name))
         os.unlink(os.path.join(nginx.root, name + ".sha256"))

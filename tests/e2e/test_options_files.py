@@ -105,7 +105,7 @@ def test_no_condition_without_a_finished_file(hauld, hostile, tools, beside):
     if beside:
         put(hauld, "a", b"half of it")
         put(hauld, beside, b"")
-    opts = {} if beside != "a.aria2" else {"allow_overwrite": "true"}
+    opts = {} if beside != "a.aria2" else {"allow_overwrite": "true", "remove_control_file": "true"}  # an empty one would be an error
     path = hauld.complete(hauld.add(hostile.base + "/f/1M/a", conditional_get="true", **opts))
     assert tools.sha256_of(path) == hostile.sha256("1M", "a")
     assert not any(r[2] for r in asked(hostile))
@@ -196,13 +196,16 @@ def test_a_wrong_file_stays_until_the_right_one_is_there(make_hauld, hostile, to
     assert s["errorCode"] == "32" and tools.sha256_of(old) == hostile.sha256("8M", "a")
 
 
-def test_a_part_that_is_to_replace_a_file_is_taken_over_only_with_leave(hauld, hostile, tools):
+@pytest.mark.parametrize("purged", [False, True])
+def test_a_part_that_is_to_replace_a_file_is_taken_over_only_with_leave(hauld, hostile, tools, purged):
     put(hauld, "f", content(hostile, "8M", "b"), OLD)
     uri, right = hostile.base + "/f/8M/a/f?rate=4M", "sha-256=" + hostile.sha256("8M", "a")
     gid = hauld.add(uri, check_integrity="true", split=1, checksum=right)
     hauld.received(gid, 2 * MIB)
     hauld.rpc("aria2.remove", gid)
     hauld.wait(gid, "removed")
+    if purged:
+        hauld.rpc("aria2.purgeDownloadResult")
     path = hauld.complete(hauld.add(uri))
     assert os.path.basename(path) == "f.1" and tools.sha256_of(os.path.join(hauld.dir, "f")) == hostile.sha256("8M", "b")
     sent = hostile.sent()

@@ -150,6 +150,27 @@ put("journal", [b"\x01" + slot(0, 100), b"\x01" + slot(0, 100) + slot(100, 200) 
                 b"\x01" + slot(2 ** 63 - 1, -2 ** 63), b"\x01\x01", b"\x00", b"\x00hauljrnl" + b"\0" * 300, b"\x00hauljrnl\x01\0\0\0" + b"\xff" * 400, b"\x01" + b"".join(slot(i * 10, i * 10 + 5) for i in range(300)),
                 b"\x01" + slot(400, 550) + slot(650, 1000001)])
 
+
+
+def control(total, piece, bits, started=(), version=1, flags=0, hash_len=0):
+    """A control file of aria2; started: (index, length, bits)."""
+    end = "<" if version == 0 else ">"
+    return struct.pack(">HI", version, flags) + struct.pack(end + "I", hash_len) + b"h" * hash_len + struct.pack(end + "IQQI", piece, total, 0, len(bits)) + bits + \
+        struct.pack(end + "I", len(started)) + b"".join(struct.pack(end + "III", i, n, len(b)) + b for i, n, b in started)
+
+
+MIB = 1 << 20
+fits = lambda version, piece, total, rest: bytes([1 | version << 1]) + struct.pack(">IQ", piece, total) + rest
+put("aria2", [b"\x00" + x for x in (
+    bytes.fromhex("0001000000000000000000100000" "00000000002dc6c00000000000000000" "00000001800000000100000001001000" "0000000008ffffffe000000000"),
+    control(3000000, MIB, b"\x80", [(1, MIB, b"\xff\xff\xff\xe0\0\0\0\0")], version=0), control(10 * MIB, MIB, b"\xff\xc0"), control(10 * MIB, MIB, b"\xaa\x80"),
+    control(3000000, MIB, b"\x20", [(1, MIB, b"\x80" * 8), (0, MIB, b"\x01" * 8)]), control(100000, 32768, b"\x80", [(3, 100000 - 3 * 32768, b"\x80")]),
+    control(100000, 32768, b"\x80", [(1, 32768, b"\x80"), (1, 32768, b"\x40")]), control(MIB, MIB, b"\0", flags=1), control(MIB, MIB, b"\0", hash_len=20), control(MIB, MIB, b"\0", version=2),
+    control(2 ** 63 - 1, 2 ** 32 - 1, b"\x80"), control(2 ** 64 - 1, MIB, b"\x80"), control(0, MIB, b""), control(MIB, 0, b"\x80"), control(MIB, MIB, b"\x80") + b"x", b"", b"\0", b"my diary",
+    control(9 * MIB, MIB, b"\xff\xff"), control(70000, 16384, b"\x50"))] + [
+    fits(1, 32768, 100000, b"\x80" + struct.pack(">I", 1) + struct.pack(">III", 2, 32768, 1) + b"\xc0"), fits(0, 32768, 100000, b"\x90" + struct.pack("<I", 0)),
+    fits(1, 1, 20000, b"\xa5" * 2500 + b"\0\0\0\0"), fits(1, MIB, MIB * 5, b"\x28\xff\xff\xff\xff")])
+
 page = 4096
 patches = lambda *p: b"\x00" + b"".join(struct.pack(">HB", a, v) for a, v in p)
 put("sqlite", [b"\x00", patches((0, 0)), patches((16, 0), (18, 9)), patches((100, 0)), patches((page, 0)), patches((page + 3, 255), (page + 4, 255)), patches((1, 1), (2, 2), (9000, 255)),

@@ -104,7 +104,7 @@ static bool listed(const enum opt *list, size_t n, enum opt id)
 #define LISTED(list, id) listed(list, sizeof(list) / sizeof(list[0]), id)
 
 /* Said to be met, but still without effect: to be taken off when they have one. */
-static const enum opt being_done[] = {OPT_DOWNLOAD_RESULT, OPT_ENABLE_COLOR, OPT_HUMAN_READABLE, OPT_REMOVE_CONTROL_FILE,
+static const enum opt being_done[] = {OPT_DOWNLOAD_RESULT, OPT_ENABLE_COLOR, OPT_HUMAN_READABLE,
 	OPT_SHOW_CONSOLE_READOUT, OPT_STDERR, OPT_SUMMARY_INTERVAL, OPT_TRUNCATE_CONSOLE_READOUT};
 
 /* "same" has an effect, "not yet" has none, and whatever is not the same has a sentence that says so. */

@@ -43,6 +43,7 @@ struct fake_server {
 	unsigned requests, open;
 	unsigned heads, conditional; /* requests that were so */
 	struct range asked[64];      /* of the first requests */
+	int64_t sent;          /* bytes of bodies */
 };
 
 struct fake_net {
@@ -211,6 +212,7 @@ static bool fake_body(struct fake_fetch *f)
 	for (size_t i = 0; i < n; i++)
 		s.base[i] = (char)content_at(f->version, f->at + (int64_t)i);
 	f->at += (int64_t)n;
+	f->o->sent += (int64_t)n;
 	f->in_call = true;
 	f->ops->data(f->owner, n);
 	f->in_call = false;

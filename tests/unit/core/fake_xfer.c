@@ -82,6 +82,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->path = xstrdup(req->known.path);
 	x->etag = xstrdup(req->known.etag);
 	x->total = req->known.total;
+	x->user_part = req->known.user_part;
 	ranges_init(&x->have);
 	ranges_copy(&x->have, req->known.have);
 	xfer_set_uris(x, req->uris);

@@ -16,8 +16,9 @@ struct xfer {
 	void *owner;
 	uint64_t gid;
 	struct opts *opts;
-	char *dir, *journal, *path, *etag; /* path, etag, total, have: what it was told that is known */
+	char *dir, *journal, *path, *etag; /* path, etag, total, have, user_part: what it was told that is known */
 	int64_t total;
+	bool user_part;
 	struct ranges have;
 	size_t n_uris;	     /* of the last list */
 	unsigned stops;	     /* calls of xfer_stop */

@@ -1046,7 +1046,53 @@ static void a_retry_may_bring_options(void **state)
 	assert_string_equal(fake_find(G)->dir, "/elsewhere");
 }
 
-static void forget_answers_when_it_is_durable(void **state)
+/* A file that was taken under its own name has one owner: not those who meant to take it, or gave it back. */
+static void a_file_that_was_taken_is_forgotten_by_others(void **state)
+{
+	struct xfer_known k = {.path = "/d/x", .total = 100, .part_id = "7-1.0"};
+	struct env *v = *state;
+
+	make_active(v); /* has another part of that name, made earlier */
+	k.part_id = "6-1.0";
+	fake_find(G)->ops->known(fake_find(G)->owner, &k);
+	assert_int_equal(engine_pause(v->e, G, false, NULL), 0);
+	settle(v);
+	k.part_id = "7-1.0";
+	add(v, 1, false);
+	settle(v);
+	fake_find(1)->ops->known(fake_find(1)->owner, &k);
+	assert_int_equal(engine_pause(v->e, 1, false, NULL), 0);
+	settle(v);
+	add(v, 2, false);
+	settle(v);
+	fake_find(2)->ops->known(fake_find(2)->owner, &k);
+	fake_end(fake_find(2), XFER_FAILED, ERR_NO_RANGE, "given back");
+	add(v, 3, false);
+	settle(v);
+	k.user_part = true;
+	fake_find(3)->ops->known(fake_find(3)->owner, &k);
+	flush(v);
+	crash(v);
+	engine_start(v->e);
+	settle(v);
+	assert_string_equal(fake_find(3)->path, "/d/x");
+	assert_true(fake_find(3)->user_part);
+	fake_end(fake_find(3), XFER_FAILED, ERR_RESET, "gone");
+	assert_int_equal(engine_unpause(v->e, 1, NULL), 0);
+	settle(v);
+	assert_null(fake_find(1)->path);
+	fake_complete(fake_find(1), "/d/y", 1);
+	assert_int_equal(engine_retry(v->e, 2, NULL, NULL), 0);
+	settle(v);
+	assert_null(fake_find(2)->path);
+	fake_complete(fake_find(2), "/d/z", 1);
+	assert_int_equal(engine_unpause(v->e, G, NULL), 0);
+	settle(v);
+	assert_string_equal(fake_find(G)->path, "/d/x");
+	assert_false(fake_find(G)->user_part);
+}
+
+static void what_was_told_is_durable_when_it_says_so(void **state)
 {
 	struct xfer_known k = {.path = "/d/x", .total = 100};
 	struct env *v = *state;
@@ -1054,7 +1100,8 @@ static void forget_answers_when_it_is_durable(void **state)
 
 	make_active(v);
 	fake_find(G)->ops->known(fake_find(G)->owner, &k);
-	fake_find(G)->ops->forget(fake_find(G)->owner, turn_over, &done);
+	fake_find(G)->ops->forget(fake_find(G)->owner);
+	fake_find(G)->ops->durable(fake_find(G)->owner, turn_over, &done);
 	assert_false(done);
 	run_until(v, &done);
 	crash(v);
@@ -1115,7 +1162,8 @@ int main(void)
 		T(a_retry_goes_on_with_its_part),
 		T(a_removed_one_runs_to_its_end_after_a_retry),
 		T(a_retry_may_bring_options),
-		T(forget_answers_when_it_is_durable),
+		T(a_file_that_was_taken_is_forgotten_by_others),
+		T(what_was_told_is_durable_when_it_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,7 +182,7 @@ static void purging_forgets_them(void **state)
 /* Their unfinished files are left for whoever wants the path next. */
 static void their_parts_are_adopted(void **state)
 {
-	struct xfer_known k = {.path = "/d/x", .total = 100}, got;
+	struct xfer_known k = {.path = "/d/x", .total = 100, .replaces = true}, got;
 	struct env *v = *state;
 
 	change(v, "max-download-result", "0");
@@ -193,6 +193,8 @@ static void their_parts_are_adopted(void **state)
 	settle(v);
 	add(v, 2, false);
 	settle(v);
+	assert_true(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", false, &got));
+	assert_true(got.replaces);
 	assert_true(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", true, &got));
 	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", true, &got));
 	assert_string_equal(session(v), "1 2 ");

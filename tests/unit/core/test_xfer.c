@@ -19,15 +19,16 @@
 #include "core/xfer.h"
 
 #include "fake_origin.h"
+#include "unit/disk/make_control.h"
 
 #define MIB (1 << 20)
 
 /* What the engine would remember of a job between two runs of its transfer. */
 struct job_memory {
-	char *path, *etag, *last_modified;
+	char *path, *etag, *last_modified, *part_id;
 	int64_t total;
 	struct ranges have;
-	bool unproven, replaces;
+	bool unproven, replaces, user_part;
 };
 
 struct world {
@@ -43,6 +44,9 @@ struct world {
 	enum { STOP_NEVER, STOP_WHEN_NAMED, STOP_WHEN_REPLACING } stop_when; /* once */
 	unsigned most_conns;
 	struct origins *origins;
+	struct deferred settled; /* answers to durable() */
+	struct deferred stopping;
+	bool stops_when_asked;   /* the transfer is stopped before that answer */
 };
 
 static void stop_now(void *arg);
@@ -63,9 +67,11 @@ static void on_known(void *owner, const struct xfer_known *k)
 	replace(&w->mem.path, k->path);
 	replace(&w->mem.etag, k->etag);
 	replace(&w->mem.last_modified, k->last_modified);
+	replace(&w->mem.part_id, k->part_id);
 	w->mem.total = k->total;
 	w->mem.unproven |= k->unproven;
 	w->mem.replaces |= k->replaces;
+	w->mem.user_part |= k->user_part;
 	if (k->have)
 		ranges_copy(&w->mem.have, k->have);
 	if (w->stop_when == STOP_WHEN_NAMED || (w->stop_when == STOP_WHEN_REPLACING && k->replaces)) {
@@ -86,15 +92,34 @@ static void forget_all(struct world *w)
 	replace(&w->mem.path, NULL);
 	replace(&w->mem.etag, NULL);
 	replace(&w->mem.last_modified, NULL);
+	replace(&w->mem.part_id, NULL);
 	w->mem.total = -1;
-	w->mem.unproven = w->mem.replaces = false;
+	w->mem.unproven = w->mem.replaces = w->mem.user_part = false;
 	ranges_free(&w->mem.have);
 }
 
-static void on_forget(void *owner, void (*cb)(void *arg), void *arg)
+static void on_forget(void *owner)
 {
 	forget_all(owner);
-	cb(arg);
+}
+
+static void stop_now(void *arg)
+{
+	struct world *w = arg;
+
+	if (w->x)
+		xfer_stop(w->x, fake_random(2) == 0, false);
+}
+
+static void on_durable(void *owner, void (*cb)(void *arg), void *arg)
+{
+	struct world *w = owner;
+
+	w->stopping = (struct deferred){.cb = stop_now, .arg = w};
+	w->settled = (struct deferred){.cb = cb, .arg = arg};
+	if (w->stops_when_asked)
+		defer(&w->loop, &w->stopping);
+	defer(&w->loop, &w->settled);
 }
 
 static void on_end(void *owner, const struct xfer_end *e)
@@ -108,7 +133,7 @@ static void on_end(void *owner, const struct xfer_end *e)
 	loop_stop(&w->loop);
 }
 
-static const struct xfer_ops ops = {.known = on_known, .progress = on_progress, .forget = on_forget, .end = on_end};
+static const struct xfer_ops ops = {.known = on_known, .progress = on_progress, .forget = on_forget, .durable = on_durable, .end = on_end};
 
 static void set(struct world *w, enum opt id, const char *value)
 {
@@ -159,7 +184,8 @@ static void start(struct world *w, char *const *uris)
 {
 	struct xfer_req req = {.origins = w->origins, .loop = &w->loop, .gid = 0x1234, .uris = uris, .opts = w->opts, .dir = w->dir, .journal = w->journal,
 		.known = {.path = w->mem.path, .total = w->mem.total, .etag = w->mem.etag, .last_modified = w->mem.last_modified,
-			.have = &w->mem.have, .unproven = w->mem.unproven, .replaces = w->mem.replaces}};
+			.part_id = w->mem.part_id, .have = &w->mem.have, .unproven = w->mem.unproven,
+			.user_part = w->mem.user_part, .replaces = w->mem.replaces}};
 
 	w->ended = false;
 	w->x = xfer_start(&req, &ops, w);
@@ -170,14 +196,6 @@ static void run(struct world *w, char *const *uris)
 	start(w, uris);
 	while (!w->ended)
 		loop_run(&w->loop);
-}
-
-static void stop_now(void *arg)
-{
-	struct world *w = arg;
-
-	if (w->x)
-		xfer_stop(w->x, fake_random(2) == 0, false);
 }
 
 /* Which version the file at the final path is, wholly; -1: none of them. */
@@ -558,6 +576,7 @@ static void test_condition_needs_a_whole_file(void **state)
 
 		open_world(&w, &o, 1, 21);
 		set(&w, OPT_CONDITIONAL_GET, "true");
+		set(&w, OPT_REMOVE_CONTROL_FILE, "true"); /* an empty one would be an error */
 		snprintf(path, sizeof(path), "%s/%s", w.dir, beside[i] ? beside[i] : "other");
 		fclose(fopen(path, "w"));
 		if (beside[i])
@@ -820,6 +839,203 @@ static void test_max_resume_failure_tries(void **state)
 	}
 }
 
+/* ---- a download that aria2 began ---- */
+
+#define BEGUN_SIZE (6 * MIB + 1000)
+#define BEGUN_HAVE (2 * MIB + 16384) /* pieces 0 and 2, and a block of piece 3 */
+
+static const char *in_dir(const struct world *w, const char *name)
+{
+	static char path[280];
+
+	snprintf(path, sizeof(path), "%s/%s", w->dir, name);
+	return path;
+}
+
+static bool is_there(const struct world *w, const char *name)
+{
+	return access(in_dir(w, name), F_OK) == 0;
+}
+
+/* What aria2 leaves: the file in its full size with the finished bytes of `version`, and the control file. */
+static void put_begun(const struct world *w, unsigned version)
+{
+	static const unsigned char bits = 0xa0, block0[8] = {0x80};
+	struct made_piece started = {3, MIB, block0, sizeof(block0)};
+	struct made_control m = {.version = 1, .piece = MIB, .total = BEGUN_SIZE, .bits = &bits, .n_bits = 1, .started = &started, .n_started = 1};
+	static const struct range have[] = {{0, MIB}, {2 * MIB, 3 * MIB + 16384}};
+	unsigned char buf[100];
+	FILE *f = fopen(in_dir(w, "f.aria2"), "wb");
+
+	fwrite(buf, 1, make_control(buf, &m), f);
+	fclose(f);
+	f = fopen(in_dir(w, "f"), "wb");
+	for (size_t i = 0; i < 2; i++) {
+		fseek(f, have[i].start, SEEK_SET);
+		for (int64_t at = have[i].start; at < have[i].end; at++)
+			fputc(content_at(version, at), f);
+	}
+	fclose(f);
+	assert_int_equal(truncate(in_dir(w, "f"), BEGUN_SIZE), 0);
+}
+
+/* As checksum option, of version 1. */
+static const char *begun_sum(void)
+{
+	static char text[80] = "sha-1=";
+	struct hash *h = hash_new("sha-1");
+	unsigned char digest[HASH_MAX];
+	size_t n;
+
+	for (int64_t i = 0; i < BEGUN_SIZE; i++)
+		hash_update(h, (unsigned char[]){content_at(1, i)}, 1);
+	n = hash_final(h, digest);
+	hash_free(h);
+	for (size_t i = 0; i < n; i++)
+		snprintf(text + 6 + 2 * i, 3, "%02x", digest[i]);
+	return text;
+}
+
+static void test_goes_on_where_aria2_stopped(void **state)
+{
+	(void)state;
+	for (int with_sum = 0; with_sum < 2; with_sum++) {
+		struct fake_server o = {.size = BEGUN_SIZE, .version = 1};
+		struct world w;
+
+		open_world(&w, &o, 1, 20);
+		put_begun(&w, 1);
+		if (with_sum)
+			set(&w, OPT_CHECKSUM, begun_sum());
+		run(&w, one_uri);
+		expect_right(&w, o.size);
+		assert_in_range(o.sent, o.size - BEGUN_HAVE, o.size - BEGUN_HAVE + 4 * 100000); /* what was under way when lanes ended */
+		assert_int_equal(w.end.flags & JOB_UNPROVEN, with_sum ? 0 : JOB_UNPROVEN);
+		assert_true(w.mem.user_part);
+		assert_false(is_there(&w, "f.aria2") || is_there(&w, "f.part") || is_there(&w, "f.1"));
+		close_world(&w);
+	}
+}
+
+/* Nothing in a control file says which version it is of: only a checksum can tell. */
+static void test_aria2_had_another_version(void **state)
+{
+	(void)state;
+	for (int with_sum = 0; with_sum < 2; with_sum++) {
+		struct fake_server o = {.size = BEGUN_SIZE, .version = 1};
+		struct world w;
+
+		open_world(&w, &o, 1, 21);
+		put_begun(&w, 2);
+		if (with_sum)
+			set(&w, OPT_CHECKSUM, begun_sum());
+		run(&w, one_uri);
+		if (with_sum) {
+			assert_int_equal(w.end.result, XFER_FAILED);
+			assert_int_equal(w.end.err, ERR_CHECKSUM);
+			assert_int_equal(w.mem.have.n, 0);
+			assert_false(is_there(&w, "f"));
+		} else {
+			assert_int_equal(w.end.result, XFER_COMPLETE);
+			assert_true(w.end.flags & JOB_UNPROVEN);
+		}
+		close_world(&w);
+	}
+}
+
+/* The server can only send all of it: what aria2 has is left as it was. */
+static void test_begun_by_aria2_but_no_ranges(void **state)
+{
+	struct fake_server o = {.size = BEGUN_SIZE, .version = 1, .no_ranges = true};
+	struct stat st;
+	struct world w;
+
+	(void)state;
+	open_world(&w, &o, 1, 22);
+	set(&w, OPT_FILE_ALLOCATION, "falloc");
+	put_begun(&w, 1);
+	assert_int_equal(truncate(in_dir(&w, "f"), 5 * MIB), 0);
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_FAILED);
+	assert_int_equal(w.end.err, ERR_NO_RANGE);
+	assert_true(is_there(&w, "f") && is_there(&w, "f.aria2"));
+	assert_false(is_there(&w, "f.part"));
+	assert_int_equal(stat(in_dir(&w, "f"), &st), 0);
+	assert_int_equal(st.st_size, 5 * MIB);
+	close_world(&w);
+}
+
+/* Not even in a later run, of which the server has lost its ranges. */
+static void test_users_bytes_are_never_thrown_away(void **state)
+{
+	struct fake_server o = {.size = BEGUN_SIZE, .version = 1};
+	struct world w;
+
+	(void)state;
+	open_world(&w, &o, 1, 23);
+	set(&w, OPT_ALWAYS_RESUME, "false");
+	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "2M");
+	put_begun(&w, 1);
+	timer_start(&w.loop, &w.stop_at, 200, 0, stop_now, &w);
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_STOPPED);
+	assert_true(is_there(&w, "f.part"));
+	o.no_ranges = true;
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_FAILED);
+	assert_int_equal(w.end.err, ERR_NO_RANGE);
+	assert_true(is_there(&w, "f.part"));
+	o.no_ranges = false;
+	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "0");
+	run(&w, one_uri);
+	expect_right(&w, o.size);
+	assert_true(w.end.flags & JOB_UNPROVEN);
+	close_world(&w);
+}
+
+/* Stopped while its owner has not yet said that the claim is durable: nothing was renamed. */
+static void test_stopped_before_the_claim_is_durable(void **state)
+{
+	struct fake_server o = {.size = BEGUN_SIZE, .version = 1};
+	struct world w;
+
+	(void)state;
+	open_world(&w, &o, 1, 24);
+	w.stops_when_asked = true;
+	put_begun(&w, 1);
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_STOPPED);
+	assert_true(is_there(&w, "f") && is_there(&w, "f.aria2"));
+	assert_false(is_there(&w, "f.part") || is_there(&w, "journal"));
+	assert_int_equal(ranges_total(&w.mem.have), BEGUN_HAVE);
+	w.stops_when_asked = false;
+	run(&w, one_uri); /* which finds no part, and the file as aria2 left it */
+	expect_right(&w, o.size);
+	assert_true(o.sent <= o.size - BEGUN_HAVE + 10 * 100000);
+	assert_false(is_there(&w, "f.aria2") || is_there(&w, "f.1"));
+	close_world(&w);
+}
+
+static void test_of_another_size_than_aria2_had(void **state)
+{
+	struct fake_server o = {.size = BEGUN_SIZE + 1, .version = 1};
+	struct world w;
+
+	(void)state;
+	open_world(&w, &o, 1, 25);
+	put_begun(&w, 1);
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_FAILED);
+	assert_int_equal(w.end.err, ERR_CONTROL);
+	assert_true(is_there(&w, "f") && is_there(&w, "f.aria2"));
+	assert_false(is_there(&w, "f.part") || is_there(&w, "f.1"));
+	set(&w, OPT_REMOVE_CONTROL_FILE, "true");
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_COMPLETE);
+	assert_true(is_there(&w, "f.1") && !is_there(&w, "f.aria2"));
+	close_world(&w);
+}
+
 /* ---- simulation ---- */
 
 static void random_origin(struct fake_server *o, int64_t size)
@@ -950,6 +1166,12 @@ int main(void)
 		cmocka_unit_test(test_dry_run),
 		cmocka_unit_test(test_use_head),
 		cmocka_unit_test(test_max_resume_failure_tries),
+		cmocka_unit_test(test_goes_on_where_aria2_stopped),
+		cmocka_unit_test(test_aria2_had_another_version),
+		cmocka_unit_test(test_begun_by_aria2_but_no_ranges),
+		cmocka_unit_test(test_users_bytes_are_never_thrown_away),
+		cmocka_unit_test(test_stopped_before_the_claim_is_durable),
+		cmocka_unit_test(test_of_another_size_than_aria2_had),
 		cmocka_unit_test(test_simulation),
 	};
 

@@ -32,11 +32,11 @@ struct disk_test {
 	struct fail fail;
 	struct dfile *file;
 	char path[512];
-	int64_t have_len;
 	bool exists_whole, finished, unfinished;
 	int64_t found_size, found_mtime;
 	char found[64]; /* the beginning of whole_fd's content */
-	struct ranges proof;
+	bool taken_over; /* another program began it */
+	struct ranges proof, begun;
 };
 
 /* The at-th call of `call` (NULL: of any) fails with `cause`; at 0: none. `count` tells how many came. limit: most
@@ -94,6 +94,8 @@ FAULTY(int, futimens, (int d, const struct timespec t[2]), (d, t))
 FAULTY(int, renameat2, (int d, const char *a, int e, const char *b, unsigned f), (d, a, e, b, f))
 FAULTY(int, linkat, (int d, const char *a, int e, const char *b, int f), (d, a, e, b, f))
 FAULTY(int, unlinkat, (int d, const char *p, int f), (d, p, f))
+FAULTY(off_t, lseek, (int d, off_t o, int w), (d, o, w))
+FAULTY(int, set_lease, (int d, int k), (d, k))
 
 static ssize_t faulty_pwrite(int d, const void *p, size_t n, off_t o)
 {
@@ -155,6 +157,8 @@ static const struct fs_ops fs_faulty = {
 	.renameat2 = faulty_renameat2,
 	.linkat = faulty_linkat,
 	.unlinkat = faulty_unlinkat,
+	.lseek = faulty_lseek,
+	.set_lease = faulty_set_lease,
 	.boot_id = faulty_boot_id,
 };
 
@@ -169,6 +173,7 @@ static int setup(void **state)
 		return -1;
 	snprintf(t->journal, sizeof(t->journal), "%s/.state/j", t->dir);
 	ranges_init(&t->proof);
+	ranges_init(&t->begun);
 	return loop_init(&t->loop, 64 << 20);
 }
 
@@ -186,6 +191,7 @@ static int teardown(void **state)
 	int r = loop_close(&t->loop);
 
 	ranges_free(&t->proof);
+	ranges_free(&t->begun);
 	nftw(t->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	free(t);
 	return r;
@@ -215,7 +221,6 @@ static void on_open(void *arg, int err, const struct fail *f, const struct dfile
 	assert_int_equal(o != NULL, err == 0);
 	if (o) {
 		t->file = o->file;
-		t->have_len = o->have_len;
 		t->exists_whole = o->exists_whole;
 		t->finished = o->finished;
 		t->unfinished = o->unfinished;
@@ -226,6 +231,9 @@ static void on_open(void *arg, int err, const struct fail *f, const struct dfile
 			assert_true(pread(o->whole_fd, t->found, sizeof(t->found) - 1, 0) >= 0);
 		snprintf(t->path, sizeof(t->path), "%s", o->path);
 		ranges_copy(&t->proof, o->journal);
+		t->taken_over = o->begun != NULL;
+		if (o->begun)
+			ranges_copy(&t->begun, o->begun);
 	}
 	on_op(t, err, f);
 }
@@ -286,6 +294,21 @@ __attribute__((unused)) static void do_close(struct disk_test *t, struct dfile *
 	dfile_close(f, unlink ? DFILE_UNLINK : DFILE_KEEP, on_op, t);
 	wait_done(t);
 	assert_int_equal(t->err, 0);
+}
+
+__attribute__((unused)) static int do_take(struct disk_test *t, struct dfile *f, int64_t total, enum alloc_mode mode)
+{
+	t->done = false;
+	dfile_take(f, total, mode, &t->begun, on_op, t);
+	wait_done(t);
+	return t->err;
+}
+
+__attribute__((unused)) static void do_return(struct disk_test *t, struct dfile *f)
+{
+	t->done = false;
+	dfile_close(f, DFILE_RETURN, on_op, t);
+	wait_done(t);
 }
 
 /* Path of a name in the scratch folder; valid until the fourth next call. */

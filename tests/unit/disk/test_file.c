@@ -215,7 +215,10 @@ static void test_continue(void **state)
 	req.total = 10;
 	req.journal = t->journal;
 	assert_int_equal(do_open(t, &req), 0);
-	assert_int_equal(t->have_len, 5);
+	assert_true(t->taken_over && ranges_has(&t->begun, 0, 5));
+	assert_int_equal(ranges_total(&t->begun), 5);
+	assert_file(t, "c", "12345"); /* until somebody knows whose it is */
+	assert_int_equal(do_take(t, t->file, req.total, ALLOC_NONE), 0);
 	assert_false(is_there(t, "c"));
 	assert_file(t, "c.part", "12345");
 	do_close(t, t->file, false);
@@ -242,7 +245,7 @@ static void test_continue_others(void **state)
 	assert_int_equal(do_open(t, &req), 0);
 	assert_false(t->exists_whole);
 	assert_string_equal(t->path, at(t, "w.1"));
-	assert_int_equal(t->have_len, 0);
+	assert_false(t->taken_over);
 	do_close(t, t->file, true);
 	put_file(t, "v", "a");
 	put_file(t, "v.part", "b");
@@ -461,7 +464,9 @@ static void test_alloc_fails(void **state)
 	put_file(t, "f", "begin");
 	req.how = OPEN_CONTINUE;
 	fault.count = 0;
-	assert_int_equal(do_open(t, &req), ERR_NO_SPACE);
+	assert_int_equal(do_open(t, &req), 0);
+	assert_int_equal(do_take(t, t->file, req.total, ALLOC_FALLOC), ERR_NO_SPACE);
+	do_return(t, t->file);
 	assert_file(t, "f", "begin");
 	assert_false(is_there(t, "f.part"));
 }
@@ -716,9 +721,20 @@ static void test_continue_nth_call_fails(void **state)
 		if (do_open(t, &req) != 0) {
 			assert_file(t, "c", "begin"); /* as it was */
 			assert_false(is_there(t, "c.part"));
+		} else if (!t->taken_over) { /* it looked as if somebody else were at it */
+			assert_string_equal(t->path, at(t, "c.1"));
+			assert_file(t, "c", "begin");
+			do_close(t, t->file, true);
 		} else {
-			assert_int_equal(t->have_len, 5);
-			do_close(t, t->file, false);
+			assert_true(ranges_has(&t->begun, 0, 5));
+			if (do_take(t, t->file, req.total, ALLOC_FALLOC) != 0) {
+				fault.at = 0;
+				do_return(t, t->file);
+				assert_file(t, "c", "begin");
+				assert_false(is_there(t, "c.part"));
+			} else {
+				do_close(t, t->file, false);
+			}
 		}
 		unlink(at(t, "c"));
 		unlink(at(t, "c.part"));

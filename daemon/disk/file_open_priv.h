@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT
+ * What the files of the opening share: file_open.c (folders, choice of the name, loop thread), file_candidate.c (one name),
+ * file_takeover.c (what aria2 left there), file_look.c (looking without touching). All calls on the pool thread that opens.
+ */
+#ifndef HAUL_DISK_FILE_OPEN_PRIV_H
+#define HAUL_DISK_FILE_OPEN_PRIV_H
+
+#include <sys/stat.h>
+
+#include "disk/alloc.h"
+#include "disk/aria2_control.h"
+#include "disk/file_priv.h"
+#include "disk/fs.h"
+
+#define PART_SUFFIX ".part"
+#define TAKEN	    1 /* of a candidate: somebody else has this name */
+
+struct dfile_opening {
+	struct dfile_req req; /* strings are copies */
+	dfile_open_cb cb;
+	void *arg;
+	struct dfile *f; /* being made */
+	atomic_bool cancel;
+	bool started;
+	bool made_part;	  /* NAME.part did not exist before */
+	unsigned renamed; /* N of the name that is tried, 0: as asked */
+	struct ranges begun; /* f->at_name: finished bytes of NAME */
+	bool exists_whole, finished;
+	int whole_fd; /* -1 */
+	int64_t found_size, found_mtime;
+	bool unfinished;
+	struct ranges proof;
+	struct alloc alloc;
+	int err;
+	struct fail fail;
+};
+
+/* file_candidate.c. The names are those of cand_set_names; all give 0, TAKEN, or an error with o->fail. */
+void cand_set_names(struct dfile_opening *o, const char *leaf, unsigned n); /* the n-th name after leaf; 0: leaf itself */
+/* *st of a name in the folder; TAKEN when nothing is there (so that callers read naturally: no file). */
+int cand_look(struct dfile_opening *o, const char *name, struct stat *st);
+void cand_let_go(struct dfile *f);
+void cand_read_part_id(struct dfile *f); /* identity of f->fd into f->part_id */
+int cand_new(struct dfile_opening *o);
+int cand_continue(struct dfile_opening *o);
+int cand_overwrite(struct dfile_opening *o);
+int cand_resume(struct dfile_opening *o);
+/* NAME (st), which another program began, is there: open it. TAKEN: NAME.part is there as well, or another job was faster. */
+int cand_open_begun(struct dfile_opening *o, struct stat *st);
+/* These bytes of NAME, which has `size`, are there. They count from when they are on the disk. Nothing is changed here. */
+int cand_claim(struct dfile_opening *o, const struct ranges *have, int64_t size);
+
+/* file_takeover.c */
+/* The control file speaks of the NAME that is there, and of as many bytes as the server has: 0, or why not. */
+int takeover_fits(struct dfile_opening *o, enum control_kind kind, const struct control *c, int64_t size);
+/* NAME (st) and its control file are there: open NAME and see what is finished. Neither is changed here. */
+int takeover_try(struct dfile_opening *o, enum control_kind kind, struct control *c, struct stat *st);
+
+/* file_look.c */
+int look_whole(struct dfile_opening *o); /* NAME may be there whole: 1 when it was looked at and isn't */
+int look_dry(struct dfile_opening *o);	 /* what opening would do, without doing it */
+int look_dry_new(struct dfile_opening *o);
+
+#endif
