@@ -47,12 +47,27 @@ static int check_uri(const char *text, struct fail *f)
 /* input_read has expanded what there was to expand. */
 static int take_entry(void *arg, char **uris, size_t n, struct opts *opts, struct fail *f)
 {
+	struct entries *es = arg;
+	if (!opts) {
+		if (es->late.code == 0)
+			es->late = *f;
+		return 0;
+	}
 	struct opts *own = opts_flatten(opts);
 	if (opts_bool(own, OPT_FORCE_SEQUENTIAL))
 		opts_unset(own, OPT_PARAMETERIZED_URI);
-	(void)f;
-	add_entry(arg, uris, n, own);
+	add_entry(es, uris, n, own);
 	return 0;
+}
+
+/* Who wrote the list is there to mend it, so one entry that can't be used is an error of the whole. */
+static int read_listing(const char *file, struct entries *ret, struct fail *f)
+{
+	int rc = input_read(file, take_entry, ret, ret->parent, f);
+	if (rc < 0 || ret->late.code == 0)
+		return rc;
+	*f = ret->late;
+	return f->code;
 }
 
 /* URIs of the command line. */
@@ -134,8 +149,7 @@ int entries_read(const struct cli *cli, struct entries *ret, struct fail *f)
 	if (rc < 0)
 		return rc;
 	if (file && file[0])
-		return is_deferred(cli->opts) ? input_open(file, cli->opts, &ret->rest, f)
-					      : input_read(file, take_entry, ret, cli->opts, f);
+		return is_deferred(cli->opts) ? input_open(file, cli->opts, &ret->rest, f) : read_listing(file, ret, f);
 	return ret->n ? 0
 		      : fail_set(f, ERR_BAD_URI, "say what to download: a URL, or -i FILE; see 'haul help %s'",
 				cli->cmd->name);

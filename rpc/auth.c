@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "rpc/http.h"
+
+#define NAME_CHARS "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_."
 
 bool auth_needs_token(const struct opts *o)
 {
@@ -78,7 +81,7 @@ static bool host_name(const char *host, char *name, size_t size)
 		n = (size_t)(end - from);
 		end++;
 	} else {
-		n = strcspn(host, ":");
+		n = strspn(host, NAME_CHARS);
 		end = host + n;
 	}
 	if (n == 0 || n >= size || (*end == ':' ? strspn(end + 1, "0123456789") != strlen(end + 1) : *end != '\0'))
@@ -115,16 +118,31 @@ static bool is_own_name(const char *name)
 		strcasecmp(name + strlen(first), ".local") == 0;
 }
 
+/* Nobody can register such a name for a page on the internet: a single label, what RFC 6762 and RFC 8375 set apart, the
+ * domain reserved for private use, and the one that routers use though it never was. */
+static bool is_local_name(const char *name)
+{
+	static const char *const tails[] = {".local", ".home.arpa", ".internal", ".lan"};
+
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++)
+		if (ends_with(name, tails[i]))
+			return true;
+	return strchr(name, '.') == NULL;
+}
+
 bool auth_host(const struct opts *o, const char *host)
 {
-	const char *listen = opts_str(o, OPT_RPC_LISTEN_ADDRESS);
+	const char *listen = opts_str(o, OPT_RPC_LISTEN_ADDRESS), *allowed = opts_str(o, OPT_RPC_ALLOWED_HOST);
 	char name[256];
 
 	if (host == NULL || !host_name(host, name, sizeof(name)))
 		return false;
 	if (is_literal(name) || strcasecmp(name, "localhost") == 0 || ends_with(name, ".localhost"))
 		return true;
-	return (listen != NULL && strcasecmp(name, listen) == 0) || is_own_name(name);
+	if ((listen != NULL && strcasecmp(name, listen) == 0) || is_own_name(name) || http_has_word(allowed, name))
+		return true;
+	return (auth_needs_token(o) || auth_needs_basic(o)) &&
+		(is_local_name(name) || opts_bool(o, OPT_RPC_ALLOW_ORIGIN_ALL));
 }
 
 /* The origin can belong to a page that a stranger wrote. */

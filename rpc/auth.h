@@ -22,8 +22,10 @@ bool auth_needs_basic(const struct opts *o);
 /* Value of the Authorization field ("Basic BASE64"), may be NULL. */
 bool auth_basic(const struct opts *o, const char *field);
 
-/* The Host field names this machine: a literal address, localhost, the system's own name, or rpc-listen-address. A
- * page that made its name point here (DNS rebinding) does not. NULL: false. */
+/* The Host field may be that of a caller, and not of a page that made its name point here (DNS rebinding), whose requests
+ * are of the same origin to the browser: a literal address, localhost, the system's own name, rpc-listen-address, or one of
+ * rpc-allowed-host. With a secret, which such a page does not know, also a name that is none of the internet's, and any at
+ * all where rpc-allow-origin-all lets foreign pages ask in the open. NULL: false. */
 bool auth_host(const struct opts *o, const char *host);
 
 /* What a browser says about the page behind a request; each may be NULL. */

@@ -82,8 +82,12 @@ int param_list(struct call *c, size_t i, bool required, const json_t **ret);
 int param_dict(struct call *c, size_t i, bool required, const json_t **ret);
 int param_int(struct call *c, size_t i, bool required, int64_t *ret); /* fractions are cut */
 int param_int_min(struct call *c, size_t i, int64_t min, int64_t *ret);
-/* Optional place in a queue: -1 when not given. */
+/* Optional place in a queue. A negative one is of the right type, and is refused only when what comes before it in the
+ * call has been looked at, as aria2 does. */
+#define POSITION_NONE (-1)
+#define POSITION_BAD  (-2)
 int param_position(struct call *c, size_t i, int64_t *ret);
+int param_position_check(struct call *c, int64_t pos);
 /* Parameter i as the GID of a download that exists. */
 int param_gid(struct call *c, size_t i, uint64_t *ret);
 /* The strings in a list; others are passed over. *ret is malloc'd (the strings stay the list's). */

@@ -70,6 +70,7 @@ struct rpc {
 	struct event_sub events;
 	bool closing;
 	bool told;              /* the log says already why strangers are refused */
+	bool told_host;         /* and that a Host is not known */
 	char owner[64];
 };
 

@@ -8,9 +8,9 @@
 
 #include "base/str.h"
 #include "rpc/auth.h"
+#include "rpc/lenient.h"
 #include "rpc/save.h"
 
-#define JSON_DEPTH_MAX 50        /* as aria2 */
 #define BATCH_MAX      20000     /* calls in one batch: bounds what a request without a token can make us write */
 #define CALLBACK_MAX   64
 
@@ -140,45 +140,17 @@ void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r)
 	finish(r);
 }
 
-/* aria2's reading of JSON differs in two ways from the strict one: a comma before '}' is taken (blanked here), and what
- * follows the first value is not looked at. False when nested too deeply. */
-static bool make_strict(char *s, size_t n)
-{
-	size_t depth = 0, comma = SIZE_MAX;
-	bool in_string = false;
-
-	for (size_t i = 0; i < n; i++) {
-		char ch = s[i];
-
-		if (in_string) {
-			if (ch == '\\')
-				i++;
-			in_string = ch != '"';
-			continue;
-		}
-		if (strchr(" \t\r\n", ch) != NULL)
-			continue;
-		if (ch == '}' && comma != SIZE_MAX)
-			s[comma] = ' ';
-		comma = ch == ',' ? i : SIZE_MAX;
-		if (ch == '"')
-			in_string = true;
-		else if ((ch == '{' || ch == '[') && ++depth > JSON_DEPTH_MAX)
-			return false;
-		else if ((ch == '}' || ch == ']') && (depth == 0 || --depth == 0))
-			break;
-	}
-	return true;
-}
-
 /* NULL when it is no JSON; numbers alone are none here. */
-static json_t *parse(char *text, size_t n)
+static json_t *parse(const char *text, size_t n)
 {
-	json_t *v;
+	struct buf strict;
+	json_t *v = NULL;
 
-	if (n == 0 || !make_strict(text, n))
+	if (n == 0)
 		return NULL;
-	v = json_loadb(text, n, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, NULL);
+	if (lenient_json(text, n, &strict))
+		v = json_loadb(strict.data, strict.len, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, NULL);
+	buf_free(&strict);
 	if (json_is_number(v)) {
 		json_decref(v);
 		return NULL;
@@ -186,7 +158,7 @@ static json_t *parse(char *text, size_t n)
 	return v;
 }
 
-void jsonrpc_text(const struct caller *who, char *text, size_t n, struct reply *r)
+void jsonrpc_text(const struct caller *who, const char *text, size_t n, struct reply *r)
 {
 	json_t *v = parse(text, n);
 

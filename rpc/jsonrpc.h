@@ -33,8 +33,8 @@ struct reply {
 void reply_init(struct reply *r);
 void reply_free(struct reply *r);
 
-/* Answers the n bytes at text (which may be altered); always leaves a whole answer in r (initialised). */
-void jsonrpc_text(const struct caller *who, char *text, size_t n, struct reply *r);
+/* Answers the n bytes at text, read as leniently as lenient.h does; always leaves a whole answer in r (initialised). */
+void jsonrpc_text(const struct caller *who, const char *text, size_t n, struct reply *r);
 /* The same for a request that is parsed already; v stays the caller's. */
 void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r);
 /* The same for the query of a GET ("method=...&id=...", without '?'; may be NULL). JSONP needs the option

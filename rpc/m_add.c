@@ -32,10 +32,11 @@ static int add(struct call *c, const json_t *list, const json_t *dict, int64_t p
 		err = fail_set(c->f, ERR_INVAL, "URI is not provided.");
 	else
 		err = own_options(c, dict, &s.opts);
-	if (err == 0) {
+	if (err == 0)
+		err = param_position_check(c, pos);
+	if (err == 0)
 		err = engine_add(c->engine, &s, &gid, c->f);
-		opts_unref(s.opts);
-	}
+	opts_unref(s.opts);
 	free(uris);
 	if (err == 0)
 		jw_gid(c->w, gid);
@@ -45,7 +46,7 @@ static int add(struct call *c, const json_t *list, const json_t *dict, int64_t p
 int m_add_uri(struct call *c)
 {
 	const json_t *uris = NULL, *dict = NULL;
-	int64_t pos = -1;
+	int64_t pos = POSITION_NONE;
 	int err = param_list(c, 0, true, &uris);
 
 	if (err == 0)

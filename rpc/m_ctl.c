@@ -170,6 +170,8 @@ int m_change_uri(struct call *c)
 		err = param_position(c, 4, &pos);
 	if (err == 0)
 		err = engine_find(c->engine, text, &gid, c->f);
+	if (err == 0)
+		err = param_position_check(c, pos);
 	if (err != 0)
 		return err;
 	if (!engine_view(c->engine, gid, &v) || job_state_ended(v.state))

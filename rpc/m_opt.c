@@ -24,6 +24,16 @@ int m_get_global_option(struct call *c)
 	return 0;
 }
 
+/* Looked at before the options are: as in aria2, a wrong one is not spoken of then. */
+static int check_changeable(struct call *c, uint64_t gid)
+{
+	struct job_view v;
+
+	if (engine_view(c->engine, gid, &v) && job_state_ended(v.state))
+		return call_fail_gid(c, ERR_WRONG_STATE, "Cannot change option for GID#", gid, "");
+	return 0;
+}
+
 int m_change_option(struct call *c)
 {
 	const json_t *dict;
@@ -36,6 +46,8 @@ int m_change_option(struct call *c)
 		err = param_dict(c, 1, true, &dict);
 	if (err == 0)
 		err = engine_find(c->engine, text, &gid, c->f);
+	if (err == 0)
+		err = check_changeable(c, gid);
 	if (err != 0)
 		return err;
 	changes = opts_new(NULL);

@@ -49,29 +49,52 @@ static bool is_value(enum opt id, const json_t *val)
 	return json_is_string(val) || (json_is_array(val) && opt_def(id)->type == OT_LIST);
 }
 
-static int set_member(struct opts *o, enum opt id, const json_t *val, struct fail *f)
+/* An element of a list. An empty one stands for no element: where lists are replaced it can leave the list empty, where
+ * they add up it adds nothing. */
+static int set_element(struct opts *o, enum opt id, const char *val, unsigned allowed, struct fail *f)
 {
+	bool adds_up = (allowed & OF_INITIAL) != 0;
+
+	return *val == '\0' && (adds_up || opts_has(o, id)) ? 0 : set_text(o, id, val, f);
+}
+
+static int set_member(struct opts *o, enum opt id, const json_t *val, unsigned allowed, struct fail *f)
+{
+	bool list = opt_def(id)->type == OT_LIST;
 	int err = 0;
 
 	if (json_is_string(val))
-		return set_text(o, id, json_string_value(val), f);
+		return list ? set_element(o, id, json_string_value(val), allowed, f)
+			    : set_text(o, id, json_string_value(val), f);
 	for (size_t i = 0; i < json_array_size(val) && err == 0; i++)
 		if (json_is_string(json_array_get(val, i)))
-			err = set_text(o, id, json_string_value(json_array_get(val, i)), f);
+			err = set_element(o, id, json_string_value(json_array_get(val, i)), allowed, f);
 	return err;
 }
 
+/* Clients send back what getGlobalOption has shown. What it does not show is compared with nothing but "not set": the
+ * answer must not tell whether a guess is right. */
 static bool is_as_before(const struct opts *now, enum opt id, const json_t *val)
 {
 	const char *old = opts_str(now, id), *text = json_string_value(val);
 
-	if (text == NULL || (opt_def(id)->flags & (OF_SECRET | OF_HIDDEN)) != 0)
+	if (text == NULL || ((opt_def(id)->flags & OF_HIDDEN) != 0 && *text != '\0'))
 		return false;
 	return strcmp(text, old != NULL ? old : "") == 0;
 }
 
-static int refuse(struct call *c, enum opt id)
+/* An option that no call may set. aria2's changeGlobalOption sets some of these, so silence would be taken for consent;
+ * elsewhere it sets none, and only who wants a program run must hear that it won't be. */
+static int not_over_rpc(struct call *c, enum opt id, const json_t *val, unsigned allowed)
 {
+	bool global = (allowed & OF_GLOBAL) != 0;
+
+	if (is_as_before(engine_global(c->engine), id, val))
+		return 0;
+	if (!global && (opt_def(id)->flags & OF_HOOK) == 0) {
+		passed_over(opt_def(id)->name, "it can't be set by this call");
+		return 0;
+	}
 	log_notice(RPC, "option %s refused: it can't be set over RPC", opt_def(id)->name);
 	return fail_set(c->f, ERR_INVAL, WRONG_OPTION, opt_def(id)->name);
 }
@@ -96,13 +119,13 @@ static int read_one(struct call *c, struct opts *o, const struct member *m, unsi
 		passed_over(m->name, "the value is no string");
 		return 0;
 	}
-	if ((opt_def(id)->flags & OF_NORPC) != 0 && !is_as_before(engine_global(c->engine), id, m->val))
-		return refuse(c, id);
+	if ((opt_def(id)->flags & OF_NORPC) != 0)
+		return not_over_rpc(c, id, m->val, allowed);
 	if ((opt_def(id)->flags & allowed) == 0) {
 		passed_over(m->name, "it can't be set by this call");
 		return 0;
 	}
-	err = set_member(o, id, m->val, c->f);
+	err = set_member(o, id, m->val, allowed, c->f);
 	return err == 0 && id == OPT_DIR && opts_has(o, id) ? check_dir(c, o) : err;
 }
 

@@ -84,14 +84,19 @@ int param_position(struct call *c, size_t i, int64_t *ret)
 	const json_t *v;
 	int err;
 
-	*ret = -1;
+	*ret = POSITION_NONE;
 	get(c, i, false, &v);
 	if (v == NULL)
 		return 0;
 	err = param_int(c, i, false, ret);
 	if (err == 0 && *ret < 0)
-		return fail_set(c->f, ERR_INVAL, "Position must be greater than or equal to 0.");
+		*ret = POSITION_BAD;
 	return err;
+}
+
+int param_position_check(struct call *c, int64_t pos)
+{
+	return pos == POSITION_BAD ? fail_set(c->f, ERR_INVAL, "Position must be greater than or equal to 0.") : 0;
 }
 
 int param_gid(struct call *c, size_t i, uint64_t *ret)

@@ -3,6 +3,7 @@
  */
 #include "rpc/serve.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -22,6 +23,12 @@
 
 /* The answer to somebody who is not the daemon's user while nothing but that could prove who may call. */
 #define NO_SECRET "Unauthorized: hauld has no rpc-secret, so only programs of its own user may call. Set rpc-secret."
+#define UNKNOWN_HOST \
+	"Forbidden: hauld does not know the Host \"%s\". If that name is meant to lead to it, set rpc-allowed-host to it, " \
+	"without the port."
+#define FOREIGN_PAGE \
+	"Forbidden: this may come from a web page of another origin. Set rpc-allow-origin-all and rpc-secret if such pages " \
+	"may call; a program should POST."
 
 /* One answer. */
 struct response {
@@ -184,17 +191,34 @@ static void handshake(struct conn *c, bool get)
 		ws_start(c, key);
 }
 
-static void refuse_stranger(struct conn *c)
+static void forbid(struct conn *c, const char *why)
 {
 	struct buf text;
 	struct jw w = {.out = &text};
 
+	buf_init(&text, 1024);
+	jw_error(&w, NULL, 1, why);
+	respond(c, &(struct response){.status = 403, .type = TYPE_JSON, .body = &text, .close = true});
+}
+
+static void refuse_stranger(struct conn *c)
+{
 	if (!c->rpc->told)
 		log_notice(RPC, "%s: refused: no rpc-secret is set, and another user is at the other end", stream_peer(c->s));
 	c->rpc->told = true;
-	buf_init(&text, 1024);
-	jw_error(&w, NULL, 1, NO_SECRET);
-	respond(c, &(struct response){.status = 403, .type = TYPE_JSON, .body = &text, .close = true});
+	forbid(c, NO_SECRET);
+}
+
+static void refuse_host(struct conn *c, const char *host)
+{
+	char shown[80], text[400];
+
+	str_safe(host, strlen(host), shown, sizeof(shown));
+	if (!c->rpc->told_host)
+		log_notice(RPC, "%s: refused: Host is %s; see rpc-allowed-host", stream_peer(c->s), shown);
+	c->rpc->told_host = true;
+	snprintf(text, sizeof(text), UNKNOWN_HOST, shown);
+	forbid(c, text);
 }
 
 /* Without a secret nothing but the kernel's word tells who calls; a Unix socket has its mode. */
@@ -214,11 +238,7 @@ static bool refused(struct conn *c, bool options)
 	if (c->http.twice || (host == NULL && !http10)) {
 		respond_empty(c, 400, true);
 	} else if (host != NULL && !stream_is_unix(c->s) && !auth_host(c->rpc->opts, host)) {
-		char shown[80];
-
-		str_safe(host, strlen(host), shown, sizeof(shown));
-		log_info(RPC, "%s: refused, Host is %s", stream_peer(c->s), shown);
-		respond_empty(c, 403, true);
+		refuse_host(c, host);
 	} else if (is_stranger(c)) {
 		refuse_stranger(c);
 	} else if (!options && !auth_basic(c->rpc->opts, http_value(c, HTTP_AUTHORIZATION))) {
@@ -279,7 +299,7 @@ void serve(struct conn *c)
 	if (!is_path(url, get) || (upgrade && query != NULL) || (!upgrade && !get && method != HTTP_POST))
 		respond_empty(c, 404, false);
 	else if (foreign_page(c, get && !upgrade ? (query != NULL ? query : "") : NULL))
-		respond_empty(c, 403, true);
+		forbid(c, FOREIGN_PAGE);
 	else if (upgrade)
 		handshake(c, get);
 	else if (strcmp(url, PATH_XML) == 0)

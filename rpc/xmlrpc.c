@@ -149,6 +149,26 @@ static json_t *real(const char *s)
 	return end != s && *end == '\0' && isfinite(v) ? json_real(v) : NULL;
 }
 
+/* The text in base64, which may be broken into lines. Bytes that are no text stay encoded: only addTorrent and
+ * addMetalink are given such. */
+static json_t *encoded(struct reader *r)
+{
+	size_t n = 0, len = 0;
+	json_t *v = NULL;
+	char *plain;
+
+	for (size_t i = 0; i < r->text.len; i++)
+		if (strchr(" \t\r\n", r->text.data[i]) == NULL)
+			r->text.data[n++] = r->text.data[i];
+	if (n == 0)
+		return json_string("");
+	plain = str_unbase64(r->text.data, n, &len);
+	if (plain != NULL && memchr(plain, '\0', len) == NULL)
+		v = json_stringn(plain, len); /* NULL: no UTF-8 */
+	free(plain);
+	return v != NULL ? v : json_stringn(r->text.data, n);
+}
+
 /* What an element with text stands for; NULL: not such a text. */
 static json_t *scalar(struct reader *r, enum element el)
 {
@@ -163,8 +183,8 @@ static json_t *scalar(struct reader *r, enum element el)
 		return real(trimmed(r));
 	case EL_NIL:
 		return json_null();
-	case EL_BASE64: /* methods take base64 as text, as in JSON */
-		return json_string(trimmed(r));
+	case EL_BASE64:
+		return encoded(r);
 	default:
 		return whole_text(r);
 	}

@@ -42,14 +42,14 @@ static const char *changed_by(const struct opt_def *d)
 
 static void put_ways(FILE *out, const struct opt_def *d)
 {
-	bool never = (d->flags & OF_NORPC) != 0;
+	bool hook = (d->flags & OF_HOOK) != 0;
 
 	fprintf(out, "| %s | %s | %s | %s | %s | %s |\n", d->name, d->flags & OF_START ? "yes" : "-",
-		never			  ? "never"
+		hook			  ? "never"
 		: d->flags & OF_INITIAL ? "yes"
 					  : "-",
-		never ? "never" : changed_by(d),
-		never			 ? "never"
+		hook ? "never" : changed_by(d),
+		d->flags & OF_NORPC	 ? "never"
 		: d->flags & OF_GLOBAL ? "yes"
 					 : "-",
 		d->flags & OF_CLIENT ? "yes" : "-");

@@ -27,6 +27,7 @@ struct entry {
 	char *uris; /* the line */
 	struct opts *opts;
 	unsigned long line;
+	char *bad; /* why the entry can't be used, with file and line, or NULL */
 };
 
 TAILQ_HEAD(entry_list, entry);
@@ -166,12 +167,21 @@ static void entry_free(struct entry *e)
 {
 	opts_unref(e->opts);
 	free(e->uris);
+	free(e->bad);
 	free(e);
 }
 
-static int set_option(const struct reader *r, struct opts *o, enum opt id, const char *val, struct fail *f)
+/* A value that is wrong here spoils its entry only: aria2 drops an entry for its GID, and writes the others into session
+ * files as they were given, whatever they are. */
+static bool spoils_entry(enum opt id)
 {
-	struct fail why = {0};
+	return id == OPT_GID || id == OPT_OUT || id == OPT_HEADER;
+}
+
+static int set_option(const struct reader *r, struct entry *e, enum opt id, const char *val, struct fail *f)
+{
+	struct fail why = {0}, bad;
+	struct opts *o = e->opts;
 	int err = 0;
 
 	/* The first element of an entry's own list replaces the inherited ones. */
@@ -179,8 +189,13 @@ static int set_option(const struct reader *r, struct opts *o, enum opt id, const
 		err = opts_set(o, id, "", &why);
 	if (err == 0)
 		err = opts_set(o, id, val, &why);
-	if (err != 0)
-		return fail_set(f, ERR_USAGE, "%s:%lu: %s: %s", r->label, r->line, opt_def(id)->name, why.text);
+	if (err == 0)
+		return 0;
+	fail_set(&bad, ERR_USAGE, "%s:%lu: %s: %s", r->label, r->line, opt_def(id)->name, why.text);
+	if (!spoils_entry(id))
+		return fail_set(f, bad.code, "%s", bad.text);
+	free(e->bad);
+	e->bad = xstrdup(bad.text);
 	return 0;
 }
 
@@ -206,7 +221,7 @@ static int take_option(const struct reader *r, char *text, struct entry *e, stru
 		log_warn(CONF, "%s:%lu: unknown option: %s", r->label, r->line, str_safe(text, n, safe, sizeof(safe)));
 	if (id == OPT_COUNT || !(opt_def(id)->flags & OF_INITIAL))
 		return 0;
-	return set_option(r, e->opts, id, strip(val), f);
+	return set_option(r, e, id, strip(val), f);
 }
 
 /* What the line just read says, NULL: nothing. *ret_option: it belongs to the entry above. */
@@ -231,6 +246,8 @@ static struct entry *entry_new(const struct reader *r, const char *uris, struct 
 
 	e->uris = xstrdup(uris);
 	e->opts = opts_new(parent);
+	if (opts_has(parent, OPT_PAUSE)) /* of one download, but said to hold for all of the file */
+		opts_set(e->opts, OPT_PAUSE, opts_str(parent, OPT_PAUSE), NULL);
 	e->line = r->line;
 	/* Unlike other options of a single download this one goes over to each: what was to be checked must be. */
 	if (parent != NULL && opts_has(parent, OPT_CHECKSUM))
@@ -277,6 +294,15 @@ static void give(const struct sink *s, char **uris, size_t n)
 		log_error(CONF, "%s:%lu: %s", s->r->label, s->e->line, f.text);
 }
 
+static void give_spoilt(const struct sink *s)
+{
+	struct fail f;
+
+	fail_set(&f, ERR_USAGE, "%s", s->e->bad);
+	if (s->entry(s->arg, NULL, 0, NULL, &f) != 0)
+		log_error(CONF, "%s", f.text);
+}
+
 static int give_one(void *arg, const char *text)
 {
 	char *uri = xstrdup(text);
@@ -316,7 +342,9 @@ static void give_entry(const struct sink *s)
 		}
 		uris[n++] = word;
 	}
-	if (opts_bool(s->e->opts, OPT_FORCE_SEQUENTIAL))
+	if (s->e->bad != NULL)
+		give_spoilt(s);
+	else if (opts_bool(s->e->opts, OPT_FORCE_SEQUENTIAL))
 		give_each(s, uris, n);
 	else
 		give(s, uris, n);

@@ -72,6 +72,7 @@ const char *opt_type_name(enum opt_type t)
 		[OT_PROXY] = "proxy",
 		[OT_CHECKSUM] = "checksum",
 		[OT_GID] = "GID",
+		[OT_SLOTS] = "true/false, or two numbers",
 	};
 
 	return names[t];

@@ -26,9 +26,9 @@ enum opt {
 
 enum opt_type {
 	OT_BOOL,     /* true | false */
-	OT_INT,      /* decimal; every value fits an int */
-	OT_SIZE,     /* digits with K, M (aria2), also G, T; normal form: bytes */
-	OT_FLOAT,    /* decimal fraction, not negative; stored as given */
+	OT_INT,      /* decimal, blanks around it; every value fits an int */
+	OT_SIZE,     /* digits with K, M (aria2), also G, T, blanks between; normal form: bytes */
+	OT_FLOAT,    /* decimal fraction, not negative, or empty; stored as given, but for blanks around it */
 	OT_ENUM,     /* one of `values`, separated by '|' */
 	OT_STR,      /* any UTF-8 text without control characters */
 	OT_PATH,     /* as OT_STR; ${HOME} is replaced */
@@ -36,6 +36,7 @@ enum opt_type {
 	OT_PROXY,    /* [http://|socks5://|socks5h://][user:pass@]host[:port]; normal form with scheme and trailing slash */
 	OT_CHECKSUM, /* TYPE=HEX */
 	OT_GID,      /* 16 hex digits, not zero */
+	OT_SLOTS,    /* true | false | A:B, two decimal fractions; 5:25 and "" are true */
 };
 
 /* Who may set it, and what it means. */
@@ -53,7 +54,8 @@ enum opt_flag {
 	OF_ONCE = 1 << 10,     /* belongs to a single download: never inherited from a parent set (gid, out ...) */
 	OF_CLIENT = 1 << 11,   /* a flag of haul */
 	OF_BASIC = 1 << 12,    /* listed by plain --help */
-	OF_NORPC = 1 << 13,    /* refused over RPC, whatever else is said here: runs a program, names a file, opens the door */
+	OF_NORPC = 1 << 13,    /* never set over RPC, whatever else is said here: names a file, opens the door, is OF_HOOK */
+	OF_HOOK = 1 << 14,     /* names a program that is run */
 	/* the usual sets */
 	OF_JOB = OF_START | OF_INITIAL | OF_RESTART | OF_GLOBAL | OF_CLIENT,
 	OF_JOB_LIVE = OF_START | OF_INITIAL | OF_LIVE | OF_GLOBAL | OF_CLIENT,

@@ -522,31 +522,34 @@ OPT(NO_WANT_DIGEST_HEADER, .name = "no-want-digest-header", .type = OT_BOOL, .de
 	.flags = OF_JOB | OF_OPTARG, .group = "http", .aria2 = AS_SAME,
 	.help = "Don't ask servers for a digest of the file (Want-Digest). Some answer wrongly when they are asked.")
 OPT(ON_BT_DOWNLOAD_COMPLETE, .name = "on-bt-download-complete", .type = OT_PATH,
-	.flags = OF_START | OF_NORPC | OF_IGNORED,
+	.flags = OF_START | OF_NORPC | OF_HOOK | OF_IGNORED,
 	.group = "bt", .aria2 = AS_NOT_YET, .arg = "COMMAND",
 	.help = "Program to run when a torrent is complete, before it seeds.")
 OPT(ON_DOWNLOAD_COMPLETE, .name = "on-download-complete", .type = OT_PATH,
-	.flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general", .aria2 = AS_SAME,
+	.flags = OF_START | OF_NORPC | OF_HOOK | OF_CLIENT, .group = "general", .aria2 = AS_SAME,
 	.arg = "COMMAND",
 	.help = "Program to run when a download is complete, instead of on-download-stop. Arguments: GID, number of "
 		"files, path of the first file. What it prints goes to standard output.")
-OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
+OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_HOOK | OF_CLIENT,
+	.group = "general",
 	.aria2 = AS_SAME, .arg = "COMMAND",
 	.help = "Program to run when a download failed, instead of on-download-stop. Arguments as for "
 		"on-download-complete.")
-OPT(ON_DOWNLOAD_PAUSE, .name = "on-download-pause", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
+OPT(ON_DOWNLOAD_PAUSE, .name = "on-download-pause", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_HOOK | OF_CLIENT,
+	.group = "general",
 	.aria2 = AS_SAME, .arg = "COMMAND",
 	.help = "Program to run when a running download was paused. Arguments as for on-download-complete.")
-OPT(ON_DOWNLOAD_START, .name = "on-download-start", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
+OPT(ON_DOWNLOAD_START, .name = "on-download-start", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_HOOK | OF_CLIENT,
+	.group = "general",
 	.aria2 = AS_SAME, .arg = "COMMAND",
 	.help = "Program to run when a download starts, also after a pause. Arguments as for on-download-complete.")
-OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_CLIENT, .group = "general",
+OPT(ON_DOWNLOAD_STOP, .name = "on-download-stop", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_HOOK | OF_CLIENT,
+	.group = "general",
 	.aria2 = AS_SAME, .arg = "COMMAND",
 	.help = "Program to run when a running download was removed, and when one ended that has no hook of its own. "
 		"Arguments as for on-download-complete.")
-OPT(OPTIMIZE_CONCURRENT_DOWNLOADS, .name = "optimize-concurrent-downloads", .type = OT_STR, .def = "false",
+OPT(OPTIMIZE_CONCURRENT_DOWNLOADS, .name = "optimize-concurrent-downloads", .type = OT_SLOTS, .def = "false",
 	.flags = OF_START | OF_GLOBAL | OF_OPTARG, .group = "general", .aria2 = AS_SAME, .arg = "true|false|A:B",
-	.check = opt_check_slots,
 	.help = "Derive the number of running downloads from the speed: A + B * log10(Mbit/s), at most "
 		"max-concurrent-downloads. true takes 5:25.")
 OPT(OUT, .name = "out", .ch = 'o', .type = OT_PATH,
@@ -636,6 +639,11 @@ OPT(RPC_ALLOW_ORIGIN_ALL, .name = "rpc-allow-origin-all", .type = OT_BOOL, .def 
 	.flags = OF_START | OF_NORPC | OF_OPTARG, .group = "rpc", .aria2 = AS_BETTER,
 	.help = "Let web pages of any origin use the RPC. Set rpc-secret as well.",
 	.why = "Without it, a call of a foreign page is refused; aria2 runs it and only keeps the answer back.")
+OPT(RPC_ALLOWED_HOST, .name = "rpc-allowed-host", .type = OT_STR, .flags = OF_START | OF_NORPC | OF_OWN, .group = "rpc",
+	.arg = "NAME[,...]", .check = opt_check_hosts,
+	.help = "Names by which callers may address hauld (their Host), besides those of this machine. For a reverse "
+		"proxy that keeps the Host. Names that nobody can have on the internet need not be listed once "
+		"rpc-secret is set: nas, aria2 or nas.lan.")
 OPT(RPC_CERTIFICATE, .name = "rpc-certificate", .type = OT_PATH,
 	.flags = OF_START | OF_NORPC, .group = "rpc", .aria2 = AS_SAME, .arg = "FILE",
 	.help = "File with the certificate for rpc-secure: PEM, or PKCS #12 with its key and without a password.")

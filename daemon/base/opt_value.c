@@ -19,6 +19,7 @@
 #include "base/str.h"
 
 #define DIGITS "0123456789"
+#define BLANKS " \t\n\v\f\r" /* around numbers they are passed over, as strtoll does before them */
 
 /* ---- pieces that several types have ---- */
 
@@ -62,17 +63,37 @@ static int check_text(const char *val, struct fail *f)
 	return 0;
 }
 
-/* Digits and one of the units (of "KMGT"), n bytes; after the unit "B" or "iB" may stand, as aria2 takes it. 0 or ERR_INVAL. */
+/* n bytes without the blanks at both ends; the length. */
+static size_t trim(const char **s, size_t n)
+{
+	while (n > 0 && strchr(BLANKS, **s) != NULL) {
+		++*s;
+		n--;
+	}
+	while (n > 0 && strchr(BLANKS, (*s)[n - 1]) != NULL)
+		n--;
+	return n;
+}
+
+/* Digits and one of the units (of "KMGT"), n bytes; after the unit "B" or "iB" may stand. aria2 takes any text there, and
+ * so "1Kxyz" for 1K; who writes that means something else. 0 or ERR_INVAL. */
 static int parse_size(const char *s, size_t n, const char *units, int64_t *ret)
 {
-	size_t digits = strspn(s, DIGITS);
+	size_t digits;
 	const char *unit;
 	uint64_t v;
 
+	n = trim(&s, n);
+	if (n > 0 && *s == '+') {
+		s++;
+		n--;
+	}
+	digits = strspn(s, DIGITS);
 	if (digits > n || str_to_u64(s, digits, &v) != 0)
 		return ERR_INVAL;
 	s += digits;
 	n -= digits;
+	n = trim(&s, n);
 	if (n > 0) {
 		unit = memchr(units, *s & ~0x20, strlen(units));
 		if (!unit || (n > 1 && !(n == 2 && strncasecmp(s + 1, "B", 1) == 0) &&
@@ -85,6 +106,15 @@ static int parse_size(const char *s, size_t n, const char *units, int64_t *ret)
 		return ERR_INVAL;
 	*ret = (int64_t)v;
 	return 0;
+}
+
+/* Digits with or without a fraction, n bytes. */
+static bool is_fraction(const char *s, size_t n)
+{
+	size_t whole = strspn(s, DIGITS);
+	size_t frac = s[whole] == '.' ? strspn(s + whole + 1, DIGITS) : 0;
+
+	return whole + frac > 0 && whole <= 15 && n <= 32 && n == whole + (s[whole] == '.' ? 1 + frac : 0);
 }
 
 /* A port of n digits, 1 to 65535. */
@@ -114,14 +144,14 @@ static int norm_bool(const struct opt_def *d, const char *val, char **ret, struc
 
 static int norm_int(const struct opt_def *d, const char *val, char **ret, struct fail *f)
 {
-	const char *digits = val + strspn(val, " ");
+	const char *digits = val + strspn(val, BLANKS);
 	char *end;
 	long long v;
 
 	digits += *digits == '+' || *digits == '-';
 	errno = 0;
 	v = strtoll(val, &end, 10);
-	if (!strchr(DIGITS, *digits) || !*digits || *end)
+	if (!strchr(DIGITS, *digits) || !*digits || end[strspn(end, BLANKS)])
 		return fail_set(f, ERR_INVAL, "must be a whole number");
 	if (errno == ERANGE || v < d->min || v > d->max)
 		return fail_set(f, ERR_INVAL, "must be between %" PRId64 " and %" PRId64, d->min, d->max);
@@ -136,7 +166,6 @@ static int norm_size(const struct opt_def *d, const char *val, char **ret, struc
 	char min[24], max[24];
 	int64_t v;
 
-	val += strspn(val, " ");
 	if (parse_size(val, strlen(val), own ? "KMGT" : "KM", &v) != 0)
 		return fail_set(f, ERR_INVAL, "must be a number of bytes, or one with %s, such as 500K or 20M",
 			own ? "K, M, G or T" : "K or M");
@@ -149,16 +178,15 @@ static int norm_size(const struct opt_def *d, const char *val, char **ret, struc
 	return 0;
 }
 
+/* Empty stays empty, as in aria2. */
 static int norm_float(const struct opt_def *d, const char *val, char **ret, struct fail *f)
 {
-	size_t whole = strspn(val, DIGITS);
-	size_t frac = val[whole] == '.' ? strspn(val + whole + 1, DIGITS) : 0;
-	size_t n = whole + (val[whole] == '.' ? 1 + frac : 0);
+	size_t n = trim(&val, strlen(val));
 
 	(void)d;
-	if (whole + frac == 0 || whole > 15 || n > 32 || val[n])
+	if (n > 0 && !is_fraction(val, n))
 		return fail_set(f, ERR_INVAL, "must be a number such as 1.5");
-	*ret = xstrdup(val);
+	*ret = xstrndup(val, n);
 	return 0;
 }
 
@@ -322,6 +350,27 @@ static int norm_checksum(const struct opt_def *d, const char *val, char **ret, s
 	return 0;
 }
 
+/* true, false, or A:B. */
+static int norm_slots(const struct opt_def *d, const char *val, char **ret, struct fail *f)
+{
+	const char *colon = strchr(val, ':');
+	bool ok;
+
+	(void)d;
+	if (!*val || strcmp(val, "5:25") == 0) { /* what true stands for; aria2 shows it so */
+		*ret = xstrdup("true");
+		return 0;
+	}
+	if (colon)
+		ok = is_fraction(val, (size_t)(colon - val)) && is_fraction(colon + 1, strlen(colon + 1));
+	else
+		ok = strcmp(val, "true") == 0 || strcmp(val, "false") == 0;
+	if (!ok)
+		return fail_set(f, ERR_INVAL, "must be true, false or A:B with two numbers");
+	*ret = xstrdup(val);
+	return 0;
+}
+
 static int norm_gid(const struct opt_def *d, const char *val, char **ret, struct fail *f)
 {
 	uint64_t gid;
@@ -393,6 +442,21 @@ int opt_check_host_port(const struct opt_def *d, const char *val, struct fail *f
 	(void)d;
 	if (!is_host_port(val, n, &host) || host == n)
 		return fail_set(f, ERR_INVAL, "must be HOST:PORT");
+	return 0;
+}
+
+int opt_check_hosts(const struct opt_def *d, const char *val, struct fail *f)
+{
+	static const char name[] = DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.";
+
+	(void)d;
+	for (const char *p = val; *p;) {
+		size_t n = strspn(p, " "), m = strspn(p + n, name), end = n + m + strspn(p + n + m, " ");
+
+		if (m == 0 || (p[end] != ',' && p[end] != '\0') || (p[end] == ',' && p[end + 1] == '\0'))
+			return fail_set(f, ERR_INVAL, "must be names such as nas.example.org,files, without scheme and port");
+		p += end + (p[end] == ',');
+	}
 	return 0;
 }
 
@@ -474,28 +538,6 @@ int opt_check_out(const struct opt_def *d, const char *val, struct fail *f)
 	return name_check_out(val, f);
 }
 
-int opt_check_slots(const struct opt_def *d, const char *val, struct fail *f)
-{
-	const char *colon = strchr(val, ':');
-	char *a, *out = NULL;
-	bool ok;
-
-	if (!*val || strcmp(val, "true") == 0 || strcmp(val, "false") == 0)
-		return 0;
-	if (colon) {
-		a = xstrndup(val, (size_t)(colon - val));
-		ok = norm_float(d, a, &out, NULL) == 0;
-		free(out);
-		out = NULL;
-		ok = ok && norm_float(d, colon + 1, &out, NULL) == 0;
-		free(out);
-		free(a);
-		if (ok)
-			return 0;
-	}
-	return fail_set(f, ERR_INVAL, "must be true, false or A:B with two numbers");
-}
-
 /* ---- all types ---- */
 
 int opt_normalise(const struct opt_def *d, const char *val, char **ret, struct fail *f)
@@ -512,6 +554,7 @@ int opt_normalise(const struct opt_def *d, const char *val, char **ret, struct f
 		[OT_PROXY] = norm_proxy,
 		[OT_CHECKSUM] = norm_checksum,
 		[OT_GID] = norm_gid,
+		[OT_SLOTS] = norm_slots,
 	};
 	char *text = NULL;
 	int err = norm[d->type](d, val, &text, f);

@@ -23,6 +23,7 @@ const char *opt_size_text(int64_t n, char buf[24]);
 int opt_check_header(const struct opt_def *d, const char *val, struct fail *f);	    /* Name: value */
 int opt_check_index_path(const struct opt_def *d, const char *val, struct fail *f); /* N=PATH */
 int opt_check_resolve(const struct opt_def *d, const char *val, struct fail *f);    /* HOST:PORT:ADDR */
+int opt_check_hosts(const struct opt_def *d, const char *val, struct fail *f);	    /* NAME[,...] */
 int opt_check_host_port(const struct opt_def *d, const char *val, struct fail *f);  /* HOST:PORT */
 int opt_check_not_empty(const struct opt_def *d, const char *val, struct fail *f);
 int opt_check_absolute(const struct opt_def *d, const char *val, struct fail *f);  /* a path from '/', without ".." */
@@ -30,6 +31,5 @@ int opt_check_ranges(const struct opt_def *d, const char *val, struct fail *f);	
 int opt_check_key_digest(const struct opt_def *d, const char *val, struct fail *f); /* sha-1=HEX or md5=HEX */
 int opt_check_head_tail(const struct opt_def *d, const char *val, struct fail *f);  /* head[=SIZE],tail[=SIZE] */
 int opt_check_out(const struct opt_def *d, const char *val, struct fail *f);	    /* a file name that stays in dir */
-int opt_check_slots(const struct opt_def *d, const char *val, struct fail *f);	    /* true, false or A:B */
 
 #endif

@@ -29,7 +29,12 @@ static int add(struct named *n, char *const *uris, size_t count, struct opts *o,
 /* An input_fn: what it returns is logged with the line. */
 static int on_entry(void *arg, char **uris, size_t count, struct opts *o, struct fail *f)
 {
-	return add(arg, uris, count, o, f);
+	struct named *n = arg;
+
+	if (o != NULL)
+		return add(n, uris, count, o, f);
+	n->err = f->code;
+	return f->code;
 }
 
 /* Options of the command line that are for one download are not inherited: they go over to it here. */

@@ -11,8 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <uthash.h>
 #include <zlib.h>
 
+#include "base/opt.h"
 #include "base/str.h"
 
 #define TEMP_SUFFIX "__temp" /* aria2's */
@@ -24,11 +26,39 @@ struct session_file {
 	int error; /* errno of the first failure, or 0 */
 };
 
-static bool line_is(const char *line, size_t n, const char *name)
-{
-	size_t len = strlen(name);
+/* A URI of the entry being printed. */
+struct seen {
+	const char *uri;
+	UT_hash_handle hh;
+};
 
-	return n > len && line[len] == '=' && memcmp(line, name, len) == 0;
+/* Each once, as aria2 does; a list may have thousands. */
+static void print_uris(struct buf *b, char *const *uris, size_t n)
+{
+	struct seen *table = NULL, *v = xcalloc(n, sizeof(*v)), *old;
+
+	for (size_t i = 0; i < n; i++) {
+		HASH_FIND_STR(table, uris[i], old);
+		if (old != NULL)
+			continue;
+		v[i].uri = uris[i];
+		HASH_ADD_KEYPTR(hh, table, v[i].uri, strlen(v[i].uri), &v[i]);
+		buf_adds(b, uris[i]);
+		buf_add(b, "\t", 1);
+	}
+	HASH_CLEAR(hh, table);
+	free(v);
+}
+
+/* A line of opts_encode's that the file does not have: what stands in front already, and empty lists. */
+static bool left_out(const char *line, size_t n)
+{
+	size_t len = strcspn(line, "=\n");
+	enum opt id = opt_find(line, len);
+
+	if (n == 0 || id == OPT_GID || id == OPT_PAUSE)
+		return true;
+	return id != OPT_COUNT && opt_def(id)->type == OT_LIST && n == len + 1;
 }
 
 static void print_opts(struct buf *b, const char *opts)
@@ -36,7 +66,7 @@ static void print_opts(struct buf *b, const char *opts)
 	while (*opts != '\0') {
 		size_t n = strcspn(opts, "\n");
 
-		if (n > 0 && !line_is(opts, n, "gid") && !line_is(opts, n, "pause")) {
+		if (!left_out(opts, n)) {
 			buf_add(b, " ", 1);
 			buf_add(b, opts, n);
 			buf_add(b, "\n", 1);
@@ -51,10 +81,7 @@ void session_print(struct buf *b, const struct session_entry *e)
 
 	if (e->n_uris == 0)
 		return;
-	for (size_t i = 0; i < e->n_uris; i++) {
-		buf_adds(b, e->uris[i]);
-		buf_add(b, "\t", 1);
-	}
+	print_uris(b, e->uris, e->n_uris);
 	str_from_gid(e->gid, gid);
 	buf_addf(b, "\n gid=%s\n%s", gid, e->paused ? " pause=true\n" : "");
 	if (e->opts != NULL)

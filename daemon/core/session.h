@@ -15,12 +15,12 @@
 
 /* One download; everything is borrowed. */
 struct session_entry {
-	char *const *uris; /* n_uris texts, normalised (base/uri.h); an entry without any is left out */
+	char *const *uris; /* n_uris texts, normalised (base/uri.h); each is written once; without any the entry is left out */
 	size_t n_uris;
 	uint64_t gid;
 	bool paused;
-	const char
-		*opts; /* "name=value\n" lines as opts_encode makes them, or NULL; gid and pause in it are left out */
+	const char *opts; /* "name=value\n" lines as opts_encode makes them, or NULL; gid, pause and empty lists in it are
+			     left out */
 };
 
 /* The text of one entry behind what is in b. Any thread. */

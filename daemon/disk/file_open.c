@@ -19,12 +19,13 @@
 #define RENAME_MAX  9999
 #define NO_FOLDER   2 /* of a dry request: nothing can lie at the name */
 
-/* Text that clients of aria2 know (its wording has a control file where hauld has NAME.part). */
+/* Both begin as aria2's text does: clients look for that. */
 #define EXISTS_TEXT                                                                                                    \
-	"File %s exists, but a control file(*.aria2) does not exist. Download was canceled in order to prevent your "  \
-	"file from "                                                                                                   \
-	"being truncated to 0. If you are sure to download the file all over again, then delete it or add "            \
-	"--allow-overwrite=true option and restart aria2."
+	"File %s exists, and auto-file-renaming is off, so nothing was changed. Delete the file, or set another out, " \
+	"auto-file-renaming, continue or allow-overwrite."
+#define PART_EXISTS_TEXT                                                                                               \
+	"File %s exists as the unfinished %s of another download, and auto-file-renaming is off, so nothing was "      \
+	"changed. Remove that download and its file, or set another out or auto-file-renaming."
 
 /* ---- folders ---- */
 
@@ -168,6 +169,15 @@ static int try_candidate(struct dfile_opening *o, try_fn rules)
 
 /* ---- the choice ---- */
 
+static int fail_taken(struct dfile_opening *o)
+{
+	struct stat st;
+
+	if (cand_look(o, o->f->leaf, &st) == TAKEN) /* nothing there */
+		return fail_set(&o->fail, ERR_EXISTS, PART_EXISTS_TEXT, o->f->path, o->f->part);
+	return fail_set(&o->fail, ERR_EXISTS, EXISTS_TEXT, o->f->path);
+}
+
 static int choose_name(struct dfile_opening *o, const char *leaf)
 {
 	static const try_fn rules[] = {
@@ -186,7 +196,7 @@ static int choose_name(struct dfile_opening *o, const char *leaf)
 	else
 		err = try_candidate(o, rules[o->req.how]);
 	if (err == TAKEN && !o->req.rename)
-		return fail_set(&o->fail, ERR_EXISTS, EXISTS_TEXT, o->f->path);
+		return fail_taken(o);
 	while (err == TAKEN && n < RENAME_MAX && !atomic_load(&o->cancel)) {
 		cand_set_names(o, leaf, ++n);
 		err = o->req.dry ? look_dry_new(o) : try_candidate(o, cand_new);

@@ -41,7 +41,8 @@ static char *plain_domain(const char *s)
 static void put(struct cookie_jar *j, struct cookie *c, int64_t now, unsigned *ret_passed)
 {
 	c->domain = plain_domain(c->domain);
-	if (cookie_jar_put(j, c, now) < 0)
+	/* No name begins so, and saved it would come back as a comment, or as another name. */
+	if (strchr("#.", c->domain[0]) != NULL || cookie_jar_put(j, c, now) < 0)
 		(*ret_passed)++;
 	free(c->domain);
 }

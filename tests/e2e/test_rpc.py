@@ -4,6 +4,7 @@ import gzip
 import http.client
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -625,11 +626,45 @@ def test_foreign_host_names_are_refused(hauld, host, may):
     body = json.dumps(request("aria2.getVersion")).encode()
     with_host = lambda first, rest="", data=b"": raw(hauld, ("%s HTTP/1.1\r\nHost: %s\r\n%s\r\n" % (first, host, rest)).encode() + data)
     status = b"200" if may else b"403"
+    loopback = re.match(r"127\.|\[::1\]|(.*\.)?localhost(:\d+)?$", host, re.I)
     assert with_host("POST /jsonrpc", "Content-Length: %d\r\n" % len(body), body)[9:12] == status
-    assert with_host("GET /jsonrpc?method=aria2.getVersion&id=1")[9:12] == status
+    # elsewhere a page's image looks the same, and there is no secret
+    assert with_host("GET /jsonrpc?method=aria2.getVersion&id=1")[9:12] == (status if loopback else b"403")
     assert with_host("OPTIONS /jsonrpc")[9:12] == status
     assert with_host("GET /jsonrpc", "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                      "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n")[9:12] == (b"101" if may else b"403")
+
+
+def test_names_of_a_network_or_a_proxy(tmp_path):
+    """With a secret, names that no page on the internet has; others when they are listed. A refusal says what to set."""
+    d = SecretHauld(tmp_path / "d", "--rpc-allowed-host=dl.example.org,x.example.org").start()
+
+    def ask_as(host, **headers):
+        c = http.client.HTTPConnection("127.0.0.1", d.port)
+        status, head, body = ask(c, request("aria2.getVersion", "token:" + SECRET), Host=host, **headers)
+        return status, head["Content-Type"], json.loads(body)
+    try:
+        for host in ("aria2", "nas:6800", "nas.lan", "nas.local", "dl.example.org", "X.EXAMPLE.ORG:443"):
+            assert ask_as(host)[0] == 200, host
+        assert ask_as("dl.example.org", Origin="http://dl.example.org")[0] == 200
+        assert "does not know the Host" not in d.tail() and "rpc-allowed-host" not in d.tail()
+        for host in ("example.org", "evil.example", "a.dl.example.org"):
+            status, kind, reply = ask_as(host)
+            assert (status, kind, reply["id"]) == (403, "application/json-rpc", None), host
+            assert host in reply["error"]["message"] and "rpc-allowed-host" in reply["error"]["message"]
+        assert d.tail().count("rpc-allowed-host") == 1  # said once in the log
+        status, kind, reply = ask_as("127.0.0.1", Origin="http://evil.example")
+        assert status == 403 and "rpc-allow-origin-all" in reply["error"]["message"]
+        with socket.create_connection(("127.0.0.1", d.port)) as s:
+            assert WebSocket(s, host="nas:6800").status == 101
+    finally:
+        d.stop()
+    # where pages of any origin may ask, a page's own name opens nothing more
+    d = SecretHauld(tmp_path / "open", "--rpc-allow-origin-all=true").start()
+    try:
+        assert ask_as("any.example.org")[0] == 200
+    finally:
+        d.stop()
 
 
 def test_preflights(make_hauld):

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * Texts that users write: configuration file, input file, checksum, parameterized URI, values of options, .netrc, cookie
- * file. Input: a letter that says which, then the text.
+ * file, JSON. Input: a letter that says which, then the text.
  */
 #include "fuzz.h"
 
 #include <fcntl.h>
+#include <jansson.h>
 #include <strings.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "base/str.h"
 #include "proto/cookie_file.h"
 #include "proto/netrc.h"
+#include "rpc/lenient.h"
 
 /* A file with these bytes; its path in ret. */
 static int make_file(const struct input *in, char ret[40])
@@ -70,7 +72,11 @@ static int on_entry(void *arg, char **uris, size_t n, struct opts *opts, struct 
 {
 	size_t *count = arg;
 
-	(void)f;
+	if (opts == NULL) {
+		CHECK(n == 0 && uris == NULL);
+		check_fail(ERR_USAGE, f);
+		return 0;
+	}
 	CHECK(n > 0);
 	for (size_t i = 0; i < n; i++)
 		CHECK(uris[i] != NULL && uris[i][0] != '\0');
@@ -202,13 +208,48 @@ static void fuzz_cookies(struct input *in)
 	unlink(path);
 }
 
+#define ANY_JSON (JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK)
+
+static json_t *read_lenient(const char *text, size_t n, struct buf *ret)
+{
+	json_t *v = lenient_json(text, n, ret) && ret->len > 0 ? json_loadb(ret->data, ret->len, ANY_JSON, NULL) : NULL;
+
+	CHECK(ret->len <= 2 * n + 64);
+	return v;
+}
+
+/* What a strict parser takes means the same when it is read leniently, and what is read leniently means the same again. */
+static void fuzz_json(struct input *in)
+{
+	char *text = malloc(in->n > 0 ? in->n : 1); /* of exactly its length */
+	struct buf once, twice;
+	json_t *before, *after, *again = NULL;
+
+	memcpy(text, in->p, in->n);
+	before = json_loadb(text, in->n, ANY_JSON, NULL);
+	after = read_lenient(text, in->n, &once);
+	if (after != NULL) {
+		again = read_lenient(once.data, once.len, &twice);
+		buf_free(&twice);
+		CHECK(json_equal(after, again));
+	}
+	/* only depth may make a difference, and text behind a value that does not show where it ends */
+	if (json_is_array(before) || json_is_object(before))
+		CHECK(json_equal(before, after) || (after == NULL && in->n > LENIENT_DEPTH_MAX));
+	json_decref(again);
+	json_decref(after);
+	buf_free(&once);
+	json_decref(before);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct {
 		char letter;
 		void (*fn)(struct input *in);
 	} kinds[] = {{'c', fuzz_conf}, {'i', fuzz_input}, {'h', fuzz_checksum}, {'p', fuzz_puri}, {'v', fuzz_values},
-		{'n', fuzz_netrc}, {'k', fuzz_cookies}};
+		{'n', fuzz_netrc}, {'k', fuzz_cookies}, {'j', fuzz_json}};
 	struct input in = {data, size};
 	unsigned which = input_byte(&in);
 

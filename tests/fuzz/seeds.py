@@ -137,6 +137,10 @@ put("text", ["nmachine host.test login u password p\ndefault login x password y\
              "nmachine HOST.TEST password p # c\n", "k# Netscape HTTP Cookie File\n.host.test\tTRUE\t/\tFALSE\t2000000000\tn\tv\n#HttpOnly_b.test\tFALSE\t/x\tTRUE\t0\ta\tb\n",
              "k.com\tTRUE\t/\tFALSE\t2000000000\tn\tv\nx\ty\n\n127.0.0.1\tFALSE\t/\tFALSE\t99999999999999999999\tn\t\n", "kSQLite format 3\0"], first=40)
 
+put("text", ["j" + x for x in (
+    '{"id":"1",}', '[1,]', '{"a":"line\none\ttab\x01"} trailing', '"\\x\\u0041\\\n"', '[007,-00,0,-1,0.0,1e05,10,00.5]', "[" * 51 + "]" * 51, '{"a":[true,null,{"b":"\\"}"}]}',
+    '"' + "\x02" * 40 + '"', '"\x00"', '"\\', "-", "--05", ",,}", "")], first=50)
+
 put("job", [b"\x01\x00\x00out=x\x01split=4\x01\n0-100,200-300\n/tmp/x\n\"e\"\ndate\nhttp://a/x\nhttp://b/x\n", b"\x01\x03\x09\n\n\n\n\n", b"\x00\x00\x00\n", b"\x01\x06\x00\n",
             b"\x01\xff\x00header=A: b\x01header=C: d\x01unknown=1\x01\n0-9223372036854775807\n\n\n\nx", b"\x01\x00\x00split=0\x01\n5-4\n", b"\x01\x00\x00\n0-1,1-2\n", b"\x01\x00\x00\n3-4,1-2\n",
             b"\x01\x00\x00\n0-18446744073709551616\n", b"\x01\x00\x00\n-5-6\n", b"\x01\x00\x00\n1-2,\n", b"\x01\x02\x00pause=true\x01out=a b\x01header=\x01\n0-5\n/x\n\n\n\n\n\n"])

@@ -78,6 +78,10 @@ static void rows_are_complete(void **state)
 			fail_msg("%s: both restart and live", d->name);
 		if ((d->flags & OF_NORPC) && (d->flags & (OF_INITIAL | OF_RESTART | OF_LIVE)))
 			fail_msg("%s: refused over RPC, but settable there", d->name);
+		if ((strncmp(d->name, "on-", 3) == 0) != ((d->flags & OF_HOOK) != 0))
+			fail_msg("%s: names a program to run?", d->name);
+		if ((d->flags & OF_HOOK) && !(d->flags & OF_NORPC))
+			fail_msg("%s: a program that RPC may name", d->name);
 		if ((d->flags & OF_ONCE) && (d->flags & OF_GLOBAL))
 			fail_msg("%s: of one download, but global", d->name);
 		if (strstr(d->name, "passwd") || strstr(d->name, "secret"))
@@ -190,7 +194,7 @@ static bool same_type(const struct opt_def *d, const char *type)
 		{"enum", 1 << OT_ENUM},
 		{"path", 1 << OT_PATH},
 		{"list", 1 << OT_LIST | 1 << OT_STR},
-		{"string", 1 << OT_STR | 1 << OT_PROXY | 1 << OT_CHECKSUM | 1 << OT_GID | 1 << OT_PATH},
+		{"string", 1 << OT_STR | 1 << OT_PROXY | 1 << OT_CHECKSUM | 1 << OT_GID | 1 << OT_PATH | 1 << OT_SLOTS},
 	};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
@@ -333,11 +337,15 @@ static const struct {
 	{OPT_SPLIT, "", NULL},
 	{OPT_SPLIT, "x", NULL},
 	{OPT_SPLIT, "0", NULL},
-	{OPT_SPLIT, "5 ", NULL},
+	{OPT_SPLIT, "5 ", "5"},
+	{OPT_SPLIT, " \t+5\r\n", "5"},
+	{OPT_SPLIT, " ", NULL},
+	{OPT_SPLIT, "5 6", NULL},
+	{OPT_SPLIT, "5 x", NULL},
 	{OPT_SPLIT, "-", NULL},
 	{OPT_SPLIT, "1.5", NULL},
 	{OPT_SPLIT, "99999999999999999999", NULL},
-	{OPT_SPLIT, "\t5", NULL},
+	{OPT_SPLIT, "\t5", "5"},
 	{OPT_SPLIT, "+ 5", NULL},
 	{OPT_SPLIT, "--5", NULL},
 	{OPT_TIMEOUT, "600", "600"},
@@ -355,7 +363,17 @@ static const struct {
 	{OPT_MAX_DOWNLOAD_LIMIT, "1Kx", NULL},
 	{OPT_MAX_DOWNLOAD_LIMIT, "K", NULL},
 	{OPT_MAX_DOWNLOAD_LIMIT, "1B", NULL},
-	{OPT_MAX_DOWNLOAD_LIMIT, "1K ", NULL},
+	{OPT_MAX_DOWNLOAD_LIMIT, "1K ", "1024"},
+	{OPT_MAX_DOWNLOAD_LIMIT, " +1 K\n", "1024"},
+	{OPT_MAX_DOWNLOAD_LIMIT, "1Kxyz", NULL},
+	{OPT_MAX_DOWNLOAD_LIMIT, "1K/s", NULL},
+	{OPT_MAX_DOWNLOAD_LIMIT, "1 2", NULL},
+	{OPT_MAX_DOWNLOAD_LIMIT, "1 K B", NULL},
+	{OPT_MAX_DOWNLOAD_LIMIT, " ", NULL},
+	{OPT_MAX_DOWNLOAD_LIMIT, "+", NULL},
+	{OPT_MAX_DOWNLOAD_LIMIT, "++1", NULL},
+	{OPT_MAX_DOWNLOAD_LIMIT, "+ 1", NULL},
+	{OPT_MAX_DOWNLOAD_LIMIT, "", NULL},
 	{OPT_MAX_DOWNLOAD_LIMIT, "9223372036854775807", "9223372036854775807"},
 	{OPT_MAX_DOWNLOAD_LIMIT, "9223372036854775808", NULL},
 	{OPT_MAX_DOWNLOAD_LIMIT, "18014398509481984K", NULL},
@@ -382,7 +400,10 @@ static const struct {
 	{OPT_SEED_RATIO, "-1", NULL},
 	{OPT_SEED_RATIO, "nan", NULL},
 	{OPT_SEED_RATIO, ".", NULL},
-	{OPT_SEED_RATIO, "", NULL},
+	{OPT_SEED_RATIO, "", ""},
+	{OPT_SEED_RATIO, " 1.5 ", "1.5"},
+	{OPT_SEED_RATIO, "1 5", NULL},
+	{OPT_SEED_TIME, "", ""},
 	{OPT_SEED_RATIO, ".5", ".5"},
 	{OPT_ALL_PROXY, "localhost:8080", "http://localhost:8080/"},
 	{OPT_ALL_PROXY, "", ""},
@@ -441,10 +462,24 @@ static const struct {
 	{OPT_BT_PRIORITIZE_PIECE, "head,", NULL},
 	{OPT_BT_PRIORITIZE_PIECE, "mid", NULL},
 	{OPT_BT_PRIORITIZE_PIECE, "headx", NULL},
-	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, "5:25", "5:25"},
+	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, "5:25", "true"},
+	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, "", "true"},
+	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, "3.5:.5", "3.5:.5"},
+	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, ":5", NULL},
+	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, ":", NULL},
+	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, "1:2:3", NULL},
 	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, "true", "true"},
 	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, "5:", NULL},
 	{OPT_OPTIMIZE_CONCURRENT_DOWNLOADS, "maybe", NULL},
+	{OPT_RPC_ALLOWED_HOST, "nas.example.org", "nas.example.org"},
+	{OPT_RPC_ALLOWED_HOST, " a , b_c.d-e ", " a , b_c.d-e "},
+	{OPT_RPC_ALLOWED_HOST, "", ""},
+	{OPT_RPC_ALLOWED_HOST, "a,", NULL},
+	{OPT_RPC_ALLOWED_HOST, ",a", NULL},
+	{OPT_RPC_ALLOWED_HOST, "a b", NULL},
+	{OPT_RPC_ALLOWED_HOST, "a:80", NULL},
+	{OPT_RPC_ALLOWED_HOST, "http://a", NULL},
+	{OPT_RPC_ALLOWED_HOST, "*", NULL},
 	{OPT_DHT_ENTRY_POINT, "h:1", "h:1"},
 	{OPT_DHT_ENTRY_POINT, "h", NULL},
 	{OPT_HEADER, "A: 1", "A: 1\n"},
@@ -636,6 +671,7 @@ static const char *sample(const struct opt_def *d, char buf[64])
 		[OT_PROXY] = "http://u:p@h:1/",
 		[OT_CHECKSUM] = "adler32=00000001",
 		[OT_GID] = "00000000abcdef03",
+		[OT_SLOTS] = "1:2",
 		[OT_LIST] = "1=a"};
 
 	if (d->check == opt_check_header)
@@ -646,10 +682,10 @@ static const char *sample(const struct opt_def *d, char buf[64])
 		return "h:80:::1\ni:80:::1\n";
 	if (d->check == opt_check_ranges)
 		return "2000-3000";
-	if (d->check == opt_check_slots)
-		return "1:2";
 	if (d->check == opt_check_host_port)
 		return "h:1";
+	if (d->check == opt_check_hosts)
+		return "a, b.c";
 	if (d->check == opt_check_key_digest || d->check == opt_check_head_tail)
 		return "";
 	if (d->type == OT_BOOL)

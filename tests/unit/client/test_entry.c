@@ -93,19 +93,24 @@ static void what_is_no_uri_is_refused(void **state)
 }
 
 /* Reads text as an input file with o as the command line's options. */
-static void read_input(const char *text, struct opts *o, struct entries *ret)
+static int try_input(const char *text, struct opts *o, struct entries *ret, struct fail *f)
 {
 	char path[] = "/tmp/haul-entry-XXXXXX";
-	struct fail f = {0};
 	int fd = mkstemp(path);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
 	close(fd);
 	opts_set(o, OPT_INPUT_FILE, path, NULL);
 	struct cli cli = line(o, NULL, 0);
-	int rc = entries_read(&cli, ret, &f);
+	int rc = entries_read(&cli, ret, f);
 	unlink(path);
-	assert_int_equal(rc, 0);
+	return rc;
+}
+
+static void read_input(const char *text, struct opts *o, struct entries *ret)
+{
+	struct fail f = {0};
+	assert_int_equal(try_input(text, o, ret, &f), 0);
 }
 
 static void input_entries_have_their_own_options(void **state)
@@ -127,6 +132,33 @@ static void input_entries_have_their_own_options(void **state)
 	assert_string_equal(json_string_value(json_object_get(json_array_get(second, 1), "gid")), "00000000000000ff");
 	json_decref(first);
 	json_decref(second);
+	entries_free(&es);
+	opts_unref(o);
+}
+
+/* Unlike in the daemon, where a session must start as far as it can. */
+static void a_spoilt_entry_is_an_error_of_the_list(void **state)
+{
+	struct opts *o = opts_new(NULL);
+	struct entries es;
+	struct fail f = {0};
+	(void)state;
+	assert_int_equal(try_input("http://a/\n gid=1\nhttp://b/\n gid=2\n", o, &es, &f), ERR_USAGE);
+	assert_int_equal(f.code, ERR_USAGE);
+	assert_non_null(strstr(f.text, ":2: gid: "));
+	entries_free(&es);
+	opts_unref(o);
+}
+
+static void pause_holds_for_the_whole_list(void **state)
+{
+	struct opts *o = opts_new(NULL);
+	struct entries es;
+	(void)state;
+	opts_set(o, OPT_PAUSE, "true", NULL);
+	read_input("http://a/\nhttp://b/\n pause=false\n", o, &es);
+	assert_true(opts_bool(es.v[0].opts, OPT_PAUSE));
+	assert_false(opts_bool(es.v[1].opts, OPT_PAUSE));
 	entries_free(&es);
 	opts_unref(o);
 }
@@ -262,6 +294,8 @@ int main(void)
 		cmocka_unit_test(a_checksum_is_for_every_entry),
 		cmocka_unit_test(one_name_is_not_for_several),
 		cmocka_unit_test(a_deferred_file_is_read_bit_by_bit),
+		cmocka_unit_test(a_spoilt_entry_is_an_error_of_the_list),
+		cmocka_unit_test(pause_holds_for_the_whole_list),
 		cmocka_unit_test(folders_become_absolute),
 		cmocka_unit_test(the_same_work_has_the_same_name),
 	};

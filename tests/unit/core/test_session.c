@@ -20,6 +20,7 @@
 
 static char *const uris_a[] = {"http://a/x", "http://b/x"};
 static char *const uris_b[] = {"http://c/y"};
+static char *const uris_twice[] = {"http://a/x", "http://b/x", "http://a/x", "http://a/x", "http://b/"};
 static const struct session_entry entries[] = {
 	{.uris = uris_a,
 		.n_uris = 2,
@@ -119,6 +120,18 @@ static void format_of_aria2(void **state)
 	assert_int_equal(write_session(t->path, NULL, 0, NULL), 0);
 	load(t, true);
 	assert_string_equal(t->got, "");
+}
+
+static void nothing_twice_and_no_empty_list(void **state)
+{
+	static const struct session_entry e = {.uris = uris_twice, .n_uris = 5, .gid = 1,
+		.opts = "header=\nindex-out=\nreferer=\nheaderless=\n"};
+	struct fixture *t = *state;
+
+	assert_int_equal(write_session(t->path, &e, 1, NULL), 0);
+	load(t, true);
+	assert_string_equal(t->got, "http://a/x\thttp://b/x\thttp://b/\t\n gid=0000000000000001\n referer=\n"
+				    " headerless=\n");
 }
 
 static void gzip_by_name(void **state)
@@ -224,6 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(format_of_aria2),
+		T(nothing_twice_and_no_empty_list),
 		T(gzip_by_name),
 		T(left_over_of_a_crash),
 		T(failure_leaves_the_old_file),

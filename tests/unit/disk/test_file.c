@@ -131,16 +131,16 @@ static void test_no_renaming(void **state)
 	put_file(t, "x.bin", "mine");
 	assert_int_equal(do_open(t, &req), ERR_EXISTS);
 	snprintf(want, sizeof(want),
-		"File %s/x.bin exists, but a control file(*.aria2) does not exist. Download was canceled in "
-		"order to prevent your file from being truncated to 0. If you are sure to download the file all over "
-		"again, then "
-		"delete it or add --allow-overwrite=true option and restart aria2.",
+		"File %s/x.bin exists, and auto-file-renaming is off, so nothing was changed. Delete the file, or set "
+		"another out, auto-file-renaming, continue or allow-overwrite.",
 		t->dir);
 	assert_string_equal(t->fail.text, want);
 	assert_file(t, "x.bin", "mine");
 	req.name = "y.bin";
 	put_file(t, "y.bin.part", "theirs");
 	assert_int_equal(do_open(t, &req), ERR_EXISTS);
+	snprintf(want, sizeof(want), "File %s/y.bin exists as the unfinished y.bin.part of another download, ", t->dir);
+	assert_memory_equal(t->fail.text, want, strlen(want));
 	assert_file(t, "y.bin.part", "theirs");
 }
 

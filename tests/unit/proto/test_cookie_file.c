@@ -118,6 +118,18 @@ static void test_save(void **state)
 	assert_int_equal(cookie_file_save(jar, "/nowhere/at/all", NOW, &f), ERR_CREATE);
 }
 
+/* Saved, such a line would come back as a comment, or as another domain's. */
+static void test_domains_that_are_none(void **state)
+{
+	static const char lines[] = ".#x\tFALSE\t/\tFALSE\t0\tn\tv\n"
+				    "..x.example\tFALSE\t/\tFALSE\t0\tn\tv\n"
+				    ".\tFALSE\t/\tFALSE\t0\tn\tv\n";
+
+	(void)state;
+	write_file(lines, sizeof(lines) - 1);
+	load(0, 3);
+}
+
 static void test_odd_files(void **state)
 {
 	static const char magic[] = "SQLite format 3\0 and then nothing of the kind";
@@ -201,7 +213,7 @@ static void test_locked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_text), T(test_save), T(test_odd_files), T(test_firefox), T(test_chromium), T(test_locked),
+		T(test_text), T(test_save), T(test_domains_that_are_none), T(test_odd_files), T(test_firefox), T(test_chromium), T(test_locked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <cmocka.h>
 #include <unistd.h>
 
@@ -70,6 +71,40 @@ static void host(void **state)
 	opts_unref(o);
 }
 
+/* A name that may be a page's is taken when the user has listed it, or when its page could do no more than any other. */
+static void other_hosts(void **state)
+{
+	static const char *const local[] = {"nas", "aria2:6800", "NAS.local:6800", "nas.lan", "a.b.home.arpa", "x.internal:1", "nas."};
+	static const char *const global[] = {"nas.example.org", "evil.example:6800", "local.example", "nas.box", "lan.", "a..lan.org"};
+	struct opts *none = opts_new(NULL), *secret = opts_with(OPT_RPC_SECRET, "s"), *user = opts_with(OPT_RPC_USER, "u");
+	struct opts *open = opts_with(OPT_RPC_ALLOW_ORIGIN_ALL, "true"), *listed;
+
+	(void)state;
+	listed = opts_with(OPT_RPC_ALLOWED_HOST, "nas.example.org, dl.example.net");
+	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+		assert_false(auth_host(none, local[i]));
+		assert_false(auth_host(open, local[i]));
+		assert_true(auth_host(secret, local[i]));
+		assert_true(auth_host(user, local[i]));
+	}
+	assert_int_equal(opts_set(open, OPT_RPC_SECRET, "s", NULL), 0);
+	for (size_t i = 0; i < sizeof(global) / sizeof(global[0]); i++) {
+		assert_int_equal(auth_host(secret, global[i]), strcmp(global[i], "lan.") == 0); /* a single label */
+		assert_true(auth_host(open, global[i]));
+		assert_int_equal(auth_host(listed, global[i]), i == 0);
+	}
+	assert_true(auth_host(listed, "DL.example.net:443"));
+	assert_true(auth_host(listed, "nas.example.org."));
+	assert_false(auth_host(listed, "x.nas.example.org"));
+	assert_false(auth_host(open, "a b"));
+	assert_false(auth_host(open, ""));
+	opts_unref(listed);
+	opts_unref(open);
+	opts_unref(user);
+	opts_unref(secret);
+	opts_unref(none);
+}
+
 static bool page(const struct opts *o, const char *origin, const char *site, bool jsonp)
 {
 	return auth_page(
@@ -133,6 +168,7 @@ int main(void)
 		cmocka_unit_test(token),
 		cmocka_unit_test(basic),
 		cmocka_unit_test(host),
+		cmocka_unit_test(other_hosts),
 		cmocka_unit_test(pages),
 		cmocka_unit_test(silent_gets),
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests of envelope, batches, GET, tokens, parameters and the methods over a fake engine.
  */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -90,7 +91,8 @@ static void leniency_of_the_parser(void **state)
 	struct fixture *x = *state;
 	static const char *const good[] = {"{\"id\":\"1\"," NOTIF "} trailing", "{\"id\":\"1\"," NOTIF ",}",
 		"{\"id\":\"1\"," NOTIF " , }", "{\"jsonrpc\":\"1.0\",\"id\":\"1\"," NOTIF "}",
-		"{\"id\":\"1\"," NOTIF ",\"x\":\",}\\\"\"}"};
+		"{\"id\":\"1\"," NOTIF ",\"x\":\",}\\\"\"}",
+		"{\"id\":\"1\"," NOTIF ",\"params\":[\"a\nb\x01\",\"\\x\",007]}"};
 	static const char *const bad[] = {"", " ", "42", "-1.5", "{\"id\":", "{\"id\":\"1\"," NOTIF ",\"params\":[1,]}",
 		"{\"id\":\"\xff\"}", "{\"id\":\"\\u0000\"}", "{'id':1}", "{\"id\":99999999999999999999}", "nul",
 		"\"\\"};
@@ -101,6 +103,9 @@ static void leniency_of_the_parser(void **state)
 		assert_string_equal(ask(x, bad[i]), PARSE_ERROR);
 		assert_int_equal(x->r.status, 500);
 	}
+	starts(ask(x, "{\"id\":\"a\nb\\x\"," NOTIF "}"), "{\"id\":\"a\\nbx\",");
+	starts(ask(x, "{\"id\":007," NOTIF "}"), "{\"id\":7,");
+	assert_string_equal(ask_n(x, "{\"id\":\"\0\"," NOTIF "}", 13 + strlen(NOTIF)), PARSE_ERROR);
 	assert_string_equal(ask_n(x, "{\0}", 3), PARSE_ERROR);
 	assert_string_equal(ask(x, "null"), INVALID);
 	assert_string_equal(ask(x, "\"x\""), INVALID);
@@ -268,6 +273,30 @@ static void parameters(void **state)
 	assert_int_equal(x->e.changes, 0);
 }
 
+/* What of several wrong things is spoken of: the same as in aria2. */
+static void order_of_the_checks(void **state)
+{
+	struct fixture *x = *state;
+
+	fails(x, "addUri", "[[],{},-1]", "URI is not provided.");
+	fails(x, "addUri", "[[\"http://h/\"],{\"split\":\"0\"},-1]",
+		"We encountered a problem while processing the option '--split'.");
+	fails(x, "addUri", "[[\"http://h/\"],{\"split\":\"0\"},\"x\"]", "The parameter at 2 has wrong type.");
+	assert_int_equal(x->e.changes, 0);
+	fails(x, "changeUri", "[\"ffff\",1,[],[],-1]", "GID ffff is not found");
+	fails(x, "changeUri", "[\"zz\",1,[],[],-1]", "Invalid GID zz");
+	fails(x, "changeUri", "[\"zz\",1,[],[],\"x\"]", "The parameter at 4 has wrong type.");
+	call(x, "addUri", "[[\"http://h/\"],{\"gid\":\"00000000000000aa\"}]");
+	fails(x, "changeUri", "[\"aa\",2,[],[],-1]", "Position must be greater than or equal to 0.");
+	fails(x, "changeUri", "[\"aa\",2,[],[],0]", "fileIndex is out of range");
+	fake_job(&x->e, 0xaa)->state = JOB_ERROR;
+	fails(x, "changeUri", "[\"aa\",1,[],[],-1]", "Position must be greater than or equal to 0.");
+	fails(x, "changeUri", "[\"aa\",2,[],[]]", "Cannot remove URIs from GID#00000000000000aa");
+	fails(x, "changeOption", "[\"aa\",{\"split\":\"0\"}]", "Cannot change option for GID#00000000000000aa");
+	fails(x, "changeOption", "[\"aa\",{\"on-download-start\":\"x\"}]",
+		"Cannot change option for GID#00000000000000aa");
+}
+
 #define ADD "[[\"http://h/a\"],%s]"
 
 static void add_fails(struct fixture *x, const char *options, const char *name)
@@ -304,6 +333,91 @@ static void options_in(void **state)
 	gives(x, "changeOption", "[\"abcdef01\",{\"header\":[\"X: 1\",\"Y: 2\"]}]", "\"OK\"");
 	call(x, "getOption", "[\"abcdef01\"]");
 	assert_non_null(strstr(x->r.out.data, "\"header\":\"X: 1\\nY: 2\\n\""));
+}
+
+static void header_is(struct fixture *x, const char *gid, const char *want)
+{
+	char *params = xasprintf("[\"%s\"]", gid), *member = xasprintf("\"header\":\"%s\"", want);
+
+	call(x, "getOption", params);
+	assert_non_null(strstr(x->r.out.data, member));
+	free(member);
+	free(params);
+}
+
+static void empty_elements_of_lists(void **state)
+{
+	static const struct {
+		const char *val, *added, *changed;
+	} t[] = {{"\"\"", "G: 1\\n", ""}, {"[\"\"]", "G: 1\\n", ""}, {"[]", "G: 1\\n", "G: 1\\nQ: 1\\n"},
+		{"[\"X: 1\",\"\"]", "G: 1\\nX: 1\\n", "X: 1\\n"}, {"[\"\",\"X: 1\"]", "G: 1\\nX: 1\\n", "X: 1\\n"}};
+	struct fixture *x = *state;
+
+	assert_int_equal(opts_set(x->e.global, OPT_HEADER, "G: 1", NULL), 0);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		char *add = xasprintf("[[\"http://h/\"],{\"gid\":\"%016zx\",\"header\":%s}]", 0xaaa0 + i, t[i].val);
+		char *with = xasprintf("[[\"http://h/\"],{\"gid\":\"%016zx\",\"header\":\"Q: 1\"}]", 0xbbb0 + i);
+		char *change = xasprintf("[\"%zx\",{\"header\":%s}]", 0xbbb0 + i, t[i].val), gid[8];
+
+		call(x, "addUri", add);
+		snprintf(gid, sizeof(gid), "%zx", 0xaaa0 + i);
+		header_is(x, gid, t[i].added);
+		call(x, "addUri", with);
+		gives(x, "changeOption", change, "\"OK\"");
+		snprintf(gid, sizeof(gid), "%zx", 0xbbb0 + i);
+		header_is(x, gid, t[i].changed);
+		free(change);
+		free(with);
+		free(add);
+	}
+}
+
+/* What no call sets: refused where aria2 would set the like of it, or where a program was to run; else passed over. */
+static void options_that_rpc_never_sets(void **state)
+{
+	struct fixture *x = *state;
+
+	for (enum opt id = 0; id < OPT_COUNT; id++) {
+		const struct opt_def *d = opt_def(id);
+		char *o = xasprintf("{\"%s\":\"x\"}", d->name), *global = xasprintf("[%s]", o);
+		char *text = xasprintf("We encountered a problem while processing the option '--%s'.", d->name);
+
+		if (d->flags & OF_NORPC)
+			fails(x, "changeGlobalOption", global, text);
+		if (d->flags & OF_HOOK) {
+			add_fails(x, o, d->name);
+		} else if (d->flags & OF_NORPC) {
+			char *params = xasprintf(ADD, o), *change;
+			unsigned before = x->e.changes;
+
+			call(x, "addUri", params);
+			assert_int_equal(x->e.changes, before + 1);
+			change = xasprintf("[\"%" PRIx64 "\",%s]", x->e.jobs[x->e.n - 1].gid, o);
+			gives(x, "changeOption", change, "\"OK\"");
+			assert_false(opts_has(x->e.jobs[x->e.n - 1].opts, id));
+			free(change);
+			free(params);
+		}
+		free(text);
+		free(global);
+		free(o);
+	}
+}
+
+static void options_as_they_are(void **state)
+{
+	struct fixture *x = *state;
+	const char *wrong = "We encountered a problem while processing the option '--rpc-secret'.";
+
+	gives(x, "changeGlobalOption", "[{\"rpc-user\":\"\",\"rpc-passwd\":\"\",\"rpc-secret\":\"\",\"log\":\"\"}]", "\"OK\"");
+	assert_int_equal(opts_set(x->e.global, OPT_RPC_USER, "me", NULL), 0);
+	gives(x, "changeGlobalOption", "[{\"rpc-user\":\"me\"}]", "\"OK\""); /* getGlobalOption shows it */
+	fails(x, "changeGlobalOption", "[{\"rpc-user\":\"\"}]",
+		"We encountered a problem while processing the option '--rpc-user'.");
+	assert_int_equal(opts_set(x->e.global, OPT_RPC_SECRET, "s", NULL), 0);
+	fails(x, "changeGlobalOption", "[{\"rpc-secret\":\"\"}]", wrong);
+	fails(x, "changeGlobalOption", "[{\"rpc-secret\":\"s\"}]", wrong); /* no telling whether a guess is right */
+	fails(x, "changeGlobalOption", "[{\"rpc-secret\":\"t\"}]", wrong);
 }
 
 /* Every defined option appears in byte order, none of the daemon's secrets does. */
@@ -473,7 +587,11 @@ int main(void)
 		T(guesses_in_a_batch),
 		T(multicall),
 		T(parameters),
+		T(order_of_the_checks),
 		T(options_in),
+		T(empty_elements_of_lists),
+		T(options_that_rpc_never_sets),
+		T(options_as_they_are),
 		T(options_out),
 		T(download_object),
 		T(windows),

@@ -126,7 +126,7 @@ static void types(void **state)
 	static const char *const no_text[] = {"<int>1</int>", "<i4> -7\n</i4>", "<i8>9223372036854775807</i8>", "<boolean>1</boolean>",
 		"<double>1.5</double>", "<nil/>", "<array><data/></array>", "<struct/>",
 		"<array><data><value><struct><member><name>a</name><value>b</value></member></struct></value></data></array>"};
-	static const char *const text[] = {"zz", "<string>zz</string>", "<base64> zz </base64>",
+	static const char *const text[] = {"zz", "<string>zz</string>", "<base64> zz </base64>", "<base64>eno=</base64>", "<base64>\n e\r\nno=\n</base64>",
 		"<dateTime.iso8601>zz</dateTime.iso8601>", "<string><![CDATA[zz]]></string>", "&#122;z"};
 
 	for (size_t i = 0; i < sizeof(no_text) / sizeof(no_text[0]); i++)
@@ -135,6 +135,9 @@ static void types(void **state)
 		one_type(x, text[i], FAULT("Invalid GID zz"));
 	one_type(x, "", FAULT("Invalid GID "));
 	one_type(x, "<string> </string>", FAULT("Invalid GID  "));
+	one_type(x, "<base64/>", FAULT("Invalid GID "));
+	one_type(x, "<base64>AHo=</base64>", FAULT("Invalid GID AHo=")); /* a NUL: no text */
+	one_type(x, "<base64>//79</base64>", FAULT("Invalid GID //79"));
 	has(x, CALL("aria2.tellWaiting", "<params><param><value><int>0</int></value></param><param><value><i4>5</i4></value>"
 		"</param></params>"), "<array><data></data></array>");
 }
