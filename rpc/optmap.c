@@ -73,7 +73,8 @@ static bool is_as_before(const struct opts *now, enum opt id, const json_t *val)
 static int refuse(struct call *c, enum opt id)
 {
 	log_notice(RPC, "option %s refused: it can't be set over RPC", opt_def(id)->name);
-	return fail_set(c->f, ERR_INVAL, WRONG_OPTION, opt_def(id)->name);
+	return fail_set(c->f, ERR_INVAL, WRONG_OPTION " It can't be set over RPC, only when hauld is started.",
+		opt_def(id)->name);
 }
 
 static int check_dir(struct call *c, const struct opts *o)
