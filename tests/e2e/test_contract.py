@@ -166,6 +166,14 @@ def test_absolute_out_is_refused(hauld, tools):
     assert "must not begin with" in hauld.tail()
 
 
+def test_magnet_links_are_refused_by_name(hauld, tools):
+    for uri, words in (("magnet:?xt=urn:btih:" + "a" * 40, "No URI to download. BitTorrent is not supported."), ("nonsense", "No URI to download.")):
+        with pytest.raises(tools.RpcError) as e:
+            hauld.add(uri)
+        assert (e.value.code, e.value.message) == (1, words)
+    assert hauld.rpc("aria2.tellWaiting", 0, 10) == []
+
+
 def test_refused_resume_keeps_the_file(hauld, hostile):
     """file-continue-no-range"""
     path = os.path.join(hauld.dir, "kept.bin")
