@@ -17,7 +17,8 @@
 struct answer {
 	OBJ(ANSWER);
 	struct reply r;       /* filled by the maker before answer_go */
-	LIST_ENTRY(answer) link; /* the maker's */
+	TAILQ_ENTRY(answer) link; /* the maker's */
+	bool done, out_of_turn;   /* the maker's */
 	/* private */
 	struct engine *engine;
 	struct timer delay;
@@ -27,7 +28,7 @@ struct answer {
 	bool waiting; /* a flush will call back */
 };
 
-LIST_HEAD(answer_list, answer);
+TAILQ_HEAD(answer_list, answer);
 
 struct answer *answer_new(struct engine *e, void (*ready)(void *owner, struct answer *a), void *owner);
 /* Calls ready once, maybe before this returns; the owner then takes what it needs and calls answer_free. */

@@ -96,7 +96,8 @@ static int not_over_rpc(struct call *c, enum opt id, const json_t *val, unsigned
 		return 0;
 	}
 	log_notice(RPC, "option %s refused: it can't be set over RPC", opt_def(id)->name);
-	return fail_set(c->f, ERR_INVAL, WRONG_OPTION, opt_def(id)->name);
+	return fail_set(c->f, ERR_INVAL, WRONG_OPTION " It can't be set over RPC, only when hauld is started.",
+		opt_def(id)->name);
 }
 
 static int check_dir(struct call *c, const struct opts *o)

@@ -14,8 +14,9 @@
 #include "rpc/conn.h"
 
 #define WS_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-#define DELAYED_MAX 16   /* unauthorized answers held back at a time; then nothing more is read */
-#define OVERLONG    8 /* a message of this many times the limit ends the connection (1009); smaller are dropped */
+#define DELAYED_MAX   16  /* unauthorized answers held back at a time; then nothing more is read */
+#define UNDER_WAY_MAX 256 /* calls that wait for the disk at a time; so many can share a commit */
+#define OVERLONG      8   /* a message of this many times the limit ends the connection (1009); smaller are dropped */
 
 /* A message that has come and waits for its turn: text, or what is no request at all. */
 struct msg {
@@ -35,10 +36,12 @@ struct ws {
 	uint64_t total;              /* its bytes so far */
 	struct buf text;             /* of the message being read */
 	struct msg_list waiting;
-	struct answer *answer;       /* the one that later ones wait for */
+	struct answer_list under_way; /* in the order of their requests; `done` ones wait for those before them */
+	unsigned n_under_way;
+	size_t held;                 /* bytes of the done ones */
 	struct answer_list delayed;  /* unauthorized ones */
 	unsigned n_delayed;
-	bool ending;                 /* ws_end, once `answer` is out */
+	bool ending;                 /* ws_end, once all that is under way is out */
 	bool trusted;                /* has shown the token, or none is needed */
 };
 
@@ -49,7 +52,10 @@ static uint64_t text_max(const struct conn *c)
 
 static bool busy(const struct conn *c)
 {
-	return c->ws->ending || c->ws->answer != NULL || c->ws->n_delayed >= DELAYED_MAX || conn_clogged(c);
+	const struct ws *w = c->ws;
+
+	return w->ending || w->n_under_way >= UNDER_WAY_MAX || w->held > CONN_OUT_HIGH || w->n_delayed >= DELAYED_MAX ||
+	       conn_clogged(c);
 }
 
 /* ---- frames out ---- */
@@ -153,6 +159,28 @@ static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_
 
 /* ---- messages ---- */
 
+static void send_answer(struct conn *c, struct answer *a)
+{
+	struct ws *w = c->ws;
+
+	send_text(c, a->r.out.data, a->r.out.len);
+	w->trusted = w->trusted || a->r.good; /* not before: what happened before the answer is no news to its reader */
+	answer_free(a);
+}
+
+static void send_in_order(struct conn *c)
+{
+	struct ws *w = c->ws;
+	struct answer *a;
+
+	while ((a = TAILQ_FIRST(&w->under_way)) != NULL && a->done) {
+		TAILQ_REMOVE(&w->under_way, a, link);
+		w->n_under_way--;
+		w->held -= a->r.out.len;
+		send_answer(c, a);
+	}
+}
+
 static void on_ready(void *owner, struct answer *a)
 {
 	struct conn *c = owner;
@@ -161,15 +189,15 @@ static void on_ready(void *owner, struct answer *a)
 	OBJ_CHECK(c, CONN);
 	w = c->ws;
 	conn_hold(c);
-	if (w->answer == a) {
-		w->answer = NULL;
-	} else {
-		LIST_REMOVE(a, link);
+	if (a->out_of_turn) {
+		TAILQ_REMOVE(&w->delayed, a, link);
 		w->n_delayed--;
+		send_answer(c, a);
+	} else {
+		a->done = true;
+		w->held += a->r.out.len;
+		send_in_order(c);
 	}
-	send_text(c, a->r.out.data, a->r.out.len);
-	w->trusted = w->trusted || a->r.good; /* not before: what happened before the answer is no news to its reader */
-	answer_free(a);
 	if (w->ending)
 		ws_end(c);
 	conn_process(c);
@@ -189,11 +217,13 @@ static void answer_next(struct conn *c)
 		jsonrpc_text(&c->who, m->text.data, m->text.len, &a->r);
 	buf_free(&m->text);
 	free(m);
-	if (a->r.bad > 0) {
-		LIST_INSERT_HEAD(&w->delayed, a, link);
+	a->out_of_turn = a->r.bad > 0;
+	if (a->out_of_turn) {
+		TAILQ_INSERT_TAIL(&w->delayed, a, link);
 		w->n_delayed++;
 	} else {
-		w->answer = a;
+		TAILQ_INSERT_TAIL(&w->under_way, a, link);
+		w->n_under_way++;
 	}
 	answer_go(a);
 }
@@ -258,7 +288,8 @@ void ws_start(struct conn *c, const char *key)
 
 	OBJ_INIT(w, WS);
 	STAILQ_INIT(&w->waiting);
-	LIST_INIT(&w->delayed);
+	TAILQ_INIT(&w->under_way);
+	TAILQ_INIT(&w->delayed);
 	buf_init(&w->text, SIZE_MAX / 4);
 	w->trusted = !auth_needs_token(c->rpc->opts);
 	c->ws = w;
@@ -272,20 +303,26 @@ void ws_start(struct conn *c, const char *key)
 	conn_arm(c);
 }
 
+static void drop_answers(struct answer_list *l)
+{
+	struct answer *a;
+
+	while ((a = TAILQ_FIRST(l)) != NULL) {
+		TAILQ_REMOVE(l, a, link);
+		answer_drop(a);
+	}
+}
+
 void ws_free(struct conn *c)
 {
 	struct ws *w = c->ws;
-	struct answer *a;
 	struct msg *m;
 
 	if (w == NULL)
 		return;
 	OBJ_CHECK(w, WS);
-	answer_drop(w->answer);
-	while ((a = LIST_FIRST(&w->delayed)) != NULL) {
-		LIST_REMOVE(a, link);
-		answer_drop(a);
-	}
+	drop_answers(&w->under_way);
+	drop_answers(&w->delayed);
 	while ((m = STAILQ_FIRST(&w->waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&w->waiting, link);
 		buf_free(&m->text);
@@ -312,7 +349,7 @@ void ws_notify(struct conn *c, const char *text, size_t n)
 void ws_end(struct conn *c)
 {
 	c->ws->ending = true;
-	if (c->ws->answer != NULL)
+	if (!TAILQ_EMPTY(&c->ws->under_way))
 		return;
 	wslay_event_queue_close(c->ws->in, WSLAY_CODE_GOING_AWAY, NULL, 0);
 	wslay_event_shutdown_read(c->ws->in);

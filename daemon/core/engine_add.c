@@ -73,6 +73,14 @@ void uri_list_free(struct uri_list *l)
 	free(l->v);
 }
 
+/* Pages and browsers hand over magnet links like any other: aria2's words alone would leave their user in the dark. */
+static int no_uri(const struct add_spec *s, struct fail *f)
+{
+	bool magnet = s->n > 0 && strncasecmp(s->uris[0], "magnet:", 7) == 0;
+
+	return fail_set(f, ERR_BAD_URI, "%s%s", NO_URI, magnet ? " BitTorrent is not supported." : "");
+}
+
 int uri_list_collect(const struct add_spec *s, struct uri_list *l, struct fail *f)
 {
 	bool expand = opts_bool(s->opts, OPT_PARAMETERIZED_URI);
@@ -83,7 +91,7 @@ int uri_list_collect(const struct add_spec *s, struct uri_list *l, struct fail *
 	if (err == ERR_LIMIT)
 		fail_set(f, err, "More than %d URIs for one download.", PURI_MAX);
 	if (err == 0 && l->n == 0)
-		err = fail_set(f, ERR_BAD_URI, NO_URI);
+		err = no_uri(s, f);
 	return err;
 }
 

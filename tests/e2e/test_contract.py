@@ -99,7 +99,9 @@ def test_what_may_not_be_set_is_refused(hauld, tools, tmp_path):
     def refused(name, method, *params):
         with pytest.raises(tools.RpcError) as e:
             hauld.rpc(method, *params)
-        assert (e.value.code, e.value.message) == (1, "We encountered a problem while processing the option '--%s'." % name)
+        # aria2's words, and the cause: pages show it beside the field
+        assert (e.value.code, e.value.message) == (1, "We encountered a problem while processing the option '--%s'."
+                                                   " It can't be set over RPC, only when hauld is started." % name)
 
     for name in NEVER:
         set_it = {name: str(victim)}
@@ -187,6 +189,14 @@ def test_a_file_in_the_way_is_named(hauld, hostile):
         assert s["errorMessage"].startswith("File %s exists" % os.path.join(hauld.dir, name)), s["errorMessage"]
         assert all(w in s["errorMessage"] for w in words) and "aria2" not in s["errorMessage"], s["errorMessage"]
         assert open(os.path.join(hauld.dir, there)).read() == "mine"
+
+
+def test_magnet_links_are_refused_by_name(hauld, tools):
+    for uri, words in (("magnet:?xt=urn:btih:" + "a" * 40, "No URI to download. BitTorrent is not supported."), ("nonsense", "No URI to download.")):
+        with pytest.raises(tools.RpcError) as e:
+            hauld.add(uri)
+        assert (e.value.code, e.value.message) == (1, words)
+    assert hauld.rpc("aria2.tellWaiting", 0, 10) == []
 
 
 def test_refused_resume_keeps_the_file(hauld, hostile):

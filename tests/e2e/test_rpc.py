@@ -286,6 +286,21 @@ def test_broken_json_gets_an_error_each_time(hauld):
     assert hauld.rpc("aria2.getVersion")
 
 
+def test_calls_sent_ahead_on_a_websocket(hauld):
+    """As pages do with many downloads: one call for each, all at once. Answers in order, and what they say survives a kill."""
+    w = WebSocket.to(hauld)
+    for i in range(300):
+        w.send(request("aria2.addUri", ["http://127.0.0.1:9/f%d" % i], {"pause": "true"}, id="a%d" % i))
+        w.send(request("aria2.getGlobalStat", id="s%d" % i))
+    answers = [w.recv() for _ in range(600)]
+    assert [m["id"] for m in answers] == [k % i for i in range(300) for k in ("a%d", "s%d")]
+    assert [m["result"]["numWaiting"] for m in answers[1::2]] == [str(i + 1) for i in range(300)]
+    gids = [m["result"] for m in answers[::2]]
+    hauld.kill()
+    hauld.start()
+    assert [j["gid"] for j in hauld.rpc("aria2.tellWaiting", 0, 1000, ["gid"])] == gids
+
+
 # ---- limits ----
 
 def test_request_size_limit(make_hauld):

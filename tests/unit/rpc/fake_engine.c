@@ -22,14 +22,16 @@ struct fake_job {
 	int err;
 };
 
+#define FAKE_WAITERS 512
+
 struct engine {
 	struct loop *loop;
 	struct opts *global;
 	struct fake_job jobs[FAKE_JOBS];
 	size_t n;
 	bool hold; /* flushes wait for fake_commit */
-	void (*waiter[64])(void *arg, int err, const struct fail *f);
-	void *waiter_arg[64];
+	void (*waiter[FAKE_WAITERS])(void *arg, int err, const struct fail *f);
+	void *waiter_arg[FAKE_WAITERS];
 	size_t waiters;
 	void (*save_cb)(void *arg, int err, const struct fail *f);
 	void *save_arg;
@@ -57,17 +59,21 @@ static void fake_free(struct engine *e)
 	opts_unref(e->global);
 }
 
-/* The store answers everybody who waits. */
+/* The store answers everybody who waits; who begins to wait meanwhile waits for the next commit. */
 __attribute__((unused)) static void fake_commit(struct engine *e, int err, const char *why)
 {
 	struct fail f = {.code = err};
+	void (*waiter[FAKE_WAITERS])(void *arg, int err, const struct fail *cause);
+	void *arg[FAKE_WAITERS];
 	size_t n = e->waiters;
 
+	memcpy(waiter, e->waiter, sizeof(waiter));
+	memcpy(arg, e->waiter_arg, sizeof(arg));
 	if (why != NULL)
 		fail_set(&f, err, "%s", why);
 	e->waiters = 0;
 	for (size_t i = 0; i < n; i++)
-		e->waiter[i](e->waiter_arg[i], err, &f);
+		waiter[i](arg[i], err, &f);
 }
 
 static struct fake_job *fake_job(const struct engine *e, uint64_t gid)

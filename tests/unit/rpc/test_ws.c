@@ -213,18 +213,48 @@ static void overlong_messages(void **state)
 	assert_true(x->s.closed);
 }
 
-static void order_while_the_disk_is_slow(void **state)
+#define PAUSE(id)    "{\"id\":\"" id "\",\"method\":\"aria2.pauseAll\"}"
+#define PAUSE_OK(id) "1 {\"id\":\"" id "\",\"jsonrpc\":\"2.0\",\"result\":\"OK\"}"
+
+/* Calls sent one behind the other don't wait for each other's commit; their answers keep the order. */
+static void calls_share_a_commit(void **state)
 {
 	struct fixture *x = *state;
 
 	open_ws(x);
 	x->e.hold = true;
-	text(&x->s, "{\"id\":\"1\",\"method\":\"aria2.pauseAll\"}");
+	text(&x->s, PAUSE("1"));
 	text(&x->s, ACTIVE("2"));
+	text(&x->s, PAUSE("3"));
+	assert_int_equal(x->e.changes, 2);
+	assert_int_equal(x->e.waiters, 2);
+	assert_string_equal(next(&x->s), "");
+	x->e.waiter[1](x->e.waiter_arg[1], 0, NULL); /* the last one is ready first */
+	x->e.waiters = 1;
 	assert_string_equal(next(&x->s), "");
 	fake_commit(&x->e, 0, NULL);
-	assert_string_equal(next(&x->s), "1 {\"id\":\"1\",\"jsonrpc\":\"2.0\",\"result\":\"OK\"}");
+	assert_string_equal(next(&x->s), PAUSE_OK("1"));
 	assert_string_equal(next(&x->s), ACTIVE_OK("2"));
+	assert_string_equal(next(&x->s), PAUSE_OK("3"));
+	assert_string_equal(next(&x->s), "");
+}
+
+static void calls_under_way_are_bounded(void **state)
+{
+	struct fixture *x = *state;
+	size_t answers = 0;
+
+	open_ws(x);
+	x->e.hold = true;
+	for (int i = 0; i < 400; i++)
+		text(&x->s, PAUSE("1"));
+	assert_int_equal(x->e.waiters, 256);
+	while (x->e.waiters > 0) {
+		fake_commit(&x->e, 0, NULL);
+		while (strcmp(next(&x->s), PAUSE_OK("1")) == 0)
+			answers++;
+	}
+	assert_int_equal(answers, 400);
 }
 
 static void wrong_token(struct fixture *x)
@@ -367,7 +397,7 @@ int main(void)
 		T(closing),
 		T(protocol_errors),
 		T(overlong_messages),
-		T(order_while_the_disk_is_slow),
+		T(calls_share_a_commit), T(calls_under_way_are_bounded),
 		T(unauthorized_is_overtaken),
 		T(guesses_are_bounded),
 		T(notifications),
