@@ -89,8 +89,8 @@ void cand_let_go(struct dfile *f)
 	f->fd = -1;
 }
 
-/* A regular file, opened for writing and locked: 0 with f->fd and *st; TAKEN for anything else that lies there. */
-static int open_existing(struct dfile_opening *o, const char *name, struct stat *st)
+/* A regular file, opened for writing: 0 with f->fd and *st; TAKEN for anything else that lies there. */
+static int open_unlocked(struct dfile_opening *o, const char *name, struct stat *st)
 {
 	struct dfile *f = o->f;
 
@@ -107,23 +107,40 @@ static int open_existing(struct dfile_opening *o, const char *name, struct stat 
 		cand_let_go(f);
 		return TAKEN;
 	}
+	return 0;
+}
+
+static int lock_opened(struct dfile_opening *o, const char *name)
+{
+	struct dfile *f = o->f;
 	int err = lock(o, f->fd);
+
 	if (!err && !fs_is_same(f->fs, f->fd, f->dirfd, name)) /* finished or removed before the lock was ours */
 		err = fail_set(&o->fail, ERR_SAME_FILE, "The file is being changed by somebody else: %s", f->path);
 	return err;
 }
 
+static int open_existing(struct dfile_opening *o, const char *name, struct stat *st)
+{
+	int err = open_unlocked(o, name, st);
+
+	return err ? err : lock_opened(o, name);
+}
+
 /* NAME.part is there. When our own journal names it, an earlier life of this job made it and ended before that was durably known:
- * it is taken again, from the beginning, since nobody knows which version its bytes are of. */
+ * it is taken again, from the beginning, since nobody knows which version its bytes are of. One that is not ours is never locked:
+ * another job may just have made it, and be about to. */
 static int take_own_part(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
 	struct stat st;
-	int err = f->journal_path ? open_existing(o, f->part, &st) : TAKEN;
+	int err = f->journal_path ? open_unlocked(o, f->part, &st) : TAKEN;
 
-	if (err == ERR_NOT_FOUND || err == ERR_SAME_FILE || err == ERR_OPEN)
-		err = TAKEN;
 	if (!err && !journal_is_of(f->fs, f->journal_path, f->fd))
+		err = TAKEN;
+	if (!err)
+		err = lock_opened(o, f->part);
+	if (err == ERR_NOT_FOUND || err == ERR_SAME_FILE || err == ERR_OPEN)
 		err = TAKEN;
 	if (!err)
 		err = check_room(o, NULL);

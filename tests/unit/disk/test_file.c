@@ -448,6 +448,22 @@ static void test_alloc_min(void **state)
 	do_close(t, t->file, true);
 }
 
+/* Another job has made the part and is about to lock it: nobody else may hold the lock then, however briefly. */
+static void test_a_part_of_another_is_not_locked(void **state)
+{
+	struct disk_test *t = *state;
+	struct dfile_req req = req_of(t, "f", OPEN_NEW);
+
+	put_file(t, "f.part", "another's");
+	req.journal = t->journal;
+	fail_at("flock", 0, 0);
+	assert_int_equal(do_open(t, &req), 0);
+	assert_string_equal(t->path, at(t, "f.1"));
+	assert_int_equal(fault.count, 1); /* of f.1.part */
+	do_close(t, t->file, true);
+	assert_file(t, "f.part", "another's");
+}
+
 /* A disk that is full in the middle of allocating leaves nothing behind; a file that was continued is itself again. */
 static void test_alloc_fails(void **state)
 {
@@ -767,6 +783,7 @@ int main(void)
 		T(test_alloc_modes),
 		T(test_alloc_keeps_data),
 		T(test_alloc_min),
+		T(test_a_part_of_another_is_not_locked),
 		T(test_alloc_fails),
 		T(test_cancel_open),
 		T(test_close_abandons_alloc),

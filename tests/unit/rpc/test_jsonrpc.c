@@ -105,7 +105,7 @@ static void leniency_of_the_parser(void **state)
 	}
 	starts(ask(x, "{\"id\":\"a\nb\\x\"," NOTIF "}"), "{\"id\":\"a\\nbx\",");
 	starts(ask(x, "{\"id\":007," NOTIF "}"), "{\"id\":7,");
-	assert_string_equal(ask_n(x, "{\"id\":\"\0\"," NOTIF "}", 13 + strlen(NOTIF)), PARSE_ERROR);
+	assert_string_equal(ask_n(x, "{\"id\":\"\0\"," NOTIF "}", 11 + strlen(NOTIF)), PARSE_ERROR);
 	assert_string_equal(ask_n(x, "{\0}", 3), PARSE_ERROR);
 	assert_string_equal(ask(x, "null"), INVALID);
 	assert_string_equal(ask(x, "\"x\""), INVALID);
@@ -222,6 +222,8 @@ static void multicall(void **state)
 		"The parameter at 0 has wrong type."));
 }
 
+#define NOT_OVER_RPC " It can't be set over RPC, only when hauld is started."
+
 static const char *call(struct fixture *x, const char *method, const char *params)
 {
 	char *text = xasprintf("{\"id\":1,\"method\":\"aria2.%s\",\"params\":%s}", method, params);
@@ -299,10 +301,10 @@ static void order_of_the_checks(void **state)
 
 #define ADD "[[\"http://h/a\"],%s]"
 
-static void add_fails(struct fixture *x, const char *options, const char *name)
+static void add_fails(struct fixture *x, const char *options, const char *name, const char *cause)
 {
 	char *params = xasprintf(ADD, options);
-	char *text = xasprintf("We encountered a problem while processing the option '--%s'.", name);
+	char *text = xasprintf("We encountered a problem while processing the option '--%s'.%s", name, cause);
 
 	fails(x, "addUri", params, text);
 	free(text);
@@ -313,9 +315,9 @@ static void options_in(void **state)
 {
 	struct fixture *x = *state;
 
-	add_fails(x, "{\"split\":\"0\"}", "split");
-	add_fails(x, "{\"split\":\"0\",\"continue\":\"yes\"}", "continue"); /* first in byte order */
-	add_fails(x, "{\"header\":[\"A: 1\",\"no colon\"]}", "header");
+	add_fails(x, "{\"split\":\"0\"}", "split", "");
+	add_fails(x, "{\"split\":\"0\",\"continue\":\"yes\"}", "continue", ""); /* first in byte order */
+	add_fails(x, "{\"header\":[\"A: 1\",\"no colon\"]}", "header", "");
 	fails(x, "addUri", "[[\"http://h/a\"],{\"gid\":\"123\"}]", "No URI to download.");
 	assert_int_equal(x->e.changes, 0);
 	assert_int_equal(opts_set(x->e.global, OPT_HEADER, "X-Global: 1", NULL), 0);
@@ -380,12 +382,12 @@ static void options_that_rpc_never_sets(void **state)
 	for (enum opt id = 0; id < OPT_COUNT; id++) {
 		const struct opt_def *d = opt_def(id);
 		char *o = xasprintf("{\"%s\":\"x\"}", d->name), *global = xasprintf("[%s]", o);
-		char *text = xasprintf("We encountered a problem while processing the option '--%s'.", d->name);
+		char *text = xasprintf("We encountered a problem while processing the option '--%s'." NOT_OVER_RPC, d->name);
 
 		if (d->flags & OF_NORPC)
 			fails(x, "changeGlobalOption", global, text);
 		if (d->flags & OF_HOOK) {
-			add_fails(x, o, d->name);
+			add_fails(x, o, d->name, NOT_OVER_RPC);
 		} else if (d->flags & OF_NORPC) {
 			char *params = xasprintf(ADD, o), *change;
 			unsigned before = x->e.changes;
@@ -407,13 +409,13 @@ static void options_that_rpc_never_sets(void **state)
 static void options_as_they_are(void **state)
 {
 	struct fixture *x = *state;
-	const char *wrong = "We encountered a problem while processing the option '--rpc-secret'.";
+	const char *wrong = "We encountered a problem while processing the option '--rpc-secret'." NOT_OVER_RPC;
 
 	gives(x, "changeGlobalOption", "[{\"rpc-user\":\"\",\"rpc-passwd\":\"\",\"rpc-secret\":\"\",\"log\":\"\"}]", "\"OK\"");
 	assert_int_equal(opts_set(x->e.global, OPT_RPC_USER, "me", NULL), 0);
 	gives(x, "changeGlobalOption", "[{\"rpc-user\":\"me\"}]", "\"OK\""); /* getGlobalOption shows it */
 	fails(x, "changeGlobalOption", "[{\"rpc-user\":\"\"}]",
-		"We encountered a problem while processing the option '--rpc-user'.");
+		"We encountered a problem while processing the option '--rpc-user'." NOT_OVER_RPC);
 	assert_int_equal(opts_set(x->e.global, OPT_RPC_SECRET, "s", NULL), 0);
 	fails(x, "changeGlobalOption", "[{\"rpc-secret\":\"\"}]", wrong);
 	fails(x, "changeGlobalOption", "[{\"rpc-secret\":\"s\"}]", wrong); /* no telling whether a guess is right */
