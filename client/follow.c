@@ -118,7 +118,7 @@ static void track_ended(struct follow *fo, struct track *t)
 	struct ended e = ended_of(t);
 	if (strcmp(t->d.status, "error") == 0) {
 		fo->code = t->d.code ? t->d.code : 1;
-		fo->partial = fo->partial || t->d.done > 0;
+		fo->partial = fo->partial || t->d.total > 0;
 	}
 	if (strcmp(t->d.status, "complete") == 0)
 		fo->ended_bytes += t->d.done;
@@ -422,7 +422,7 @@ int follow_code(const struct follow *fo)
 bool follow_has_partial(const struct follow *fo)
 {
 	for (const struct track *t = TAILQ_FIRST(&fo->open); t; t = TAILQ_NEXT(t, open)) {
-		if (t->d.done > 0)
+		if (t->d.total > 0)
 			return true;
 	}
 	return fo->partial;

@@ -43,7 +43,7 @@ int follow_run(struct follow *fo, struct fail *f);
 void follow_tell_unfinished(struct follow *fo);
 
 int follow_code(const struct follow *fo);	  /* errorCode of the one that failed last, 0: none failed */
-bool follow_has_partial(const struct follow *fo); /* something is unfinished, and some of it is there */
+bool follow_has_partial(const struct follow *fo); /* something is unfinished and has a file: its size is known */
 /* A GID of each that has not ended, as an array of texts. New reference. */
 json_t *follow_open_gids(const struct follow *fo);
 

@@ -86,6 +86,11 @@ static void place_later(struct loading *l)
 	}
 }
 
+static bool keeps_journal(const struct job *j)
+{
+	return !job_is_ended(j) || (j->rec.state != JOB_COMPLETE && (j->rec.flags & JOB_PART) != 0);
+}
+
 /* Journals that nobody needs: a crash came between the end of their job and their removal. Start-up only, blocks. */
 static void sweep_journals(struct engine *e)
 {
@@ -99,7 +104,7 @@ static void sweep_journals(struct engine *e)
 		if (str_hex_to_u64(de->d_name, strlen(de->d_name), &gid) < 0)
 			continue;
 		n = otree_find(&e->jobs, gid);
-		if (!n || otree_entry(n, struct job, by_gid)->rec.state == JOB_COMPLETE)
+		if (!n || !keeps_journal(otree_entry(n, struct job, by_gid)))
 			unlinkat(dirfd(d), de->d_name, 0);
 	}
 	if (d)

@@ -143,6 +143,8 @@ static void drop_wrong_bytes(struct engine *e, const struct job *j)
 /* j is in no list. */
 static void retry_job(struct engine *e, struct job *j)
 {
+	if ((j->rec.flags & JOB_PART) == 0) /* none, or another job has adopted it: what is still shown of it is history */
+		job_forget_file(j);
 	if (j->rec.err == ERR_CHECKSUM)
 		drop_wrong_bytes(e, j);
 	if (part_went_back(j))

@@ -81,6 +81,7 @@ void part_adopted(struct engine *e, struct job *j)
 	part_unclaim(e, j);
 	j->rec.flags &= ~(uint32_t)JOB_PART;
 	engine_save(e, j);
+	engine_remove_journal(e, j->rec.gid); /* it names the file: a retry would take that for its own */
 }
 
 /* What the store knows of the file of j, and nothing else of it. */

@@ -49,7 +49,7 @@ void result_drop(struct engine *e, struct job *j)
 	otree_remove(&e->stopped, &j->in_list);
 	store_del(e->store, j->rec.gid);
 	e->changes++;
-	if (j->rec.flags & JOB_PART)
+	if (j->rec.flags & JOB_STARTED)
 		engine_remove_journal(e, j->rec.gid);
 	job_free(j);
 }
@@ -99,7 +99,7 @@ static void keep(struct engine *e, struct job *j)
 	part_leave(e, j);
 	otree_remove(&e->jobs, &j->by_gid);
 	otree_remove(&e->stopped, &j->in_list);
-	if (j->rec.flags & JOB_PART)
+	if (j->rec.flags & JOB_STARTED)
 		engine_remove_journal(e, j->rec.gid);
 	job_forget_file(j);
 	j->rec.flags |= JOB_KEPT;

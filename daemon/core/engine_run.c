@@ -71,6 +71,7 @@ static void on_known(void *owner, const struct xfer_known *k)
 	j->rec.total = k->total;
 	if (j->rec.path != NULL)
 		j->rec.flags |= JOB_PART;
+	j->rec.flags &= ~(uint32_t)(JOB_UNPROVEN | JOB_REPLACES);
 	if (k->unproven)
 		j->rec.flags |= JOB_UNPROVEN;
 	if (k->replaces)

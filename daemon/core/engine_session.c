@@ -143,8 +143,8 @@ static void on_appended(void *arg, int status)
 	struct session_save *s = arg;
 
 	if (s->engine == NULL || status < 0 || s->text.err != 0) {
-		s->err = status < 0 ? status : s->text.err;
-		on_committed(s, s->err);
+		s->err = fail_set(&s->fail, status < 0 ? status : s->text.err, "Failed to serialize session to '%s'.", s->path);
+		on_committed(s, 0);
 		return;
 	}
 	if (s->at == s->n) {

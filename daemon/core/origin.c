@@ -15,6 +15,7 @@
 
 #define BACKOFF_FIRST_MS 500
 #define MORE_AGAIN_MS	 30000 /* after so long it is tried with one more than it was found to take */
+#define ASKED_MOST_MS	 3600000 /* a server that wants to be left alone for longer is asked again after that, by one fetch */
 #define CAREFUL_MOST	 64    /* above this a careful beginning is over */
 #define DOUBLINGS_MOST	 20
 
@@ -274,7 +275,7 @@ static uint64_t wait_ms(struct origin *o, uint64_t least, uint64_t most, int64_t
 	uint64_t ms;
 
 	if (retry_after >= 0)
-		return with_jitter(o, (uint64_t)retry_after);
+		return with_jitter(o, retry_after < ASKED_MOST_MS ? (uint64_t)retry_after : ASKED_MOST_MS);
 	ms = (uint64_t)BACKOFF_FIRST_MS << doublings;
 	if (ms > most)
 		ms = most;

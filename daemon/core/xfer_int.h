@@ -141,6 +141,7 @@ struct xfer {
 	bool pinned;             /* total and validators are those of the version being fetched */
 	int64_t user_len;        /* bytes of the user's that were taken in this run */
 	bool user_part;          /* there are some in the file (continue, or left by aria2): never thrown away by us */
+	bool adopting;           /* the part that is being opened is another job's, which is gone */
 	bool replaces;           /* NAME was found to be wrong (check-integrity): the finished part takes its place */
 	unsigned restarts;       /* times it began anew */
 	bool unproven;           /* an answer was taken that could not be compared with those before it */

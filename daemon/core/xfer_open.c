@@ -293,6 +293,12 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 		xfer_wind_down(x);
 		return;
 	}
+	if (err == ERR_EXISTS && x->adopting) { /* the rules for a NAME that is there decide, as if there were no part */
+		x->adopting = x->user_part = false;
+		xfer_reset(x);
+		return;
+	}
+	x->adopting = false;
 	if (err == ERR_NOT_FOUND) {
 		log_warn(XFER, "%016llx: the unfinished file is gone, starting again", (unsigned long long)x->gid);
 		x->user_part = false;
@@ -327,6 +333,7 @@ void xfer_open_known(struct xfer *x)
 	xfer_set_state(x, XS_OPEN);
 	fill_req(x, name_below(x->dir, x->path), &req);
 	req.how = OPEN_RESUME;
+	req.adopting = x->adopting && !x->replaces && !opts_bool(x->opts, OPT_ALLOW_OVERWRITE);
 	req.part_id = x->part_id;
 	x->pending++;
 	x->opening = dfile_open(x->loop, &req, opened_known, x);
@@ -365,6 +372,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 		x->unproven = k.unproven;
 		x->replaces = k.replaces;
 		x->user_part = k.user_part;
+		x->adopting = true;
 		xfer_report_known(x);
 		xfer_open_known(x);
 		return true;

@@ -37,6 +37,8 @@ struct dfile_req {
 	bool check_whole;  /* also with NEW and OVERWRITE: a NAME of exactly total bytes gives exists_whole */
 	bool dry;          /* with NEW, CONTINUE, OVERWRITE: nothing is made, locked or changed, only looked at: the outcome tells
 	                      which name would have been taken, and what lies at NAME; file is NULL */
+	bool adopting;     /* with RESUME: the part is of another job that is gone. A NAME beside it that has appeared since is
+	                      ERR_EXISTS before anything is touched */
 	bool remove_control; /* remove-control-file: NAME.aria2 is removed rather than believed */
 	int64_t total;     /* -1 unknown */
 	enum alloc_mode alloc; /* falloc on a file system without it falls back to trunc (a note in the log) */

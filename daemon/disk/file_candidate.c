@@ -299,8 +299,11 @@ static bool another_part(struct dfile_opening *o)
 int cand_resume(struct dfile_opening *o)
 {
 	struct stat st;
-	int err = open_existing(o, o->f->part, &st);
+	int err;
 
+	if (o->req.adopting && cand_look(o, o->f->leaf, &st) == 0)
+		return fail_set(&o->fail, ERR_EXISTS, "The file %s exists beside an unfinished one", o->f->path);
+	err = open_existing(o, o->f->part, &st);
 	o->found_size = err ? 0 : st.st_size;
 	if (!err && another_part(o)) {
 		cand_let_go(o->f);

@@ -132,6 +132,58 @@ def test_what_was_removed_and_added_again_goes_on(make_hauld, nginx, tools, way,
     assert nginx.sent("/slow/again.bin") - before <= size + (16 << 20)
 
 
+def begun_and_removed(d, nginx, name, size):
+    """A part that nobody but a newcomer for this name knows."""
+    url, options = nginx.base + "/slow/" + name, {"split": "1"}
+    gid = d.rpc("aria2.addUri", [url], options)
+    d.received(gid, size // 4)
+    d.rpc("aria2.pause", gid)
+    d.wait(gid, "paused")
+    d.rpc("aria2.remove", gid)
+    return url
+
+
+@pytest.mark.parametrize("options,result", [({}, "late.1.bin"), ({"auto-file-renaming": "false"}, "13"), ({"continue": "true"}, "late.bin"),
+                                            ({"allow-overwrite": "true"}, "late.bin")])
+def test_a_file_that_came_after_the_part_counts(make_hauld, nginx, tools, options, result):
+    """The part of a removed job does not make a NAME that has appeared since be passed over until all is fetched."""
+    size = 24 << 20
+    want = nginx.put("late.bin", size)
+    d = make_hauld()
+    url = begun_and_removed(d, nginx, "late.bin", size)
+    whole = "continue" in options
+    with open(os.path.join(d.dir, "late.bin"), "wb") as f, open(os.path.join(nginx.root, "late.bin"), "rb") as g:
+        f.write(g.read() if whole else b"mine")
+    s = d.wait(d.rpc("aria2.addUri", [url], options))
+    if result == "13":
+        assert (s["status"], s["errorCode"]) == ("error", "13")
+    else:
+        assert s["status"] == "complete" and os.path.basename(s["files"][0]["path"]) == result, s
+        assert tools.sha256_of(s["files"][0]["path"]) == want
+    if "overwrite" not in str(options) and not whole:
+        assert open(os.path.join(d.dir, "late.bin"), "rb").read() == b"mine"
+
+
+def test_a_retry_leaves_an_adopted_part_alone(make_hauld, nginx, tools):
+    size = 32 << 20
+    want = nginx.put("mine.bin", size)
+    d = make_hauld()
+    url, options = nginx.base + "/slow/mine.bin", {"split": "1"}
+    first = d.rpc("aria2.addUri", [url], options)
+    d.received(first, 4 << 20)
+    d.rpc("aria2.forceRemove", first)
+    d.wait(first, "removed")
+    second = d.rpc("aria2.addUri", [url], options)
+    d.received(second, 8 << 20)
+    d.rpc("aria2.pause", second)
+    d.wait(second, "paused")
+    d.rpc("haul.retry", first)
+    d.rpc("aria2.unpause", second)
+    assert os.path.basename(d.complete(second)) == "mine.bin"
+    assert os.path.basename(d.complete(first)) == "mine.1.bin"
+    assert tools.sha256_of(os.path.join(d.dir, "mine.bin")) == tools.sha256_of(os.path.join(d.dir, "mine.1.bin")) == want
+
+
 def test_thousand_adds_survive_a_kill(hauld):
     gids = []
     for i in range(1000):

@@ -270,7 +270,7 @@ def test_a_torrents_control_file(hauld, hostile, tools, begin):
     before, url = b.content(), url.split("?")[0]
     path = hauld.complete(hauld.add(url))
     assert path.endswith("/n.1.bin") and tools.sha256_of(path) == hostile.sha256(SIZE, "a")
-    assert "exists, but a control file" in fails(hauld, 13, url, auto_file_renaming="false")
+    assert "n.bin exists" in fails(hauld, 13, url, auto_file_renaming="false")
     assert b.content() == before
 
 
