@@ -124,6 +124,12 @@ test: test-deps browser-deps ## install what the tests need, build, run every te
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) MAKE='$(MAKE)' tests/all.sh
 
+test-long: test-deps browser-deps ## every test with the long ones (hours); writes docs/robustness.md
+	@$(MAKE) --no-print-directory all
+	@rm -f $(BUILD)/matrix.jsonl
+	@rc=0; HAUL_LONG=1 HAUL_MATRIX=$$(realpath $(BUILD))/matrix.jsonl BUILD=$(BUILD) MAKE='$(MAKE)' tests/all.sh || rc=$$?; \
+		tests/matrix/table.py $(BUILD)/matrix.jsonl >docs/robustness.md; exit $$rc
+
 unit: $(UNIT_BIN) ## run the unit tests only
 	@tests/unit/run.sh $(UNIT_BIN)
 
@@ -176,5 +182,5 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 
-.PHONY: all deps test-deps browser-deps run test unit lint asan asan-run fuzz bench docs install clean help
+.PHONY: all deps test-deps browser-deps run test test-long unit lint asan asan-run fuzz bench docs install clean help
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

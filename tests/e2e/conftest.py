@@ -18,6 +18,8 @@ import urllib.request
 import pytest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(TESTS, "matrix"))
+pytest_plugins = ["plugin"]
 BUILD = os.environ.get("HAUL_BUILD") or os.path.join(os.path.dirname(TESTS), "build")
 
 _spec = importlib.util.spec_from_file_location("hostile", os.path.join(TESTS, "origin", "hostile.py"))

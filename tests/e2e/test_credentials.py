@@ -1,4 +1,4 @@
-"""Credentials and cookies belong to an origin and are shown nowhere (tests/origin/matrix.md C03, C04, C07, C09, C13)."""
+"""Credentials and cookies belong to an origin and are shown nowhere (tests/matrix/matrix.md C03, C04, C07, C09, C13)."""
 import http.server
 import os
 import sqlite3

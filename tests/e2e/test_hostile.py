@@ -1,4 +1,4 @@
-"""The hostile origin: lawful oddities come out right, lies never become a complete wrong file (tests/origin/matrix.md)."""
+"""The hostile origin: lawful oddities come out right, lies never become a complete wrong file (tests/matrix/matrix.md)."""
 import os
 
 import pytest

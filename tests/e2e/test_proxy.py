@@ -1,4 +1,4 @@
-"""Ways out: HTTP proxies (whole URI and CONNECT), SOCKS5, no-proxy, proxies that misbehave (tests/origin/matrix.md C11, C12)."""
+"""Ways out: HTTP proxies (whole URI and CONNECT), SOCKS5, no-proxy, proxies that misbehave (tests/matrix/matrix.md C11, C12)."""
 import importlib.util
 import os
 import time
