@@ -121,7 +121,7 @@ struct xfer {
 	void *owner;
 	uint64_t gid;
 	struct opts *opts;
-	char *dir;
+	char *dir, *root;
 	char *journal;
 	enum xstate state;
 	struct source **sources; /* NULL-terminated */
