@@ -115,25 +115,6 @@ def test_tls_is_checked(make_hauld, hostile, tools):
     assert s["status"] == "error"
 
 
-NAMES = ["dotdot", "abs", "back", "nul", "newline", "escape", "rawescape", "extslash", "long", "dot", "dots", "empty", "dash", "hidden",
-         "control", "bidi", "badutf8", "overlong", "space", "shell", "twice", "quote", "device"]
-
-
-def test_names_from_servers_are_harmless(hauld, hostile):
-    """N01-N06: one part, in dir, nothing hidden or misleading."""
-    for kind in NAMES:
-        s = fetch(hauld, hostile, "/cd/1K/a/file.bin?kind=" + kind, 1)
-        if s["errorCode"] == "22" and kind in ("nul", "rawescape"):
-            continue  # a control character in a header: the answer is refused (H25)
-        assert s["status"] == "complete", (kind, s)
-        path = s["files"][0]["path"]
-        name = os.path.basename(path)
-        assert os.path.dirname(path) == hauld.dir and os.path.isfile(path), (kind, path)
-        assert not name.startswith((".", "-", " ")) and len(name.encode()) <= 255, (kind, name)
-        assert not any(ord(c) < 32 or ord(c) == 127 or c in "\u202e\u202d\u2066\u2067" for c in name), (kind, name)
-    assert sorted(os.listdir(hauld.folder)) == sorted(["dl", "state", "hauld.log"])
-
-
 def test_slow_bytes_are_seen_and_survive_a_kill(make_hauld, hostile, tools):
     """Far less than a block comes in seconds: it is shown, written, and not fetched again."""
     d = make_hauld()
