@@ -214,7 +214,7 @@ static void failed(struct lane *l, int err, const struct fail *f)
 	}
 	if (l->src->final_uri && err_retry(err) == RETRY_NEXT && l->got == 0) {
 		/* The place a redirect led to before doesn't answer any more: ask the first one again. */
-		source_set_place(x, l->src, NULL);
+		source_set_place(x, l->src, NULL, REACH_LOCAL);
 		lane_retry_in(l, 0);
 		return;
 	}
@@ -370,7 +370,7 @@ static int admit(struct lane *l)
 	if (!l->proto) {
 		err = fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
 	} else if (origin_room(o, loop_now(x->loop), &wait) == 0) {
-		source_set_place(x, l->src, l->uri);
+		source_set_place(x, l->src, l->uri, l->from);
 		err = fail_set(&l->fail, ERR_AGAIN, NULL);
 	} else {
 		origin_use_begin(&l->use, o);
@@ -404,6 +404,7 @@ static int fetch(struct lane *l)
 		req.want.end = x->total;
 	req.if_range = l->whole ? NULL : if_range_of(l);
 	req.head_only = asks_head(l);
+	req.from = l->from;
 	l->asked = req.want;
 	l->if_range = req.if_range != NULL;
 	l->head = req.head_only;
@@ -440,6 +441,7 @@ void lane_begin(struct lane *l, struct source *src)
 {
 	l->src = src;
 	l->redirects = 0;
+	l->from = src->final_uri ? src->final_from : REACH_LOCAL;
 	free(l->uri);
 	l->uri = xstrdup(src->final_uri ? src->final_uri : src->uri);
 	lane_ask(l);

@@ -190,13 +190,14 @@ struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait)
 	return best;
 }
 
-void source_set_place(struct xfer *x, struct source *s, const char *uri)
+void source_set_place(struct xfer *x, struct source *s, const char *uri, enum reach from)
 {
 	struct uri u;
 	char *copy = xstrdup(uri);
 
 	free(s->final_uri);
 	s->final_uri = copy;
+	s->final_from = from;
 	origin_wait_cancel(&s->waiter);
 	origin_put(s->origin);
 	if (uri == NULL || uri_parse(uri, strlen(uri), &u, NULL) < 0) {

@@ -43,6 +43,7 @@ struct source {
 	char *uri;          /* as the user gave it; credentials belong to its origin */
 	struct uri u;       /* parsed */
 	char *final_uri;    /* where redirects led the last time, tried first by later fetches; NULL */
+	enum reach final_from; /* ... and the outermost that led there */
 	bool dead;          /* given up, or taken off the list by changeUri */
 	bool gone;          /* taken off the list: not shown any more */
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
@@ -88,6 +89,7 @@ struct lane {
 	struct origin_use use; /* what the fetch takes of its origin */
 	char *uri;           /* asked now (after redirects) */
 	unsigned redirects;
+	enum reach from;     /* the outermost of those that redirected there; LOCAL: the user named it */
 	struct range asked;  /* range of the request under way; end -1: to the end */
 	bool whole;          /* the request had no Range field */
 	bool if_range;       /* ... and had If-Range */
@@ -254,8 +256,8 @@ int source_list_set(struct xfer *x, char *const *uris); /* add new ones, mark mi
 void source_list_free(struct xfer *x);
 struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait); /* for one more lane; NULL: none; *ret_wait ms */
 unsigned source_lanes(const struct xfer *x, const struct source *s, bool receiving);
-/* Where redirects led: asked first from now on. NULL: the URI itself. */
-void source_set_place(struct xfer *x, struct source *s, const char *uri);
+/* Where redirects led, and the outermost of them: asked first from now on. NULL, LOCAL: the URI itself. */
+void source_set_place(struct xfer *x, struct source *s, const char *uri, enum reach from);
 bool source_any_alive(const struct xfer *x);
 const struct fail *source_last_fail(const struct xfer *x);
 /* What to do after a failed fetch: true: try the source again after *ret_ms; false: it was given up, or is used with fewer

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "net/reach.h"
 
 struct net;
 struct dial;
@@ -16,8 +17,9 @@ struct sock;
 /* err 0: k is connected and now the callee's. The dial is gone. */
 typedef void (*dial_cb)(void *arg, int err, const struct fail *f, struct sock *k);
 
-/* cb is called once, never before this returns. No deadline here: the caller has one and cancels. */
-struct dial *dial_start(struct net *n, const char *host, uint16_t port, dial_cb cb, void *arg);
+/* Only the addresses are tried that reach_check lets pass for `from`; ERR_DENIED when there is none. cb is called once, never
+ * before this returns. No deadline here: the caller has one and cancels. */
+struct dial *dial_start(struct net *n, const char *host, uint16_t port, enum reach from, dial_cb cb, void *arg);
 void dial_cancel(struct dial *d); /* cb is not called; NULL is fine */
 
 #endif

@@ -343,6 +343,7 @@ void stream_attach(struct stream *s, struct sock *k)
 	s->sock = k;
 	k->handle.data = s;
 	sock_peer_text(k, s->peer);
+	s->reach = sock_peer_reach(k);
 }
 
 void stream_opened(struct stream *s)
@@ -459,6 +460,12 @@ void stream_close_soon(struct stream *s)
 		stream_close(s);
 	else
 		stream_start_reading(s);
+}
+
+enum reach stream_reach(const struct stream *s)
+{
+	OBJ_CHECK(s, STREAM);
+	return s->reach;
 }
 
 const char *stream_peer(const struct stream *s)

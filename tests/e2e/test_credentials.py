@@ -64,6 +64,7 @@ def site():
     s.server.server_close()
 
 
+@pytest.mark.matrix("C03")
 @pytest.mark.parametrize("challenge", ["false", "true"])
 @pytest.mark.parametrize("path", ["/redir-cross", "/auth-cross"])
 def test_other_origin_learns_nothing(hauld, hostile, path, challenge):
@@ -76,6 +77,7 @@ def test_other_origin_learns_nothing(hauld, hostile, path, challenge):
     assert "s3cret" in str(hostile.log()) or "am9lOnMzY3JldA" in str(hostile.log())
 
 
+@pytest.mark.matrix("C03")
 def test_userinfo_stays_with_its_origin(hauld, hostile):
     """C03: the same for userinfo of the URI."""
     s = run(hauld, hostile.base.replace("//", "//user:pass@") + "/auth-cross/1M/a")
@@ -83,6 +85,7 @@ def test_userinfo_stays_with_its_origin(hauld, hostile):
     assert others(hostile) and not any("authorization" in str(r).lower() for r in others(hostile))
 
 
+@pytest.mark.matrix("C03")
 def test_userinfo_within_its_origin(hauld, site):
     """A redirect that stays there keeps it, as do options and headers."""
     site.pages["/r"] = (302, [("Location", "/there")], b"")
@@ -90,6 +93,7 @@ def test_userinfo_within_its_origin(hauld, site):
     assert [h.get("Authorization") for _, h in site.asked] == ["Basic am9lOnMzY3JldA=="] * 2
 
 
+@pytest.mark.matrix("C04")
 def test_https_to_http(make_hauld, hostile):
     """C04"""
     d = make_hauld("--ca-certificate=" + hostile.ca)
@@ -99,6 +103,7 @@ def test_https_to_http(make_hauld, hostile):
     assert not any("authorization" in str(r).lower() for r in plain)
 
 
+@pytest.mark.matrix("C07")
 def test_userinfo_in_a_redirect(make_hauld, hostile, tools):
     """C07: credentials that a server puts into a redirect are neither used nor shown."""
     d = make_hauld("--console-log-level=debug")
@@ -109,6 +114,7 @@ def test_userinfo_in_a_redirect(make_hauld, hostile, tools):
         assert "hunter2" not in str(text) and "ZXZpbDpodW50ZXIy" not in str(text)
 
 
+@pytest.mark.matrix("C07")
 def test_given_userinfo_is_not_logged(make_hauld, hostile):
     """The owner sees the URI as he gave it; the log has no password, nor a signed query."""
     d = make_hauld("--console-log-level=debug", "--log=" + "-")
@@ -137,6 +143,7 @@ def netrc(d_folder, text, mode=0o600):
     return path
 
 
+@pytest.mark.matrix("C13")
 def test_netrc(make_hauld, hostile, tools, tmp_path):
     """C13: exactly the host, nobody else."""
     path = netrc(tmp_path, "machine 127.0.0.1 login user password pass\nmachine other login joe password s3cret\ndefault login joe password s3cret\n")
@@ -152,6 +159,7 @@ def test_netrc(make_hauld, hostile, tools, tmp_path):
     no_secret(hostile.log(), open(d.log).read())
 
 
+@pytest.mark.matrix("C13")
 def test_netrc_of_the_home_folder(make_hauld, hostile, tmp_path):
     (tmp_path / "d").mkdir()
     netrc_path = os.path.join(str(tmp_path / "d"), ".netrc")
@@ -159,6 +167,7 @@ def test_netrc_of_the_home_folder(make_hauld, hostile, tmp_path):
     assert run(make_hauld(), hostile.base + "/auth/1M/a")["status"] == "complete"
 
 
+@pytest.mark.matrix("C13")
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
 def test_netrc_that_others_can_touch(make_hauld, hostile, tmp_path, mode):
     d = make_hauld("--netrc-path=" + netrc(tmp_path, "machine 127.0.0.1 login user password pass\n", mode))
@@ -188,6 +197,7 @@ def test_cookies_come_back(hauld, site):
     assert site.cookies() == [None, "deep=2; sid=1", "sid=1", "mine=1"]
 
 
+@pytest.mark.matrix("C09")
 def test_cookies_stay_with_their_host(hauld, site, hostile):
     """C09: foreign and public-suffix cookies are dropped, the rest is bounded."""
     run(hauld, hostile.base + "/cookies/1M/a?n=10000", timeout=20)

@@ -20,7 +20,7 @@ RIGHT = [  # path (4 MiB of seed "a" unless said)
     ("H13", "/head-lies/4M/a"), ("H15", "/range-200/4M/a"), ("H17", "/range-short/4M/a"), ("H17", "/range-bad/4M/a?kind=star"),
     ("H18", "/range-long/4M/a"), ("H20", "/range-unasked/4M/a"), ("H32", "/fail/4M/a?code=503&times=2"),
     ("H32", "/fail/4M/a?code=502&times=2&id=b"), ("H33", "/fail/4M/a?code=429&after=1&times=1"), ("H34", "/fail/4M/a?code=500&times=1"),
-    ("H36", "/limit/4M/a?conns=2"), ("V08", "/ifrange-drop/4M/a"), ("C01", "/redir-chain/4M/a?n=10"),
+    ("H36", "/limit/4M/a?conns=2"), ("V08", "/ifrange-drop/4M/a"),
 ]
 
 
@@ -48,8 +48,7 @@ REFUSED = [  # case, path, error codes that are right
     ("H25", "/header-odd/1M/a?kind=space", "22"), ("H27", "/status/1M/a", "22"), ("H27", "/garbage/1M/a", "22 1"), ("H27", "/http09/1M/a", "22"),
     ("H28", "/te-odd/1M/a", "22"), ("H35", "/fail/1M/a?times=9&code=404", "3"), ("H35", "/fail/1M/a?times=9&code=401", "24"),
     ("H35", "/fail/1M/a?times=9&code=403", "22"), ("H35", "/fail/1M/a?times=9&code=503", "29"), ("V04", "/flip-len/4M/a?after=2", "8 0"),
-    ("T02", "/no-answer/1M/a", "2"), ("T03", "/slow-header/1M/a", "2"), ("T05", "/fin/1M/a", "6 1"), ("C01", "/redir-loop/1M/a", "23"),
-    ("C02", "/redir-to/1M/a?to=file:///etc/passwd", "22"), ("C08", "/redir-none/1M/a", "22"), ("C08", "/redir-long/1M/a", "22"),
+    ("T02", "/no-answer/1M/a", "2"), ("T03", "/slow-header/1M/a", "2"), ("T05", "/fin/1M/a", "6 1"),
 ]
 
 
@@ -92,15 +91,6 @@ def test_changed_while_down(make_hauld, hostile, tools):
         assert tools.sha256_of(s["files"][0]["path"]) == hostile.sha256("8M", "b")
     else:
         assert s["errorCode"] == "8" and "changed" in s["errorMessage"]
-
-
-def test_credentials_stay_with_their_origin(hauld, hostile):
-    """C03: nothing secret goes to another origin."""
-    s = fetch(hauld, hostile, "/redir-cross/1M/a", 1, http_user="joe", http_passwd="s3cret", header="X-Key: s3cret")
-    assert s["status"] == "complete"
-    other = [r for r in hostile.log() if r["port"] != hostile.port]
-    assert other and "s3cret" not in str(other) and "authorization" not in str(other).lower()
-    assert "s3cret" not in open(hauld.log).read()
 
 
 def test_tls_is_checked(make_hauld, hostile, tools):
