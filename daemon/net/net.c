@@ -8,6 +8,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/log.h"
 #include "base/opt.h"
 #include "base/str.h"
 #include "ev/loop.h"
@@ -113,6 +114,8 @@ int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail 
 	n->conf.min_tls = TLS1_2_VERSION;
 	if (o != NULL)
 		read_options(&n->conf, o);
+	if (!n->conf.check_certificate)
+		log_warn(TLS, "check-certificate=false: anybody on the way may read and change what comes over https");
 	n->reach = reach_rules_new(&n->conf);
 	n->resolver = resolver_new(n);
 	n->cpool = cpool_new(n);

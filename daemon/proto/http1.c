@@ -337,6 +337,12 @@ static void on_answer(struct http1 *f, const struct http_answer *a, size_t used)
 		take_answer(f, a, used);
 }
 
+/* The beginning of an alert or handshake record of TLS (RFC 8446 5.1). */
+static bool is_tls(const struct span *in)
+{
+	return in->len >= 2 && (in->base[0] == 0x15 || in->base[0] == 0x16) && in->base[1] == 0x03;
+}
+
 static void on_head_bytes(struct http1 *f, size_t n)
 {
 	struct span in = http_body_head(&f->body, n);
@@ -345,6 +351,8 @@ static void on_head_bytes(struct http1 *f, size_t n)
 	size_t used;
 	int r = http_parse_head(&f->parser, in.base, in.len, &used, &why);
 
+	if (r < 0 && !f->answered && is_tls(&in))
+		r = fail_set(&why, ERR_TLS, "The server speaks TLS on this port: use https://");
 	f->answered = true;
 	if (r == 1)
 		r = http_head_read(&f->parser, &f->asked, &a, &why) < 0 ? why.code : 1;

@@ -93,18 +93,6 @@ def test_changed_while_down(make_hauld, hostile, tools):
         assert s["errorCode"] == "8" and "changed" in s["errorMessage"]
 
 
-def test_tls_is_checked(make_hauld, hostile, tools):
-    """S01, S02: valid only when the CA, the name and the dates are right."""
-    d = make_hauld("--ca-certificate=" + hostile.ca)
-    s = d.wait(d.add(hostile.https + "/f/1M/a", **FAST))
-    assert s["status"] == "complete" and tools.sha256_of(s["files"][0]["path"]) == hostile.sha256("1M", "a")
-    for port in (3, 4, 5, 6):
-        s = d.wait(d.add("https://localhost:%d/f/1M/b" % (hostile.port + port), **FAST))
-        assert (s["status"], s["errorCode"]) == ("error", "1") and "TLS" in s["errorMessage"], s
-    s = d.wait(d.add(hostile.https + "/tls-trunc/1M/c", **FAST))
-    assert s["status"] == "error"
-
-
 def test_slow_bytes_are_seen_and_survive_a_kill(make_hauld, hostile, tools):
     """Far less than a block comes in seconds: it is shown, written, and not fetched again."""
     d = make_hauld()
