@@ -264,12 +264,25 @@ static void stay_active(struct job *j)
 	engine_save(j->engine, j);
 }
 
+/* Another dir or out came too late for a file that has its name: nothing of it is left to adopt, and it stays where it is. */
+static void complete_at_old_path(struct job *j, const char *path)
+{
+	struct job *left = path != NULL ? part_claimant(j->engine, path) : NULL;
+
+	if (left != NULL && left->rec.state == JOB_GONE)
+		part_adopted(j->engine, left);
+	set_text(&j->rec.path, path);
+}
+
 static void take_end(struct job *j, const struct xfer_end *end)
 {
-	if (j->new_path) {
-		j->new_path = false;
+	bool elsewhere = j->new_path;
+
+	j->new_path = false;
+	if (elsewhere && end->result != XFER_COMPLETE)
 		return;
-	}
+	if (elsewhere)
+		complete_at_old_path(j, end->path);
 	if (end->total >= 0)
 		j->rec.total = end->total;
 	j->rec.done = end->done;

@@ -498,6 +498,7 @@ static void finale(void *arg)
 
 	x->result.total = x->total;
 	x->result.done = ranges_total(&x->written);
+	x->result.path = x->path;
 	x->ops->end(x->owner, &x->result);
 	xfer_free(x);
 }
