@@ -58,6 +58,43 @@ put("http1", [
     bytes([PROXY, 7]) + b"\5\2\1\1", bytes([PROXY, 2]) + b"\5\xff", bytes([PROXY, 2]) + b"\5\0\5\5\0\4" + b"\0" * 18,
     b"\x00\x01HTTP/1.1 200 OK\nContent-Length: 1\n\n1", b"\x00\x01\x00\xff\xfe", b"\x00\x01", b"\x00\x01HTTP/2 200\r\n\r\n", b"\x00\x01ICY 200 OK\r\n\r\nmusic",
 ])
+NEW, STRONG, DATED, NO_END, LATE_FILE, HAD_RANGES, BROKEN, CHECKSUM = 1, 2, 4, 8, 16, 32, 64, 128
+DATE = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\n"
+
+
+def lane(options, start, length, behind, head, body=b""):
+    """start: byte of the input; from 128 on it means the last 120 bytes of a block and what follows."""
+    return bytes([options, 7, start, length, behind]) + head.replace("\n", "\r\n").encode() + b"\r\n" + body
+
+
+def part(options, start, length, behind, first, last, total, body=None, more="ETag: \"e\"\n"):
+    n = last + 1 - first
+    return lane(options, start, length, behind, "HTTP/1.1 206 P\nContent-Range: bytes %d-%d/%s\nContent-Length: %d\n%s" % (first, last, total, n, more),
+                bytes(i % 251 for i in range(n)) if body is None else body)
+
+
+block = 262144 - 120
+put("lane", [
+    part(STRONG, 10, 90, 100, 10, 99, 200), part(STRONG, 10, 90, 100, 10, 199, 200), part(STRONG, 10, 90, 100, 10, 49, 200), part(STRONG, 10, 90, 100, 9, 99, 200),
+    part(STRONG, 10, 90, 0, 10, 99, 101), part(STRONG, 10, 90, 0, 10, 99, "*"), part(0, 10, 90, 0, 10, 99, "*", more=""), part(STRONG, 10, 90, 100, 10, 99, 200, more="ETag: \"f\"\n"),
+    part(STRONG | DATED, 10, 90, 100, 10, 99, 200, more=DATE), part(DATED, 10, 90, 100, 10, 99, 200, more=""), part(DATED | CHECKSUM, 10, 90, 100, 10, 99, 200, more=""),
+    part(STRONG, 128, 250, 9, block, block + 249, block + 259), part(STRONG, 200, 255, 255, block + 72, block + 72 + 509, block + 72 + 510), part(HAD_RANGES | STRONG, 0, 50, 10, 0, 49, 60),
+    part(STRONG, 10, 90, 100, 10, 99, 200, b"x" * 40), part(STRONG | BROKEN, 10, 90, 100, 10, 99, 200, b"x" * 90), part(STRONG, 10, 90, 100, 10, 99, 200, b"x" * 90 + b"HTTP/1.1 200 OK"),
+    part(STRONG, 10, 90, 100, 10, 99, 200, b"--b\r\n", "Content-Type: multipart/byteranges; boundary=b\nETag: \"e\"\n"),
+    lane(STRONG, 10, 90, 100, "HTTP/1.1 206 P\nETag: \"e\"\nContent-Length: 90\n", b"x" * 90),
+    lane(STRONG, 10, 90, 0, "HTTP/1.1 206 P\nETag: \"e\"\nContent-Range: bytes 10-99/100\nTransfer-Encoding: chunked\n", b"5a\r\n" + b"x" * 90 + b"\r\n0\r\n\r\n"),
+    lane(STRONG, 10, 90, 0, "HTTP/1.1 206 P\nETag: \"e\"\nContent-Range: bytes 10-99/100\nTransfer-Encoding: chunked\n", b"5b\r\n" + b"x" * 91 + b"\r\n0\r\n\r\n"),
+    lane(STRONG, 10, 90, 0, "HTTP/1.1 200 OK\nETag: \"e\"\nContent-Length: 100\n", b"x" * 100), lane(0, 0, 90, 10, "HTTP/1.1 200 OK\nContent-Length: 100\n", b"x" * 100),
+    lane(0, 0, 100, 0, "HTTP/1.1 200 OK\nContent-Length: 99\n", b"x" * 99), lane(0, 5, 90, 0, "HTTP/1.1 416 No\nContent-Range: bytes */95\nContent-Length: 0\n"),
+    lane(HAD_RANGES, 5, 90, 0, "HTTP/1.1 416 No\nContent-Length: 0\n"), lane(0, 5, 90, 0, "HTTP/1.1 302 F\nLocation: /x\nContent-Length: 4\n", b"gone"),
+    lane(0, 5, 90, 0, "HTTP/1.1 302 F\nContent-Length: 0\n"), lane(0, 5, 90, 0, "HTTP/1.1 503 B\nRetry-After: 7\nContent-Length: 0\n"), lane(0, 5, 90, 0, "HTTP/1.1 404 N\nContent-Length: 0\n"),
+    lane(NEW, 0, 0, 0, "HTTP/1.1 200 OK\nContent-Length: 300\nETag: W/\"w\"\n" + DATE, b"y" * 300), lane(NEW | LATE_FILE, 0, 0, 0, "HTTP/1.1 200 OK\nContent-Length: 300\n", b"y" * 301),
+    lane(NEW | LATE_FILE, 0, 0, 0, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", b"3\r\nabc\r\n0\r\n\r\n"), lane(NEW, 0, 0, 0, "HTTP/1.0 200 OK\n", b"to the end"),
+    lane(NEW | BROKEN, 0, 0, 0, "HTTP/1.0 200 OK\n", b"to the reset"), lane(NEW, 0, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 0-9/20\nContent-Length: 10\n", b"0123456789"),
+    lane(NEW, 0, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 1-9/20\nContent-Length: 9\n", b"123456789"), lane(NEW, 0, 0, 0, "HTTP/1.1 200 OK\nContent-Length: 9223372036854775807\n", b"much"),
+    lane(NEW, 0, 0, 0, "HTTP/1.1 200 OK\nContent-Length: 0\n"), lane(NO_END, 0, 0, 0, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", b"3\r\nabc\r\n0\r\n\r\n"),
+    lane(NO_END, 9, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 9-11/12\nContent-Length: 3\n", b"abc"), lane(STRONG, 10, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 10-10/11\nContent-Length: 1\n", b"a"),
+])
 put("field", ["bytes 0-99/200", "bytes 0-99/*", "bytes */200", "bytes */*", "BYTES 5-4/9", "bytes 0-9223372036854775807/*", "bytes 0-9223372036854775806/9223372036854775807",
               "bytes 18446744073709551616-1/2", "bytes=0-1/2", "bytes 0 - 1/2", "120", "0", "99999999999999999999999", "-1", "+5", " 5 ", "5, 5", "0x10", "",
               "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Tue, 29 Feb 2000 23:59:60 GMT",
