@@ -11,7 +11,7 @@
 
 #include "fuzz_wire.h"
 
-#define FILE_KEPT   (1 << 16)	       /* bytes from the segment's beginning on that are compared */
+#define FILE_KEPT   (1 << 13)	       /* bytes from the segment's beginning on that are compared */
 #define FIRST_START (BLOCK_SIZE - 120) /* so that a block is full in the middle of small segments */
 
 enum option { NEW = 1, STRONG = 2, DATED = 4, NO_END = 8, LATE_FILE = 16, HAD_RANGES = 32, RESET = 64, CHECKSUM = 128 };

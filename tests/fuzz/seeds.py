@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Writes the first inputs of every fuzz target to tests/fuzz/corpus/. Kept findings (finding-*) lie there too and stay."""
+import base64
 import gzip
+import json
 import os
 import struct
 import zlib
@@ -119,6 +121,26 @@ def call(method, params="[]", **kw):
     return post('{"jsonrpc":"2.0","id":"q","method":"%s","params":%s}' % (method, params), **kw)
 
 
+def get(query, options=0):
+    return bytes([options, 9]) + ("GET /jsonrpc?%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % query).encode()
+
+
+def xml_value(v):
+    if isinstance(v, dict):
+        return "<value><struct>%s</struct></value>" % "".join("<member><name>%s</name>%s</member>" % (k, xml_value(x)) for k, x in v.items())
+    if isinstance(v, list):
+        return "<value><array><data>%s</data></array></value>" % "".join(map(xml_value, v))
+    return "<value><%s>%s</%s></value>" % (("int", v, "int") if isinstance(v, int) else ("string", v, "string"))
+
+
+def xml_params(params):
+    return "<params>%s</params>" % "".join("<param>%s</param>" % xml_value(v) for v in params)
+
+
+def xml(method, params):
+    return post("<?xml version='1.0'?><methodCall><methodName>%s</methodName>%s</methodCall>" % (method, params), path="/rpc")
+
+
 ADD = '[["http://h/x","http://m/x"],{"out":"o","split":"3","header":["A: b","C: d"]},0]'
 METHODS = [("aria2.addUri", ADD), ("aria2.tellActive", '[["gid","status"]]'), ("aria2.tellWaiting", "[0,10]"), ("aria2.tellStopped", "[-1,1000]"),
            ("aria2.tellStatus", '["0000000000001001"]'), ("aria2.getFiles", '["0000000000001001"]'), ("aria2.getUris", '["0000000000001001"]'),
@@ -140,6 +162,15 @@ put("rpc", [chain + call(m, p)[2:] for m, p in METHODS] + [
     b"\x00\x01POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a.b\r\n\r\n",
     b"\x08\x01POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{", b"\x00\x01HEAD / HTTP/1.1\r\nHost: [::1]:6800\r\nConnection: close\r\n\r\n",
     post('{"id":"\\u0000\\ud83d\\ude00","method":"\\uffff"}'), post(b'{"id":"\xff","method":1}'), post("[[[[[[[[[]]]]]]]]]"), post('{"id":1e999,"method":"x"}'),
+    *[call(m, p, fields="Accept-Encoding: gzip\r\n") for m, p in METHODS[:3]],
+    *[get("method=%s&id=1&params=%s&jsoncallback=cb.x" % (m, base64.b64encode(p.encode()).decode().replace("=", "%3D").replace("+", "%2B")), 16) for m, p in METHODS[:8]],
+    get("params=" + base64.b64encode(b'[{"id":1,"method":"aria2.tellActive"},{"id":2,"method":"x"}]').decode().replace("=", "%3D"), 16), get("jsoncallback=a(b&method=x", 16),
+    *[xml(m, xml_params(json.loads(p))) for m, p in METHODS], xml("system.multicall", xml_params([[{"methodName": m, "params": json.loads(p)} for m, p in METHODS[:12]]])),
+    xml("aria2.addUri", "<params><param><value><array><data><value>http://h/&#xFFFD;&lt;&#13;</value></data></array></value></param></params>"),
+    xml("aria2.tellStatus", "<params><param><value><string>\uffff\u0085\u2028\ufdd0</string></value></param></params>"), xml("\uffffx", ""), xml("a", "<params><param><value><i4>-5</i4></value></param>"
+        "<param><value><base64>aGk=</base64></value></param><param><value><double>1.5</double></value></param><param><value><boolean>1</boolean></value></param></params>"),
+    post("<?xml version='1.0' encoding='iso-8859-1'?><methodCall><methodName>\xe9</methodName></methodCall>".encode("latin-1"), path="/rpc"),
+    post("<!DOCTYPE x [<!ENTITY a 'b'>]><methodCall><methodName>&a;</methodName></methodCall>", path="/rpc"),
     b"\x00\x01GET /jsonrpc HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n\x81\x80\0\0\0\0",
 ])
 
@@ -151,13 +182,17 @@ def frame(first, payload, mask=b"\0\0\0\0"):
 
 
 LIST = '{"id":"1","method":"system.listMethods"}'
-put("ws", [b"\x05" + x for x in (
+put("ws", [b"\x05\x00" + x for x in (
     frame(0x81, LIST), frame(0x81, LIST, b"abcd"), frame(0x01, LIST[:9]) + frame(0x89, "ping") + frame(0x00, LIST[9:20]) + frame(0x80, LIST[20:]),
     frame(0x82, LIST), frame(0x88, b"\x03\xe8bye"), frame(0x88, b""), frame(0x88, b"\x03"), frame(0x8a, "x"), frame(0x89, "x" * 125), frame(0x89, "x" * 126),
     frame(0x81, "x" * 5000), frame(0x81, "[" + ",".join([LIST] * 20) + "]"), b"\x81\x05hello", b"\xf1\x80\0\0\0\0", b"\x83\x80\0\0\0\0", frame(0x80, "no start"),
     b"\x81\xff\x7f" + b"\xff" * 7 + b"\0\0\0\0", b"\x81\xff\x80" + b"\0" * 11, frame(0x81, b"\xff\xfe"), frame(0x01, "a") + frame(0x81, "b"),
     b"".join(frame(0x81, LIST) for _ in range(30)), frame(0x81, '{"id":1,"method":"aria2.addUri","params":%s}' % ADD) + frame(0x81, '{"id":2,"method":"aria2.tellWaiting","params":[0,9]}'),
-    frame(0x81, "x" * 4096 * 9), frame(0x81, "{" * 3000), frame(0x81, ""), b"\x81\xfe\0\x05\0\0\0\0hello")])
+    frame(0x81, "x" * 4096 * 9), frame(0x81, "{" * 3000), frame(0x81, ""), b"\x81\xfe\0\x05\0\0\0\0hello")] + [
+    # the same 2^N times; 16: the client reads nothing; 32: a token is asked for
+    bytes([5, how]) + x for how, x in ((15, frame(0x01, "x" * 500)), (15, frame(0x00, "x" * 500)), (15, frame(0x89, "p" * 100)), (31, frame(0x89, "p")), (10, frame(0x81, LIST)), (26, frame(0x81, LIST)),
+                                       (42, frame(0x81, LIST)), (58, frame(0x81, '{"id":1,"method":"aria2.tellActive"}')), (12, frame(0x8a, "x" * 125)), (15, frame(0x81, "")), (31, frame(0x81, "")),
+                                       (11, frame(0x81, "[" + ",".join(["[" * 20 + "]" * 20] * 90) + "]")), (15, b"\x81\xff" + struct.pack(">Q", 1 << 40) + b"\0\0\0\0"), (14, b"x" * 100))])
 
 put("text", ["c# comment\nmax-concurrent-downloads=3\ndir=/tmp\nheader=A: b\nheader=C: d\nunknown=1\nsplit = 4\n", "crpc-listen-port=99999\n", "cno-equal-sign\n", "c\xef\xbb\xbfdir=x\r\n",
              "cmax-overall-download-limit=1G\nlowest-speed-limit=1.5M\n", "call-proxy=http://u:p@h:1\ncheck-certificate=no\n", b"c\xff\xfe=\x00\n",
