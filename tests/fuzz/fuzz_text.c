@@ -214,7 +214,7 @@ static json_t *read_lenient(const char *text, size_t n, struct buf *ret)
 {
 	json_t *v = lenient_json(text, n, ret) && ret->len > 0 ? json_loadb(ret->data, ret->len, ANY_JSON, NULL) : NULL;
 
-	CHECK(ret->len <= 2 * n + 64);
+	CHECK(ret->len <= LENIENT_GROWTH * n);
 	return v;
 }
 

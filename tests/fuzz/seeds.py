@@ -165,6 +165,7 @@ put("rpc", [chain + call(m, p)[2:] for m, p in METHODS] + [
     *[call(m, p, fields="Accept-Encoding: gzip\r\n") for m, p in METHODS[:3]],
     *[get("method=%s&id=1&params=%s&jsoncallback=cb.x" % (m, base64.b64encode(p.encode()).decode().replace("=", "%3D").replace("+", "%2B")), 16) for m, p in METHODS[:8]],
     get("params=" + base64.b64encode(b'[{"id":1,"method":"aria2.tellActive"},{"id":2,"method":"x"}]').decode().replace("=", "%3D"), 16), get("jsoncallback=a(b&method=x", 16),
+    post('{"id":0,"method":"aria2.addUri","params":[["http://h/x"],{"out":"\\uffff\\ufffe\\u0085&]]>"}]}') + xml("aria2.getOption", xml_params(["0000000000001001"]))[2:],
     *[xml(m, xml_params(json.loads(p))) for m, p in METHODS], xml("system.multicall", xml_params([[{"methodName": m, "params": json.loads(p)} for m, p in METHODS[:12]]])),
     xml("aria2.addUri", "<params><param><value><array><data><value>http://h/&#xFFFD;&lt;&#13;</value></data></array></value></param></params>"),
     xml("aria2.tellStatus", "<params><param><value><string>\uffff\u0085\u2028\ufdd0</string></value></param></params>"), xml("\uffffx", ""), xml("a", "<params><param><value><i4>-5</i4></value></param>"
