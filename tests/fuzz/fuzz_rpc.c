@@ -9,6 +9,8 @@
 #include <expat.h>
 #include <zlib.h>
 
+#include "base/log.h"
+
 #define assert_int_equal(a, b) CHECK((a) == (b))
 #define assert_true(a)	       CHECK(a)
 #include "unit/rpc/fake_stream.c"
@@ -157,6 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fixture *x;
 	void *state = NULL;
 
+	log_setup(LOG_LVL_ERROR, true, NULL, LOG_LVL_ERROR);
 	setup(&state);
 	x = state;
 	start(x, options);

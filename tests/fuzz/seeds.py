@@ -214,6 +214,13 @@ put("text", ["j" + x for x in (
     '{"id":"1",}', '[1,]', '{"a":"line\none\ttab\x01"} trailing', '"\\x\\u0041\\\n"', '[007,-00,0,-1,0.0,1e05,10,00.5]', "[" * 51 + "]" * 51, '{"a":[true,null,{"b":"\\"}"}]}',
     '"' + "\x02" * 40 + '"', '"\x00"', '"\\', "-", "--05", ",,}", "")], first=50)
 
+SITE = "shttps://a.b.example.com/x/y\nhttps://c.b.example.com/x/z\n"
+put("text", [
+    "a--split=4\nhttp://h/x\n-x2\n-s\n3\n--out\nname\n", "a--max-conn=3\n", "a--no-such\n", "a--rpc-secret=geheim\n--http-passwd\nx\n--\n-x\n", "a-Z\n-c\n-j5\n", "a--dry-run\nhttp://x\n", "a-\n--\n---\n", "a--header=A: b\n--header=C: d\n--conf-path=\n",
+    SITE + "a=b; Domain=example.com; Path=/x; Secure; HttpOnly; Max-Age=60\nc=d; domain=.b.example.com; expires=Sun, 06 Nov 2044 08:49:37 GMT\n", SITE + "__Host-a=b; Secure; Path=/\n__Secure-a=b\n__Host-x=y; Domain=b.example.com; Secure; Path=/\n",
+    SITE + "a=b; Domain=com\nc=d; Domain=co.uk\nx; Domain=example.com; Domain=\n=v\nn=\n", "shttp://127.0.0.1/\nhttp://127.0.0.1/a\na=b; Domain=0.0.1\nc=d; Path=a\ne=f; Path=/a/\n", "shttp://h/a\nhttp://h/ab\n" + "".join("n%d=v; Path=/\n" % i for i in range(60)),
+    "shttp://[::1]/\nhttp://[::1]/\na=b; max-age=-1\na=b; expires=1 jan 70 0:0:0\nc=d; expires=Wed, 09-Jun-2099 10:18:14 GMT\n", "shttp://co.uk/\nhttp://co.uk/\na=b; Domain=co.uk\n"], first=70)
+
 put("job", [b"\x01\x00\x00out=x\x01split=4\x01\n0-100,200-300\n/tmp/x\n\"e\"\ndate\nhttp://a/x\nhttp://b/x\n", b"\x01\x03\x09\n\n\n\n\n", b"\x00\x00\x00\n", b"\x01\x06\x00\n",
             b"\x01\xff\x00header=A: b\x01header=C: d\x01unknown=1\x01\n0-9223372036854775807\n\n\n\nx", b"\x01\x00\x00split=0\x01\n5-4\n", b"\x01\x00\x00\n0-1,1-2\n", b"\x01\x00\x00\n3-4,1-2\n",
             b"\x01\x00\x00\n0-18446744073709551616\n", b"\x01\x00\x00\n-5-6\n", b"\x01\x00\x00\n1-2,\n", b"\x01\x02\x00pause=true\x01out=a b\x01header=\x01\n0-5\n/x\n\n\n\n\n\n"])
