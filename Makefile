@@ -92,17 +92,20 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libhauld.a
 	$(call say,CC)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) -Itests $(LDFLAGS_ALL) -MF $@.d -o $@ $< $(BUILD)/libhauld.a $(LIBS) -lcmocka
 
-# A fuzz target as a plain program that reads files, for tests/fuzz/replay.sh; and the flags for tests/fuzz/run.sh.
+# A fuzz target as a plain program that reads files, for tests/fuzz/replay.sh; and the flags for tests/fuzz/run.sh. Where libcurl
+# is, what it says of a URI is compared with what we say.
+FUZZ_CURL = $(shell pkg-config --exists libcurl 2>/dev/null && echo -DFUZZ_CURL $$(pkg-config --cflags libcurl))
+FUZZ_LIBS = $(LIBS) $(if $(FUZZ_CURL),$(shell pkg-config --libs libcurl))
 $(BUILD)/tests/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(BUILD)/libhauld.a
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) -Wno-unused-function -Itests $(LDFLAGS_ALL) -MF $@.d -o $@ $< tests/fuzz/replay.c \
-		$(BUILD)/libhauld.a $(LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) $(FUZZ_CURL) -Wno-unused-function -Itests $(LDFLAGS_ALL) -MF $@.d -o $@ $< tests/fuzz/replay.c \
+		$(BUILD)/libhauld.a $(FUZZ_LIBS)
 
 $(BUILD)/fuzz.flags: Makefile
 	@mkdir -p $(@D)
-	@echo '$(filter-out -MMD -MP -DHAUL_VERSION=%,$(CFLAGS_ALL)) -DHAUL_VERSION=\"$(VERSION)\" $(LLHTTP_CFLAGS) -Itests' >$@
-	@echo '$(LIBS)' >$(@D)/fuzz.libs
+	@echo '$(filter-out -MMD -MP -DHAUL_VERSION=%,$(CFLAGS_ALL)) -DHAUL_VERSION=\"$(VERSION)\" $(LLHTTP_CFLAGS) $(FUZZ_CURL) -Itests' >$@
+	@echo '$(FUZZ_LIBS)' >$(@D)/fuzz.libs
 
 # ---- for people ----
 
@@ -145,7 +148,7 @@ asan-run:
 	@ASAN_OPTIONS=quarantine_size_mb=16 BUILD=$(BUILD) MAKE='$(MAKE)' tests/all.sh
 
 fuzz: test-deps ## run the fuzzers, 60 s each (needs clang)
-	$(call install,clang)
+	$(call install,clang libcurl4-openssl-dev)
 	@tests/fuzz/run.sh
 
 bench: ## compare with other downloaders on this machine
