@@ -317,6 +317,8 @@ static void on_head(void *owner, const struct fetch_head *h)
 		return;
 	if (err_retry(l->verdict) != RETRY_ORIGIN && l->retry_after < 0)
 		origin_use_served(&l->use);
+	if (!l->verdict && h->limit_ms >= 0 && l->use.o)
+		origin_hold(l->use.o, loop_now(l->x->loop), h->limit_ms);
 	l->state = l->verdict || l->redirect_to ? LANE_DRAIN : LANE_BODY;
 	if (l->verdict && (h->status == 200 || h->status == 206)) {
 		/* Not a byte of this body may be taken. */

@@ -16,6 +16,7 @@
 #define BACKOFF_FIRST_MS 500
 #define MORE_AGAIN_MS	 30000 /* after so long it is tried with one more than it was found to take */
 #define ASKED_MOST_MS	 3600000 /* a server that wants to be left alone for longer is asked again after that, by one fetch */
+#define HOLD_MOST_MS	 60000 /* what a good answer says of the requests to come is believed for so long */
 #define CAREFUL_MOST	 64    /* above this a careful beginning is over */
 #define DOUBLINGS_MOST	 20
 
@@ -298,6 +299,18 @@ uint64_t origin_back_off(
 	o->careful = true;
 	o->why = *why;
 	return o->ready_at > now ? o->ready_at - now : 0;
+}
+
+void origin_hold(struct origin *o, uint64_t now, int64_t ms)
+{
+	uint64_t wait;
+
+	OBJ_CHECK(o, ORIGIN);
+	wait = with_jitter(o, ms < HOLD_MOST_MS ? (uint64_t)ms : HOLD_MOST_MS);
+	if (now + wait <= o->ready_at)
+		return;
+	o->ready_at = now + wait;
+	fail_set(&o->why, ERR_TOO_MANY, "The server takes no more requests for now");
 }
 
 void origin_explain(const struct origin *o, uint64_t now, struct fail *ret)

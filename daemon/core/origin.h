@@ -52,6 +52,10 @@ void origin_found_limit(struct origin *o, uint64_t now);
 uint64_t origin_back_off(
 	struct origin *o, uint64_t now, uint64_t least, uint64_t most, int64_t retry_after, const struct fail *why);
 
+/* The server answered, and said that it takes no more requests for so long (ms): nobody asks until then, but after a minute one
+ * fetch does all the same. It is no failure. */
+void origin_hold(struct origin *o, uint64_t now, int64_t ms);
+
 /* For people: "waiting 41 s for HOST: REASON", or that it takes no more fetches than it has; an empty text when neither is so. */
 void origin_explain(const struct origin *o, uint64_t now, struct fail *ret);
 

@@ -155,7 +155,8 @@ static int fake_status(const struct fake_fetch *f)
 
 static void fake_head(struct fake_fetch *f)
 {
-	struct fetch_head h = {.status = fake_status(f), .body_len = -1, .total = -1, .mtime = -1, .retry_after_ms = -1};
+	struct fetch_head h = {.status = fake_status(f), .body_len = -1, .total = -1, .mtime = -1, .retry_after_ms = -1,
+		.limit_ms = -1};
 	char tag[32], date[64];
 	int status = h.status;
 

@@ -166,6 +166,34 @@ static void after_trouble_it_begins_carefully(void **state)
 	origin_put(o);
 }
 
+/* A good answer that was the last one for now: no failure, and nobody is kept from asking for long. */
+static void a_server_may_ask_for_a_rest(void **state)
+{
+	struct fail why = because("busy");
+	struct origin_use use = {0};
+	struct origin *o = get("http://h/");
+	struct fail text;
+	uint64_t wait;
+
+	(void)state;
+	origin_use_begin(&use, o);
+	origin_use_served(&use);
+	origin_hold(o, 1000, 8000);
+	assert_int_equal(origin_room(o, 1000, &wait), 0);
+	assert_in_range(wait, 8000, 10000);
+	origin_explain(o, 1000, &text);
+	assert_non_null(strstr(text.text, "takes no more requests"));
+	assert_true(room(o, 11000) > 1);
+	origin_hold(o, 20000, 3600000);
+	assert_int_equal(origin_room(o, 20000, &wait), 0);
+	assert_in_range(wait, 60000, 75000);
+	origin_hold(o, 20000, 1);
+	assert_int_equal(room(o, 79999), 0);
+	assert_in_range(origin_back_off(o, 100000, 0, 60000, -1, &why), 500, 625); /* the first failure */
+	origin_use_clear(&use);
+	origin_put(o);
+}
+
 struct told {
 	struct origin_waiter w;
 	int times;
@@ -246,6 +274,7 @@ int main(void)
 		T(trouble_is_everybodys),
 		T(waits_grow),
 		T(after_trouble_it_begins_carefully),
+		T(a_server_may_ask_for_a_rest),
 		T(those_who_wait_are_told_in_turn),
 		T(few_are_remembered),
 	};
