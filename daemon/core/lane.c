@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "core/reach.h"
 #include "core/xfer_int.h"
 
 #define GRANT_MAX (64 * 1024) /* bytes taken from a limited rate at a time, so that lanes share it evenly */
@@ -200,6 +201,15 @@ void lane_retry_in(struct lane *l, uint64_t ms)
 	timer_start(l->x->loop, &l->timer, ms, 0, on_retry, l);
 }
 
+/* Nobody was heard, here or elsewhere: no try of this source. */
+static bool network_lost(struct lane *l, int err)
+{
+	bool got = l->got > 0;
+
+	return reach_is_silence(err) && l->use.o &&
+	       origin_lost(l->use.o, loop_now(l->x->loop), got ? l->last_data : l->since, got);
+}
+
 /* The fetch ended without all of its bytes. */
 static void failed(struct lane *l, int err, const struct fail *f)
 {
@@ -208,6 +218,7 @@ static void failed(struct lane *l, int err, const struct fail *f)
 	char show[256];
 	uint64_t ms;
 
+	x->hurry &= err == ERR_AGAIN;
 	if (err == ERR_AGAIN) {
 		lane_retry_in(l, 0);
 		return;
@@ -220,7 +231,9 @@ static void failed(struct lane *l, int err, const struct fail *f)
 	}
 	log_info(XFER, "%016llx lane %u: %s: %s", (unsigned long long)x->gid, l->id,
 		uri_show_short(l->uri ? l->uri : l->src->uri, show, sizeof(show)), copy.text);
-	if (source_failed(x, l, err, &copy, &ms))
+	if (network_lost(l, err))
+		l->state = LANE_IDLE;
+	else if (source_failed(x, l, err, &copy, &ms))
 		lane_retry_in(l, ms);
 	else
 		l->state = LANE_IDLE;
@@ -313,6 +326,7 @@ static void on_head(void *owner, const struct fetch_head *h)
 	struct lane *l = owner;
 
 	lane_judge(l, h);
+	l->x->hurry &= l->redirect_to != NULL;
 	if (!l->fetch) /* stopped meanwhile: the file was found to be begun already */
 		return;
 	if (err_retry(l->verdict) != RETRY_ORIGIN && l->retry_after < 0)
@@ -369,6 +383,8 @@ static int admit(struct lane *l)
 	l->proto = proto_find(u.scheme);
 	o = origin_get(x->origins, &u);
 	uri_free(&u);
+	if (x->hurry)
+		origin_hurry(o);
 	if (!l->proto) {
 		err = fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
 	} else if (origin_room(o, loop_now(x->loop), &wait) == 0) {

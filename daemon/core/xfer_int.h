@@ -170,6 +170,7 @@ struct xfer {
 	/* limits */
 	struct rate rate;
 	struct rate *global_rate;
+	bool hurry;              /* until the next try is decided: its origins are not waited for */
 	struct timer throttle;   /* runs while a lane waits for tokens */
 	struct timer tick;       /* each second */
 	struct timer wake;       /* a source may be asked again */
