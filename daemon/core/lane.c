@@ -161,6 +161,7 @@ static void count(struct lane *l, size_t n)
 	l->got += (int64_t)n;
 	l->last_data = now;
 	l->src->tries = 0;
+	l->src->link_fresh = false;
 	meter_add(&l->meter, n, now);
 	meter_add(&x->meter, n, now);
 	rate_take(&x->rate, n);
@@ -201,6 +202,30 @@ void lane_retry_in(struct lane *l, uint64_t ms)
 	timer_start(l->x->loop, &l->timer, ms, 0, on_retry, l);
 }
 
+/* What a server says of a signed link that is over: 401, 403, 410, or 400 with the reason in the body. */
+static bool means_expired(int err)
+{
+	return err == ERR_STATUS || err == ERR_AUTH;
+}
+
+/* The place where redirects had led is of no use any more: the first URI is asked again, by this lane and all that begin from now
+ * on; those that are being served go on. True: at once. A link that brought nothing since it was given out, be it asked again or
+ * for the first time, counts as a try: *err says so. */
+static bool link_died(struct lane *l, int *err)
+{
+	struct source *s = l->src;
+
+	if (err_retry(*err) != RETRY_NEXT || l->got > 0 || s->dead)
+		return false;
+	if (l->at_link && s->final_uri && (l->redirects > 0 || strcmp(l->uri, s->final_uri) == 0))
+		source_set_place(l->x, s, NULL);
+	if (l->at_link && !(s->link_fresh && means_expired(*err)))
+		return true;
+	if ((l->at_link || (s->linked && l->redirects > 0)) && means_expired(*err))
+		*err = ERR_LINK;
+	return false;
+}
+
 /* Nobody was heard, here or elsewhere: no try of this source. */
 static bool network_lost(struct lane *l, int err)
 {
@@ -223,9 +248,7 @@ static void failed(struct lane *l, int err, const struct fail *f)
 		lane_retry_in(l, 0);
 		return;
 	}
-	if (l->src->final_uri && err_retry(err) == RETRY_NEXT && l->got == 0) {
-		/* The place a redirect led to before doesn't answer any more: ask the first one again. */
-		source_set_place(x, l->src, NULL);
+	if (link_died(l, &err)) {
 		lane_retry_in(l, 0);
 		return;
 	}
@@ -389,6 +412,7 @@ static int admit(struct lane *l)
 		err = fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
 	} else if (origin_room(o, loop_now(x->loop), &wait) == 0) {
 		source_set_place(x, l->src, l->uri);
+		l->src->link_fresh = true;
 		err = fail_set(&l->fail, ERR_AGAIN, NULL);
 	} else {
 		origin_use_begin(&l->use, o);
@@ -457,6 +481,7 @@ void lane_ask(struct lane *l)
 void lane_begin(struct lane *l, struct source *src)
 {
 	l->src = src;
+	l->at_link = src->final_uri != NULL;
 	l->redirects = 0;
 	free(l->uri);
 	l->uri = xstrdup(src->final_uri ? src->final_uri : src->uri);

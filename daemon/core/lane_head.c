@@ -333,6 +333,7 @@ static void remember_place(struct lane *l)
 	if (l->redirects == 0 || strcmp(l->uri, s->uri) == 0)
 		return;
 	source_set_place(l->x, s, l->uri);
+	s->linked = s->link_fresh = true;
 }
 
 void lane_judge(struct lane *l, const struct fetch_head *h)

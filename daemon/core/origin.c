@@ -320,9 +320,10 @@ void origin_hold(struct origin *o, uint64_t now, int64_t ms)
 
 bool origin_lost(struct origin *o, uint64_t now, uint64_t since, bool got)
 {
-	const struct reach_try t = {.since = since, .got = got, .known = o->answered};
+	struct reach_try t = {.since = since, .got = got};
 
 	OBJ_CHECK(o, ORIGIN);
+	t.known = o->answered;
 	if (!reach_lost(&o->all->reach, &t))
 		return false;
 	if (o->ready_at <= now)

@@ -56,8 +56,8 @@ uint64_t origin_back_off(
  * fetch does all the same. It is no failure. */
 void origin_hold(struct origin *o, uint64_t now, int64_t ms);
 
-/* A fetch ended in silence (reach_is_silence) that began, or got its last byte, at `since`. True: the network is gone, not the origin
- * (core/reach.h): that was no try of it. Then nobody asks it for a while, longer each time, and one fetch at first. */
+/* A fetch ended in silence (reach_is_silence) that began, or got its last byte, at `since`. True: the network is gone, not the
+ * origin (core/reach.h): that was no try of it. Then nobody asks it for a while, longer each time, and one fetch at first. */
 bool origin_lost(struct origin *o, uint64_t now, uint64_t since, bool got);
 /* A sign of life of the network: those that waited for it may be asked within the next seconds, not all at once. */
 void origins_alive(struct origins *s, uint64_t now);

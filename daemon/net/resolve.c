@@ -167,7 +167,10 @@ static void store_answer(struct entry *e, int status, const struct addrinfo *ai)
 		add_addr(&e->addrs, i->ai_addr);
 	if (status == 0 && e->addrs.n == 0)
 		status = UV_EAI_NODATA;
-	e->err = status == 0 ? 0 : fail_resolve(&e->fail, status == UV_EAI_AGAIN ? ERR_NO_NAMES : ERR_RESOLVE, e->host, cause_text(status));
+	if (status == 0)
+		e->err = 0;
+	else
+		e->err = fail_resolve(&e->fail, status == UV_EAI_AGAIN ? ERR_NO_NAMES : ERR_RESOLVE, e->host, cause_text(status));
 	e->expires = loop_now(e->resolver->net->loop) + (e->err == 0 ? GOOD_MS : BAD_MS);
 }
 

@@ -64,3 +64,36 @@ def test_what_does_not_pass(hauld, hostile, code, error, conns):
     s = fetch(hauld, hostile, "/fail/1M/a?times=9&code=%d" % code, conns)
     assert (s["status"], s["errorCode"]) == ("error", error) and s["errorMessage"], s
     assert len(requests(hostile, "/fail/")) == (3 if code == 503 else 1)
+
+
+@pytest.mark.matrix("H37")
+@pytest.mark.parametrize("conns", [1, 4])
+def test_a_link_that_expires(hauld, hostile, tools, conns):
+    """Far more links are needed than tries are allowed; of the bytes, few are sent twice."""
+    right(hauld, hostile, tools, "/signed/12M/a?for=1&rate=1M&cut=256K", conns)
+    assert sum(r["status"] == 403 for r in hostile.log()) >= 1
+    assert hostile.sent() <= (12 + conns) << 20
+
+
+@pytest.mark.matrix("H37")
+@pytest.mark.parametrize("conns", [1, 4])
+def test_the_user_gives_a_new_link(hauld, hostile, tools, conns):
+    """changeUri while it runs: it goes on with the bytes it has, at the new place."""
+    old, new = hostile.base + "/f/8M/a?rate=300K", "http://127.0.0.1:%d/f/8M/a?id=new" % (hostile.port + 1)
+    gid = hauld.add(old, split=conns, max_connection_per_server=conns, **OPTS)
+    hauld.received(gid, 512 << 10)
+    assert hauld.rpc("aria2.changeUri", gid, 1, [old], [new]) == [1, 1]
+    assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256("8M", "a")
+    assert hostile.sent() <= (8 + conns) << 20
+    assert all(r["status"] in (200, 206) for r in hostile.log())
+
+
+@pytest.mark.matrix("H37")
+def test_a_new_link_to_another_file(hauld, hostile):
+    """The new place has another version: not one byte of it is taken."""
+    old, new = hostile.base + "/f/8M/a?rate=300K", hostile.base + "/f/8M/b"
+    gid = hauld.add(old, split=1, **OPTS)
+    hauld.received(gid, 512 << 10)
+    hauld.rpc("aria2.changeUri", gid, 1, [old], [new])
+    s = hauld.wait(gid)
+    assert (s["status"], s["errorCode"]) == ("error", "8") and "changed" in s["errorMessage"], s
