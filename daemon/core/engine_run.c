@@ -342,6 +342,7 @@ static void begin(struct job *j)
 		.journal = journal,
 		.global_rate = &e->rate,
 		.origins = e->origins,
+		.hurry = j->hurry,
 		.known = {.path = j->rec.path,
 			.total = j->rec.total,
 			.etag = j->rec.etag,
@@ -357,7 +358,7 @@ static void begin(struct job *j)
 		log_warn(CORE, "GID#" GID_FMT ": its stored progress can't be read; it starts anew",
 			GID_ARG(j->rec.gid));
 	job_set_state(j, JOB_ACTIVE);
-	j->want_restart = j->forced = false;
+	j->want_restart = j->forced = j->hurry = false;
 	j->rec.flags |= JOB_STARTED;
 	otree_insert(&e->active, &j->in_list, ++e->start_seq);
 	engine_save(e, j);

@@ -328,6 +328,9 @@ static void fill(void *arg)
 {
 	struct xfer *x = arg;
 
+	for (size_t i = 0; x->hurry && i < x->nsources; i++)
+		if (x->sources[i]->origin)
+			origin_hurry(x->sources[i]->origin);
 	if (x->state == XS_PROBE)
 		fill_probe(x);
 	else if (x->state == XS_RUN)
@@ -542,6 +545,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->journal = xstrdup(req->journal);
 	x->mtime = x->cond_mtime = -1;
 	x->global_rate = req->global_rate;
+	x->hurry = req->hurry;
 	x->synced_at = now;
 	TAILQ_INIT(&x->lanes);
 	TAILQ_INIT(&x->segs);
@@ -570,6 +574,23 @@ void xfer_stop(struct xfer *x, bool force, bool discard)
 		return;
 	x->result.result = XFER_STOPPED;
 	xfer_wind_down(x);
+}
+
+bool xfer_hurry(struct xfer *x)
+{
+	struct lane *l;
+
+	if (x->ending || !x->wait.text[0])
+		return false;
+	x->hurry = true;
+	x->wait.text[0] = '\0';
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state == LANE_WAIT)
+			lane_retry_in(l, 0);
+	}
+	xfer_dirty(x);
+	return true;
 }
 
 void xfer_set_opts(struct xfer *x, struct opts *o)

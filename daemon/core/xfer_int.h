@@ -43,6 +43,8 @@ struct source {
 	char *uri;          /* as the user gave it; credentials belong to its origin */
 	struct uri u;       /* parsed */
 	char *final_uri;    /* where redirects led the last time, tried first by later fetches; NULL */
+	bool linked;        /* redirects led to a good answer before: the next one may be a link that expired */
+	bool link_fresh;    /* final_uri has not brought a byte yet */
 	bool dead;          /* given up, or taken off the list by changeUri */
 	bool gone;          /* taken off the list: not shown any more */
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
@@ -87,6 +89,7 @@ struct lane {
 	void *fetch;         /* protocol's handle, NULL: none */
 	struct origin_use use; /* what the fetch takes of its origin */
 	char *uri;           /* asked now (after redirects) */
+	bool at_link;        /* it began at its source's final_uri */
 	unsigned redirects;
 	struct range asked;  /* range of the request under way; end -1: to the end */
 	bool whole;          /* the request had no Range field */
@@ -170,6 +173,7 @@ struct xfer {
 	/* limits */
 	struct rate rate;
 	struct rate *global_rate;
+	bool hurry;              /* until the next try is decided: its origins are not waited for */
 	struct timer throttle;   /* runs while a lane waits for tokens */
 	struct timer tick;       /* each second */
 	struct timer wake;       /* a source may be asked again */

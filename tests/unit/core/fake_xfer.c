@@ -86,6 +86,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->etag = xstrdup(req->known.etag);
 	x->total = req->known.total;
 	x->user_part = req->known.user_part;
+	x->hurry = req->hurry;
 	ranges_init(&x->have);
 	ranges_copy(&x->have, req->known.have);
 	xfer_set_uris(x, req->uris);
@@ -101,6 +102,12 @@ void xfer_stop(struct xfer *x, bool force, bool discard)
 	x->force = force;
 	if (!fake_hold_stop)
 		defer(x->loop, &x->end);
+}
+
+bool xfer_hurry(struct xfer *x)
+{
+	x->hurries++;
+	return x->waits;
 }
 
 void xfer_set_opts(struct xfer *x, struct opts *o)

@@ -1023,6 +1023,38 @@ static void a_retry_goes_on_with_its_part(void **state)
 	assert_int_equal(fake_find(G)->total, 100);
 }
 
+/* By unpause, by retry, or by pause and unpause; the engine's other starts don't push. */
+static void a_user_breaks_a_wait(void **state)
+{
+	struct env *v = *state;
+	struct opts *o = opts_new(engine_global(v->e));
+
+	receive_some(v);
+	assert_false(fake_find(G)->hurry);
+	assert_int_equal(engine_unpause(v->e, G, NULL), ERR_WRONG_STATE);
+	fake_find(G)->waits = true;
+	assert_int_equal(engine_unpause(v->e, G, NULL), 0);
+	assert_int_equal(engine_retry(v->e, G, NULL, NULL), 0);
+	assert_int_equal(fake_find(G)->hurries, 3);
+	assert_int_equal(engine_retry(v->e, G, o, NULL), ERR_WRONG_STATE);
+	opts_unref(o);
+	assert_int_equal(state_of(v, G), JOB_ACTIVE);
+	assert_int_equal(engine_pause(v->e, G, false, NULL), 0);
+	settle(v);
+	assert_int_equal(engine_unpause(v->e, G, NULL), 0);
+	settle(v);
+	assert_true(fake_find(G)->hurry);
+	fake_end(fake_find(G), XFER_FAILED, ERR_RESET, "gone");
+	settle(v);
+	assert_int_equal(engine_retry(v->e, G, NULL, NULL), 0);
+	settle(v);
+	assert_true(fake_find(G)->hurry);
+	crash(v);
+	engine_start(v->e);
+	settle(v);
+	assert_false(fake_find(G)->hurry);
+}
+
 static void a_removed_one_runs_to_its_end_after_a_retry(void **state)
 {
 	struct env *v = *state;
@@ -1184,6 +1216,7 @@ int main(void)
 		T(a_newcomer_adopts_the_part),
 		T(a_retry_goes_on_with_its_part),
 		T(a_removed_one_runs_to_its_end_after_a_retry),
+		T(a_user_breaks_a_wait),
 		T(a_retry_may_bring_options),
 		T(a_file_that_was_taken_is_forgotten_by_others),
 		T(what_was_told_is_durable_when_it_says_so),
