@@ -260,7 +260,7 @@ static enum rank rank_of(const struct xfer *x, const struct source *s, unsigned 
 		return n == 0 && source_may_return(x, s, now) ? RANK_TO_TRY : RANK_NEVER;
 	if (s->aside_ms > 0)
 		return n == 0 && now >= s->aside_until ? RANK_TO_TRY : RANK_ASIDE;
-	if (tries_all && n == 0 && s->speed == 0 && s->tries == 0 && !s->fail.code)
+	if (tries_all && n == 0 && s->speed == 0 && s->tries == 0)
 		return RANK_TO_TRY;
 	return RANK_GOOD;
 }
