@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/engine_internal.h"
+#include "disk/fs.h"
 
 #define ORIGINS_KEPT 1024
 
@@ -159,6 +160,7 @@ static void free_jobs(struct otree *by_gid)
 		struct job *j = otree_entry(n, struct job, by_gid);
 
 		otree_remove(by_gid, n);
+		room_leave(j);
 		job_free(j);
 	}
 }
@@ -198,6 +200,7 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	rate_init(&e->rate, (uint64_t)opts_num(e->global, OPT_MAX_OVERALL_DOWNLOAD_LIMIT), loop_now(e->loop));
 	make_session_id(e);
 	e->origins = origins_new(ORIGINS_KEPT, jitter_seed());
+	e->volumes = volumes_new(e->loop, &fs_real);
 	err = make_progress_dir(e, c->state_dir, f);
 	if (err == 0)
 		err = load(e, f);
@@ -252,6 +255,7 @@ void engine_free(struct engine *e)
 	free_jobs(&e->jobs);
 	free_jobs(&e->kept_gid);
 	origins_free(e->origins);
+	volumes_free(e->volumes);
 	ranges_free(&e->view_have);
 	free(e->view_path);
 	free(e->progress_dir);
