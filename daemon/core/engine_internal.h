@@ -175,7 +175,8 @@ void engine_remove_journal(struct engine *e, uint64_t gid);
 char *journal_path(const struct engine *e, uint64_t gid); /* malloc'd */
 
 /* engine_room.c */
-bool room_may_come(const struct job *j, const struct xfer_end *end); /* its transfer ended for want of room, and it waits for it */
+/* Its transfer ended for want of room, and it is to wait for it. */
+bool room_may_come(const struct job *j, const struct xfer_end *end);
 void room_wait(struct job *j, const struct xfer_end *end);	     /* such a job, in the queue and not ready, does so */
 void room_leave(struct job *j);	    /* it wants no room any more, or has what it wanted; idempotent */
 void room_look_anew(struct job *j); /* if it waits: it may try at once, what it wants has changed */

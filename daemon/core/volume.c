@@ -304,11 +304,11 @@ void volume_explain(const struct volume_waiter *w, struct fail *ret)
 	ret->text[0] = '\0';
 	if (!volume_is_waiting(w))
 		return;
-	if (v == NULL || w->in || fits(w, &v->room, 0)) {
+	due = v != NULL ? promised(v) : 0;
+	if (v == NULL || w->in || fits(w, &v->room, due)) {
 		fail_set(ret, ERR_NO_SPACE, "no room: %s", w->why.text);
 		return;
 	}
-	due = promised(v);
 	if (w->reserve > 0)
 		snprintf(kept, sizeof(kept), ", %s to be left", str_bytes(w->reserve, keep));
 	if (due > 0)

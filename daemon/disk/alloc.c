@@ -133,8 +133,8 @@ int alloc_check_room(const struct fs_ops *fs, int fd, const char *dir, uint64_t 
 	str_bytes(need, need_text);
 	kept_text(reserve, kept);
 	if (room.size > 0 && want > room.size)
-		return fail_set(f, ERR_TOO_LARGE, "Not enough disk space: %s needed, but there is room for only %s%s in all of %s",
-			need_text, str_bytes(room.size, have_text), kept, dir);
+		return fail_set(f, ERR_TOO_LARGE, "Not enough disk space: %s needed, but the disk of %s holds only %s%s",
+			need_text, dir, str_bytes(room.size, have_text), kept);
 	return fail_set(f, ERR_NO_SPACE, "Not enough disk space: %s needed, %s free%s in %s", need_text,
 		str_bytes(room.free, have_text), kept, dir);
 }
