@@ -86,7 +86,7 @@ void dfile_start_journal(struct dfile *f, const struct ranges *have)
 			errno);
 	ranges_free(&ignored);
 	for (size_t i = 0; i < have->n; i++)
-		journal_slot_move(f->journal, journal_slot_get(f->journal, have->v[i].start), have->v[i].end);
+		journal_slot_move(f->journal, journal_slot_get(f->journal), have->v[i].start, have->v[i].end);
 }
 
 void dfile_free(struct dfile *f)
