@@ -37,7 +37,7 @@ struct dial {
 	LIST_HEAD(attempt_list, attempt) attempts;
 	struct timer stagger;
 	char *host;
-	enum reach from;
+	enum zone from;
 	struct fail fail; /* the first failure that says more than "unreachable" */
 	dial_cb cb;
 	void *arg;
@@ -160,6 +160,8 @@ static void on_connect(uv_connect_t *req, int status)
 	if (d == NULL)
 		return;
 	OBJ_CHECK(d, DIAL);
+	if (status == 0 || status == UV_ECONNREFUSED || status == UV_ECONNRESET)
+		net_note_life(d->net);
 	if (status == 0) {
 		note_families(d, family);
 		finish(d, 0, k);
@@ -228,7 +230,7 @@ static void on_resolved(void *arg, int err, const struct fail *f, const struct a
 		return;
 	}
 	may = *a;
-	err = reach_filter(d->net, d->host, &may, d->from, &d->fail);
+	err = zone_filter(d->net, d->host, &may, d->from, &d->fail);
 	if (err != 0) {
 		finish(d, err, NULL);
 		return;
@@ -237,7 +239,7 @@ static void on_resolved(void *arg, int err, const struct fail *f, const struct a
 	try_next(d);
 }
 
-struct dial *dial_start(struct net *n, const char *host, uint16_t port, enum reach from, dial_cb cb, void *arg)
+struct dial *dial_start(struct net *n, const char *host, uint16_t port, enum zone from, dial_cb cb, void *arg)
 {
 	struct dial *d = xcalloc(1, sizeof(*d));
 
@@ -250,6 +252,12 @@ struct dial *dial_start(struct net *n, const char *host, uint16_t port, enum rea
 	LIST_INIT(&d->attempts);
 	d->resolve = resolve_start(n->resolver, host, port, on_resolved, d);
 	return d;
+}
+
+bool dial_resolving(const struct dial *d)
+{
+	OBJ_CHECK(d, DIAL);
+	return d->resolve != NULL;
 }
 
 void dial_cancel(struct dial *d)

@@ -13,7 +13,7 @@
 #include "base/str.h"
 #include "ev/loop.h"
 #include "net/net_internal.h"
-#include "net/reach.h"
+#include "net/zone.h"
 #include "net/resolve.h"
 #include "net/sock.h"
 #include "net/stream.h"
@@ -88,7 +88,7 @@ void net_unref(struct net *n)
 	if (--n->refs > 0)
 		return;
 	tls_ctx_free(n->tls);
-	reach_rules_free(n->reach);
+	zone_rules_free(n->zones);
 	free(n->window);
 	free(n->conf.ca_file);
 	free(n->conf.cert_file);
@@ -116,7 +116,7 @@ int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail 
 		read_options(&n->conf, o);
 	if (!n->conf.check_certificate)
 		log_warn(TLS, "check-certificate=false: anybody on the way may read and change what comes over https");
-	n->reach = reach_rules_new(&n->conf);
+	n->zones = zone_rules_new(&n->conf);
 	n->resolver = resolver_new(n);
 	n->cpool = cpool_new(n);
 	r = n->conf.interface != NULL ? sock_check_interfaces(n->conf.interface, f) : 0;
@@ -146,6 +146,18 @@ void net_free(struct net *n)
 struct loop *net_loop(struct net *n)
 {
 	return n->loop;
+}
+
+void net_on_life(struct net *n, void (*cb)(void *arg), void *arg)
+{
+	n->life_cb = cb;
+	n->life_arg = arg;
+}
+
+void net_note_life(const struct net *n)
+{
+	if (n->life_cb != NULL)
+		n->life_cb(n->life_arg);
 }
 
 void net_set_chop(struct net *n, size_t max)

@@ -9,7 +9,7 @@
 #include <uv.h>
 
 #include "base/err.h"
-#include "net/reach.h"
+#include "net/zone.h"
 
 struct net;
 
@@ -38,7 +38,7 @@ int sock_fd(const struct sock *k); /* -1 when closed */
 
 /* "1.2.3.4:80", "[::1]:80" or "unix"; "" for anything else. */
 void sock_addr_text(const struct sockaddr *sa, char ret[SOCK_NAME_MAX]);
-enum reach sock_peer_reach(const struct sock *k); /* PUBLIC when it has none, or no IP address */
+enum zone sock_peer_zone(const struct sock *k); /* PUBLIC when it has none, or no IP address */
 void sock_peer_text(const struct sock *k, char ret[SOCK_NAME_MAX]);
 
 /* Fill f for a libuv error while connecting, or on a connected stream; returns the code. */

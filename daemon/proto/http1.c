@@ -55,7 +55,7 @@ struct http1 {
 	struct http_asked asked;
 	bool keep_alive;
 	bool check_certificate;
-	enum reach from;	  /* of the request */
+	enum zone from;	  /* of the request */
 	uint64_t connect_timeout_ms, timeout_ms;
 	/* running */
 	enum fetch_state state;
@@ -72,7 +72,7 @@ struct http1 {
 	bool paused;	      /* the owner had no space */
 	bool direct;	      /* the last span was the owner's memory */
 	bool pumping;
-	bool lost; /* the connection ended within the body, `why` says how; received bytes are handed out first */
+	bool lost; /* the body breaks off, `why` says how; the bytes before that are handed out first */
 	bool gone;
 	unsigned holds;
 	struct fail why;
@@ -306,8 +306,6 @@ static bool answer_challenge(struct http1 *f, const struct http_answer *a)
 static void take_answer(struct http1 *f, const struct http_answer *a, size_t used)
 {
 	bool give = is_for_owner(a);
-	struct fail why;
-	int r;
 
 	/* Some servers send a body to HEAD all the same, which would be read as the next answer. */
 	f->keep = a->keep_alive && f->keep_alive && !f->asked.head_only;
@@ -315,12 +313,12 @@ static void take_answer(struct http1 *f, const struct http_answer *a, size_t use
 	f->ops->head(f->owner, &a->h);
 	if (f->gone)
 		return;
-	r = http_body_begin(&f->body, a, used, give, &why);
-	if (r < 0) {
-		finish(f, give ? r : 0, &why); /* a broken body that nobody asked for only costs the connection */
-	} else if (give) {
+	f->lost = http_body_begin(&f->body, a, used, give, &f->why) < 0;
+	if (give) {
 		f->state = FETCH_BODY;
 		pump(f);
+	} else if (f->lost) {
+		finish(f, 0, NULL); /* a broken body that nobody asked for only costs the connection */
 	} else {
 		begin_drain(f);
 	}
@@ -356,7 +354,7 @@ static void on_head_bytes(struct http1 *f, size_t n)
 	f->answered = true;
 	if (r == 1)
 		r = http_head_read(&f->parser, &f->asked, &a, &why) < 0 ? why.code : 1;
-	a.h.reach = f->proxy.kind == PROXY_NONE ? stream_reach(f->s) : reach_of_name(f->uri.host);
+	a.h.zone = f->proxy.kind == PROXY_NONE ? stream_zone(f->s) : zone_of_name(f->uri.host);
 	if (r < 0)
 		finish(f, r, &why);
 	else if (r == 1)
@@ -435,9 +433,6 @@ static void on_space(void *owner, struct span *ret)
 
 static void on_body_bytes(struct http1 *f, size_t n)
 {
-	struct fail why;
-	int r;
-
 	f->since = loop_now(f->loop);
 	if (f->direct) {
 		http_body_count(&f->body, n);
@@ -446,11 +441,8 @@ static void on_body_bytes(struct http1 *f, size_t n)
 			check_end(f);
 		return;
 	}
-	r = http_body_feed(&f->body, n, &why);
-	if (r < 0)
-		finish(f, r, &why);
-	else
-		pump(f);
+	f->lost = http_body_feed(&f->body, n, &f->why) < 0;
+	pump(f);
 }
 
 static void on_drain_bytes(struct http1 *f, size_t n)
@@ -494,7 +486,7 @@ static void end_in_head(struct http1 *f, int err, const struct fail *why)
 
 static void end_in_body(struct http1 *f, int err, const struct fail *why)
 {
-	if (http_body_eof(&f->body, err == 0, &f->why) < 0) {
+	if (!f->lost && http_body_eof(&f->body, err == 0, &f->why) < 0) {
 		f->lost = true;
 		if (err != 0 && err != ERR_EOF)
 			f->why = *why;
@@ -537,7 +529,7 @@ static struct dial_req dial_req(const struct http1 *f)
 		.alpn = "http/1.1",
 		.connect_timeout_ms = f->connect_timeout_ms,
 		.check_certificate = f->check_certificate,
-		.from = forward ? REACH_LOCAL : f->from, /* the proxy was named by the user */
+		.from = forward ? ZONE_LOCAL : f->from, /* the proxy was named by the user */
 	};
 }
 
@@ -732,7 +724,7 @@ static int http1_start(struct net *n, const struct fetch_req *req, const struct 
 	if (r == 0)
 		r = proxy_choose(&f->uri, req->opts, &f->proxy, why);
 	if (r == 0 && f->proxy.kind != PROXY_NONE)
-		r = reach_check_name(n, f->uri.host, f->uri.port, req->from, why);
+		r = zone_check_name(n, f->uri.host, f->uri.port, req->from, why);
 	if (r == 0) {
 		read_opts(f, req->opts);
 		f->from = req->from;

@@ -44,7 +44,7 @@ struct tunnel {
 	struct stream *s; /* NULL while the target's name is looked up */
 	struct resolve *resolve;
 	struct timer timer;
-	enum reach from;
+	enum zone from;
 	struct addrs addrs; /* of the target, PROXY_SOCKS5 only */
 	unsigned next_addr;
 	void (*step)(struct tunnel *t); /* what to do about in[0..have); may free t */
@@ -387,7 +387,7 @@ static void on_resolved(void *arg, int err, const struct fail *f, const struct a
 	t->resolve = NULL;
 	if (err == 0) {
 		t->addrs = *a;
-		err = reach_filter(t->net, t->target->host, &t->addrs, t->from, &why);
+		err = zone_filter(t->net, t->target->host, &t->addrs, t->from, &why);
 	}
 	if (err != 0)
 		finish(t, err, &why);

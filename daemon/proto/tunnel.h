@@ -6,7 +6,7 @@
 #define HAUL_PROTO_TUNNEL_H
 
 #include "base/err.h"
-#include "net/reach.h"
+#include "net/zone.h"
 #include "proto/proxy.h"
 
 struct net;
@@ -17,7 +17,7 @@ struct tunnel_req {
 	const struct proxy *proxy; /* one that proxy_tunnels; not copied: must outlive the tunnel, as must target */
 	const struct uri *target;
 	const char *user_agent; /* copied; NULL or "": none */
-	enum reach from; /* of addresses that are looked up here (SOCKS5) only those are asked for that reach_check lets pass */
+	enum zone from; /* of addresses that are looked up here (SOCKS5) only those are asked for that zone_check lets pass */
 	uint64_t timeout_ms;	/* to connect and to be answered; 0: no limit */
 };
 

@@ -43,7 +43,7 @@ static void net_with(struct fixture *x, const char *addrs, uint16_t port)
 
 static void dial_host(struct fixture *x, struct result *r, uint16_t port)
 {
-	dial_start(x->n, "host", port, REACH_LOCAL, on_dial, r);
+	dial_start(x->n, "host", port, ZONE_LOCAL, on_dial, r);
 	assert_int_equal(r->called, 0);
 	WAIT_FOR(x, r->called);
 	assert_int_equal(r->called, 1);
@@ -129,7 +129,7 @@ static void test_stagger(void **state)
 
 	listen_at("127.0.0.2", port, 5, &fd);
 	for (int i = 0; i < 3; i++)
-		d[i] = dial_start(x->n, "127.0.0.1", port, REACH_LOCAL, on_dial, &fill[i]);
+		d[i] = dial_start(x->n, "127.0.0.1", port, ZONE_LOCAL, on_dial, &fill[i]);
 	WAIT_FOR(x, fill[0].called);
 	net_with(x, "127.0.0.1,127.0.0.2", port);
 	uv_update_time(&x->l.uv);
@@ -176,8 +176,8 @@ static void test_unreachable(void **state)
 	dial_host(x, &r, 80);
 	assert_int_equal(r.err, ERR_DENIED);
 	x->n->conf.allow_address = xstrdup("255.255.255.255");
-	reach_rules_free(x->n->reach);
-	x->n->reach = reach_rules_new(&x->n->conf);
+	zone_rules_free(x->n->zones);
+	x->n->zones = zone_rules_new(&x->n->conf);
 	r.called = 0;
 	dial_host(x, &r, 80);
 	assert_true(r.err == ERR_NET_DOWN || r.err == ERR_CONNECT);
@@ -196,7 +196,7 @@ static void test_inward(void **state)
 	uint16_t port = listen_at("127.0.0.1", 0, 5, &fd);
 
 	net_with(x, "127.0.0.1", port);
-	dial_start(x->n, "host", port, REACH_PRIVATE, on_dial, &r);
+	dial_start(x->n, "host", port, ZONE_PRIVATE, on_dial, &r);
 	WAIT_FOR(x, r.called);
 	assert_int_equal(r.err, ERR_DENIED);
 	assert_non_null(strstr(r.fail.text, "redirect"));

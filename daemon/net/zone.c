@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Kinds of addresses, and who may lead to them.
  */
-#include "net/reach.h"
+#include "net/zone.h"
 
 #include <ifaddrs.h>
 #include <netdb.h>
@@ -23,31 +23,31 @@ struct cidr_list {
 	size_t n;
 };
 
-struct reach_rules {
+struct zone_rules {
 	struct cidr_list allow, deny;
 };
 
 /* The first row that has an address counts. IANA's special-purpose address registries. */
 static const struct {
 	const char *block;
-	enum reach reach;
+	enum zone zone;
 } kinds[] = {
-	{"0.0.0.0/8", REACH_LOCAL}, /* Linux connects to itself */
-	{"127.0.0.0/8", REACH_LOCAL},
-	{"::/127", REACH_LOCAL}, /* unspecified, loopback */
-	{"10.0.0.0/8", REACH_PRIVATE},
-	{"172.16.0.0/12", REACH_PRIVATE},
-	{"192.168.0.0/16", REACH_PRIVATE},
-	{"100.64.0.0/10", REACH_PRIVATE},
-	{"192.0.0.0/24", REACH_PRIVATE},
-	{"198.18.0.0/15", REACH_PRIVATE},
-	{"fc00::/7", REACH_PRIVATE},
-	{"fec0::/10", REACH_PRIVATE},
-	{"64:ff9b:1::/48", REACH_PRIVATE},
-	{"169.254.0.0/16", REACH_NEVER},
-	{"224.0.0.0/3", REACH_NEVER},
-	{"fe80::/10", REACH_NEVER},
-	{"ff00::/8", REACH_NEVER},
+	{"0.0.0.0/8", ZONE_LOCAL}, /* Linux connects to itself */
+	{"127.0.0.0/8", ZONE_LOCAL},
+	{"::/127", ZONE_LOCAL}, /* unspecified, loopback */
+	{"10.0.0.0/8", ZONE_PRIVATE},
+	{"172.16.0.0/12", ZONE_PRIVATE},
+	{"192.168.0.0/16", ZONE_PRIVATE},
+	{"100.64.0.0/10", ZONE_PRIVATE},
+	{"192.0.0.0/24", ZONE_PRIVATE},
+	{"198.18.0.0/15", ZONE_PRIVATE},
+	{"fc00::/7", ZONE_PRIVATE},
+	{"fec0::/10", ZONE_PRIVATE},
+	{"64:ff9b:1::/48", ZONE_PRIVATE},
+	{"169.254.0.0/16", ZONE_NEVER},
+	{"224.0.0.0/3", ZONE_NEVER},
+	{"fe80::/10", ZONE_NEVER},
+	{"ff00::/8", ZONE_NEVER},
 };
 
 /* Blocks whose addresses carry an IPv4 one, at that byte. v4-mapped is what this file calculates with. */
@@ -61,10 +61,10 @@ static const struct {
 };
 
 static const char *const words[] = {
-	[REACH_LOCAL] = "this machine's own",
-	[REACH_PRIVATE] = "of a private network",
-	[REACH_PUBLIC] = "public",
-	[REACH_NEVER] = "link-local, multicast or reserved",
+	[ZONE_LOCAL] = "this machine's own",
+	[ZONE_PRIVATE] = "of a private network",
+	[ZONE_PUBLIC] = "public",
+	[ZONE_NEVER] = "link-local, multicast or reserved",
 };
 
 static bool in_block(const char *block, const unsigned char a[16])
@@ -103,19 +103,19 @@ static bool bytes_of(const struct sockaddr *sa, unsigned char ret[16])
 	return sa->sa_family == AF_INET;
 }
 
-static enum reach reach_of_bytes(const unsigned char a[16])
+static enum zone zone_of_bytes(const unsigned char a[16])
 {
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (in_block(kinds[i].block, a))
-			return kinds[i].reach;
-	return REACH_PUBLIC;
+			return kinds[i].zone;
+	return ZONE_PUBLIC;
 }
 
-enum reach reach_of(const struct sockaddr *sa)
+enum zone zone_of(const struct sockaddr *sa)
 {
 	unsigned char a[16];
 
-	return bytes_of(sa, a) ? reach_of_bytes(a) : REACH_PUBLIC;
+	return bytes_of(sa, a) ? zone_of_bytes(a) : ZONE_PUBLIC;
 }
 
 /* A number, in any form: no name server is asked. */
@@ -135,7 +135,7 @@ static bool literal(const char *host, struct sockaddr_storage *ret)
 	return true;
 }
 
-bool reach_is_localhost(const char *host)
+bool zone_is_localhost(const char *host)
 {
 	size_t n = strlen(host), len = strlen("localhost");
 
@@ -144,13 +144,13 @@ bool reach_is_localhost(const char *host)
 	return n >= len && strncasecmp(host + n - len, "localhost", len) == 0 && (n == len || host[n - len - 1] == '.');
 }
 
-enum reach reach_of_name(const char *host)
+enum zone zone_of_name(const char *host)
 {
 	struct sockaddr_storage ss;
 
-	if (reach_is_localhost(host))
-		return REACH_LOCAL;
-	return literal(host, &ss) ? reach_of((const struct sockaddr *)&ss) : REACH_PUBLIC;
+	if (zone_is_localhost(host))
+		return ZONE_LOCAL;
+	return literal(host, &ss) ? zone_of((const struct sockaddr *)&ss) : ZONE_PUBLIC;
 }
 
 /* ---- this daemon's own ports ---- */
@@ -169,8 +169,8 @@ static bool of_this_machine(const unsigned char a[16])
 	unsigned char own[16];
 	bool found = false;
 
-	if (reach_of_bytes(a) == REACH_LOCAL || getifaddrs(&all) != 0)
-		return reach_of_bytes(a) == REACH_LOCAL;
+	if (zone_of_bytes(a) == ZONE_LOCAL || getifaddrs(&all) != 0)
+		return zone_of_bytes(a) == ZONE_LOCAL;
 	for (i = all; i != NULL && !found; i = i->ifa_next)
 		found = i->ifa_addr != NULL && bytes_of(i->ifa_addr, own) && memcmp(own, a, sizeof(own)) == 0;
 	freeifaddrs(all);
@@ -186,7 +186,7 @@ static bool leads_to(const struct own_port *o, const unsigned char a[16])
 		return false;
 	if (memcmp(b, any4, sizeof(b)) == 0 || memcmp(b, any6, sizeof(b)) == 0)
 		return of_this_machine(a);
-	return memcmp(a, b, sizeof(b)) == 0 || (reach_of_bytes(a) == REACH_LOCAL && reach_of_bytes(b) == REACH_LOCAL);
+	return memcmp(a, b, sizeof(b)) == 0 || (zone_of_bytes(a) == ZONE_LOCAL && zone_of_bytes(b) == ZONE_LOCAL);
 }
 
 static bool is_own_port(const struct net *n, const unsigned char a[16], uint16_t port)
@@ -209,24 +209,24 @@ static bool listed(const struct cidr_list *l, const unsigned char a[16])
 	return false;
 }
 
-int reach_check(const struct net *n, const char *host, const struct sockaddr *sa, enum reach from, struct fail *f)
+int zone_check(const struct net *n, const char *host, const struct sockaddr *sa, enum zone from, struct fail *f)
 {
 	char shown[128], name[SOCK_NAME_MAX];
 	unsigned char a[16];
-	enum reach to;
+	enum zone to;
 
 	if (!bytes_of(sa, a))
 		return 0;
-	to = reach_of_bytes(a);
+	to = zone_of_bytes(a);
 	str_safe(host, strlen(host), shown, sizeof(shown));
 	sock_addr_text(sa, name);
 	if (is_own_port(n, a, port_of(sa)))
 		return fail_set(f, ERR_DENIED, "%s leads to %s, where hauld itself serves its RPC: never asked", shown, name);
-	if (listed(&n->reach->allow, a))
+	if (listed(&n->zones->allow, a))
 		return 0;
-	if (listed(&n->reach->deny, a))
+	if (listed(&n->zones->deny, a))
 		return fail_set(f, ERR_DENIED, "%s leads to %s, which deny-address forbids", shown, name);
-	if (to == REACH_NEVER)
+	if (to == ZONE_NEVER)
 		return fail_set(f, ERR_DENIED, "%s leads to %s, an address that is %s" ADVICE, shown, name, words[to]);
 	if (to < from)
 		return fail_set(f, ERR_DENIED,
@@ -235,28 +235,28 @@ int reach_check(const struct net *n, const char *host, const struct sockaddr *sa
 	return 0;
 }
 
-int reach_check_name(const struct net *n, const char *host, uint16_t port, enum reach from, struct fail *f)
+int zone_check_name(const struct net *n, const char *host, uint16_t port, enum zone from, struct fail *f)
 {
 	struct sockaddr_storage ss = {0};
 	struct sockaddr_in *in = (struct sockaddr_in *)&ss;
 
-	if (reach_is_localhost(host)) {
+	if (zone_is_localhost(host)) {
 		in->sin_family = AF_INET;
 		in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	} else if (!literal(host, &ss)) {
 		return 0;
 	}
 	in->sin_port = htons(port); /* at the same place in both families */
-	return reach_check(n, host, (const struct sockaddr *)&ss, from, f);
+	return zone_check(n, host, (const struct sockaddr *)&ss, from, f);
 }
 
-int reach_filter(const struct net *n, const char *host, struct addrs *a, enum reach from, struct fail *f)
+int zone_filter(const struct net *n, const char *host, struct addrs *a, enum zone from, struct fail *f)
 {
 	struct fail why, first = {0};
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < a->n; i++) {
-		if (reach_check(n, host, (const struct sockaddr *)&a->a[i], from, &why) == 0)
+		if (zone_check(n, host, (const struct sockaddr *)&a->a[i], from, &why) == 0)
 			a->a[kept++] = a->a[i];
 		else if (first.code == 0)
 			first = why;
@@ -282,16 +282,16 @@ static struct cidr_list parse_list(const char *text)
 	return l;
 }
 
-struct reach_rules *reach_rules_new(const struct net_conf *c)
+struct zone_rules *zone_rules_new(const struct net_conf *c)
 {
-	struct reach_rules *r = xcalloc(1, sizeof(*r));
+	struct zone_rules *r = xcalloc(1, sizeof(*r));
 
 	r->allow = parse_list(c->allow_address);
 	r->deny = parse_list(c->deny_address);
 	return r;
 }
 
-void reach_rules_free(struct reach_rules *r)
+void zone_rules_free(struct zone_rules *r)
 {
 	free(r->allow.v);
 	free(r->deny.v);
