@@ -291,11 +291,11 @@ static int open_fd(const struct net *n, const struct listen_req *req, struct fai
 	return req->path != NULL ? open_unix(req, f) : open_tcp(n, req, f);
 }
 
-static void note_port(struct listener *l)
+static void note_port(struct listener *l, bool own)
 {
 	socklen_t len = sizeof(l->own.at);
 
-	if (getsockname(l->fd, (struct sockaddr *)&l->own.at, &len) != 0)
+	if (!own || getsockname(l->fd, (struct sockaddr *)&l->own.at, &len) != 0)
 		l->own.at.ss_family = AF_UNSPEC;
 	LIST_INSERT_HEAD(&l->net->own_ports, &l->own, link);
 }
@@ -330,7 +330,7 @@ int listener_open(
 	l->again.arg = l;
 	if (req->fd < 0 && req->path != NULL && lstat(req->path, &l->made) == 0)
 		l->path = xstrdup(req->path);
-	note_port(l);
+	note_port(l, req->own);
 	uv_poll_init(&n->loop->uv, &l->poll, fd);
 	l->poll.data = l;
 	start_polling(l);

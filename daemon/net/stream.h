@@ -86,6 +86,7 @@ struct listen_req {
 	int fd; /* -1: none */
 	const char *cert, *key; /* PEM files; NULL: plain */
 	unsigned max_conns;     /* accepting pauses above this */
+	bool own;               /* streams of this net are never dialled to it (net/zone.h) */
 };
 
 /* A new accepted stream; the callee must call stream_set_owner or stream_close before it returns. For TLS the handshake is

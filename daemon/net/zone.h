@@ -34,7 +34,7 @@ enum zone zone_of_name(const char *host);
 bool zone_is_localhost(const char *host);
 
 /* May sa (with its port) be asked for `host`? from: the outermost that has had a say, LOCAL: only the user. In this order: the
- * listeners of this net never; allow-address always; deny-address and NEVER not; else when it is not further in than `from`. 0 or
+ * listeners of this net that are its own (listen_req) never; allow-address always; deny-address and NEVER not; else when it is not further in than `from`. 0 or
  * ERR_DENIED. */
 int zone_check(const struct net *n, const char *host, const struct sockaddr *sa, enum zone from, struct fail *f);
 /* The same through a proxy, which looks up the name: only numbers and names of the loopback can be told. */

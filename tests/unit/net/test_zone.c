@@ -137,7 +137,7 @@ static void ignore_accept(void *owner, struct stream *s)
 static void test_own_ports(void **state)
 {
 	struct fixture *x = *state;
-	struct listen_req req = {.address = "127.0.0.1", .fd = -1, .max_conns = 4};
+	struct listen_req req = {.address = "127.0.0.1", .fd = -1, .max_conns = 4, .own = true};
 	struct listener *l;
 	struct fail f;
 	uint16_t port;
