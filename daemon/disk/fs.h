@@ -19,8 +19,8 @@
 
 struct fs_ops {
 	int (*openat)(int dirfd, const char *path, int flags, mode_t mode);
-	/* openat2 (Linux 5.6), RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS: no link leads out of dirfd, EXDEV; a race with a rename is
-	 * tried again. ENOSYS: a kernel without it. */
+	/* openat2 (Linux 5.6), RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS: EXDEV when a link leads out of dirfd; a race with a
+	 * rename is tried again. ENOSYS: a kernel without it. */
 	int (*open_beneath)(int dirfd, const char *path, int flags);
 	int (*mkdirat)(int dirfd, const char *path, mode_t mode);
 	int (*fstat)(int fd, struct stat *ret);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * struct guard: has anybody else removed, cut, grown or written the file that is being downloaded? Looked for before each write of
- * ours and at the end, against what the file was after our last change. What comes between that look and the write itself, or
- * within one tick of the file system's clock, shows at the end only if it left a hole. See docs/types/dfile.md. Pool threads, one
- * call at a time.
+ * struct guard: has anybody else removed, cut, grown or written the file that is being downloaded? Looked for before each
+ * write of ours and at the end, against what the file was after our last change. What comes between that look and the write
+ * itself, or within one tick of the file system's clock, shows at the end only if it left a hole. See docs/types/dfile.md.
+ * Pool threads, one call at a time.
  */
 #ifndef HAUL_DISK_GUARD_H
 #define HAUL_DISK_GUARD_H

@@ -27,15 +27,16 @@ enum zone {
 
 /* Addresses that carry an IPv4 one (v4-mapped, v4-compatible, NAT64, 6to4) are what that one is. */
 enum zone zone_of(const struct sockaddr *sa);
-/* Of the host of a URI that a proxy looks up: a number in any form that getaddrinfo takes, or a name of the loopback; else PUBLIC. */
+/* Of the host of a URI that a proxy looks up: a number in any form that getaddrinfo takes, or a name of the loopback; else
+ * PUBLIC. */
 enum zone zone_of_name(const char *host);
 
 /* localhost and what lies below it, with or without the root's dot: never a name server's matter (RFC 6761 6.3). */
 bool zone_is_localhost(const char *host);
 
 /* May sa (with its port) be asked for `host`? from: the outermost that has had a say, LOCAL: only the user. In this order: the
- * listeners of this net that are its own (listen_req) never; allow-address always; deny-address and NEVER not; else when it is not further in than `from`. 0 or
- * ERR_DENIED. */
+ * listeners of this net that are its own (listen_req) never; allow-address always; deny-address and NEVER not; else when it is
+ * not further in than `from`. 0 or ERR_DENIED. */
 int zone_check(const struct net *n, const char *host, const struct sockaddr *sa, enum zone from, struct fail *f);
 /* The same through a proxy, which looks up the name: only numbers and names of the loopback can be told. */
 int zone_check_name(const struct net *n, const char *host, uint16_t port, enum zone from, struct fail *f);
