@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "ev/loop.h"
 #include "net/net_internal.h"
+#include "net/zone.h"
 
 #define CACHE_MAX 512
 #define GOOD_MS	  60000
@@ -208,7 +209,7 @@ static int start_lookup(struct entry *e)
 
 	lk->req.data = lk;
 	lk->entry = e;
-	r = uv_getaddrinfo(&n->loop->uv, &lk->req, on_lookup, e->host, NULL, &hints);
+	r = uv_getaddrinfo(&n->loop->uv, &lk->req, on_lookup, zone_is_localhost(e->host) ? "localhost" : e->host, NULL, &hints);
 	if (r != 0) {
 		free(lk);
 		store_answer(e, r, NULL);
