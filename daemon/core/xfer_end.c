@@ -102,6 +102,8 @@ static enum dfile_fate file_fate(const struct xfer *x)
 {
 	if (x->discard)
 		return DFILE_UNLINK;
+	if (x->result.result == XFER_FAILED && x->result.err == ERR_CHECKSUM)
+		return DFILE_DOUBT;
 	if (x->result.result == XFER_FAILED && ranges_total(&x->written) == x->user_len)
 		return DFILE_RETURN;
 	return DFILE_KEEP;
@@ -193,7 +195,7 @@ static void finish(struct xfer *x)
 	dfile_finish(x->file, &how, finished, x);
 }
 
-/* The bytes are wrong: none of them may count when the job is tried again. */
+/* The bytes are wrong: none of them may count when the job is tried again, neither here nor in the journal (file_fate). */
 static void checksum_wrong(struct xfer *x)
 {
 	ranges_free(&x->written);
