@@ -79,8 +79,8 @@ typedef void (*dfile_cb)(void *arg, int err, const struct fail *f);
  *   NAME is a regular file, and total > 0: NAME is taken over (`begun`). ERR_CONTROL when the control file is damaged or of
  *   another total, or NAME is longer than that; a candidate NAME.1 that does not fit is passed over.
  * err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_TOO_LARGE,
- * ERR_IO, ERR_INVAL (name leaves dir), ERR_SAME_FILE (NAME.part is in use by somebody else, or another program writes to
- * NAME), ERR_CONTROL, ERR_CANCELED.
+ * ERR_IO, ERR_INVAL (name leaves dir), ERR_SAME_FILE (NAME.part is in use by somebody else, or another program writes to NAME),
+ * ERR_CONTROL, ERR_CANCELED.
  * After an error everything is as it was before, but for folders, and a control file without NAME. f is never NULL; its code
  * is err. o is NULL after an error. Strings of req are copied. The returned handle lives until cb is called; most callers
  * ignore it. */

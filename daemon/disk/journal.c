@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The journal's file: a header of 256 bytes, then slots of 32 bytes in native byte order (it never leaves this boot of
  * this machine), so that none lies across two pages and a write of one is whole or not at all, whenever the process is
- * killed. A free slot is all zero; another counts when its checksum is right. Slots are never used twice in one
- * run; opening merges what they prove and writes a new file beside the old one, so at no moment is there less than before.
+ * killed. A free slot is all zero; another counts when its checksum is right. Slots are never used twice in one run;
+ * opening merges what they prove and writes a new file beside the old one, so at no moment is there less than before.
  */
 #include "disk/journal.h"
 
