@@ -111,3 +111,77 @@ def test_a_dead_server_beside_a_living_one(cable, tools):
     s = d.wait(dies, timeout=60)
     assert (s["status"], s["errorCode"]) == ("error", "2"), s
     assert d.status(lives)["status"] == "active"
+
+
+@pytest.fixture
+def names(cable):
+    """names(*options) -> (world with a name server and a web server, daemon)."""
+    def make(*options):
+        w, d = cable(4, *options)
+        w.names()
+        w.origin(PORT)
+        return w, d.start()
+    return make
+
+
+def url(name, path):
+    return "http://%s.test:%d%s" % (name, PORT, path)
+
+
+@pytest.mark.matrix("T06", "T07")
+def test_names_that_are_not_there(names):
+    _, d = names("--max-tries=2", "--retry-wait=0", "--max-retry-wait=1", "--connect-timeout=4")
+    for name, text in (("none", "not known"), ("fail", "Temporary failure"), ("drop", "no name server answered in time")):
+        began = time.monotonic()
+        s = d.wait(d.add(url(name, "/f/1K/a")))
+        assert (s["status"], s["errorCode"]) == ("error", "19") and text in s["errorMessage"], s
+        assert time.monotonic() - began < 40
+        assert d.tail().count(s["errorMessage"]) >= 2, d.tail()  # tried again
+
+
+@pytest.mark.matrix("T06")
+def test_a_name_that_comes_back(names, tools):
+    """The first answer is that there is none."""
+    w, d = names("--max-tries=10", "--retry-wait=1", "--max-retry-wait=2")
+    gid = d.add(url("good", "/f/1K/a"))
+    assert d.complete(gid)
+    w.started[0].kill()
+    w.started[0].wait()
+    gid = d.add(url("other", "/f/1K/b"))
+    tools.wait_for(lambda: "name resolution" in d.status(gid, "haul.wait").get("haul.wait", "").lower() or
+                   "no answer from the network" in d.status(gid, "haul.wait").get("haul.wait", ""))
+    w.names()
+    d.complete(gid)
+
+
+@pytest.mark.matrix("T07")
+@pytest.mark.parametrize("conns", [1, 4])
+def test_odd_name_servers(names, tools, conns):
+    w, d = names("--max-tries=3", "--connect-timeout=10")
+    for name in ("late", "many", "hop"):
+        gid = d.add(url(name, "/cut/4M/%s?every=512K" % name), split=conns, max_connection_per_server=conns, min_split_size="1M")
+        content = conftest.hostile_module.Content(4 << 20, name)
+        assert tools.sha256_of(d.complete(gid)) == content.sha256()
+
+
+@pytest.mark.matrix("T07")
+def test_dead_names_hold_up_nobody(names, tools):
+    """40 names at once that get no answer: a download that runs, one that begins, and the RPC go on."""
+    w, d = names("--max-tries=1", "--connect-timeout=6", "--max-concurrent-downloads=100")
+    runs = d.add(url("good", "/f/3M/a?rate=1M"))
+    d.received(runs, 1)
+    dead = [d.add(url("drop%d" % i, "/f/1K/a")) for i in range(40)]
+    began = time.monotonic()
+    late = 0
+    fresh = d.add(url("fresh", "/f/1K/b"))
+    while d.status(runs, "status")["status"] == "active":
+        t = time.monotonic()
+        d.rpc("aria2.getGlobalStat")
+        late = max(late, time.monotonic() - t)
+        assert time.monotonic() - began < 30
+    assert d.status(runs)["status"] == "complete" and late < 1, late
+    d.complete(fresh)
+    print("a new name beside dead ones: %.1f s, RPC at most %.3f s" % (time.monotonic() - began, late))
+    for g in dead:
+        s = d.wait(g, timeout=60)
+        assert (s["status"], s["errorCode"]) == ("error", "19"), s
