@@ -45,6 +45,8 @@ static bool too_much_queued(const struct xfer *x, const struct segment *s)
 {
 	size_t used, total;
 
+	if (s->racing)
+		return false;
 	if (wstream_queued(s->ws) >= LANE_QUEUE_MAX)
 		return true;
 	block_stats(x->loop->blocks, &used, &total);
@@ -52,10 +54,11 @@ static bool too_much_queued(const struct xfer *x, const struct segment *s)
 }
 
 /* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are
- * aligned extents of the file. */
-static size_t block_room(const struct block *b)
+ * aligned extents of the file. That of a race is the only one. */
+static size_t block_room(const struct lane *l)
 {
-	size_t cap = BLOCK_SIZE - (size_t)(b->off % BLOCK_SIZE);
+	const struct block *b = l->cur;
+	size_t cap = l->seg->racing ? BLOCK_SIZE : BLOCK_SIZE - (size_t)(b->off % BLOCK_SIZE);
 
 	return cap - b->len;
 }
@@ -77,7 +80,7 @@ void lane_flush(struct lane *l)
 {
 	struct block *b = l->cur;
 
-	if (!b)
+	if (!b || l->seg->racing)
 		return;
 	l->cur = NULL;
 	l->aged = false;
@@ -101,6 +104,8 @@ static void drop_fetch(struct lane *l)
 /* The segment has all its bytes. */
 static void segment_full(struct lane *l)
 {
+	source_note(l, loop_now(l->x->loop));
+	race_settle(l);
 	lane_flush(l);
 	segment_leave(l->seg);
 	l->state = LANE_IDLE;
@@ -120,12 +125,13 @@ static void on_space(void *owner, struct span *ret)
 	struct lane *l = owner;
 	struct xfer *x = l->x;
 	struct segment *s = l->seg;
+	bool was_held = l->held;
 	size_t n;
 
 	ret->base = NULL;
 	ret->len = 0;
-	l->paused = true;
-	if (x->state != XS_RUN || l->state != LANE_BODY || !s || !s->ws)
+	l->paused = l->held = true;
+	if (x->state != XS_RUN || l->state != LANE_BODY || !s || (!s->ws && !s->racing))
 		return;
 	if (is_full(s)) { /* the server sends more than it said or was asked for */
 		drop_fetch(l);
@@ -142,13 +148,14 @@ static void on_space(void *owner, struct span *ret)
 	n = grant(x, loop_now(x->loop));
 	if (n == 0 || !need_block(l))
 		return;
-	if (n > block_room(l->cur))
-		n = block_room(l->cur);
+	if (n > block_room(l))
+		n = block_room(l);
 	if (s->end >= 0 && (int64_t)n > s->end - s->next)
 		n = (size_t)(s->end - s->next);
 	if (l->answer_end >= 0 && (int64_t)n > l->answer_end - s->next)
 		n = (size_t)(l->answer_end - s->next);
 	l->paused = false;
+	l->held = was_held;
 	ret->base = l->cur->mem + l->cur->len;
 	ret->len = n;
 }
@@ -160,8 +167,8 @@ static void count(struct lane *l, size_t n)
 
 	l->got += (int64_t)n;
 	l->last_data = now;
-	l->src->tries = 0;
 	l->src->link_fresh = false;
+	source_brought(l);
 	meter_add(&l->meter, n, now);
 	meter_add(&x->meter, n, now);
 	rate_take(&x->rate, n);
@@ -177,29 +184,14 @@ static void on_data(void *owner, size_t n)
 	l->cur->len += (uint32_t)n;
 	s->next += (int64_t)n;
 	count(l, n);
-	if (block_room(l->cur) == 0 || s->next == s->end || block_pressure(l->x->loop->blocks))
+	if (block_room(l) == 0 || s->next == s->end || block_pressure(l->x->loop->blocks))
 		lane_flush(l);
 	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest
 	 * belongs to others. An answer that ends just here is left alone, so that its connection can be used again. */
-	if (is_full(s) && l->answer_end != s->end && !segment_extend(s, l->answer_end)) {
+	if (is_full(s) && l->answer_end != s->end && (s->racing || s->rival || !segment_extend(s, l->answer_end))) {
 		drop_fetch(l);
 		segment_full(l);
 	}
-}
-
-static void on_retry(void *arg)
-{
-	struct lane *l = arg;
-
-	l->state = LANE_IDLE;
-	xfer_dirty(l->x);
-}
-
-void lane_retry_in(struct lane *l, uint64_t ms)
-{
-	l->state = LANE_WAIT;
-	l->retry_at = loop_now(l->x->loop) + ms;
-	timer_start(l->x->loop, &l->timer, ms, 0, on_retry, l);
 }
 
 /* What a server says of a signed link that is over: 401, 403, 410, or 400 with the reason in the body. */
@@ -243,24 +235,15 @@ static void failed(struct lane *l, int err, const struct fail *f)
 	char show[256];
 	uint64_t ms;
 
+	l->state = LANE_IDLE;
+	xfer_dirty(x);
 	x->hurry &= err == ERR_AGAIN;
-	if (err == ERR_AGAIN) {
-		lane_retry_in(l, 0);
+	if (err == ERR_AGAIN || link_died(l, &err))
 		return;
-	}
-	if (link_died(l, &err)) {
-		lane_retry_in(l, 0);
-		return;
-	}
 	log_info(XFER, "%016llx lane %u: %s: %s", (unsigned long long)x->gid, l->id,
 		uri_show_short(l->uri ? l->uri : l->src->uri, show, sizeof(show)), copy.text);
-	if (network_lost(l, err))
-		l->state = LANE_IDLE;
-	else if (source_failed(x, l, err, &copy, &ms))
-		lane_retry_in(l, ms);
-	else
-		l->state = LANE_IDLE;
-	xfer_dirty(x);
+	if (!network_lost(l, err) && source_failed(x, l, err, &copy, &ms))
+		l->src->ready_at = loop_now(x->loop) + ms;
 }
 
 /* A lane that fails before the name of the file is known has a segment without a writer. */
@@ -268,6 +251,8 @@ static void give_back(struct lane *l)
 {
 	if (!l->seg)
 		return;
+	source_note(l, loop_now(l->x->loop));
+	race_settle(l);
 	lane_flush(l);
 	segment_leave(l->seg);
 }
@@ -357,6 +342,7 @@ static void on_head(void *owner, const struct fetch_head *h)
 	if (!l->verdict && h->limit_ms >= 0 && l->use.o)
 		origin_hold(l->use.o, loop_now(l->x->loop), h->limit_ms);
 	l->state = l->verdict || l->redirect_to ? LANE_DRAIN : LANE_BODY;
+	l->noted_at = loop_now(l->x->loop);
 	if (l->verdict && (h->status == 200 || h->status == 206)) {
 		/* Not a byte of this body may be taken. */
 		drop_fetch(l);
@@ -455,6 +441,9 @@ static int fetch(struct lane *l)
 	l->retry_after = -1;
 	l->paused = false;
 	l->since = l->last_data = loop_now(x->loop);
+	l->noted_got = 0;
+	l->speed = 0;
+	l->held = false;
 	memset(&l->meter, 0, sizeof(l->meter));
 	err = admit(l);
 	if (err)
@@ -483,6 +472,7 @@ void lane_begin(struct lane *l, struct source *src)
 	l->src = src;
 	l->at_link = src->final_uri != NULL;
 	l->redirects = 0;
+	l->on_trial = src->dead;
 	free(l->uri);
 	l->uri = xstrdup(src->final_uri ? src->final_uri : src->uri);
 	lane_ask(l);
@@ -501,7 +491,6 @@ void lane_drop(struct lane *l, int err)
 void lane_stop(struct lane *l)
 {
 	drop_fetch(l);
-	timer_stop(&l->timer);
 	if (l->x->looking == l)
 		l->x->looking = NULL;
 	give_back(l);

@@ -258,6 +258,18 @@ static void pin(struct lane *l, const struct fetch_head *h)
 		l->src->no_ranges = true;
 }
 
+/* Those that were asked because this one was silent for long. */
+static void stop_others(struct lane *l)
+{
+	struct lane *other;
+
+	TAILQ_FOREACH(other, &l->x->lanes, link)
+	{
+		if (other != l)
+			lane_stop(other);
+	}
+}
+
 /* The answer to the first request of a new file: it decides name, size and version. */
 static void judge_probe(struct lane *l, const struct fetch_head *h)
 {
@@ -272,13 +284,14 @@ static void judge_probe(struct lane *l, const struct fetch_head *h)
 		x->head_told = true;
 		return;
 	}
-	pin(l, h);
-	s->end = x->total;
-	l->answer_end = h->has_range ? h->range.end : x->total;
-	if (h->status == 206 && x->total < 0) {
+	if (h->status == 206 && h->total < 0) {
 		refuse(l, ERR_BAD_RANGE, "The server sent a part of the file without telling its size");
 		return;
 	}
+	pin(l, h);
+	stop_others(l);
+	s->end = x->total;
+	l->answer_end = h->has_range ? h->range.end : x->total;
 	if (s->end >= 0)
 		ranges_add(&x->taken, 0, s->end);
 	xfer_open_new(x, h->name, l->uri);

@@ -40,6 +40,7 @@ struct xfer_end {
 	const char *err_text;
 	unsigned flags;         /* JOB_UNPROVEN */
 	int64_t total, done;    /* last known */
+	const char *path;       /* final path; NULL: not chosen. Valid during the call */
 };
 
 struct xfer_ops {

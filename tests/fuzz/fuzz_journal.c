@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The progress journal with any content: it never proves more than the file is long, and what was moved afterwards is
+ * F08: the progress journal with any content: it never proves more than the file is long, and what was moved afterwards is
  * there the next time. Input: a byte that says whether a right header stands in front, then the bytes of the file.
  */
 #include "fuzz.h"

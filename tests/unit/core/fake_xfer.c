@@ -47,7 +47,8 @@ void fake_drop(struct xfer *x)
 void fake_end(struct xfer *x, enum xfer_result result, int err, const char *text)
 {
 	struct xfer_end e = {
-		.result = result, .err = err, .err_text = text, .total = x->total, .done = ranges_total(&x->have)};
+		.result = result, .err = err, .err_text = text, .total = x->total, .done = ranges_total(&x->have),
+		.path = x->path};
 
 	x->ops->end(x->owner, &e);
 	fake_drop(x);
@@ -60,6 +61,8 @@ void fake_complete(struct xfer *x, const char *path, int64_t size)
 	x->total = size;
 	ranges_add(&x->have, 0, size);
 	x->ops->known(x->owner, &k);
+	free(x->path);
+	x->path = xstrdup(path);
 	fake_end(x, XFER_COMPLETE, 0, NULL);
 }
 

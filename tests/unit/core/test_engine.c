@@ -820,6 +820,28 @@ static void new_path_forgets_the_old_file(void **state)
 	assert_int_equal(fake_find(G)->have.n, 0);
 }
 
+/* ... unless it was just getting its name: then the new one comes too late. */
+static void new_path_too_late_for_a_finished_file(void **state)
+{
+	struct env *v = *state;
+	struct xfer_known k = {.path = "/d/x", .total = 100, .etag = "\"1\""};
+	struct fail f = {0};
+	struct job_view w;
+
+	make_active(v);
+	fake_find(G)->ops->known(fake_find(G)->owner, &k);
+	fake_hold_stop = true;
+	assert_int_equal(change(v, G, "out=y\n", &f), 0);
+	fake_complete(fake_find(G), "/d/x", 100);
+	assert_true(engine_view(v->e, G, &w));
+	assert_int_equal(w.state, JOB_COMPLETE);
+	assert_string_equal(w.path, "/d/x");
+	assert_int_equal(w.total, 100);
+	add(v, 2, false);
+	settle(v);
+	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", false, &k));
+}
+
 static void global_options_are_for_later_adds(void **state)
 {
 	struct env *v = *state;
@@ -1184,6 +1206,7 @@ int main(void)
 		T(the_same_path_again_keeps_the_file),
 		T(pause_takes_the_place_of_a_restart),
 		T(new_path_forgets_the_old_file),
+		T(new_path_too_late_for_a_finished_file),
 		T(global_options_are_for_later_adds),
 		T(global_passes_over_what_is_not_global),
 		T(results_are_trimmed_at_the_next_ending),
