@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/engine_internal.h"
+#include "disk/fs.h"
 #include "net/net.h"
 
 #define ORIGINS_KEPT 1024
@@ -160,6 +161,7 @@ static void free_jobs(struct otree *by_gid)
 		struct job *j = otree_entry(n, struct job, by_gid);
 
 		otree_remove(by_gid, n);
+		room_leave(j);
 		job_free(j);
 	}
 }
@@ -217,6 +219,7 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	e->origins = origins_new(ORIGINS_KEPT, jitter_seed());
 	if (e->net != NULL)
 		net_on_life(e->net, on_life, e);
+	e->volumes = volumes_new(e->loop, &fs_real);
 	err = make_progress_dir(e, c->state_dir, f);
 	if (err == 0)
 		err = load(e, f);
@@ -275,6 +278,7 @@ void engine_free(struct engine *e)
 	if (e->net != NULL)
 		net_on_life(e->net, NULL, NULL);
 	origins_free(e->origins);
+	volumes_free(e->volumes);
 	ranges_free(&e->view_have);
 	free(e->view_path);
 	free(e->progress_dir);

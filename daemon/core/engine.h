@@ -114,7 +114,9 @@ struct job_view {
 	const char *path; /* final path; "" while unknown */
 	int err;	  /* enum err, for ended jobs */
 	const char *err_text;
-	const char *wait; /* why an active job is not receiving ("waiting 41 s for example.org: 429"), or NULL */
+	/* Why an active job is not receiving ("waiting 41 s for example.org: 429"), or a waiting one would not get a slot ("no
+	 * room on /data: needs 3.2GiB, 1.1GiB free"); or NULL. */
+	const char *wait;
 	unsigned flags;	  /* enum job_flag */
 	const struct ranges *have;
 	const struct opts *opts;
@@ -149,7 +151,7 @@ struct engine_stat {
 	size_t active, queued, stopped, stopped_total;
 };
 void engine_stat(const struct engine *e, struct engine_stat *ret);
-/* Something is active or waits for a slot (paused ones do not count). */
+/* Something is active or waits for a slot or for room on its disk (paused ones do not count). */
 bool engine_busy(const struct engine *e);
 /* enum err of the download that failed last since the start, also when its result is no longer kept; 0: none failed. */
 int engine_last_err(const struct engine *e);

@@ -34,6 +34,7 @@ static bool pause_job(struct engine *e, struct job *j, bool force)
 		return pause_active(e, j, force);
 	if (j->rec.state != JOB_WAITING)
 		return false;
+	room_leave(j);
 	job_set_state(j, JOB_PAUSED);
 	queue_set_ready(&e->queue, j, false);
 	engine_save_state(e, j);

@@ -267,6 +267,23 @@ static void become_waiting(struct job *j)
 	engine_save(e, j);
 }
 
+/* Its disk is full. Behind those that wait for room already: they come first. */
+static void become_roomless(struct job *j, const struct xfer_end *end)
+{
+	struct engine *e = j->engine;
+	const struct job *other;
+	size_t pos = 0;
+
+	for (other = queue_at(&e->queue, 0); other != NULL && room_is_awaited(other); other = queue_next(other))
+		pos++;
+	job_set_state(j, JOB_WAITING);
+	j->forced = false;
+	queue_insert(&e->queue, j, pos);
+	room_wait(j, end);
+	engine_save(e, j);
+	log_info(CORE, "GID#" GID_FMT " waits for room: %s", GID_ARG(j->rec.gid), end->err_text);
+}
+
 static void stay_active(struct job *j)
 {
 	otree_insert(&j->engine->active, &j->in_list, ++j->engine->start_seq);
@@ -313,6 +330,8 @@ static void on_end(void *owner, const struct xfer_end *end)
 	j->xfer = NULL;
 	otree_remove(&e->active, &j->in_list);
 	take_end(j, end);
+	if (!room_may_come(j, end))
+		room_leave(j);
 	if (end->result == XFER_COMPLETE)
 		become_result(j, JOB_COMPLETE, 0, NULL);
 	else if (j->want_remove)
@@ -325,6 +344,8 @@ static void on_end(void *owner, const struct xfer_end *end)
 		become_waiting(j);
 	else if (j->want_restart)
 		begin(j);
+	else if (room_may_come(j, end))
+		become_roomless(j, end);
 	else if (end->result == XFER_FAILED)
 		become_result(j, JOB_ERROR, end->err, end->err_text);
 	else

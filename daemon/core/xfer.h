@@ -92,6 +92,8 @@ void xfer_set_uris(struct xfer *x, char *const *uris);
 
 /* Fills total, done, verified, speed, conns, wait, have, path of v (the rest is left alone). */
 void xfer_view(const struct xfer *x, struct job_view *v);
+/* Of `need` bytes of room that it was to have when it began: how many it has not taken yet. */
+uint64_t xfer_owes(const struct xfer *x, uint64_t need);
 size_t xfer_uris(const struct xfer *x, struct uri_view *ret, size_t max);
 size_t xfer_servers(const struct xfer *x, struct server_view *ret, size_t max);
 

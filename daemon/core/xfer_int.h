@@ -206,7 +206,8 @@ struct xfer {
 	/* the end */
 	unsigned pending;        /* callbacks of disk and owner still to come */
 	bool force, discard;
-	bool final_synced;
+	bool final_synced, trimmed; /* while ending: this was done */
+	bool lost;               /* a sync failed: only what was durable before is sure to be there */
 	bool ending;             /* an end was decided; result holds which */
 	struct xfer_end result;
 	char result_text[sizeof(((struct fail *)0)->text)];

@@ -268,6 +268,8 @@ static void undo(struct dfile_opening *o)
 		dfile_return_name(f);
 	} else if (o->made_part) {
 		f->fs->unlinkat(f->dirfd, f->part, 0);
+	} else if (f->fd >= 0 && o->alloc.at > 0) { /* OPEN_RESUME: room that was taken for nothing */
+		f->fs->ftruncate(f->fd, o->found_size > 0 ? o->found_size : 0);
 	}
 	dfile_shut(f, o->req.how != OPEN_RESUME);
 }

@@ -69,11 +69,11 @@ static void use_and_reopen(int data)
 {
 	struct ranges before, after;
 	struct journal *j = open_it(data, &before);
-	int slot = journal_slot_get(j, 500);
+	int slot = journal_slot_get(j);
 
 	CHECK(slot >= 0);
-	journal_slot_move(j, slot, 600);
-	journal_slot_move(j, slot, 700);
+	journal_slot_move(j, slot, 500, 600);
+	journal_slot_move(j, slot, 500, 700);
 	journal_close(j, false);
 	ranges_add(&before, 500, 700);
 	j = open_it(data, &after);
