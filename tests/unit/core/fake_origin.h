@@ -276,6 +276,8 @@ static void fake_step(void *arg)
 		fake_again(f);
 }
 
+#define FAKE_SILENCE_MS 1000 /* what the client takes for one */
+
 static int fake_start(struct net *n, const struct fetch_req *req, const struct fetch_ops *ops, void *owner, void **ret,
 	struct fail *fail)
 {
@@ -303,7 +305,10 @@ static int fake_start(struct net *n, const struct fetch_req *req, const struct f
 	f->o->conditional += req->if_modified_since >= 0;
 	f->o->open++;
 	f->version = f->o->version + (f->o->flip_after && f->o->requests > f->o->flip_after ? 1 : 0);
-	fake_again(f);
+	if (f->silent)
+		timer_start(fake.loop, &f->timer, FAKE_SILENCE_MS, 0, fake_step, f);
+	else
+		fake_again(f);
 	*ret = f;
 	return 0;
 }

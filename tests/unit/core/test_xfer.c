@@ -1036,6 +1036,15 @@ static void test_begun_by_aria2_but_no_ranges(void **state)
 	close_world(&w);
 }
 
+/* In the middle, however long the claim took. */
+static void stop_when_claimed(void *arg)
+{
+	struct world *w = arg;
+
+	if (is_there(w, "f.part"))
+		stop_now(w);
+}
+
 /* Not even in a later run, of which the server has lost its ranges. */
 static void test_users_bytes_are_never_thrown_away(void **state)
 {
@@ -1047,8 +1056,9 @@ static void test_users_bytes_are_never_thrown_away(void **state)
 	set(&w, OPT_ALWAYS_RESUME, "false");
 	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "2M");
 	put_begun(&w, 1);
-	timer_start(&w.loop, &w.stop_at, 200, 0, stop_now, &w);
+	timer_start(&w.loop, &w.stop_at, 20, 20, stop_when_claimed, &w);
 	run(&w, one_uri);
+	timer_stop(&w.stop_at);
 	assert_int_equal(w.end.result, XFER_STOPPED);
 	assert_true(is_there(&w, "f.part"));
 	o.no_ranges = true;
