@@ -285,7 +285,7 @@ unsigned source_lanes(const struct xfer *x, const struct source *s, bool receivi
 bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f, uint64_t *ret_ms)
 {
 	(void)x, (void)l, (void)ret_ms;
-	CHECK(err < 0 && f->text[0] != '\0');
+	CHECK(err < 0 && f->text[0] != '\0' && err != ERR_AGAIN);
 	now->failures++;
 	now->err = err;
 	now->why = *f;

@@ -23,6 +23,7 @@ def answer(head, body=b"", options=0, cut=7):
 
 
 RANGE, HEAD, GZIP, RESET, PAUSES, CREDENTIALS, CANCELS, PROXY = 1, 2, 4, 8, 16, 32, 64, 128
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 packed = gzip.compress(b"hello world " * 400, mtime=0)
 deflated = zlib.compress(b"abc" * 100)
 raw = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -54,10 +55,13 @@ put("http1", [
     answer("HTTP/1.1 200 OK\nAccept-Ranges: none\nX: a\n b\nContent-Length: 1\n", b"1"),
     answer("HTTP/1.1 200 OK\nSet-Cookie: a=b; Path=/; Domain=host.test; Max-Age=60; Secure; HttpOnly\nSet-Cookie: c=d; expires=Sun, 06 Nov 2044 08:49:37 GMT\nContent-Length: 1\n", b"1"),
     answer("HTTP/1.1 407 No\nProxy-Authenticate: Basic realm=x\nContent-Length: 0\n", b"", PROXY, 4),
-    answer("HTTP/1.1 200 OK\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", PROXY, 5),
-    bytes([PROXY, 6]) + b"\5\0\5\0\0\1\x7f\0\0\1\0\x50HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    bytes([PROXY, 7]) + b"\5\2\1\0\5\0\0\3\4host\0\x50HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    bytes([PROXY, 7]) + b"\5\2\1\1", bytes([PROXY, 2]) + b"\5\xff", bytes([PROXY, 2]) + b"\5\0\5\5\0\4" + b"\0" * 18,
+    *[bytes([PROXY | how, way]) + b"".join(bytes([len(x) % 256]) + x for x in turns) for how, way, turns in (
+        # CONNECT; then SOCKS without and with a login: greeting, login, where to, and the origin's answer
+        (0, 5, [b"HTTP/1.1 200 OK\r\n\r\n", OK]), (0, 5, [b"HTTP/1.1 100 C\r\n\r\nHTTP/1.0 200 OK\r\nX: y\r\n\r\n", OK]), (0, 5, [b"HTTP/1.1 407 No\r\n\r\n"]), (0, 1, [b"HTTP/1.1 502 No\r\n\r\n"]),
+        (0, 1, [b"HTTP/1.1 403 No\r\n\r\n"]), (0, 1, [b"HTTP/1.1 200 OK\r\n\r\njunk"]), (0, 1, [b"nonsense"]), (RESET, 1, []),
+        (0, 6, [b"\5\0", b"\5\0\0\1\x7f\0\0\1\0\x50", OK]), (0, 6, [b"\5\0", b"\5\0\0\4" + b"\0" * 18, OK]), (0, 6, [b"\5\0", b"\5\0\0\3\4host\0\x50", OK]), (0, 6, [b"\5\2"]),
+        (0, 7, [b"\5\2", b"\1\0", b"\5\0\0\3\4host\0\x50", OK]), (0, 7, [b"\5\2", b"\1\1"]), (0, 7, [b"\5\0", b"\5\0\0\1\x7f\0\0\1\0\x50", OK]), (0, 2, [b"\5\xff"]),
+        (0, 2, [b"\5\0", b"\5\5\0\1" + b"\0" * 6]), (0, 2, [b"\5\0", b"\5\0\0\7"]), (0, 2, [b"\4\0"]), (RESET, 2, [b"\5\0"]), (PAUSES, 2, [b"\5\0junk"]))],
     b"\x00\x01HTTP/1.1 200 OK\nContent-Length: 1\n\n1", b"\x00\x01\x00\xff\xfe", b"\x00\x01", b"\x00\x01HTTP/2 200\r\n\r\n", b"\x00\x01ICY 200 OK\r\n\r\nmusic",
 ])
 NEW, STRONG, DATED, NO_END, LATE_FILE, HAD_RANGES, BROKEN, CHECKSUM = 1, 2, 4, 8, 16, 32, 64, 128
