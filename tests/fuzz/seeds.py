@@ -77,7 +77,7 @@ put("http1", [
     answer("HTTP/1.1 206 Partial Content\nContent-Range: bytes 10-99/*\nTransfer-Encoding: chunked\n", b"5a;ext=1\r\n" + b"y" * 90 + b"\r\n0\r\nTrailer: x\r\n\r\n", RANGE | PAUSES),
     answer("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", b"3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n"),
     answer("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nContent-Encoding: gzip\n", b"%x\r\n" % len(packed) + packed + b"\r\n0\r\n\r\n", GZIP | PAUSES),
-    answer("HTTP/1.1 200 OK\nContent-Length: %d\nContent-Encoding: gzip\n" % len(packed), packed, GZIP),
+    answer("HTTP/1.1 200 OK\nContent-Length: %d\nContent-Encoding: gzip\n" % len(packed), packed, GZIP), answer("HTTP/1.1 200 OK\nContent-Encoding: gzip\n", packed + packed + b"junk", GZIP), answer("HTTP/1.1 200 OK\nContent-Encoding: gzip\n", packed + packed[:9], GZIP),
     answer("HTTP/1.1 200 OK\nContent-Length: %d\nContent-Encoding: deflate\n" % len(deflated), deflated, GZIP),
     answer("HTTP/1.1 200 OK\nContent-Encoding: deflate\n", raw_deflated, GZIP),
     answer("HTTP/1.1 200 OK\nContent-Length: 10\nContent-Length: 10\n", b"0123456789junk"),
@@ -204,6 +204,7 @@ chain = post('{"id":0,"method":"aria2.addUri","params":%s}' % ADD)
 put("rpc", [chain + call(m, p)[2:] for m, p in METHODS] + [
     post("[" + ",".join('{"id":%d,"method":"%s","params":%s}' % (i, m, p) for i, (m, p) in enumerate(METHODS[:39])) + "]"),
     post('{"id":1,"method":"system.multicall","params":[[%s]]}' % ",".join('{"methodName":"%s","params":%s}' % mp for mp in METHODS[:20])),
+    *[call(m, p, options=o) for o in (32, 33, 64, 128, 196) for m, p in (METHODS[0], METHODS[4])], call("aria2.addUri", '["token:s",["http://h/x"]]', options=33), post("[" + ",".join(['{"method":"system.listMethods"}'] * 900) + "]", options=64),
     call("aria2.tellActive", '["token:s"]', options=1), call("aria2.tellActive", '["token:no"]', options=5), call("aria2.saveSession", options=6),
     call("aria2.getGlobalOption", fields="Accept-Encoding: gzip\r\n"), post("{", fields="Expect: 100-continue\r\n"),
     b"\x00\x01GET /jsonrpc?method=aria2.tellActive&id=1&params=W10%3D HTTP/1.1\r\nHost: localhost\r\n\r\n",
