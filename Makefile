@@ -42,7 +42,7 @@ UNIT_BIN = $(UNIT_SRC:%.c=$(BUILD)/%)
 # ---- Debian packages, installed by `make deps` (to build) and `make test` (to test) ----
 DEPS = gcc make pkg-config libc6-dev libuv1-dev node-llhttp libjansson-dev libssl-dev libsqlite3-dev libwslay-dev uthash-dev \
 	libidn2-dev libpsl-dev zlib1g-dev libsystemd-dev libexpat1-dev ca-certificates
-TEST_DEPS = libcmocka-dev nginx aria2 python3 python3-pytest openssl curl cppcheck
+TEST_DEPS = libcmocka-dev nginx aria2 python3 python3-pytest openssl curl cppcheck valgrind
 # For the tests in a browser, 150 MB to fetch: only when none is here, and they are skipped when it can't be had.
 BROWSER_DEPS = $(if $(shell command -v chromium || command -v google-chrome),,chromium-headless-shell)
 BENCH_DEPS = nginx python3 aria2 curl axel wget2 openssl
@@ -156,6 +156,10 @@ bench: ## compare with other downloaders on this machine
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) tests/bench/run.sh
 
+bench-check: test-deps ## what a unit of work costs in instructions, against tests/bench/bounds.tsv
+	@$(MAKE) --no-print-directory all
+	@/usr/bin/python3 tests/bench/check.py --build $(BUILD)
+
 docs: all ## write docs/options.md, docs/aria2.md and the manual pages from the tables
 	@$(BUILD)/hauld --print=md >docs/options.md
 	@$(BUILD)/hauld --print=aria2 >docs/aria2.md
@@ -185,5 +189,5 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 
-.PHONY: all deps test-deps browser-deps run test test-long unit lint asan asan-run fuzz bench docs install clean help
+.PHONY: all deps test-deps browser-deps run test test-long unit lint asan asan-run fuzz bench bench-check docs install clean help
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

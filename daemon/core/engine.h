@@ -66,8 +66,8 @@ int engine_unpause(struct engine *e, uint64_t gid, struct fail *f);
 int engine_remove(struct engine *e, uint64_t gid, bool force, struct fail *f);
 /* A failed or removed download waits again, at the end of the queue. It keeps its GID and what it knows of its file, so
  * it goes on where it was; after a wrong checksum none of its bytes count. o: its own options from now on (as in
- * add_spec, gid and pause passed over; dir or out that differ make it begin anew there), NULL: as they were.
- * ERR_WRONG_STATE in other states. */
+ * add_spec, gid and pause passed over; dir or out that differ make it begin anew there), NULL: as they were. An active one
+ * that waits for a server (engine_view: wait) is tried at once, when no options are given. ERR_WRONG_STATE in other states. */
 int engine_retry(struct engine *e, uint64_t gid, const struct opts *o, struct fail *f);
 void engine_pause_all(struct engine *e, bool force);
 void engine_unpause_all(struct engine *e);

@@ -57,13 +57,22 @@ static void forget_elsewhere(struct job *j)
 	}
 }
 
+/* It is known of j already that this file of the user's is its own. Asking all jobs again would say nothing new. */
+static bool claimed_before(const struct job *j, const struct xfer_known *k)
+{
+	return (j->rec.flags & JOB_USER_PART) != 0 && j->rec.part_id != NULL && k->part_id != NULL && j->rec.path != NULL &&
+	       k->path != NULL && strcmp(j->rec.part_id, k->part_id) == 0 && strcmp(j->rec.path, k->path) == 0;
+}
+
 static void on_known(void *owner, const struct xfer_known *k)
 {
 	struct job *j = owner;
+	bool claims;
 
 	OBJ_CHECK(j, JOB);
 	if (j->new_path)
 		return;
+	claims = k->user_part && !claimed_before(j, k);
 	set_text(&j->rec.path, k->path);
 	set_text(&j->rec.etag, k->etag);
 	set_text(&j->rec.last_modified, k->last_modified);
@@ -76,10 +85,10 @@ static void on_known(void *owner, const struct xfer_known *k)
 		j->rec.flags |= JOB_UNPROVEN;
 	if (k->replaces)
 		j->rec.flags |= JOB_REPLACES;
-	if (k->user_part) {
+	if (k->user_part)
 		j->rec.flags |= JOB_USER_PART;
+	if (claims)
 		forget_elsewhere(j);
-	}
 	if (k->have != NULL)
 		set_have(j, k->have);
 	engine_save(j->engine, j);
@@ -264,12 +273,25 @@ static void stay_active(struct job *j)
 	engine_save(j->engine, j);
 }
 
+/* Another dir or out came too late for a file that has its name: nothing of it is left to adopt, and it stays where it is. */
+static void complete_at_old_path(struct job *j, const char *path)
+{
+	struct job *left = path != NULL ? part_claimant(j->engine, path) : NULL;
+
+	if (left != NULL && left->rec.state == JOB_GONE)
+		part_adopted(j->engine, left);
+	set_text(&j->rec.path, path);
+}
+
 static void take_end(struct job *j, const struct xfer_end *end)
 {
-	if (j->new_path) {
-		j->new_path = false;
+	bool elsewhere = j->new_path;
+
+	j->new_path = false;
+	if (elsewhere && end->result != XFER_COMPLETE)
 		return;
-	}
+	if (elsewhere)
+		complete_at_old_path(j, end->path);
 	if (end->total >= 0)
 		j->rec.total = end->total;
 	j->rec.done = end->done;
@@ -329,6 +351,7 @@ static void begin(struct job *j)
 		.journal = journal,
 		.global_rate = &e->rate,
 		.origins = e->origins,
+		.hurry = j->hurry,
 		.known = {.path = j->rec.path,
 			.total = j->rec.total,
 			.etag = j->rec.etag,
@@ -344,7 +367,7 @@ static void begin(struct job *j)
 		log_warn(CORE, "GID#" GID_FMT ": its stored progress can't be read; it starts anew",
 			GID_ARG(j->rec.gid));
 	job_set_state(j, JOB_ACTIVE);
-	j->want_restart = j->forced = false;
+	j->want_restart = j->forced = j->hurry = false;
 	j->rec.flags |= JOB_STARTED;
 	otree_insert(&e->active, &j->in_list, ++e->start_seq);
 	engine_save(e, j);

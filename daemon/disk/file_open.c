@@ -332,7 +332,7 @@ static void open_done(void *arg, int status)
 		undo(o);
 	}
 	if (o->err == ERR_NOT_FOUND)
-		fail_set(&o->fail, ERR_NOT_FOUND, "The unfinished file is gone: %s" PART_SUFFIX, f->path);
+		fail_set(&o->fail, ERR_NOT_FOUND, "The unfinished file is gone: %s" NAME_SUFFIX, f->path);
 	if (o->err == 0 && f->fd >= 0) {
 		r.file = f;
 		o->f = NULL;

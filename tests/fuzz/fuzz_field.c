@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * F02: Content-Range, Content-Length, Retry-After and dates against slow and simple readings of the same grammar. Input: one
- * value.
+ * F02: Content-Range, Content-Length, Retry-After, RateLimit and dates against slow and simple readings of the same grammar.
+ * Input: one value.
  */
 #include "fuzz.h"
 
@@ -10,6 +10,7 @@
 
 #include "proto/http_date.h"
 #include "proto/http_head.h"
+#include "proto/http_limit.h"
 
 /* Digits from *i on as a number, saturating far above 63 bits; false: none. */
 static bool ref_number(const char *s, size_t *i, unsigned __int128 *ret)
@@ -197,6 +198,15 @@ static void check_retry_after(const char *s)
 	CHECK(got == (want < 0 ? -1 : want * 1000));
 }
 
+/* Whatever it looks like, its wait is in range, and there is none without the two letters that name one. */
+static void check_limit(const char *s)
+{
+	int64_t got = http_limit_field(s);
+
+	CHECK(got >= -1 && got <= 86400);
+	CHECK(got < 0 || (strstr(s, "r=") != NULL && strstr(s, "t=") != NULL));
+}
+
 static size_t trimmed(const char **s)
 {
 	size_t n;
@@ -265,6 +275,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_content_range(s);
 	check_date(s);
 	check_retry_after(s);
+	check_limit(s);
 	if (strpbrk(s, "\r\n") == NULL)
 		check_content_length(s);
 	free(s);

@@ -57,6 +57,7 @@ static void on_head(void *owner, const struct fetch_head *h)
 	CHECK(++r->heads == 1 && r->dones == 0);
 	CHECK(h->status >= 200 && h->status <= 599);
 	CHECK(h->total >= -1 && h->body_len >= -1 && h->retry_after_ms >= -1 && h->retry_after_ms <= 86400000);
+	CHECK(h->limit_ms >= -1 && h->limit_ms != 0 && h->limit_ms <= 86400000);
 	CHECK(h->range.start >= 0 && h->range.start <= h->range.end);
 	CHECK(!h->has_range || (h->status == 206 && h->range.start < h->range.end));
 	CHECK(!h->has_range || h->total == -1 || h->range.end <= h->total);
