@@ -38,7 +38,7 @@ def write_dicts(folder):
                                               "#HttpOnly_", "SQLite format 3", "true", "false", "[1-9]", "{a,b}", "sha-256=", "md5=", "${HOME}"],
         "uri": ["http://", "https://", "//", "/../", "/./", "%2e", "@", ":80", "[::1]", "127.0.0.1", "0x7f", "xn--", "?", "#"],
         "name": ["attachment; ", "filename=", "filename*=UTF-8''", "iso-8859-1'en'", "%2F", "\\\"", ".part", ".aria2", "/"],
-        "field": ["bytes ", "/*", "*/", "-", "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Feb", "29", "9223372036854775807"],
+        "field": ["bytes ", "/*", "*/", "-", "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Feb", "29", ";r=0", ";t=", ", ", "9223372036854775807"],
     }
     for name, list_ in words.items():
         with open(os.path.join(folder, name + ".dict"), "w") as f:
@@ -143,6 +143,7 @@ put("lane", [
     lane(NEW, 0, 0, 0, "HTTP/1.1 200 OK\nContent-Length: 0\n"), lane(NO_END, 0, 0, 0, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", b"3\r\nabc\r\n0\r\n\r\n"),
     lane(NO_END, 9, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 9-11/12\nContent-Length: 3\n", b"abc"), lane(STRONG, 10, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 10-10/11\nContent-Length: 1\n", b"a"),
 ])
+put("field", ["a;r=0;t=30", "a;r=0;t=30, b;r=12;t=900", "a;r=0;t=3,b;t=5;r=0", "a ; r=0 ; t=99999999", '"x;,y";r=0;t=1', "a;r=0;r=1;t=5", "a;t=5", "a;r=00;t=007", ",,a;r=0;t=1", "a;r=0;t=1.5"], first=50)
 put("field", ["bytes 0-99/200", "bytes 0-99/*", "bytes */200", "bytes */*", "BYTES 5-4/9", "bytes 0-9223372036854775807/*", "bytes 0-9223372036854775806/9223372036854775807",
               "bytes 18446744073709551616-1/2", "bytes=0-1/2", "bytes 0 - 1/2", "120", "0", "99999999999999999999999", "-1", "+5", " 5 ", "5, 5", "0x10", "",
               "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Tue, 29 Feb 2000 23:59:60 GMT",
