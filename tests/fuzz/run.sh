@@ -18,7 +18,7 @@ for t in "$@"; do
 	mkdir -p $B/corpus/"$t"
 	dict=
 	[ ! -f "$B/dict/$t.dict" ] || dict=-dict=$B/dict/$t.dict
-	if ASAN_OPTIONS=detect_stack_use_after_return=0 $B/fuzz/"$t" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 -rss_limit_mb=2048 \
+	if ASAN_OPTIONS=detect_stack_use_after_return=0:quarantine_size_mb=16 $B/fuzz/"$t" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 -rss_limit_mb=2048 \
 		-max_len=20000 -print_final_stats=1 $dict -artifact_prefix=$B/findings/"$t"- $B/corpus/"$t" tests/fuzz/corpus/"$t" >$B/fuzz/"$t".log 2>&1; then
 		p=$((p + 1))
 		echo "fuzz $t: $(sed -n 's/^stat::number_of_executed_units: *//p' $B/fuzz/"$t".log) runs," \
