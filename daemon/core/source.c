@@ -347,7 +347,7 @@ void source_put_aside(struct source *s, uint64_t now)
 	if (s->aside_ms > ASIDE_MOST_MS)
 		s->aside_ms = ASIDE_MOST_MS;
 	s->aside_until = now + s->aside_ms;
-	log_info(XFER, "%s: others come first for %llu s", uri_show_short(s->uri, show, sizeof(show)),
+	log_debug(XFER, "%s: others come first for %llu s", uri_show_short(s->uri, show, sizeof(show)),
 		(unsigned long long)(s->aside_ms / 1000));
 }
 
@@ -375,7 +375,7 @@ static void judge(const struct xfer *x, struct source *s, uint64_t now)
 
 	if (s->dead)
 		return;
-	if (on_trial && s->speed >= best / GOOD_FACTOR)
+	if (s->aside_ms > 0 && s->speed >= best / GOOD_FACTOR)
 		s->aside_ms = 0;
 	else if (s->speed < best / SLOW_FACTOR && (on_trial || s->samples >= SAMPLES_LEAST))
 		source_put_aside(s, now);
@@ -518,7 +518,9 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 		give_up(s, true, loop_now(x->loop));
 		return false;
 	}
-	if (l->got == 0)
+	if (l->got == 0) {
+		source_put_aside(s, loop_now(x->loop));
 		*ret_ms = wait_after(x, l, cls, &s->fail);
+	}
 	return true;
 }

@@ -16,6 +16,8 @@
 #include "ev/timer.h"
 #include "proto/proto.h"
 
+#define FAKE_TIMEOUT_MS 60000
+
 enum tag_kind { TAG_STRONG, TAG_WEAK, TAG_NONE, TAG_UNSTABLE };
 
 /* One server; URI "fake://h<index>/name". */
@@ -40,6 +42,11 @@ struct fake_server {
 	bool refuses_head;     /* 405 for HEAD */
 	bool head_lies;        /* HEAD tells half the size and another ETag */
 	int64_t mtime;         /* 304 for an If-Modified-Since from then on; 0: never */
+	unsigned rate;         /* bytes/s of each connection; 0: as fast as it goes */
+	unsigned silent_first; /* the first n requests are never answered */
+	unsigned stall_percent; /* of steps after which a connection is silent for good */
+	int64_t stall_at;      /* the first connection that gets there is silent from then on; 0: none */
+	bool no_total;         /* a 206 without being asked, of a file of unknown size */
 	unsigned requests, open;
 	unsigned heads, conditional; /* requests that were so */
 	struct range asked[64];      /* of the first requests */
@@ -78,7 +85,8 @@ struct fake_fetch {
 	bool head, unmodified, cut;
 	bool if_range, head_sent, paused, in_call, gone;
 	char if_range_text[64];
-	unsigned version;
+	unsigned version, number;
+	size_t last; /* bytes of the last stretch */
 	int64_t at, end;
 };
 
@@ -106,6 +114,30 @@ static void fake_done(struct fake_fetch *f, int err)
 static void fake_again(struct fake_fetch *f)
 {
 	timer_start(fake.loop, &f->timer, fake_random(4) == 0 ? 1 : 0, 0, fake_step, f);
+}
+
+/* The next stretch after n bytes, as the server's rate has it. */
+static void fake_go_on(struct fake_fetch *f, size_t n)
+{
+	if (f->o->rate > 0)
+		timer_start(fake.loop, &f->timer, n * 1000 / f->o->rate, 0, fake_step, f);
+	else
+		fake_again(f);
+}
+
+/* From now on nothing comes. */
+static bool fake_stalls(struct fake_fetch *f)
+{
+	struct fake_server *o = f->o;
+
+	if (!f->head_sent && f->number <= o->silent_first)
+		return true;
+	if (fake_random(100) < o->stall_percent)
+		return true;
+	if (o->stall_at == 0 || !f->head_sent || f->at < o->stall_at)
+		return false;
+	o->stall_at = 0;
+	return true;
 }
 
 static void fake_etag(const struct fake_fetch *f, char *buf, size_t n)
@@ -175,6 +207,12 @@ static void fake_head(struct fake_fetch *f)
 	} else if (status == 200 && !f->o->no_length) {
 		h.total = h.body_len = f->head && f->o->head_lies ? f->o->size / 2 : f->o->size;
 	}
+	if (f->o->no_total) {
+		h.status = 206;
+		h.has_range = true;
+		h.range = (struct range){0, f->o->size};
+		h.total = -1;
+	}
 	if (f->head)
 		f->at = f->end = h.body_len = 0;
 	f->head_sent = true;
@@ -206,11 +244,12 @@ static bool fake_body(struct fake_fetch *f)
 		f->paused = true;
 		return false;
 	}
-	n = 1 + fake_random(100000);
+	n = 1 + fake_random(f->o->rate > 0 ? f->o->rate / 5 + 1 : 100000);
 	n = n > s.len ? s.len : n;
 	n = (int64_t)n > f->end - f->at ? (size_t)(f->end - f->at) : n;
 	for (size_t i = 0; i < n; i++)
 		s.base[i] = (char)content_at(f->version, f->at + (int64_t)i);
+	f->last = n;
 	f->at += (int64_t)n;
 	f->o->sent += (int64_t)n;
 	f->in_call = true;
@@ -223,11 +262,20 @@ static bool fake_body(struct fake_fetch *f)
 	return true;
 }
 
+static void fake_timeout(void *arg)
+{
+	fake_done(arg, ERR_TIMEOUT);
+}
+
 static void fake_step(void *arg)
 {
 	static const int faults[] = {ERR_RESET, ERR_EOF, ERR_TIMEOUT};
 	struct fake_fetch *f = arg;
 
+	if (fake_stalls(f)) {
+		timer_start(fake.loop, &f->timer, FAKE_TIMEOUT_MS, 0, fake_timeout, f);
+		return;
+	}
 	if (fake_random(100) < f->o->fault_percent) {
 		fake_done(f, faults[fake_random(3)]);
 		return;
@@ -241,7 +289,7 @@ static void fake_step(void *arg)
 		return;
 	}
 	if (fake_body(f))
-		fake_again(f);
+		fake_go_on(f, f->last);
 }
 
 static int fake_start(struct net *n, const struct fetch_req *req, const struct fetch_ops *ops, void *owner, void **ret,
@@ -263,6 +311,7 @@ static int fake_start(struct net *n, const struct fetch_req *req, const struct f
 	if (f->o->requests < sizeof(f->o->asked) / sizeof(f->o->asked[0]))
 		f->o->asked[f->o->requests] = req->want;
 	f->o->requests++;
+	f->number = f->o->requests;
 	f->cut = f->o->cut_at > 0 && (f->o->cut_first == 0 || f->o->requests <= f->o->cut_first);
 	f->o->heads += req->head_only;
 	f->o->conditional += req->if_modified_since >= 0;
