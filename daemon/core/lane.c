@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "core/reach.h"
 #include "core/xfer_int.h"
 
 #define GRANT_MAX (64 * 1024) /* bytes taken from a limited rate at a time, so that lanes share it evenly */
@@ -166,6 +167,7 @@ static void count(struct lane *l, size_t n)
 
 	l->got += (int64_t)n;
 	l->last_data = now;
+	l->src->link_fresh = false;
 	source_brought(l);
 	meter_add(&l->meter, n, now);
 	meter_add(&x->meter, n, now);
@@ -192,6 +194,39 @@ static void on_data(void *owner, size_t n)
 	}
 }
 
+/* What a server says of a signed link that is over: 401, 403, 410, or 400 with the reason in the body. */
+static bool means_expired(int err)
+{
+	return err == ERR_STATUS || err == ERR_AUTH;
+}
+
+/* The place where redirects had led is of no use any more: the first URI is asked again, by this lane and all that begin from now
+ * on; those that are being served go on. True: at once. A link that brought nothing since it was given out, be it asked again or
+ * for the first time, counts as a try: *err says so. */
+static bool link_died(struct lane *l, int *err)
+{
+	struct source *s = l->src;
+
+	if (err_retry(*err) != RETRY_NEXT || l->got > 0 || s->dead)
+		return false;
+	if (l->at_link && s->final_uri && (l->redirects > 0 || strcmp(l->uri, s->final_uri) == 0))
+		source_set_place(l->x, s, NULL);
+	if (l->at_link && !(s->link_fresh && means_expired(*err)))
+		return true;
+	if ((l->at_link || (s->linked && l->redirects > 0)) && means_expired(*err))
+		*err = ERR_LINK;
+	return false;
+}
+
+/* Nobody was heard, here or elsewhere: no try of this source. */
+static bool network_lost(struct lane *l, int err)
+{
+	bool got = l->got > 0;
+
+	return reach_is_silence(err) && l->use.o &&
+	       origin_lost(l->use.o, loop_now(l->x->loop), got ? l->last_data : l->since, got);
+}
+
 /* The fetch ended without all of its bytes. */
 static void failed(struct lane *l, int err, const struct fail *f)
 {
@@ -202,16 +237,12 @@ static void failed(struct lane *l, int err, const struct fail *f)
 
 	l->state = LANE_IDLE;
 	xfer_dirty(x);
-	if (err == ERR_AGAIN)
+	x->hurry &= err == ERR_AGAIN;
+	if (err == ERR_AGAIN || link_died(l, &err))
 		return;
-	if (l->src->final_uri && err_retry(err) == RETRY_NEXT && l->got == 0) {
-		/* The place a redirect led to before doesn't answer any more: ask the first one again. */
-		source_set_place(x, l->src, NULL);
-		return;
-	}
 	log_info(XFER, "%016llx lane %u: %s: %s", (unsigned long long)x->gid, l->id,
 		uri_show_short(l->uri ? l->uri : l->src->uri, show, sizeof(show)), copy.text);
-	if (source_failed(x, l, err, &copy, &ms))
+	if (!network_lost(l, err) && source_failed(x, l, err, &copy, &ms))
 		l->src->ready_at = loop_now(x->loop) + ms;
 }
 
@@ -303,10 +334,13 @@ static void on_head(void *owner, const struct fetch_head *h)
 	struct lane *l = owner;
 
 	lane_judge(l, h);
+	l->x->hurry &= l->redirect_to != NULL;
 	if (!l->fetch) /* stopped meanwhile: the file was found to be begun already */
 		return;
 	if (err_retry(l->verdict) != RETRY_ORIGIN && l->retry_after < 0)
 		origin_use_served(&l->use);
+	if (!l->verdict && h->limit_ms >= 0 && l->use.o)
+		origin_hold(l->use.o, loop_now(l->x->loop), h->limit_ms);
 	l->state = l->verdict || l->redirect_to ? LANE_DRAIN : LANE_BODY;
 	l->noted_at = loop_now(l->x->loop);
 	if (l->verdict && (h->status == 200 || h->status == 206)) {
@@ -358,10 +392,13 @@ static int admit(struct lane *l)
 	l->proto = proto_find(u.scheme);
 	o = origin_get(x->origins, &u);
 	uri_free(&u);
+	if (x->hurry)
+		origin_hurry(o);
 	if (!l->proto) {
 		err = fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
 	} else if (origin_room(o, loop_now(x->loop), &wait) == 0) {
 		source_set_place(x, l->src, l->uri);
+		l->src->link_fresh = true;
 		err = fail_set(&l->fail, ERR_AGAIN, NULL);
 	} else {
 		origin_use_begin(&l->use, o);
@@ -433,6 +470,7 @@ void lane_ask(struct lane *l)
 void lane_begin(struct lane *l, struct source *src)
 {
 	l->src = src;
+	l->at_link = src->final_uri != NULL;
 	l->redirects = 0;
 	l->on_trial = src->dead;
 	free(l->uri);

@@ -88,6 +88,12 @@ static bool refuses_head(const struct lane *l, const struct fetch_head *h)
 	return l->head && (h->status == 403 || h->status == 405 || h->status == 501);
 }
 
+/* How long the server wants to be left alone, ms; -1: it doesn't say. */
+static int64_t asks_to_wait(const struct fetch_head *h)
+{
+	return h->retry_after_ms >= 0 ? h->retry_after_ms : h->limit_ms;
+}
+
 static void judge_failure(struct lane *l, const struct fetch_head *h)
 {
 	const struct status_row *r = status_rows;
@@ -101,6 +107,11 @@ static void judge_failure(struct lane *l, const struct fetch_head *h)
 		judge_not_found(l);
 		return;
 	}
+	l->retry_after = asks_to_wait(h);
+	if (h->status == 403 && l->retry_after >= 0) { /* it means 429 */
+		refuse(l, ERR_TOO_MANY, "The response status is not successful. status=%d", h->status);
+		return;
+	}
 	while (h->status < r->first || h->status > r->last)
 		r++;
 	if (!r->text)
@@ -109,7 +120,6 @@ static void judge_failure(struct lane *l, const struct fetch_head *h)
 		refuse(l, r->err, "%s%d", r->text, h->status);
 	else
 		refuse(l, r->err, "%s", r->text);
-	l->retry_after = h->retry_after_ms;
 }
 
 /* ---- one version of the file ---- */
@@ -336,6 +346,7 @@ static void remember_place(struct lane *l)
 	if (l->redirects == 0 || strcmp(l->uri, s->uri) == 0)
 		return;
 	source_set_place(l->x, s, l->uri);
+	s->linked = s->link_fresh = true;
 }
 
 void lane_judge(struct lane *l, const struct fetch_head *h)

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "core/backoff.h"
 #include "core/xfer_int.h"
 
 #define BACKOFF_FIRST_MS 500
@@ -433,17 +434,6 @@ void source_set_place(struct xfer *x, struct source *s, const char *uri)
 	uri_free(&u);
 }
 
-static uint64_t backoff_ms(uint64_t least, uint64_t most, unsigned tries)
-{
-	uint64_t ms = BACKOFF_FIRST_MS;
-
-	for (unsigned i = 1; i < tries && ms < most; i++)
-		ms *= 2;
-	if (ms > most)
-		ms = most;
-	return ms > least ? ms : least;
-}
-
 /* passing: the next time it may be otherwise. */
 static void give_up(struct source *s, bool passing, uint64_t now)
 {
@@ -485,7 +475,7 @@ static uint64_t wait_after(struct xfer *x, const struct lane *l, enum retry_clas
 		most = NO_CONN_MOST_MS;
 	if ((cls == RETRY_ORIGIN || l->retry_after >= 0) && l->use.o)
 		return origin_back_off(l->use.o, loop_now(x->loop), least, most, l->retry_after, f);
-	return backoff_ms(least, most, l->src->tries);
+	return backoff(BACKOFF_FIRST_MS, least, most, l->src->tries - 1);
 }
 
 bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f, uint64_t *ret_ms)

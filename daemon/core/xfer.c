@@ -364,6 +364,9 @@ static void fill(void *arg)
 {
 	struct xfer *x = arg;
 
+	for (size_t i = 0; x->hurry && i < x->nsources; i++)
+		if (x->sources[i]->origin)
+			origin_hurry(x->sources[i]->origin);
 	if (x->state == XS_PROBE)
 		fill_probe(x);
 	else if (x->state == XS_RUN)
@@ -413,6 +416,7 @@ static void finale(void *arg)
 
 	x->result.total = x->total;
 	x->result.done = ranges_total(&x->written);
+	x->result.path = x->path;
 	x->ops->end(x->owner, &x->result);
 	xfer_free(x);
 }
@@ -456,6 +460,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->journal = xstrdup(req->journal);
 	x->mtime = x->cond_mtime = -1;
 	x->global_rate = req->global_rate;
+	x->hurry = req->hurry;
 	x->synced_at = now;
 	TAILQ_INIT(&x->lanes);
 	TAILQ_INIT(&x->segs);
@@ -484,6 +489,18 @@ void xfer_stop(struct xfer *x, bool force, bool discard)
 		return;
 	x->result.result = XFER_STOPPED;
 	xfer_wind_down(x);
+}
+
+bool xfer_hurry(struct xfer *x)
+{
+	if (x->ending || !x->wait.text[0])
+		return false;
+	x->hurry = true;
+	x->wait.text[0] = '\0';
+	for (size_t i = 0; i < x->nsources; i++)
+		x->sources[i]->ready_at = 0;
+	xfer_dirty(x);
+	return true;
 }
 
 void xfer_set_opts(struct xfer *x, struct opts *o)

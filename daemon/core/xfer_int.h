@@ -46,6 +46,8 @@ struct source {
 	char *uri;          /* as the user gave it; credentials belong to its origin */
 	struct uri u;       /* parsed */
 	char *final_uri;    /* where redirects led the last time, tried first by later fetches; NULL */
+	bool linked;        /* redirects led to a good answer before: the next one may be a link that expired */
+	bool link_fresh;    /* final_uri has not brought a byte yet */
 	bool dead;          /* given up: counts no more, but see may_return */
 	bool may_return;    /* dead of what may pass (no answer, too slow): asked again now and then while others work */
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
@@ -107,6 +109,7 @@ struct lane {
 	void *fetch;         /* protocol's handle, NULL: none */
 	struct origin_use use; /* what the fetch takes of its origin */
 	char *uri;           /* asked now (after redirects) */
+	bool at_link;        /* it began at its source's final_uri */
 	unsigned redirects;
 	struct range asked;  /* range of the request under way; end -1: to the end */
 	bool whole;          /* the request had no Range field */
@@ -193,6 +196,7 @@ struct xfer {
 	/* limits */
 	struct rate rate;
 	struct rate *global_rate;
+	bool hurry;              /* until the next try is decided: its origins are not waited for */
 	struct timer throttle;   /* runs while a lane waits for tokens */
 	struct timer tick;       /* each second */
 	struct timer wake;       /* a source may be asked again */
@@ -202,7 +206,8 @@ struct xfer {
 	/* the end */
 	unsigned pending;        /* callbacks of disk and owner still to come */
 	bool force, discard;
-	bool final_synced;
+	bool final_synced, trimmed; /* while ending: this was done */
+	bool lost;               /* a sync failed: only what was durable before is sure to be there */
 	bool ending;             /* an end was decided; result holds which */
 	struct xfer_end result;
 	char result_text[sizeof(((struct fail *)0)->text)];

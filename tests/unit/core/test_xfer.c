@@ -19,6 +19,7 @@
 #include "core/xfer.h"
 
 #include "fake_origin.h"
+#include "quick_time.h"
 #include "unit/disk/make_control.h"
 
 #define MIB (1 << 20)
@@ -146,6 +147,7 @@ static void set(struct world *w, enum opt id, const char *value)
 static void open_world(struct world *w, struct fake_server *origins, size_t n, uint64_t seed)
 {
 	memset(w, 0, sizeof(*w));
+	quick_time(&w->loop);
 	w->origins = origins_new(8, seed);
 	assert_int_equal(loop_init(&w->loop, 16 * MIB), 0);
 	fake = (struct fake_net){.loop = &w->loop, .origins = origins, .n = n, .seed = seed};
@@ -326,6 +328,50 @@ static void test_mirrors(void **state)
 	run(&w, uris);
 	expect_right(&w, o[1].size);
 	close_world(&w);
+}
+
+/* Links expire all the time, which costs no try as long as each brings something. */
+static void test_links_that_expire(void **state)
+{
+	static const char *const lanes[] = {"1", "4"};
+
+	(void)state;
+	for (size_t i = 0; i < 16; i++) {
+		struct fake_server o[2] = {{.leads_to = 2},
+			{.size = 8 * MIB, .version = 1, .link_uses = 1 + (unsigned)i % 4, .cut_at = 3 * MIB, .cut_first = 1}};
+		struct world w;
+
+		open_world(&w, o, 2, i);
+		set(&w, OPT_SPLIT, lanes[i % 2]);
+		set(&w, OPT_MAX_TRIES, "2");
+		run(&w, one_uri);
+		expect_right(&w, o[1].size);
+		assert_true(o[1].sent < 9 * MIB);
+		assert_true(o[0].links >= 2 || o[1].link_uses > 1);
+		close_world(&w);
+	}
+}
+
+/* No link works any more: as many tries as are allowed, then the job fails with what it was told; none at all when it never did. */
+static void test_links_that_stay_dead(void **state)
+{
+	(void)state;
+	for (unsigned after = 0; after < 2; after++) {
+		struct fake_server o[2] = {{.leads_to = 2},
+			{.size = 8 * MIB, .version = 1, .links_dead_after = after, .link_uses = after ? 0 : 1, .cut_at = 1 * MIB}};
+		struct world w;
+
+		open_world(&w, o, 2, after);
+		o[1].used[1] = after == 0;
+		set(&w, OPT_SPLIT, "1");
+		set(&w, OPT_MAX_TRIES, "3");
+		run(&w, one_uri);
+		assert_int_equal(w.end.result, XFER_FAILED);
+		assert_int_equal(err_exit_code(w.end.err), 22);
+		assert_non_null(strstr(w.end_text, "403"));
+		assert_in_range(o[1].refused, after == 0 ? 1 : 3, after == 0 ? 1 : 4);
+		close_world(&w);
+	}
 }
 
 static void test_changed_file_fails_or_begins_anew(void **state)
@@ -1043,13 +1089,9 @@ static void test_of_another_size_than_aria2_had(void **state)
 
 /* ---- several sources ---- */
 
-#define SPEEDUP 200 /* of the world's time in these */
-
-/* A world in which seconds pass quickly. Returns with w->opts as the tests of sources like it. */
-static void open_quick_world(struct world *w, struct fake_server *origins, size_t n, uint64_t seed)
+static void open_mirrors(struct world *w, struct fake_server *origins, size_t n, uint64_t seed)
 {
 	open_world(w, origins, n, seed);
-	w->loop.speedup = SPEEDUP;
 	set(w, OPT_MAX_RETRY_WAIT, "4");
 }
 
@@ -1079,7 +1121,7 @@ static void test_mirrors_share_the_work(void **state)
 	struct world w;
 
 	(void)state;
-	open_quick_world(&w, o, 2, 60);
+	open_mirrors(&w, o, 2, 60);
 	run(&w, two_uris);
 	expect_right(&w, o[0].size);
 	assert_true(o[0].sent > o[0].size / 4 && o[1].sent > o[0].size / 4);
@@ -1096,7 +1138,7 @@ static void test_a_crawling_mirror_costs_little(void **state)
 		struct world w;
 
 		o[i & 1].rate = 10000; /* alone: 840 s */
-		open_quick_world(&w, o, 2, 61);
+		open_mirrors(&w, o, 2, 61);
 		set(&w, OPT_MAX_CONNECTION_PER_SERVER, i & 2 ? "4" : "1");
 		set(&w, OPT_MIN_SPLIT_SIZE, i & 4 ? "20M" : "1M");
 		assert_in_range(run_for(&w, two_uris), 1, 60);
@@ -1114,7 +1156,7 @@ static void test_a_slow_mirror_comes_last(void **state)
 	struct world w;
 
 	(void)state;
-	open_quick_world(&w, o, 2, 62);
+	open_mirrors(&w, o, 2, 62);
 	assert_in_range(run_for(&w, two_uris), 1, 60);
 	expect_right(&w, o[0].size);
 	assert_true(o[0].sent < 5 * MIB);
@@ -1132,7 +1174,7 @@ static void test_a_silent_first_mirror(void **state)
 		char *uris[] = {"fake://h0/f", "fake://h1/f", "fake://h2/f", NULL};
 		struct world w;
 
-		open_quick_world(&w, o, 3, 63);
+		open_mirrors(&w, o, 3, 63);
 		set(&w, OPT_CONDITIONAL_GET, i & 2 ? "true" : "false");
 		assert_in_range(run_for(&w, uris), 14, i & 1 ? 50 : 25);
 		expect_right(&w, 4 * MIB);
@@ -1148,7 +1190,7 @@ static void test_a_mirror_falls_silent(void **state)
 		struct fake_server o[2] = {{.size = 4 * MIB, .version = 1, .stall_percent = 20}, {.size = 4 * MIB, .version = 1, .rate = 500000}};
 		struct world w;
 
-		open_quick_world(&w, o, 2, 64);
+		open_mirrors(&w, o, 2, 64);
 		set(&w, OPT_SPLIT, conns == 1 ? "1" : "4");
 		set(&w, OPT_MIN_SPLIT_SIZE, "20M");
 		assert_in_range(run_for(&w, two_uris), 1, 100);
@@ -1165,7 +1207,7 @@ static void test_a_dead_mirror_returns(void **state)
 	struct world w;
 
 	(void)state;
-	open_quick_world(&w, o, 2, 65);
+	open_mirrors(&w, o, 2, 65);
 	set(&w, OPT_MAX_TRIES, "2");
 	set(&w, OPT_STREAM_PIECE_SELECTOR, "inorder");
 	run(&w, two_uris);
@@ -1187,7 +1229,7 @@ static void test_a_lying_mirror_is_dropped(void **state)
 		struct world w;
 		size_t n;
 
-		open_quick_world(&w, o, 2, 66);
+		open_mirrors(&w, o, 2, 66);
 		timer_start(&w.loop, &w.stop_at, 10000, 0, loop_stop_cb, &w.loop);
 		start(&w, two_uris);
 		loop_run(&w.loop);
@@ -1216,7 +1258,7 @@ static void test_the_tail_is_raced(void **state)
 		struct fake_server o = {.size = 6 * MIB, .version = 1, .stall_at = 6 * MIB - before_end[i]};
 		struct world w;
 
-		open_quick_world(&w, &o, 1, 67 + i);
+		open_mirrors(&w, &o, 1, 67 + i);
 		assert_in_range(run_for(&w, one_uri), 0, 14);
 		expect_right(&w, o.size);
 		assert_in_range(o.sent, o.size, o.size + 262144);
@@ -1230,14 +1272,14 @@ static void test_uris_in_order(void **state)
 	struct world w;
 
 	(void)state;
-	open_quick_world(&w, o, 2, 70);
+	open_mirrors(&w, o, 2, 70);
 	set(&w, OPT_URI_SELECTOR, "inorder");
 	run(&w, two_uris);
 	expect_right(&w, o[0].size);
 	assert_int_equal(o[1].requests, 0);
 	close_world(&w);
 	o[0].requests = 0;
-	open_quick_world(&w, o, 2, 71);
+	open_mirrors(&w, o, 2, 71);
 	set(&w, OPT_URI_SELECTOR, "inorder");
 	set(&w, OPT_MAX_CONNECTION_PER_SERVER, "2");
 	run(&w, two_uris);
@@ -1252,7 +1294,7 @@ static void test_a_part_without_a_total(void **state)
 	struct world w;
 
 	(void)state;
-	open_quick_world(&w, o, 2, 72);
+	open_mirrors(&w, o, 2, 72);
 	run(&w, two_uris);
 	expect_right(&w, o[1].size);
 	close_world(&w);
@@ -1284,7 +1326,7 @@ static void test_the_list_changes(void **state)
 	struct world w;
 
 	(void)state;
-	open_quick_world(&w, o, 2, 73);
+	open_mirrors(&w, o, 2, 73);
 	c.w = &w;
 	timer_start(&w.loop, &c.timer, 500, 500, change_list, &c);
 	timer_start(&w.loop, &w.stop_at, 5000, 0, loop_stop_cb, &w.loop);
@@ -1309,8 +1351,8 @@ static void test_a_long_list(void **state)
 	(void)state;
 	for (size_t i = 0; i < 100000; i++)
 		uris[i] = xasprintf("fake://h0/f?%zu", i);
-	open_quick_world(&w, &o, 1, 74);
-	assert_in_range(run_for(&w, uris), 0, 10 * SPEEDUP); /* ten seconds of this one */
+	open_mirrors(&w, &o, 1, 74);
+	run(&w, uris); /* which takes minutes where each is compared with each */
 	expect_right(&w, o.size);
 	close_world(&w);
 	for (size_t i = 0; i < 100000; i++)
@@ -1450,7 +1492,7 @@ static void simulate_mirrors(uint64_t seed)
 	uint64_t took;
 	bool stopped = false, unlike = false;
 
-	open_quick_world(&w, o, 4, seed * 7919 + 3);
+	open_mirrors(&w, o, 4, seed * 7919 + 3);
 	n = 2 + fake_random(3);
 	good = fake_random((uint32_t)n);
 	size = 1 + (int64_t)fake_random(4 * MIB);
@@ -1533,6 +1575,8 @@ int main(void)
 		cmocka_unit_test(test_unknown_length),
 		cmocka_unit_test(test_a_server_that_allows_two),
 		cmocka_unit_test(test_mirrors),
+		cmocka_unit_test(test_links_that_expire),
+		cmocka_unit_test(test_links_that_stay_dead),
 		cmocka_unit_test(test_changed_file_fails_or_begins_anew),
 		cmocka_unit_test(test_wrong_range_is_refused),
 		cmocka_unit_test(test_if_range_dropped),
