@@ -159,7 +159,10 @@ static void print_uris(const json_t *status)
 		if (json_object_get(seen, uri))
 			continue;
 		json_object_set_new(seen, uri, json_true());
-		show_field(stdout, json_object_size(seen) == 1 ? "URIs" : "", uri);
+		const char *why = json_text(u, "haul.givenUp");
+		char *line = why[0] ? xasprintf("%s (given up: %s)", uri, why) : xstrdup(uri);
+		show_field(stdout, json_object_size(seen) == 1 ? "URIs" : "", line);
+		free(line);
 	}
 	json_decref(seen);
 }
