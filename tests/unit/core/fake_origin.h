@@ -28,6 +28,7 @@ struct fake_server {
 	bool ignores_if_range; /* sends the range of another version all the same */
 	bool drops_on_if_range; /* sends all of it whenever If-Range is there */
 	enum tag_kind tag;
+	unsigned tags_from;    /* added to the number in its ETags: another server makes others */
 	bool dated;            /* Last-Modified, another one for each version */
 	unsigned version;      /* which bytes it serves */
 	unsigned flip_after;   /* another version from the n-th request on; 0: never */
@@ -149,9 +150,9 @@ static bool fake_stalls(struct fake_fetch *f)
 
 static void fake_etag(const struct fake_fetch *f, char *buf, size_t n)
 {
-	unsigned v = f->o->tag == TAG_UNSTABLE ? f->o->requests : f->version + (f->head && f->o->head_lies ? 100 : 0);
+	unsigned v = f->o->tag == TAG_UNSTABLE ? 1000 + f->o->requests : f->version + (f->head && f->o->head_lies ? 100 : 0);
 
-	snprintf(buf, n, "%s\"v%u\"", f->o->tag == TAG_WEAK ? "W/" : "", f->o->tag == TAG_WEAK ? 0 : v);
+	snprintf(buf, n, "%s\"v%u\"", f->o->tag == TAG_WEAK ? "W/" : "", f->o->tag == TAG_WEAK ? 0 : v + f->o->tags_from);
 }
 
 static void fake_date(const struct fake_fetch *f, char *buf, size_t n)

@@ -1248,6 +1248,35 @@ static void test_a_lying_mirror_is_dropped(void **state)
 	}
 }
 
+/* Servers make ETags of their own. With the same date they are mirrors all the same, and each has to stay with its ETag; without
+ * one nothing tells that they have the same file. */
+static void test_mirrors_with_etags_of_their_own(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		bool dated = i & 1, resumed = i & 2, changes = i & 4;
+		struct fake_server o[2] = {{.size = 16 * MIB, .version = 1, .rate = 1000000, .dated = dated},
+			{.size = 16 * MIB, .version = 1, .rate = 1000000, .dated = dated, .tags_from = 50, .flip_after = changes ? 4 : 0}};
+		struct world w;
+
+		open_mirrors(&w, o, 2, 80 + (uint64_t)i);
+		set(&w, OPT_STREAM_PIECE_SELECTOR, "inorder");
+		if (resumed) {
+			timer_start(&w.loop, &w.stop_at, 2000, 0, stop_now, &w);
+			run(&w, two_uris);
+			assert_int_equal(w.end.result, XFER_STOPPED);
+		}
+		run(&w, two_uris);
+		expect_right(&w, o[0].size);
+		assert_int_equal(w.end.flags & JOB_UNPROVEN, 0);
+		if (!dated)
+			assert_int_equal(o[1].sent, 0);
+		else
+			assert_true(o[1].sent > (changes ? MIB / 2 : o[1].size / 4));
+		close_world(&w);
+	}
+}
+
 /* The last bytes of one connection don't come: another one fetches them, and no byte is written twice. */
 static void test_the_tail_is_raced(void **state)
 {
@@ -1609,6 +1638,7 @@ int main(void)
 		cmocka_unit_test(test_a_mirror_falls_silent),
 		cmocka_unit_test(test_a_dead_mirror_returns),
 		cmocka_unit_test(test_a_lying_mirror_is_dropped),
+		cmocka_unit_test(test_mirrors_with_etags_of_their_own),
 		cmocka_unit_test(test_the_tail_is_raced),
 		cmocka_unit_test(test_uris_in_order),
 		cmocka_unit_test(test_a_part_without_a_total),
