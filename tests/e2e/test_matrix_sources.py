@@ -125,11 +125,14 @@ def test_two_fast_mirrors_are_both_used(hauld, mirror, conns):
 
 
 def test_nginx_and_the_hostile_origin_as_mirrors(hauld, hostile, nginx, tools):
-    """Real servers, of which the second has another file of the same size, and says so by its Last-Modified."""
+    """Real servers: a slow and a fast place of one file, and one of another file of the same size, added later."""
     want = nginx.put("mirror.bin", 8 * MIB)
-    gid = hauld.add([nginx.base + "/moderate/mirror.bin", hostile.base + "/f/8M/a"], **OPTS)
+    liar = hostile.base + "/f/8M/a"
+    gid = hauld.add([nginx.base + "/crawl/mirror.bin", nginx.base.replace("127.0.0.1", "localhost") + "/mirror.bin"], **OPTS)
+    hauld.received(gid, 1)
+    hauld.rpc("aria2.changeUri", gid, 1, [], [liar])
     assert tools.sha256_of(hauld.complete(gid)) == want
-    assert "another Last-Modified" in open(hauld.log).read()
+    assert nginx.sent("/mirror.bin") >= 8 * MIB
 
 
 @pytest.mark.parametrize("dated", [True, False])
@@ -140,7 +143,7 @@ def test_mirrors_with_etags_of_their_own(hauld, mirror, dated):
     a, b = mirror(data, rate=2 * MIB, etag='"a"', modified=when), mirror(data, rate=2 * MIB, etag='"b"', modified=when)
     gid = hauld.add([a.uri, b.uri], **OPTS)
     assert right(hauld.complete(gid), data)
-    assert a.sent > MIB and (b.sent > MIB if dated else b.sent == 0)
+    assert a.sent > MIB and (b.sent > MIB if dated else "another ETag" in open(hauld.log).read())
     assert hauld.status(gid, "haul.unproven").get("haul.unproven", "false") == "false"
 
 

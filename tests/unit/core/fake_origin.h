@@ -150,7 +150,7 @@ static bool fake_stalls(struct fake_fetch *f)
 
 static void fake_etag(const struct fake_fetch *f, char *buf, size_t n)
 {
-	unsigned v = f->o->tag == TAG_UNSTABLE ? 1000 + f->o->requests : f->version + (f->head && f->o->head_lies ? 100 : 0);
+	unsigned v = f->o->tag == TAG_UNSTABLE ? 1000 * (unsigned)(1 + f->o - fake.origins) + f->o->requests : f->version + (f->head && f->o->head_lies ? 100 : 0);
 
 	snprintf(buf, n, "%s\"v%u\"", f->o->tag == TAG_WEAK ? "W/" : "", f->o->tag == TAG_WEAK ? 0 : v + f->o->tags_from);
 }
