@@ -50,7 +50,7 @@ struct source {
 	bool link_fresh;    /* final_uri has not brought a byte yet */
 	bool dead;          /* given up: counts no more, but see may_return */
 	bool may_return;    /* dead of what may pass (no answer, too slow): asked again now and then while others work */
-	char *tag;          /* ETag of the version being fetched at its origin, which others know by another one; NULL: not seen */
+	char *tag;          /* its ETag for the version being fetched, which others may know by another one; NULL: not seen */
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
 	bool no_ranges;     /* answers ranges with the whole file */
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
