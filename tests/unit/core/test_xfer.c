@@ -352,6 +352,33 @@ static void test_links_that_expire(void **state)
 	}
 }
 
+/* Nobody is heard for far more tries than are allowed: they don't count, where life had been; a first download has none. */
+static void test_the_network_is_gone(void **state)
+{
+	(void)state;
+	for (unsigned first = 1; first <= 2; first++) {
+		struct fake_server o = {
+			.size = 2 * MIB, .version = 1, .cut_at = MIB, .cut_first = 1, .silent_first = first, .silent_last = 9};
+		struct world w;
+
+		open_world(&w, &o, 1, first);
+		fake.records = w.origins;
+		w.loop.speedup = 100;
+		set(&w, OPT_SPLIT, "1");
+		set(&w, OPT_MAX_TRIES, "3");
+		run(&w, one_uri);
+		if (first == 1) {
+			assert_int_equal(w.end.result, XFER_FAILED);
+			assert_int_equal(w.end.err, ERR_TIMEOUT);
+			assert_int_equal(o.requests, 3);
+		} else {
+			expect_right(&w, o.size);
+			assert_int_equal(o.requests, 10);
+		}
+		close_world(&w);
+	}
+}
+
 /* No link works any more: as many tries as are allowed, then the job fails with what it was told; none at all when it never did. */
 static void test_links_that_stay_dead(void **state)
 {
@@ -1016,6 +1043,15 @@ static void test_begun_by_aria2_but_no_ranges(void **state)
 	close_world(&w);
 }
 
+/* In the middle, however long the claim took. */
+static void stop_when_claimed(void *arg)
+{
+	struct world *w = arg;
+
+	if (is_there(w, "f.part"))
+		stop_now(w);
+}
+
 /* Not even in a later run, of which the server has lost its ranges. */
 static void test_users_bytes_are_never_thrown_away(void **state)
 {
@@ -1027,8 +1063,9 @@ static void test_users_bytes_are_never_thrown_away(void **state)
 	set(&w, OPT_ALWAYS_RESUME, "false");
 	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "2M");
 	put_begun(&w, 1);
-	timer_start(&w.loop, &w.stop_at, 200, 0, stop_now, &w);
+	timer_start(&w.loop, &w.stop_at, 20, 20, stop_when_claimed, &w);
 	run(&w, one_uri);
+	timer_stop(&w.stop_at);
 	assert_int_equal(w.end.result, XFER_STOPPED);
 	assert_true(is_there(&w, "f.part"));
 	o.no_ranges = true;
@@ -1169,7 +1206,7 @@ static void test_a_silent_first_mirror(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 4; i++) {
-		struct fake_server o[3] = {{.silent_first = 99}, {.size = 4 * MIB, .version = 1, .silent_first = i & 1 ? 99 : 0},
+		struct fake_server o[3] = {{.mute_first = 99}, {.size = 4 * MIB, .version = 1, .mute_first = i & 1 ? 99 : 0},
 			{.size = 4 * MIB, .version = 1}};
 		char *uris[] = {"fake://h0/f", "fake://h1/f", "fake://h2/f", NULL};
 		struct world w;
@@ -1488,7 +1525,7 @@ static void random_mirror(struct fake_server *o, int64_t size)
 		.rate = rates[fake_random(6)],
 		.fault_percent = fake_random(3) == 0 ? fake_random(6) : 0,
 		.stall_percent = fake_random(4) == 0 ? fake_random(12) : 0,
-		.silent_first = fake_random(5) == 0 ? fake_random(4) : 0,
+		.mute_first = fake_random(5) == 0 ? fake_random(4) : 0,
 		.fail_first = fake_random(5) == 0 ? fake_random(4) : 0,
 		.gone = fake_random(8) == 0,
 		.gone_after = fake_random(8) == 0 ? 1 + fake_random(3) : 0,
@@ -1504,7 +1541,7 @@ static void random_mirror(struct fake_server *o, int64_t size)
 static void describe_mirror(const struct fake_server *o)
 {
 	print_message("size %lld version %u rate %u faults %u stalls %u silent %u first %u gone %d %u busy %u stall at %lld: requests %u sent %lld\n",
-		(long long)o->size, o->version, o->rate, o->fault_percent, o->stall_percent, o->silent_first, o->fail_first, o->gone,
+		(long long)o->size, o->version, o->rate, o->fault_percent, o->stall_percent, o->mute_first, o->fail_first, o->gone,
 		o->gone_after, o->busy_above, (long long)o->stall_at, o->requests, (long long)o->sent);
 }
 
@@ -1606,6 +1643,7 @@ int main(void)
 		cmocka_unit_test(test_mirrors),
 		cmocka_unit_test(test_links_that_expire),
 		cmocka_unit_test(test_links_that_stay_dead),
+		cmocka_unit_test(test_the_network_is_gone),
 		cmocka_unit_test(test_changed_file_fails_or_begins_anew),
 		cmocka_unit_test(test_wrong_range_is_refused),
 		cmocka_unit_test(test_if_range_dropped),
