@@ -134,6 +134,8 @@ static void end_body(struct http1 *f)
 		finish(f, r, &why);
 		return;
 	}
+	if (f->body.junk)
+		cpool_noisy(f->net, f->key);
 	if (!f->keep || f->body.junk) {
 		finish(f, 0, NULL);
 		return;
@@ -402,6 +404,12 @@ static void on_drain_bytes(struct http1 *f, size_t n)
 		drain(f);
 }
 
+static void on_tail_bytes(struct http1 *f)
+{
+	f->keep = false;
+	cpool_noisy(f->net, f->key);
+}
+
 static void on_data(void *owner, size_t n)
 {
 	struct http1 *f = enter(owner);
@@ -413,7 +421,7 @@ static void on_data(void *owner, size_t n)
 	else if (f->state == FETCH_DRAIN)
 		on_drain_bytes(f, n);
 	else
-		f->keep = false;
+		on_tail_bytes(f);
 	leave(f);
 }
 
