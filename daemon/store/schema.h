@@ -15,6 +15,7 @@ static const char *const schema_migrations[] = {
 	" ended_at INTEGER NOT NULL, flags INTEGER NOT NULL);"
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;",
 	"ALTER TABLE job ADD COLUMN part_id TEXT;",
+	"ALTER TABLE job ADD COLUMN digest TEXT;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(schema_migrations) / sizeof(schema_migrations[0])))

@@ -68,6 +68,7 @@ bool sqlite_read_job(sqlite3_stmt *st, struct job_rec *r)
 	r->ended_at = sqlite3_column_int64(st, 17);
 	r->flags = (uint32_t)sqlite3_column_int64(st, 18);
 	r->part_id = text(st, 19);
+	r->digest = text(st, 20);
 	return r->gid != 0 && r->state >= 0 && r->total >= -1 && r->done >= 0;
 }
 
@@ -98,6 +99,7 @@ void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r)
 	sqlite3_bind_int64(st, 18, r->ended_at);
 	sqlite3_bind_int64(st, 19, r->flags);
 	bind_text(st, 20, r->part_id);
+	bind_text(st, 21, r->digest);
 }
 
 sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
@@ -105,7 +107,7 @@ sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
 	sqlite3_stmt *st = NULL;
 
 	sqlite3_prepare_v3(db,
-		"INSERT OR REPLACE INTO job (" JOB_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1,
+		"INSERT OR REPLACE INTO job (" JOB_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1,
 		SQLITE_PREPARE_PERSISTENT, &st, NULL);
 	return st;
 }

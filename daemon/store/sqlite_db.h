@@ -12,7 +12,7 @@
 #define JOB_COLUMNS                                                                                                    \
 	"gid, state, ord, uid, owner, uris, opts, dir, path, total, etag, last_modified, have, done, err, err_text, "  \
 	"added_at,"                                                                                                    \
-	" ended_at, flags, part_id"
+	" ended_at, flags, part_id, digest"
 
 /* Opens path (made with mode 0600 when missing), sets it up (WAL, application id) and brings its tables to the newest
  * version. 0; or a negative enum err with *ret NULL, and *ret_damaged when the content is the reason. */

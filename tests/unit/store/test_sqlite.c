@@ -254,7 +254,7 @@ static void test_older(void **state)
 	struct sq_test *t = *state;
 
 	fill(t, 10);
-	sql(t, "ALTER TABLE job DROP COLUMN part_id; PRAGMA user_version=1");
+	sql(t, "ALTER TABLE job DROP COLUMN part_id; ALTER TABLE job DROP COLUMN digest; PRAGMA user_version=1");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
 }
@@ -267,7 +267,7 @@ static void test_newer(void **state)
 	sql(t, "PRAGMA user_version=1000");
 	assert_int_equal(open_it(t), ERR_STORE_NEWER);
 	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
-	sql(t, "PRAGMA user_version=2");
+	sql(t, "PRAGMA user_version=3");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
 }
