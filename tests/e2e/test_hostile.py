@@ -15,12 +15,9 @@ def files(d):
 
 
 RIGHT = [  # path (4 MiB of seed "a" unless said)
-    ("H01", "/f/4M/a"), ("H01", "/chunked/4M/a"), ("H01", "/close/4M/a"), ("H01", "/norange/4M/a"), ("H01", "/head-405/4M/a"),
-    ("H01", "/drip/64K/a"), ("H02", "/cut/4M/a"), ("H02", "/rst/4M/a"), ("H04", "/len-more/4M/a"), ("H04", "/keepalive-junk/4M/a"),
-    ("H13", "/head-lies/4M/a"), ("H15", "/range-200/4M/a"), ("H17", "/range-short/4M/a"), ("H17", "/range-bad/4M/a?kind=star"),
-    ("H18", "/range-long/4M/a"), ("H20", "/range-unasked/4M/a"), ("H32", "/fail/4M/a?code=503&times=2"),
-    ("H32", "/fail/4M/a?code=502&times=2&id=b"), ("H33", "/fail/4M/a?code=429&after=1&times=1"), ("H34", "/fail/4M/a?code=500&times=1"),
-    ("H36", "/limit/4M/a?conns=2"), ("V08", "/ifrange-drop/4M/a"), ("C01", "/redir-chain/4M/a?n=10"),
+    ("H32", "/fail/4M/a?code=503&times=2"), ("H32", "/fail/4M/a?code=502&times=2&id=b"),
+    ("H33", "/fail/4M/a?code=429&after=1&times=1"), ("H34", "/fail/4M/a?code=500&times=1"), ("H36", "/limit/4M/a?conns=2"),
+    ("C01", "/redir-chain/4M/a?n=10"),
 ]
 
 
@@ -33,21 +30,9 @@ def test_right(hauld, hostile, tools, case, path, conns):
     assert tools.sha256_of(s["files"][0]["path"]) == hostile.sha256(size, "a")
 
 
-def test_empty_file(hauld, hostile):
-    s = fetch(hauld, hostile, "/empty/0/a", 4)
-    assert s["status"] == "complete" and os.path.getsize(s["files"][0]["path"]) == 0
-
-
 REFUSED = [  # case, path, error codes that are right
-    ("H03", "/cut-norange/4M/a", "1 6 8"), ("H05", "/len-bad/1M/a?kind=neg", "22"), ("H05", "/len-bad/1M/a?kind=hex", "22"),
-    ("H05", "/len-bad/1M/a?kind=list", "22"), ("H05", "/len-bad/1M/a?kind=2pow64", "22"), ("H06", "/len-bad/1M/a?kind=plus", "22"),
-    ("H08", "/len-bad/1M/a?kind=i64max", "9"), ("H09", "/huge/1M/a?say=100T", "9"), ("H11", "/len-twice/1M/a", "22"),
-    ("H16", "/range-nohdr/4M/a", "8 22 0"), ("H21", "/chunk-bad/1M/a?kind=huge", "22"), ("H21", "/chunk-bad/1M/a?kind=trunc", "1 6"),
-    ("H21", "/chunk-bad/1M/a?kind=garbage", "22"), ("H22", "/chunk-bad/1M/a?kind=ext", "22"), ("H23", "/header-huge/1M/a", "22"),
-    ("H23", "/header-many/1M/a", "22"), ("H24", "/status-1xx/1M/a", "22"), ("H25", "/header-odd/1M/a?kind=nul", "22"),
-    ("H25", "/header-odd/1M/a?kind=space", "22"), ("H27", "/status/1M/a", "22"), ("H27", "/garbage/1M/a", "22 1"), ("H27", "/http09/1M/a", "22"),
-    ("H28", "/te-odd/1M/a", "22"), ("H35", "/fail/1M/a?times=9&code=404", "3"), ("H35", "/fail/1M/a?times=9&code=401", "24"),
-    ("H35", "/fail/1M/a?times=9&code=403", "22"), ("H35", "/fail/1M/a?times=9&code=503", "29"), ("V04", "/flip-len/4M/a?after=2", "8 0"),
+    ("H35", "/fail/1M/a?times=9&code=404", "3"), ("H35", "/fail/1M/a?times=9&code=401", "24"),
+    ("H35", "/fail/1M/a?times=9&code=403", "22"), ("H35", "/fail/1M/a?times=9&code=503", "29"),
     ("T02", "/no-answer/1M/a", "2"), ("T03", "/slow-header/1M/a", "2"), ("T05", "/fin/1M/a", "6 1"), ("C01", "/redir-loop/1M/a", "23"),
     ("C02", "/redir-to/1M/a?to=file:///etc/passwd", "22"), ("C08", "/redir-none/1M/a", "22"), ("C08", "/redir-long/1M/a", "22"),
 ]
@@ -62,36 +47,6 @@ def test_refused(hauld, hostile, tools, case, path, codes):
     else:
         assert s["errorMessage"]
         assert files(hauld) == []
-
-
-FLIPS = ["/flip", "/flip-noifrange", "/flip-lm", "/flip-weak", "/etag-unstable"]
-
-
-@pytest.mark.parametrize("conns", [1, 4])
-@pytest.mark.parametrize("path", FLIPS)
-def test_two_versions_are_never_mixed(hauld, hostile, tools, path, conns):
-    """V01-V03, V07: the file changes while it is being read."""
-    s = fetch(hauld, hostile, path + "/8M/a?after=2&cut=3M&id=%d" % conns, conns)
-    if s["status"] == "complete":
-        assert tools.sha256_of(s["files"][0]["path"]) in (hostile.sha256("8M", "a"), hostile.sha256("8M", "b"))
-    else:
-        assert s["errorCode"] == "8" and "changed" in s["errorMessage"], s
-        assert files(hauld) == []
-
-
-def test_changed_while_down(make_hauld, hostile, tools):
-    """V06: the file is another one after a restart."""
-    d = make_hauld()
-    gid = d.add(hostile.base + "/flip/8M/a?after=1000&rate=2M&id=v6", split=1)
-    d.received(gid, 3 << 20)
-    d.kill()
-    hostile.get("/_flip?id=v6")
-    d.start()
-    s = d.wait(gid)
-    if s["status"] == "complete":
-        assert tools.sha256_of(s["files"][0]["path"]) == hostile.sha256("8M", "b")
-    else:
-        assert s["errorCode"] == "8" and "changed" in s["errorMessage"]
 
 
 def test_credentials_stay_with_their_origin(hauld, hostile):
