@@ -17,6 +17,11 @@ OPT(ALL_PROXY_PASSWD, .name = "all-proxy-passwd", .type = OT_STR, .flags = OF_JO
 OPT(ALL_PROXY_USER, .name = "all-proxy-user", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_SAME, .arg = "USER",
 	.help = "User name for all-proxy. It goes before one in the proxy's URI.")
+OPT(ALLOW_ADDRESS, .name = "allow-address", .type = OT_LIST, .flags = OF_START | OF_NORPC | OF_OWN, .group = "general",
+	.arg = "ADDR[/BITS][,...]", .check = opt_check_cidrs,
+	.help = "Addresses that may be asked although a redirect from outside leads to them, or although they are "
+		"link-local. It goes before deny-address. Otherwise a redirect may not lead from a public address to a "
+		"private one, nor from either to this machine. Given again, it adds to the list.")
 OPT(ALLOW_OVERWRITE, .name = "allow-overwrite", .type = OT_BOOL, .def = "false",
 	.flags = OF_JOB | OF_OPTARG | OF_BASIC, .group = "general", .aria2 = AS_BETTER,
 	.help = "Start over on a file that exists already. Without it, such a file is left alone: the download is "
@@ -192,6 +197,10 @@ OPT(DEFERRED_INPUT, .name = "deferred-input", .type = OT_BOOL, .def = "false",
 		"same, as in hauld.",
 	.why = "hauld reads the file at once into the queue on disk, which is made for 100,000 entries; haul get does as "
 		"aria2.")
+OPT(DENY_ADDRESS, .name = "deny-address", .type = OT_LIST, .flags = OF_START | OF_NORPC | OF_OWN, .group = "general",
+	.arg = "ADDR[/BITS][,...]", .check = opt_check_cidrs,
+	.help = "Addresses that are never asked, whoever names them. Link-local addresses, where clouds give out "
+		"credentials, and hauld's own RPC port are refused without it. Given again, it adds to the list.")
 OPT(DHT_ENTRY_POINT, .name = "dht-entry-point", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "bt",
 	.aria2 = AS_NOT_YET, .arg = "HOST:PORT", .check = opt_check_host_port,
 	.help = "First node of the IPv4 DHT.")
@@ -225,6 +234,11 @@ OPT(DISK_CACHE, .name = "disk-cache", .type = OT_SIZE, .def = "16777216", .max =
 	.flags = OF_START | OF_IGNORED, .group = "general", .aria2 = AS_BETTER, .arg = "SIZE",
 	.help = "Write cache of aria2. See memory-limit.",
 	.why = "memory-limit bounds what is received and not yet on disk, of all downloads together.")
+OPT(DISK_FULL, .name = "disk-full", .type = OT_ENUM, .def = "wait", .values = "wait|error",
+	.flags = OF_JOB_LIVE | OF_OWN, .group = "general", .arg = "WHAT",
+	.help = "What a download does whose disk is full. With wait it gives its slot to others and goes on by itself when there "
+		"is room; with error it fails with exit code 9. A file that would not fit on the empty disk, or whose size is "
+		"not known, always fails.")
 OPT(DOWNLOAD_RESULT, .name = "download-result", .type = OT_ENUM, .def = "default", .values = "default|full|hide",
 	.flags = OF_START | OF_GLOBAL | OF_CLIENT, .group = "ui", .aria2 = AS_BETTER, .arg = "FORM",
 	.help = "Table of results at the end of haul get: default, full (with per cent), hide. On a terminal there is one "
@@ -453,7 +467,8 @@ OPT(MAX_RESUME_FAILURE_TRIES, .name = "max-resume-failure-tries", .type = OT_INT
 OPT(MAX_RETRY_WAIT, .name = "max-retry-wait", .type = OT_INT, .def = "60", .min = 0, .max = 3600,
 	.flags = OF_JOB | OF_OWN, .group = "http", .arg = "SEC",
 	.help = "Longest wait before a URI is tried again. Waits double from retry-wait up to this; 0: no wait but "
-		"retry-wait. A Retry-After of the server counts instead, up to an hour.")
+		"retry-wait. What the server says itself, by Retry-After or RateLimit, counts instead, up to "
+		"an hour.")
 OPT(MAX_TRIES, .name = "max-tries", .ch = 'm', .type = OT_INT, .def = "5", .max = INT32_MAX,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_BETTER, .arg = "N",
 	.help = "Tries for each URI. 0: without end.",
@@ -612,8 +627,8 @@ OPT(REMOVE_CONTROL_FILE, .name = "remove-control-file", .type = OT_BOOL, .def = 
 		"Then NAME is treated like any file that exists already.")
 OPT(RESERVE_SPACE, .name = "reserve-space", .type = OT_SIZE, .def = "67108864", .max = INT64_MAX,
 	.flags = OF_START | OF_GLOBAL | OF_OWN | OF_BASIC, .group = "general", .arg = "SIZE",
-	.help = "Space to leave free on the file system that a download goes to. A download that would take it fails as "
-		"on a full disk. Looked at before a file is made or gets its size.")
+	.help = "Space to leave free on the file system that a download goes to. For a download that would take it the "
+		"disk is full (disk-full). Looked at before a file is made or gets its size.")
 OPT(RESOLVE, .name = "resolve", .type = OT_LIST, .flags = OF_START | OF_OWN, .group = "http", .arg = "HOST:PORT:ADDR",
 	.check = opt_check_resolve,
 	.help = "Connect to ADDR for HOST and PORT instead of asking the name server. May be given more than once; "

@@ -3,9 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/name.h"
 #include "base/str.h"
 #include "core/engine_internal.h"
 
@@ -34,17 +32,25 @@ static bool pause_job(struct engine *e, struct job *j, bool force)
 		return pause_active(e, j, force);
 	if (j->rec.state != JOB_WAITING)
 		return false;
+	room_leave(j);
 	job_set_state(j, JOB_PAUSED);
 	queue_set_ready(&e->queue, j, false);
 	engine_save_state(e, j);
 	return true;
 }
 
+/* An active job that only waits for a server is tried at once. */
+static bool hurry_job(struct job *j)
+{
+	return j->rec.state == JOB_ACTIVE && j->xfer != NULL && xfer_hurry(j->xfer);
+}
+
 static bool unpause_job(struct engine *e, struct job *j)
 {
 	if (j->rec.state != JOB_PAUSED)
-		return false;
+		return hurry_job(j);
 	job_set_state(j, JOB_WAITING);
+	j->hurry = true;
 	queue_set_ready(&e->queue, j, j->add_seq == 0);
 	engine_save_state(e, j);
 	sched_dirty(e);
@@ -116,40 +122,13 @@ int engine_remove(struct engine *e, uint64_t gid, bool force, struct fail *f)
 	return 0;
 }
 
-/* A user's own file that could not be gone on with went back to its name when the transfer failed: it is looked for anew,
- * as it was the first time. */
-static bool part_went_back(const struct job *j)
-{
-	char *part;
-	bool gone;
-
-	if (j->rec.path == NULL || (j->rec.flags & JOB_USER_PART) == 0)
-		return false;
-	part = xasprintf("%s" NAME_SUFFIX, j->rec.path);
-	gone = access(part, F_OK) != 0;
-	free(part);
-	return gone;
-}
-
-/* The journal still proves that the wrong bytes were written. It has to be gone before a transfer opens it. */
-static void drop_wrong_bytes(struct engine *e, const struct job *j)
-{
-	char *path = journal_path(e, j->rec.gid);
-
-	unlink(path);
-	free(path);
-}
-
 /* j is in no list. */
 static void retry_job(struct engine *e, struct job *j)
 {
 	if ((j->rec.flags & JOB_PART) == 0) /* none, or another job has adopted it: what is still shown of it is history */
 		job_forget_file(j);
-	if (j->rec.err == ERR_CHECKSUM)
-		drop_wrong_bytes(e, j);
-	if (part_went_back(j))
-		job_forget_file(j);
 	job_set_state(j, JOB_WAITING);
+	j->hurry = true;
 	j->want_pause = j->want_remove = j->want_restart = j->forced = j->new_path = false;
 	free(j->rec.err_text);
 	j->rec.err_text = NULL;
@@ -167,6 +146,8 @@ int engine_retry(struct engine *e, uint64_t gid, const struct opts *o, struct fa
 
 	if (j == NULL)
 		return ERR_NOT_HERE;
+	if (o == NULL && hurry_job(j))
+		return 0;
 	if (j->rec.state != JOB_ERROR && j->rec.state != JOB_REMOVED)
 		return refuse(j, "retried", f);
 	result_leave(e, j); /* first: its claim is found by the path that it has now */

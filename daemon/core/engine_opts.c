@@ -50,6 +50,8 @@ void engine_take_options(struct job *j, struct opts *o)
 		job_forget_file(j);
 		j->new_path = j->rec.state == JOB_ACTIVE;
 	}
+	if (j->rec.dir == NULL || dir == NULL || strcmp(j->rec.dir, dir) != 0)
+		j->rec.flags &= ~(uint32_t)JOB_ANY_DIR; /* who asks for another one is not known here */
 	free(j->rec.dir);
 	j->rec.dir = xstrdup(dir != NULL ? dir : "");
 	opts_unref(j->opts);
@@ -77,6 +79,7 @@ int engine_change_options(struct engine *e, uint64_t gid, const struct opts *cha
 	if ((taken & OF_RESTART) != 0 && j->rec.state == JOB_ACTIVE)
 		j->want_restart = true;
 	engine_save(e, j);
+	room_look_anew(j);
 	if (j->want_restart)
 		run_stop(e, j, false);
 	else if (j->xfer != NULL)

@@ -49,9 +49,11 @@ enum job_flag {
 	JOB_REPLACES = 1 << 4, /* with JOB_PART: what lies at rec.path was found to be wrong, the finished file takes its place */
 	JOB_KEPT = 1 << 5, /* a result that max-download-result pushed out: only for the session file */
 	JOB_USER_PART = 1 << 6, /* that file was begun by somebody else (continue, or left by aria2): never thrown away */
+	JOB_ANY_DIR = 1 << 7, /* rec.dir was named by the daemon's own user: links in it are followed wherever they lead */
 };
 
 struct engine;
+struct room_wait;
 struct xfer;
 
 struct job {
@@ -64,12 +66,14 @@ struct job {
 	struct onode by_gid;   /* in engine's tree of all jobs */
 	struct onode in_list;  /* in one of engine's lists: active, queue (waiting and paused) or stopped */
 	struct onode in_ready; /* in the queue's tree of those that may start: waiting, and known to be durable */
+	bool hurry; /* its next transfer doesn't wait for what its origins were found to want */
 	/* Asked of an active job whose transfer is still stopping. forced: don't wait for servers. new_path: dir or out
 	 * changed, what the old transfer still reports about its file is not kept. */
 	bool want_pause, want_remove, want_restart, forced, new_path;
 	uint64_t pause_seq;	      /* number of the asking to pause; 0: never asked in this life of the daemon */
 	uint64_t add_seq;	      /* number of its add while that is not durable (engine_flush.c), else 0 */
 	TAILQ_ENTRY(job) not_durable; /* while add_seq != 0 */
+	struct room_wait *room;	      /* its disk is full, or was (engine_room.c); NULL: no */
 	struct engine *engine;	      /* that owns it */
 };
 

@@ -19,6 +19,7 @@ static void synced(void *arg, int err, const struct fail *f)
 	x->pending--;
 	x->sync_running = false;
 	if (err) {
+		x->lost = true;
 		xfer_fail(x, err, f->text);
 		return;
 	}
@@ -68,7 +69,7 @@ static void stop_work(struct xfer *x)
 static bool sync_wanted(const struct xfer *x)
 {
 	return x->file && x->dirty > 0 && !x->force && !x->discard && !x->final_synced && x->result.result != XFER_COMPLETE &&
-	       x->result.err != ERR_IO;
+	       x->result.err != ERR_IO && x->result.err != ERR_FOREIGN;
 }
 
 static void closed(void *arg, int err, const struct fail *f)
@@ -85,8 +86,24 @@ static void closed(void *arg, int err, const struct fail *f)
  * checksum are left for the user to look at. */
 static bool is_useless(const struct xfer *x)
 {
-	return x->result.result == XFER_FAILED && x->result.err != ERR_CHECKSUM && !x->user_part && !x->took_over &&
+	return x->result.result == XFER_FAILED && x->result.err != ERR_CHECKSUM && x->result.err != ERR_FOREIGN &&
+	       !x->user_part && !x->took_over &&
 	       (x->total < 0 || x->written.n == 0);
+}
+
+/* The disk is full: what is there is kept, the rest is left to others. */
+static bool trim_wanted(const struct xfer *x)
+{
+	return x->file && !x->trimmed && !x->discard && x->result.result == XFER_FAILED && x->result.err == ERR_NO_SPACE;
+}
+
+static void trim(struct xfer *x)
+{
+	x->trimmed = true;
+	if (x->lost)
+		ranges_copy(&x->written, &x->durable);
+	x->pending++;
+	dfile_trim(x->file, &x->written, closed, x);
 }
 
 /* A file of the user's that could not be gone on with at all is left as it was found. */
@@ -94,6 +111,8 @@ static enum dfile_fate file_fate(const struct xfer *x)
 {
 	if (x->discard || is_useless(x))
 		return DFILE_UNLINK;
+	if (x->result.result == XFER_FAILED && (x->result.err == ERR_CHECKSUM || x->result.err == ERR_FOREIGN))
+		return DFILE_DOUBT;
 	if (x->result.result == XFER_FAILED && ranges_total(&x->written) == x->user_len)
 		return DFILE_RETURN;
 	return DFILE_KEEP;
@@ -123,6 +142,10 @@ void xfer_wind_down(struct xfer *x)
 		xfer_sync(x);
 		return;
 	}
+	if (trim_wanted(x)) {
+		trim(x);
+		return;
+	}
 	if (file) {
 		x->file = NULL;
 		x->pending++;
@@ -141,8 +164,20 @@ void xfer_complete(struct xfer *x)
 	xfer_wind_down(x);
 }
 
+/* The bytes are wrong: none of them may count when the job is tried again, neither here nor in the journal (file_fate). */
+static void forget_bytes(struct xfer *x)
+{
+	ranges_free(&x->written);
+	ranges_free(&x->durable);
+	ranges_free(&x->syncing); /* a sync may be under way */
+	x->dirty = 0;
+	x->ops->progress(x->owner, &x->durable);
+}
+
 void xfer_fail(struct xfer *x, int err, const char *text)
 {
+	if (x->file && (err == ERR_FOREIGN || err == ERR_CHECKSUM))
+		forget_bytes(x);
 	if (x->ending) {
 		log_info(XFER, "%016llx: while stopping: %s", (unsigned long long)x->gid, text);
 		xfer_wind_down(x);
@@ -200,19 +235,10 @@ static void finish(struct xfer *x)
 	xfer_set_state(x, XS_FINISH);
 	if (opts_bool(x->opts, OPT_REMOTE_TIME))
 		how.mtime = x->mtime;
+	how.dense = !x->user_part;
 	how.replace = opts_bool(x->opts, OPT_ALLOW_OVERWRITE) || x->replaces;
 	x->pending++;
 	dfile_finish(x->file, &how, finished, x);
-}
-
-/* The bytes are wrong: none of them may count when the job is tried again. */
-static void checksum_wrong(struct xfer *x)
-{
-	ranges_free(&x->written);
-	ranges_free(&x->durable);
-	x->dirty = 0;
-	x->ops->progress(x->owner, &x->durable);
-	xfer_fail(x, ERR_CHECKSUM, "The checksum is wrong: the file was not given its name");
 }
 
 static void hashed(void *arg, int err, const unsigned char *digest, size_t len)
@@ -226,7 +252,7 @@ static void hashed(void *arg, int err, const unsigned char *digest, size_t len)
 		return;
 	}
 	if (len != x->hash_len || memcmp(digest, x->hash_want, len) != 0) {
-		checksum_wrong(x);
+		xfer_fail(x, ERR_CHECKSUM, "The checksum is wrong: the file was not given its name");
 		return;
 	}
 	x->hash_checked = true;

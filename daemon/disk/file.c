@@ -73,6 +73,24 @@ void dfile_return_name(struct dfile *f)
 		log_warn(DISK, "%s stays renamed to %s: errno %d", f->path, f->part, errno);
 }
 
+/* What is wrong now would be found right once the next write of ours was noted. */
+static int foreign(struct dfile *f)
+{
+	atomic_store(&f->foreign, true);
+	journal_unlink(f->journal);
+	return ERR_FOREIGN;
+}
+
+int dfile_guard(struct dfile *f, struct fail *fail)
+{
+	int err;
+
+	if (atomic_load(&f->foreign))
+		return fail_set(fail, ERR_FOREIGN, NULL);
+	err = guard_check(&f->guard, f->fs, f->fd, f->path, fail);
+	return err == ERR_FOREIGN ? foreign(f) : err;
+}
+
 void dfile_start_journal(struct dfile *f, const struct ranges *have)
 {
 	struct ranges ignored;
@@ -86,7 +104,7 @@ void dfile_start_journal(struct dfile *f, const struct ranges *have)
 			errno);
 	ranges_free(&ignored);
 	for (size_t i = 0; i < have->n; i++)
-		journal_slot_move(f->journal, journal_slot_get(f->journal, have->v[i].start), have->v[i].end);
+		journal_slot_move(f->journal, journal_slot_get(f->journal), have->v[i].start, have->v[i].end);
 }
 
 void dfile_free(struct dfile *f)
@@ -155,6 +173,7 @@ static int note_size(struct dop *op)
 
 	if (op->f->fs->fstat(op->f->fd, &st) == 0)
 		atomic_store(&op->f->size, st.st_size);
+	guard_note(&op->f->guard, op->f->fs, op->f->fd);
 	return 0;
 }
 
@@ -237,6 +256,44 @@ void dfile_sync(struct dfile *f, dfile_cb cb, void *arg)
 	dop_start(dop_new(f, sync_run, cb, arg));
 }
 
+/* ---- giving room back ---- */
+
+/* Only a hole, whatever the file system makes of it: what is not punched stays allocated, no more. */
+static void punch(struct dfile *f, int64_t from, int64_t to)
+{
+	if (from < to)
+		f->fs->fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, to - from);
+}
+
+/* A file that was taken is never cut below what it was. */
+static int trim_run(struct dop *op)
+{
+	struct dfile *f = op->f;
+	const struct ranges *have = &op->have;
+	int64_t end = have->n > 0 ? have->v[have->n - 1].end : 0, at = f->taken > 0 ? f->taken : 0;
+	struct stat st;
+
+	if (f->at_name || f->fs->fstat(f->fd, &st) < 0)
+		return 0;
+	if (end < at)
+		end = at;
+	if (st.st_size > end && f->fs->ftruncate(f->fd, end) < 0)
+		log_warn(DISK, "%s.part can't be cut: errno %d", f->path, errno);
+	for (size_t i = 0; i < have->n; i++) {
+		punch(f, at, have->v[i].start);
+		at = at > have->v[i].end ? at : have->v[i].end;
+	}
+	return note_size(op);
+}
+
+void dfile_trim(struct dfile *f, const struct ranges *have, dfile_cb cb, void *arg)
+{
+	struct dop *op = dop_new(f, trim_run, cb, arg);
+
+	ranges_copy(&op->have, have);
+	dop_start(op);
+}
+
 /* ---- taking NAME ---- */
 
 static int take_name(struct dop *op)
@@ -279,9 +336,13 @@ static int finish_data(struct dop *op)
 	struct dfile *f = op->f;
 	struct timespec t[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = op->how.mtime}};
 	struct stat st;
+	int err;
 
 	if (atomic_load(&f->sync_failed))
 		return fail_set(&op->fail, ERR_IO, "An earlier write to the disk failed: %s", f->path);
+	err = dfile_guard(f, &op->fail);
+	if (err)
+		return err;
 	if (f->fs->fstat(f->fd, &st) < 0)
 		return fs_fail(&op->fail, ERR_IO, "Failed to look at the file", f->path, errno);
 	if (st.st_size < op->how.size)
@@ -292,7 +353,11 @@ static int finish_data(struct dop *op)
 	atomic_store(&f->size, op->how.size);
 	if (op->how.mtime >= 0 && f->fs->futimens(f->fd, t) < 0)
 		log_warn(DISK, "%s: the time can't be set: errno %d", f->path, errno);
-	return f->fs->fsync(f->fd) < 0 ? sync_failed(op, errno) : 0;
+	guard_note(&f->guard, f->fs, f->fd); /* finishing may be tried again */
+	if (f->fs->fsync(f->fd) < 0)
+		return sync_failed(op, errno);
+	err = op->how.dense ? guard_check_whole(&f->guard, f->fs, f->fd, op->how.size, f->path, &op->fail) : 0;
+	return err ? foreign(f) : 0;
 }
 
 static int finish_name(struct dop *op)
@@ -301,7 +366,7 @@ static int finish_name(struct dop *op)
 	int r;
 
 	if (!fs_is_same(f->fs, f->fd, f->dirfd, f->part))
-		return fail_set(&op->fail, ERR_RENAME, "%s.part was moved or replaced by somebody else", f->path);
+		return fail_set(&op->fail, foreign(f), "%s.part was moved, removed or replaced by another program", f->path);
 	journal_set_finished(f->journal);
 	if (op->how.replace)
 		r = f->fs->renameat2(f->dirfd, f->part, f->dirfd, f->leaf, 0);
@@ -352,7 +417,7 @@ static void close_run(void *arg)
 	/* A part that is not ours any more (moved away, replaced) is left alone. */
 	if (drop && fs_is_same(f->fs, f->fd, f->dirfd, f->part) && f->fs->unlinkat(f->dirfd, f->part, 0) < 0)
 		log_warn(DISK, "%s.part can't be removed: errno %d", f->path, errno);
-	dfile_shut(f, drop);
+	dfile_shut(f, drop || f->fate == DFILE_DOUBT);
 }
 
 static void close_done(void *arg, int status)

@@ -31,6 +31,8 @@ enum open_how {
 
 struct dfile_req {
 	const char *dir;   /* made with parents when missing */
+	const char *root;  /* dir, or a beginning of it that ends with a component: links lead only so far as they stay below it.
+	                      NULL: dir */
 	const char *name;  /* relative to dir, may have folders ("sub/o.bin"), never leaves dir: no "..", no symlink out */
 	enum open_how how;
 	bool rename;       /* auto-file-renaming: NAME.1.EXT .. NAME.9999.EXT */
@@ -78,8 +80,9 @@ typedef void (*dfile_cb)(void *arg, int err, const struct fail *f);
  *   there is no NAME, or remove_control: it is removed, and the rules hold as if it had not been there;
  *   NAME is a regular file, and total > 0: NAME is taken over (`begun`). ERR_CONTROL when the control file is damaged or of
  *   another total, or NAME is longer than that; a candidate NAME.1 that does not fit is passed over.
- * err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_IO, ERR_INVAL (name leaves
- * dir), ERR_SAME_FILE (NAME.part is in use by somebody else, or another program writes to NAME), ERR_CONTROL, ERR_CANCELED.
+ * err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_TOO_LARGE,
+ * ERR_IO, ERR_INVAL (name leaves dir), ERR_SAME_FILE (NAME.part is in use by somebody else, or another program writes to NAME),
+ * ERR_CONTROL, ERR_CANCELED.
  * After an error everything is as it was before, but for folders, and a control file without NAME. f is never NULL; its code
  * is err. o is NULL after an error. Strings of req are copied. The returned handle lives until cb is called; most callers
  * ignore it. */
@@ -95,6 +98,9 @@ void dfile_take(struct dfile *f, int64_t n, enum alloc_mode alloc, const struct 
 /* The size became known after the start, or turned out otherwise: allocate or cut to n. Cutting also makes the journal forget
  * what lay beyond, so a transfer that starts over cuts to 0 first (with no wstream open). */
 void dfile_set_size(struct dfile *f, int64_t n, enum alloc_mode alloc, dfile_cb cb, void *arg);
+/* Nothing is going to be written for a while: room that holds none of `have` (copied) is given back, as far as the file
+ * system can; the file ends behind the last of them. No wstream is open. Always 0. */
+void dfile_trim(struct dfile *f, const struct ranges *have, dfile_cb cb, void *arg);
 /* fdatasync: what was written before the call is durable when cb comes with 0. After a failure nothing of this dfile is ever
  * called durable again (the kernel may have dropped the pages), and the journal is removed. */
 void dfile_sync(struct dfile *f, dfile_cb cb, void *arg);
@@ -103,8 +109,10 @@ struct dfile_finish {
 	int64_t size;   /* the file is cut to this if it is longer; checked otherwise: ERR_IO when shorter */
 	int64_t mtime;  /* epoch, -1: leave */
 	bool replace;   /* allow-overwrite: an existing NAME is replaced; else ERR_EXISTS (and NAME.part stays) */
+	bool dense;     /* all of it was written by us, in this run or an earlier one */
 };
-/* Sync, set the time, rename to the final name (RENAME_NOREPLACE), remove a left-over NAME.aria2, sync the folder. The journal
+/* ERR_FOREIGN when another program has changed the file since we did, moved NAME.part away, or (dense) made a hole in it. Else
+ * sync, set the time, rename to the final name (RENAME_NOREPLACE), remove a left-over NAME.aria2, sync the folder. The journal
  * stays (it proves the rename to OPEN_RESUME) until the caller removes it, once it is durably known elsewhere that the file
  * is complete. The dfile stays open for reading; the caller closes it. */
 void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, void *arg);
@@ -112,6 +120,7 @@ void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, 
 enum dfile_fate {
 	DFILE_KEEP,   /* NAME.part and journal stay */
 	DFILE_UNLINK, /* both are removed, unless the file was finished */
+	DFILE_DOUBT,  /* NAME.part stays, but the journal, which would prove its bytes, goes */
 	DFILE_RETURN, /* a NAME that dfile_take took is cut to what it was and gets its name back; else as KEEP */
 };
 

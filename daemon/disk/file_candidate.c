@@ -34,7 +34,7 @@ void cand_set_names(struct dfile_opening *o, const char *leaf, unsigned n)
 	free(f->path);
 	o->renamed = n;
 	f->leaf = candidate(leaf, n);
-	f->part = xasprintf("%s" PART_SUFFIX, f->leaf);
+	f->part = xasprintf("%s" NAME_SUFFIX, f->leaf);
 	f->path = xasprintf(
 		"%s/%.*s%s", strcmp(dir, "/") == 0 ? "" : dir, (int)(leaf - o->req.name), o->req.name, f->leaf);
 }
@@ -195,6 +195,8 @@ int cand_open_begun(struct dfile_opening *o, struct stat *st)
 	err = check_room(o, st);
 	if (!err)
 		err = open_existing(o, o->f->leaf, st);
+	if (!err && st->st_nlink > 1) /* under another name it is a file that nobody spoke of */
+		err = ERR_SAME_FILE;
 	if (err != ERR_SAME_FILE && err != ERR_NOT_FOUND)
 		return err;
 	cand_let_go(o->f);

@@ -27,6 +27,7 @@ struct wstream {
 	void *owner;
 	struct block_list queue; /* not yet handed to the pool */
 	size_t queued;		 /* bytes pushed and not yet written */
+	int64_t off;		 /* where the first block began */
 	int64_t next;		 /* where the next block must begin */
 	int64_t written;	 /* all below is in the file */
 	bool busy;		 /* a batch waits for its turn or is on the pool, or callbacks are under way */
@@ -40,6 +41,7 @@ struct wstream {
 	int64_t started; /* write-out was started below this */
 	int slot;
 	int cause; /* errno, 0 */
+	struct fail foreign; /* of dfile_guard; code 0: none */
 };
 
 static void wstream_free(struct wstream *w)
@@ -84,12 +86,15 @@ static void on_pool(void *arg)
 	struct wstream *w = arg;
 	struct dfile *f = w->f;
 
+	if (dfile_guard(f, &w->foreign) < 0)
+		return;
 	if (w->slot == SLOT_UNASKED)
-		w->slot = journal_slot_get(f->journal, w->from);
+		w->slot = journal_slot_get(f->journal);
 	write_batch(w);
+	guard_note(&f->guard, f->fs, f->fd);
 	if (w->to == w->from)
 		return;
-	journal_slot_move(f->journal, w->slot, w->to);
+	journal_slot_move(f->journal, w->slot, w->off, w->to);
 	if (w->to - w->started >= WRITE_OUT) {
 		/* Only a hint to the kernel: errors show at the next sync. */
 		f->fs->sync_file_range(f->fd, w->started, w->to - w->started, SYNC_FILE_RANGE_WRITE);
@@ -157,6 +162,8 @@ static void tell_error(struct wstream *w, int status)
 	drop_queue(w);
 	if (status)
 		fail_set(&f, status, NULL);
+	else if (w->foreign.code)
+		f = w->foreign;
 	else
 		fs_fail(&f, ERR_IO, "Failed to write into the file", w->f->path, w->cause);
 	if (!w->closing)
@@ -184,7 +191,7 @@ static void on_done(void *arg, int status)
 		atomic_store(&w->f->size, w->to);
 	if (w->to > from && !w->closing)
 		w->ops->written(w->owner, from, w->to);
-	if (status || w->cause)
+	if (status || w->cause || w->foreign.code)
 		tell_error(w, status);
 	go_on(w);
 	dfile_release(f);
@@ -207,7 +214,7 @@ struct wstream *wstream_new(struct dfile *f, int64_t off, const struct wstream_o
 	w->f = f;
 	w->ops = ops;
 	w->owner = owner;
-	w->next = w->written = w->started = off;
+	w->off = w->next = w->written = w->started = off;
 	w->slot = SLOT_UNASKED;
 	w->late.cb = on_late;
 	w->late.arg = w;

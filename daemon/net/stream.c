@@ -185,8 +185,12 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 		s->paused = true;
 		stream_stop_reading(s);
 	} else if (n < 0) {
+		if (s->dialled && (n == UV_EOF || n == UV_ECONNRESET))
+			net_note_life(s->net);
 		read_failed(s, (int)n);
 	} else if (n > 0) {
+		if (s->dialled)
+			net_note_life(s->net);
 		received(s, buf->base, (size_t)n);
 	}
 	stream_release(s);
@@ -343,6 +347,7 @@ void stream_attach(struct stream *s, struct sock *k)
 	s->sock = k;
 	k->handle.data = s;
 	sock_peer_text(k, s->peer);
+	s->zone = sock_peer_zone(k);
 }
 
 void stream_opened(struct stream *s)
@@ -459,6 +464,12 @@ void stream_close_soon(struct stream *s)
 		stream_close(s);
 	else
 		stream_start_reading(s);
+}
+
+enum zone stream_zone(const struct stream *s)
+{
+	OBJ_CHECK(s, STREAM);
+	return s->zone;
 }
 
 const char *stream_peer(const struct stream *s)

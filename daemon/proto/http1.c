@@ -256,8 +256,6 @@ static bool answer_challenge(struct http1 *f, const struct http_answer *a)
 static void take_answer(struct http1 *f, const struct http_answer *a, size_t used)
 {
 	bool give = is_for_owner(a);
-	struct fail why;
-	int r;
 
 	/* Some servers send a body to HEAD all the same, which would be read as the next answer. */
 	f->keep = a->keep_alive && f->keep_alive && !f->asked.head_only;
@@ -265,12 +263,12 @@ static void take_answer(struct http1 *f, const struct http_answer *a, size_t use
 	f->ops->head(f->owner, &a->h);
 	if (f->gone)
 		return;
-	r = http_body_begin(&f->body, a, used, give, &why);
-	if (r < 0) {
-		finish(f, give ? r : 0, &why); /* a broken body that nobody asked for only costs the connection */
-	} else if (give) {
+	f->lost = http_body_begin(&f->body, a, used, give, &f->why) < 0;
+	if (give) {
 		f->state = FETCH_BODY;
 		pump(f);
+	} else if (f->lost) {
+		finish(f, 0, NULL); /* a broken body that nobody asked for only costs the connection */
 	} else {
 		begin_drain(f);
 	}
@@ -287,6 +285,12 @@ static void on_answer(struct http1 *f, const struct http_answer *a, size_t used)
 		take_answer(f, a, used);
 }
 
+/* The beginning of an alert or handshake record of TLS (RFC 8446 5.1). */
+static bool is_tls(const struct span *in)
+{
+	return in->len >= 2 && (in->base[0] == 0x15 || in->base[0] == 0x16) && in->base[1] == 0x03;
+}
+
 static void on_head_bytes(struct http1 *f, size_t n)
 {
 	struct span in = http_body_head(&f->body, n);
@@ -295,9 +299,12 @@ static void on_head_bytes(struct http1 *f, size_t n)
 	size_t used;
 	int r = http_parse_head(&f->parser, in.base, in.len, &used, &why);
 
+	if (r < 0 && !f->answered && is_tls(&in))
+		r = fail_set(&why, ERR_TLS, "The server speaks TLS on this port: use https://");
 	f->answered = true;
 	if (r == 1)
 		r = http_head_read(&f->parser, &f->asked, &a, &why) < 0 ? why.code : 1;
+	a.h.zone = f->proxy.kind == PROXY_NONE ? stream_zone(f->s) : zone_of_name(f->uri.host);
 	if (r < 0)
 		finish(f, r, &why);
 	else if (r == 1)
@@ -376,9 +383,6 @@ static void on_space(void *owner, struct span *ret)
 
 static void on_body_bytes(struct http1 *f, size_t n)
 {
-	struct fail why;
-	int r;
-
 	f->since = loop_now(f->loop);
 	if (f->direct) {
 		http_body_count(&f->body, n);
@@ -387,11 +391,8 @@ static void on_body_bytes(struct http1 *f, size_t n)
 			check_end(f);
 		return;
 	}
-	r = http_body_feed(&f->body, n, &why);
-	if (r < 0)
-		finish(f, r, &why);
-	else
-		pump(f);
+	f->lost = http_body_feed(&f->body, n, &f->why) < 0;
+	pump(f);
 }
 
 static void on_drain_bytes(struct http1 *f, size_t n)
@@ -441,7 +442,7 @@ static void end_in_head(struct http1 *f, int err, const struct fail *why)
 
 static void end_in_body(struct http1 *f, int err, const struct fail *why)
 {
-	if (http_body_eof(&f->body, err == 0, &f->why) < 0) {
+	if (!f->lost && http_body_eof(&f->body, err == 0, &f->why) < 0) {
 		f->lost = true;
 		if (err != 0 && err != ERR_EOF)
 			f->why = *why;
@@ -484,6 +485,7 @@ static struct dial_req dial_req(const struct http1 *f)
 		.alpn = "http/1.1",
 		.connect_timeout_ms = f->connect_timeout_ms,
 		.check_certificate = f->check_certificate,
+		.from = forward ? ZONE_LOCAL : f->from, /* the proxy was named by the user */
 	};
 }
 
@@ -511,7 +513,7 @@ static void connect_fresh(struct http1 *f)
 {
 	const struct dial_req dial = dial_req(f);
 	const struct tunnel_req through = {.proxy = &f->proxy, .target = &f->uri, .user_agent = f->user_agent,
-		.timeout_ms = f->connect_timeout_ms};
+		.timeout_ms = f->connect_timeout_ms, .from = f->from};
 
 	timer_stop(&f->timer);
 	stream_close(f->s);

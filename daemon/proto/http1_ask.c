@@ -31,15 +31,16 @@ static void add_mark(struct buf *key, const char *secret)
 }
 
 /* Requests with different credentials never share a connection: some servers authenticate connections, not requests.
- * Nor do those that go different ways. */
+ * Nor do those that go different ways, or that others than the user led here: the connection may be to where these
+ * may not go. */
 static char *make_key(const struct http1 *f, const char *authorization)
 {
 	const struct proxy *p = &f->proxy;
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX);
-	buf_addf(&b, "%s|%s|%u|%s|", f->uri.scheme, f->uri.host, f->uri.port,
-		f->check_certificate ? "checked" : "unchecked");
+	buf_addf(&b, "%s|%s|%u|%s|%d|", f->uri.scheme, f->uri.host, f->uri.port,
+		f->check_certificate ? "checked" : "unchecked", (int)f->from);
 	add_mark(&b, authorization);
 	if (p->kind != PROXY_NONE) {
 		buf_addf(&b, "|%d|%s|%u|", (int)p->kind, p->host, p->port);
@@ -111,9 +112,12 @@ int http1_ask(struct http1 *f, const struct fetch_req *req, struct fail *why)
 
 	if (r == 0)
 		r = proxy_choose(&f->uri, req->opts, &f->proxy, why);
+	if (r == 0 && f->proxy.kind != PROXY_NONE)
+		r = zone_check_name(f->net, f->uri.host, f->uri.port, req->from, why);
 	if (r < 0)
 		return r;
 	read_opts(f, req->opts);
+	f->from = req->from;
 	f->asked.head_only = req->head_only;
 	f->asked.utf8_names = opts_bool(req->opts, OPT_CONTENT_DISPOSITION_DEFAULT_UTF8);
 	return build_requests(f, req, why);

@@ -33,6 +33,7 @@ struct http1 {
 	struct http_asked asked;
 	bool keep_alive;
 	bool check_certificate;
+	enum zone from;	  /* of the request */
 	uint64_t connect_timeout_ms, timeout_ms;
 	/* running */
 	enum fetch_state state;
@@ -49,7 +50,7 @@ struct http1 {
 	bool paused;	      /* the owner had no space */
 	bool direct;	      /* the last span was the owner's memory */
 	bool pumping;
-	bool lost; /* the connection ended within the body, `why` says how; received bytes are handed out first */
+	bool lost; /* the body breaks off, `why` says how; the bytes before that are handed out first */
 	bool gone;
 	unsigned holds;
 	struct fail why;

@@ -54,7 +54,8 @@ void fake_end(struct xfer *x, enum xfer_result result, int err, const char *text
 		.status = fake_ends.status,
 		.left = fake_ends.left,
 		.total = x->total,
-		.done = ranges_total(&x->have)};
+		.done = ranges_total(&x->have),
+		.path = x->path};
 
 	x->ops->end(x->owner, &e);
 	fake_drop(x);
@@ -67,6 +68,8 @@ void fake_complete(struct xfer *x, const char *path, int64_t size)
 	x->total = size;
 	ranges_add(&x->have, 0, size);
 	x->ops->known(x->owner, &k);
+	free(x->path);
+	x->path = xstrdup(path);
 	fake_end(x, XFER_COMPLETE, 0, NULL);
 }
 
@@ -90,6 +93,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->etag = xstrdup(req->known.etag);
 	x->total = req->known.total;
 	x->user_part = req->known.user_part;
+	x->hurry = req->hurry;
 	ranges_init(&x->have);
 	ranges_copy(&x->have, req->known.have);
 	xfer_set_uris(x, req->uris);
@@ -105,6 +109,12 @@ void xfer_stop(struct xfer *x, bool force, bool discard)
 	x->force = force;
 	if (!fake_hold_stop)
 		defer(x->loop, &x->end);
+}
+
+bool xfer_hurry(struct xfer *x)
+{
+	x->hurries++;
+	return x->waits;
 }
 
 void xfer_set_opts(struct xfer *x, struct opts *o)
@@ -130,6 +140,12 @@ void xfer_view(const struct xfer *x, struct job_view *v)
 	v->conns = 1;
 	v->path = x->path != NULL ? x->path : "";
 	v->wait = NULL;
+}
+
+uint64_t xfer_owes(const struct xfer *x, uint64_t need)
+{
+	(void)x;
+	return need;
 }
 
 size_t xfer_uris(const struct xfer *x, struct uri_view *ret, size_t max)
