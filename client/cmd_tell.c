@@ -256,7 +256,14 @@ static void print_wait(const struct dl *d, const json_t *wait, const json_t *glo
 	free(line);
 }
 
-/* Calls of one download, and their answers from at on: status, options, servers, why it waits. */
+static void print_unproven(const json_t *more)
+{
+	if (strcmp(json_text(more, "haul.unproven"), "true") == 0)
+		show_field(stdout, "Unproven",
+			"nothing proves that all bytes are of one version of the file: compare a checksum");
+}
+
+/* Calls of one download, and their answers from at on: status, options, servers, keys of hauld's own. */
 #define SHOW_CALLS 4
 
 /* global: the daemon's options. */
@@ -273,6 +280,7 @@ static int show_one(const json_t *answers, size_t at, const json_t *global)
 	show_field(stdout, "State", d.status);
 	print_progress(&d);
 	print_wait(&d, rpc_result(answers, at + 3, NULL), global);
+	print_unproven(rpc_result(answers, at + 3, NULL));
 	print_error(&d);
 	show_field(stdout, "File", d.path[0] ? d.path : "(not known yet)");
 	print_uris(status);
@@ -300,9 +308,9 @@ static int show_json(const json_t *answers, size_t at)
 	json_t *servers = rpc_result(answers, at + 2, NULL);
 	if (!status)
 		return cli_fail(&f);
-	json_t *out = json_copy(status), *wait = rpc_result(answers, at + 3, NULL);
-	if (json_text(wait, "haul.wait")[0])
-		json_object_set(out, "haul.wait", json_object_get(wait, "haul.wait"));
+	json_t *out = json_copy(status), *more = rpc_result(answers, at + 3, NULL);
+	if (more)
+		json_object_update(out, more);
 	if (options)
 		json_object_set_new(out, "options", without_secrets(options));
 	if (servers)
@@ -326,7 +334,7 @@ int cmd_show(struct cli *cli)
 		rpc_add(r, batch, "aria2.tellStatus", json_pack("[s]", cli->words[i]));
 		rpc_add(r, batch, "aria2.getOption", json_pack("[s]", cli->words[i]));
 		rpc_add(r, batch, "aria2.getServers", json_pack("[s]", cli->words[i]));
-		rpc_add(r, batch, "aria2.tellStatus", json_pack("[s,[s]]", cli->words[i], "haul.wait"));
+		rpc_add(r, batch, "aria2.tellStatus", json_pack("[s,[s,s]]", cli->words[i], "haul.wait", "haul.unproven"));
 	}
 	if (rpc_run(r, batch, &answers, &f) < 0) {
 		rpc_free(r);

@@ -181,7 +181,6 @@ const char *show_advice(int code)
 		{8, "the server can't resume or its file changed: 'haul rm' it and add it again, or use "
 		    "--always-resume=false"},
 		{9, "free some space, then 'haul get' the same again"},
-		{13, "give another --out, or --allow-overwrite, or --continue"},
 		{15, "check the rights of the folder and of the file"},
 		{16, "check the rights of the folder, or give a shorter --out"},
 		{17, "reading or writing failed: check the disk"},

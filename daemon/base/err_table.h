@@ -42,7 +42,7 @@ ERR(ERR_FOREIGN, 17, FATAL, "Another program changed the file while it was downl
 ERR(ERR_MKDIR, 18, FATAL, "Could not create the directory")
 ERR(ERR_RESOLVE, 19, ORIGIN, "Name resolution failed")
 ERR(ERR_NO_NAMES, 19, ORIGIN, "No name server answers")
-ERR(ERR_BAD_URI, 1, NEXT, "The URI is not usable")
+ERR(ERR_BAD_URI, 1, NEXT, "No URI available.")
 ERR(ERR_SCHEME, 1, NEXT, "The URI's scheme is not supported")
 ERR(ERR_PROTO, 22, NEXT, "The server's answer is not valid HTTP")
 ERR(ERR_LIMIT, 22, NEXT, "The server's answer is larger than allowed")

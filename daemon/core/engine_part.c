@@ -97,6 +97,7 @@ static struct job *leftover_new(struct engine *e, const struct job *j)
 	l->rec.etag = xstrdup(j->rec.etag);
 	l->rec.last_modified = xstrdup(j->rec.last_modified);
 	l->rec.part_id = xstrdup(j->rec.part_id);
+	l->rec.digest = xstrdup(j->rec.digest);
 	l->rec.have = xstrdup(j->rec.have);
 	l->rec.done = j->rec.done;
 	l->rec.total = j->rec.total;

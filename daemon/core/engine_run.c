@@ -9,6 +9,7 @@
 
 #include "base/dirs.h"
 #include "base/log.h"
+#include "base/name.h"
 #include "base/str.h"
 #include "base/uri.h"
 #include "core/engine_internal.h"
@@ -78,6 +79,7 @@ static void on_known(void *owner, const struct xfer_known *k)
 	set_text(&j->rec.etag, k->etag);
 	set_text(&j->rec.last_modified, k->last_modified);
 	set_text(&j->rec.part_id, k->part_id);
+	set_text(&j->rec.digest, k->digest);
 	j->rec.total = k->total;
 	if (j->rec.path != NULL)
 		j->rec.flags |= JOB_PART;
@@ -126,6 +128,7 @@ static bool on_adopt(void *owner, const char *path, bool take, struct xfer_known
 		.etag = old->rec.etag,
 		.last_modified = old->rec.last_modified,
 		.part_id = old->rec.part_id,
+		.digest = old->rec.digest,
 		.have = &e->view_have,
 		.unproven = old->rec.flags & JOB_UNPROVEN,
 		.replaces = old->rec.flags & JOB_REPLACES,
@@ -187,10 +190,44 @@ static void on_durable(void *owner, void (*cb)(void *arg), void *arg)
 	settle(w);
 }
 
+static char *kept_text(const struct job *j, enum xfer_left left)
+{
+	const char *path = j->rec.path;
+	char safe[1024], of[32] = "";
+
+	if (path == NULL)
+		return xstrdup("nothing is kept");
+	str_safe(path, strlen(path), safe, sizeof(safe));
+	if (j->rec.total >= 0)
+		snprintf(of, sizeof(of), " of %lld", (long long)j->rec.total);
+	switch (left) {
+	case XFER_LEFT_PART:
+		return xasprintf("kept: %lld bytes%s in %s" NAME_SUFFIX, (long long)j->rec.done, of, safe);
+	case XFER_LEFT_FILE:
+		return xasprintf("kept: %s as it was", safe);
+	case XFER_LEFT_NOTHING:
+		break;
+	}
+	return xstrdup("nothing is kept");
+}
+
+/* malloc'd: one line for people: the cause, first and in aria2's words where it has any, the URI without what may be secret, the
+ * status of its answer, and what is left on disk. */
+static char *failure_text(const struct job *j, const struct xfer_end *end)
+{
+	const char *uri = end->uri != NULL ? end->uri : j->uris[0] != NULL ? j->uris[0] : "";
+	char shown[256], status[32] = "", *kept = kept_text(j, end->left), *text;
+
+	if (end->status != 0)
+		snprintf(status, sizeof(status), ", status %d", end->status);
+	text = xasprintf("%s (%s%s; %s)", end->err_text != NULL && *end->err_text ? end->err_text : err_text(end->err),
+		uri_show_short(uri, shown, sizeof(shown)), status, kept);
+	free(kept);
+	return text;
+}
+
 static void log_outcome(const struct job *j)
 {
-	char uri[200];
-
 	if (j->rec.state == JOB_COMPLETE) {
 		char path[1024];
 
@@ -198,8 +235,7 @@ static void log_outcome(const struct job *j)
 			str_safe(j->rec.path != NULL ? j->rec.path : "", j->rec.path != NULL ? strlen(j->rec.path) : 0,
 				path, sizeof(path)));
 	} else if (j->rec.state == JOB_ERROR) {
-		uri_show_short(j->uris[0] != NULL ? j->uris[0] : "", uri, sizeof(uri));
-		log_notice(CORE, "download failed: %s: %s", uri,
+		log_notice(CORE, "download failed: errorCode=%d %s", err_exit_code(j->rec.err),
 			j->rec.err_text != NULL ? j->rec.err_text : err_text(j->rec.err));
 	} else {
 		log_info(CORE, "GID#" GID_FMT " is %s", GID_ARG(j->rec.gid),
@@ -316,6 +352,19 @@ static void take_end(struct job *j, const struct xfer_end *end)
 	if (end->result == XFER_COMPLETE)
 		j->rec.flags &= ~(uint32_t)JOB_UNPROVEN; /* the end says it finally */
 	j->rec.flags |= end->flags;
+	if (end->result == XFER_FAILED && end->left == XFER_LEFT_NOTHING) {
+		j->rec.flags &= ~(uint32_t)(JOB_PART | JOB_UNPROVEN | JOB_REPLACES);
+		j->rec.done = 0;
+		set_text(&j->rec.have, NULL);
+	}
+}
+
+static void become_failed(struct job *j, const struct xfer_end *end)
+{
+	char *text = failure_text(j, end);
+
+	become_result(j, JOB_ERROR, end->err, text);
+	free(text);
 }
 
 /* Other users may be able to plant links below an allowed folder. A dir that is below none was allowed once, or is the user's
@@ -359,7 +408,7 @@ static void on_end(void *owner, const struct xfer_end *end)
 	else if (room_may_come(j, end))
 		become_roomless(j, end);
 	else if (end->result == XFER_FAILED)
-		become_result(j, JOB_ERROR, end->err, end->err_text);
+		become_failed(j, end);
 	else
 		become_result(j, JOB_ERROR, ERR_CANCELED, NULL);
 	sched_dirty(e);
@@ -391,6 +440,7 @@ static void begin(struct job *j)
 			.etag = j->rec.etag,
 			.last_modified = j->rec.last_modified,
 			.part_id = j->rec.part_id,
+			.digest = j->rec.digest,
 			.have = &have,
 			.unproven = j->rec.flags & JOB_UNPROVEN,
 			.replaces = j->rec.flags & JOB_REPLACES,

@@ -442,7 +442,7 @@ static int fetch(struct lane *l)
 	l->head = req.head_only;
 	l->conditional = req.if_modified_since >= 0;
 	l->got = 0;
-	l->verdict = 0;
+	l->status = l->verdict = 0;
 	l->retry_after = -1;
 	l->paused = false;
 	l->since = l->last_data = loop_now(x->loop);

@@ -39,7 +39,7 @@ static void judge_redirect(struct lane *l, const struct fetch_head *h)
 		return;
 	}
 	if (uri_parse(l->uri, strlen(l->uri), &base, &f) < 0) {
-		refuse(l, ERR_BAD_URI, NULL);
+		refuse(l, ERR_BAD_URI, "The URI is not usable");
 		return;
 	}
 	if (uri_resolve(&base, h->location, strlen(h->location), &to, &f) < 0 || !proto_find(to.scheme)) {
@@ -175,13 +175,33 @@ static bool comparable(const struct xfer *x, const struct fetch_head *h)
 	return x->etag && h->etag && strncmp(x->etag, "W/", 2) != 0 && text_same(x->etag, h->etag);
 }
 
+/* A validator that the first answer of this origin had is missing: who sends the wrong bytes by mistake often does so in another
+ * way than the right ones. */
+static bool tells_less(const struct lane *l, const struct fetch_head *h)
+{
+	bool own;
+	const char *tag = source_tag(l->x, l->src, &own);
+
+	return own && tag && (!h->etag || (l->x->last_modified && !h->last_modified));
+}
+
+/* Not every answer tells it. */
+static void note_digest(struct xfer *x, const struct fetch_head *h)
+{
+	if (x->digest || !h->digest || x->state != XS_RUN)
+		return;
+	x->digest = xstrdup(h->digest);
+	xfer_report_known(x);
+	xfer_start_hashing(x);
+}
+
 /* The answer is about to be taken beside others. */
 static void note_proof(struct lane *l, const struct fetch_head *h)
 {
 	struct xfer *x = l->x;
 
 	source_set_tag(x, l->src, h->etag, false);
-	if (x->unproven || comparable(x, h))
+	if (x->unproven || (comparable(x, h) && !tells_less(l, h)))
 		return;
 	x->unproven = true;
 	xfer_report_known(x);
@@ -276,7 +296,7 @@ static void pin(struct lane *l, const struct fetch_head *h)
 	x->pinned = true;
 	x->by_head = l->head;
 	x->head_told |= l->head;
-	x->close_delimited = h->body_len < 0;
+	x->close_delimited = h->until_close;
 	free(x->digest);
 	x->digest = copy_or_null(h->digest);
 	if (h->refuses_ranges || x->total < 0)
@@ -335,12 +355,26 @@ static void pin_anew(struct lane *l, const struct fetch_head *h)
 	struct xfer *x = l->x;
 
 	pin(l, h);
+	l->answer_end = h->has_range ? h->range.end : x->total;
 	x->unproven = false;
+	hasher_close(x->hasher); /* the digest may be another one, too */
+	x->hasher = NULL;
+	xfer_start_hashing(x);
 	ranges_free(&x->taken);
-	l->seg->end = l->answer_end = x->total;
+	l->seg->end = x->total;
 	if (x->total >= 0)
 		ranges_add(&x->taken, 0, x->total);
 	xfer_report_known(x);
+	xfer_dirty(x); /* others can have work now */
+}
+
+/* The whole file was asked for, as by a probe, but there is a file for it already. */
+static void judge_anew(struct lane *l, const struct fetch_head *h)
+{
+	if (h->status == 206 && (!h->has_range || h->range.start != 0 || h->total < 0 || h->coded))
+		refuse(l, ERR_BAD_RANGE, "The server sent a part of the file that was not asked for");
+	else
+		pin_anew(l, h);
 }
 
 static void judge_body(struct lane *l, const struct fetch_head *h)
@@ -350,12 +384,12 @@ static void judge_body(struct lane *l, const struct fetch_head *h)
 
 	if (x->state == XS_PROBE && !x->pinned)
 		judge_probe(l, h);
+	else if (l->whole && nothing_yet(l))
+		judge_anew(l, h);
 	else if (h->status == 206)
 		judge_range(l, h);
 	else if (!l->whole)
 		judge_whole_for_range(l, h);
-	else if (nothing_yet(l) && h->status == 200)
-		pin_anew(l, h);
 	else if (!same_version(l, h, &f)) {
 		refuse(l, f.code, "%s", f.text);
 	} else {
@@ -378,12 +412,15 @@ void lane_judge(struct lane *l, const struct fetch_head *h)
 {
 	l->answer_end = -1;
 	l->retry_after = -1;
+	l->status = h->status;
 	switch (h->status) {
 	case 200:
 	case 206:
 		judge_body(l, h);
-		if (!l->verdict)
+		if (!l->verdict) {
 			remember_place(l);
+			note_digest(l->x, h);
+		}
 		break;
 	case 300:
 	case 301:

@@ -125,9 +125,9 @@ bool source_any_alive(const struct xfer *x)
 	return false;
 }
 
-const struct fail *source_last_fail(const struct xfer *x)
+const struct source *source_last_failed(const struct xfer *x)
 {
-	const struct fail *best = NULL;
+	const struct source *best = NULL;
 
 	/* What the server said tells more than that it can't resume. */
 	for (size_t i = 0; i < x->nsources; i++) {
@@ -135,8 +135,8 @@ const struct fail *source_last_fail(const struct xfer *x)
 
 		if (!s->fail.code)
 			continue;
-		if (!best || best->code == ERR_NO_RANGE || s->fail.code != ERR_NO_RANGE)
-			best = &s->fail;
+		if (!best || best->fail.code == ERR_NO_RANGE || s->fail.code != ERR_NO_RANGE)
+			best = s;
 	}
 	return best;
 }
@@ -523,6 +523,7 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 	}
 	s->fail = *f;
 	s->fail.code = err;
+	s->status = l->status;
 	if (l->got > 0) /* tries that brought bytes are no failures of the source */
 		s->tries = 0;
 	else

@@ -43,6 +43,7 @@ void xfer_report_known(struct xfer *x)
 		.etag = x->etag,
 		.last_modified = x->last_modified,
 		.part_id = x->part_id,
+		.digest = x->digest,
 		.have = &x->durable,
 		.unproven = x->unproven,
 		.replaces = x->replaces,
@@ -67,7 +68,9 @@ static void forgotten(void *arg)
 	x->pinned = x->unproven = x->replaces = x->by_head = false;
 	free(x->etag);
 	free(x->last_modified);
-	x->etag = x->last_modified = NULL;
+	free(x->part_id);
+	free(x->digest);
+	x->etag = x->last_modified = x->part_id = x->digest = NULL;
 	xfer_set_state(x, XS_PROBE);
 	xfer_dirty(x);
 }
@@ -121,14 +124,13 @@ void xfer_reset(struct xfer *x)
 void xfer_restart(struct xfer *x)
 {
 	int64_t max_tries = opts_num(x->opts, OPT_MAX_TRIES);
-	const struct fail *f = source_last_fail(x);
 
 	if (x->user_part) {
 		xfer_fail(x, ERR_NO_RANGE, err_text(ERR_NO_RANGE));
 		return;
 	}
 	if (max_tries > 0 && x->restarts >= max_tries) {
-		xfer_fail(x, f ? f->code : ERR_NO_RANGE, f ? f->text : err_text(ERR_NO_RANGE));
+		xfer_fail_sources(x, ERR_NO_RANGE);
 		return;
 	}
 	x->restarts++;
@@ -205,14 +207,8 @@ static bool begin_anew(struct xfer *x)
 
 static void no_source_left(struct xfer *x)
 {
-	const struct fail *f = source_last_fail(x);
-
-	if (begin_anew(x))
-		return;
-	if (f)
-		xfer_fail(x, f->code, f->text);
-	else
-		xfer_fail(x, ERR_BAD_URI, "No URI available.");
+	if (!begin_anew(x))
+		xfer_fail_sources(x, ERR_BAD_URI);
 }
 
 /* Nobody works: is there hope? */
@@ -433,6 +429,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->etag = xstrdup(k->etag);
 	x->last_modified = xstrdup(k->last_modified);
 	x->part_id = xstrdup(k->part_id);
+	x->digest = xstrdup(k->digest);
 	x->pinned = true;
 	x->unproven = k->unproven;
 	x->replaces = k->replaces;

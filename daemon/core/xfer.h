@@ -26,6 +26,7 @@ struct xfer_known {
 	const char *etag;
 	const char *last_modified;
 	const char *part_id;       /* which file `have` speaks of (dfile_part_id); NULL: not known */
+	const char *digest;        /* that an answer told of the whole file, "sha-256=HEX", or NULL */
 	const struct ranges *have; /* durable on disk */
 	bool unproven;             /* bytes of answers that could not be compared with each other are in the file */
 	bool replaces;             /* what lies at path was found to be wrong: the finished file takes its place */
@@ -34,10 +35,16 @@ struct xfer_known {
 
 enum xfer_result { XFER_STOPPED, XFER_COMPLETE, XFER_FAILED };
 
+/* What a transfer leaves on disk: nothing, NAME.part, or NAME as it found it. */
+enum xfer_left { XFER_LEFT_NOTHING, XFER_LEFT_PART, XFER_LEFT_FILE };
+
 struct xfer_end {
 	enum xfer_result result;
 	int err;                /* FAILED: enum err */
 	const char *err_text;
+	const char *uri;        /* FAILED: which of the URIs it speaks of; NULL: none more than others */
+	int status;             /* of the last answer from there, e.g. 404; 0: none */
+	enum xfer_left left;    /* FAILED */
 	unsigned flags;         /* JOB_UNPROVEN */
 	int64_t total, done;    /* last known */
 	const char *path;       /* final path; NULL: not chosen. Valid during the call */

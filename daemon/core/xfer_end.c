@@ -82,6 +82,15 @@ static void closed(void *arg, int err, const struct fail *f)
 	xfer_wind_down(x);
 }
 
+/* It failed, and nothing of the part could be gone on with: it would only be in the way of another try. Bytes with a wrong
+ * checksum are left for the user to look at. */
+static bool is_useless(const struct xfer *x)
+{
+	return x->result.result == XFER_FAILED && x->result.err != ERR_CHECKSUM && x->result.err != ERR_FOREIGN &&
+	       !x->user_part && !x->took_over &&
+	       (x->total < 0 || x->written.n == 0);
+}
+
 /* The disk is full: what is there is kept, the rest is left to others. */
 static bool trim_wanted(const struct xfer *x)
 {
@@ -100,7 +109,7 @@ static void trim(struct xfer *x)
 /* A file of the user's that could not be gone on with at all is left as it was found. */
 static enum dfile_fate file_fate(const struct xfer *x)
 {
-	if (x->discard)
+	if (x->discard || is_useless(x))
 		return DFILE_UNLINK;
 	if (x->result.result == XFER_FAILED && (x->result.err == ERR_CHECKSUM || x->result.err == ERR_FOREIGN))
 		return DFILE_DOUBT;
@@ -109,9 +118,17 @@ static enum dfile_fate file_fate(const struct xfer *x)
 	return DFILE_KEEP;
 }
 
+static enum xfer_left left_by(const struct xfer *x, enum dfile_fate fate)
+{
+	if (fate == DFILE_UNLINK)
+		return XFER_LEFT_NOTHING;
+	return fate == DFILE_RETURN && x->took_over ? XFER_LEFT_FILE : XFER_LEFT_PART;
+}
+
 void xfer_wind_down(struct xfer *x)
 {
 	struct dfile *file = x->file;
+	enum dfile_fate fate = file_fate(x);
 
 	if (!x->ending) {
 		x->ending = true;
@@ -132,7 +149,8 @@ void xfer_wind_down(struct xfer *x)
 	if (file) {
 		x->file = NULL;
 		x->pending++;
-		dfile_close(file, file_fate(x), closed, x);
+		x->result.left = left_by(x, fate);
+		dfile_close(file, fate, closed, x);
 		return;
 	}
 	defer(x->loop, &x->finale);
@@ -169,7 +187,22 @@ void xfer_fail(struct xfer *x, int err, const char *text)
 	x->result.err = err;
 	snprintf(x->result_text, sizeof(x->result_text), "%s", text);
 	x->result.err_text = x->result_text;
+	x->result.left = x->part_id ? XFER_LEFT_PART : XFER_LEFT_NOTHING; /* if it can't be opened; else closing it tells */
 	xfer_wind_down(x);
+}
+
+void xfer_fail_sources(struct xfer *x, int err)
+{
+	const struct source *s = source_last_failed(x);
+
+	if (s && !x->ending) {
+		x->result.uri = s->uri;
+		x->result.status = s->status;
+	}
+	if (s)
+		xfer_fail(x, s->fail.code, s->fail.text);
+	else
+		xfer_fail(x, err, err_text(err));
 }
 
 /* ---- verify and finish ---- */

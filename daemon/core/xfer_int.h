@@ -70,7 +70,8 @@ struct source {
 	uint64_t aside_ms;    /* how long it was put aside for the last time, doubles; 0: in good standing */
 	struct origin *origin; /* of the place that is asked first: final_uri, else uri; NULL: dead from the start */
 	struct origin_waiter waiter;
-	struct fail fail;   /* last failure */
+	struct fail fail;   /* last failure ... */
+	int status;         /* ... and the status of the answer it was about; 0: there was none */
 	UT_hash_handle hh;  /* by uri, while the list is being set */
 };
 
@@ -121,6 +122,7 @@ struct lane {
 	bool conditional;    /* the request had If-Modified-Since */
 	int64_t answer_end;  /* offset at which the answer will end, -1 unknown */
 	int64_t got;         /* body bytes of this fetch */
+	int status;          /* of the answer; 0: none yet */
 	int verdict;         /* what the head was judged to be (enum err), acted on when the fetch is done; 0 */
 	char *redirect_to;   /* verdict's companion: where to go on */
 	struct fail fail;
@@ -170,6 +172,7 @@ struct xfer {
 	bool pinned;             /* total and validators are those of the version being fetched */
 	int64_t user_len;        /* bytes of the user's that were taken in this run */
 	bool user_part;          /* there are some in the file (continue, or left by aria2): never thrown away by us */
+	bool took_over;          /* the file was begun by another program, under its own name */
 	bool adopting;           /* the part that is being opened is another job's, which is gone */
 	bool replaces;           /* NAME was found to be wrong (check-integrity): the finished part takes its place */
 	unsigned restarts;       /* times it began anew */
@@ -223,6 +226,8 @@ struct xfer {
 void xfer_set_state(struct xfer *x, enum xstate s);
 void xfer_dirty(struct xfer *x);              /* lanes may have work: fill at the end of the turn */
 void xfer_fail(struct xfer *x, int err, const char *text); /* the job failed: everything stops */
+/* No source serves: the job failed for the reason of the one whose failure says most; err when none has failed. */
+void xfer_fail_sources(struct xfer *x, int err);
 void xfer_report_known(struct xfer *x);
 /* Can bytes of two answers with these validators be of one version only? A weak ETag alone doesn't say so (RFC 9110 8.8.1). */
 bool xfer_provable(const char *etag, const char *last_modified);
@@ -235,6 +240,7 @@ void xfer_restart(struct xfer *x);            /* the same, if it may be thrown a
 char *xfer_choose_name(const struct xfer *x, const char *server_name, const char *uri); /* server_name may be NULL; malloc'd */
 /* The checksum that decides is parsed into x->hash_*: the user's, else that of a Digest field. False: there is none. */
 bool xfer_want_sum(struct xfer *x);
+void xfer_start_hashing(struct xfer *x); /* once there is such a checksum and a file; does nothing else */
 /* The file is there under its name, `size` bytes at fd (copied): complete, once its checksum (if one is known) was verified. */
 void xfer_found_whole(struct xfer *x, const char *path, int fd, int64_t size);
 void xfer_open_known(struct xfer *x);                          /* OPEN: the part of an earlier run */
@@ -320,7 +326,7 @@ unsigned source_lanes(const struct xfer *x, const struct source *s, bool receivi
 /* Where redirects led, and the outermost of them: asked first from now on. NULL, LOCAL: the URI itself. */
 void source_set_place(struct xfer *x, struct source *s, const char *uri, enum zone from);
 bool source_any_alive(const struct xfer *x);
-const struct fail *source_last_fail(const struct xfer *x);
+const struct source *source_last_failed(const struct xfer *x); /* whose failure says most; NULL: none */
 /* What to do after a failed fetch: true: try the source again after *ret_ms; false: it was given up, or is used with fewer
  * connections; the lane is to look for other work. */
 bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f, uint64_t *ret_ms);

@@ -68,9 +68,9 @@ bool xfer_want_sum(struct xfer *x)
 	return sum && hash_parse(sum, x->hash_type, x->hash_want, &x->hash_len) >= 0;
 }
 
-static void start_hashing(struct xfer *x)
+void xfer_start_hashing(struct xfer *x)
 {
-	if (x->hasher || !xfer_want_sum(x))
+	if (x->hasher || !x->file || !xfer_want_sum(x))
 		return;
 	x->hasher = hasher_new(x->loop, dfile_fd(x->file), x->hash_type);
 	xfer_hash_advance(x);
@@ -82,7 +82,7 @@ static void run(struct xfer *x)
 	struct lane *l;
 
 	xfer_set_state(x, XS_RUN);
-	start_hashing(x);
+	xfer_start_hashing(x);
 	TAILQ_FOREACH(s, &x->segs, link) segment_attach_file(s);
 	TAILQ_FOREACH(l, &x->lanes, link) lane_resume(l);
 	xfer_dirty(x);
@@ -225,6 +225,7 @@ static void take_over(struct xfer *x, const struct ranges *have)
 {
 	struct lane *l;
 
+	x->took_over = true;
 	x->user_len = ranges_total(have);
 	x->user_part = x->unproven = x->user_len > 0;
 	log_notice(XFER, "%016llx: another program began this file: %lld of %lld bytes are there", (unsigned long long)x->gid,
@@ -293,6 +294,17 @@ static void forget_part(struct xfer *x)
 	ranges_free(&x->durable);
 }
 
+/* Nothing of it is there: whatever version the server has now will do, and the first answer tells which that is. */
+static void unpin(struct xfer *x)
+{
+	free(x->etag);
+	free(x->last_modified);
+	free(x->digest);
+	x->etag = x->last_modified = x->digest = NULL;
+	x->total = -1;
+	x->unproven = false;
+}
+
 static void opened_known(void *arg, int err, const struct fail *f, const struct dfile_opened *o)
 {
 	struct xfer *x = arg;
@@ -323,7 +335,7 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 	}
 	if (o->finished) { /* renamed in an earlier life, which ended before it could say so */
 		/* a checksum was right, or it would not have got its name */
-		whole_already(x, o->path, x->unproven && !opts_str(x->opts, OPT_CHECKSUM) ? JOB_UNPROVEN : 0);
+		whole_already(x, o->path, x->unproven && !xfer_want_sum(x) ? JOB_UNPROVEN : 0);
 		return;
 	}
 	cut_to_size(x, o->found_size);
@@ -335,6 +347,9 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 	}
 	if (x->total < 0)
 		forget_part(x); /* without a size there is nothing to resume at */
+	if (x->written.n == 0 && !x->user_part)
+		unpin(x);
+	x->dirty = (uint64_t)(ranges_total(&x->written) - ranges_total(&x->durable)); /* in the journal, maybe never synced */
 	run(x);
 }
 
@@ -358,6 +373,15 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* Of another version it may be when no byte of it counts (its checksum was wrong): it is begun anew. */
+static bool fits(const struct xfer *x, const struct xfer_known *k)
+{
+	if (k->have->n == 0 && !k->user_part)
+		return true;
+	return k->total == x->total && xfer_provable(k->etag, k->last_modified) && same_text(k->etag, x->etag) &&
+	       same_text(k->last_modified, x->last_modified);
+}
+
 /* A part that a failed or removed job left behind is continued when it is of the version that is being fetched. */
 static bool adopt_part(struct xfer *x, const char *name)
 {
@@ -368,8 +392,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 	if (!x->ops->adopt || x->total < 0)
 		return false;
 	path = xasprintf("%s/%s", x->dir, name);
-	ok = x->ops->adopt(x->owner, path, false, &k) && k.total == x->total && xfer_provable(k.etag, k.last_modified) &&
-	     same_text(k.etag, x->etag) && same_text(k.last_modified, x->last_modified) && (!k.replaces || may_replace(x));
+	ok = x->ops->adopt(x->owner, path, false, &k) && fits(x, &k) && (!k.replaces || may_replace(x));
 	if (ok) {
 		struct lane *l;
 
@@ -380,6 +403,8 @@ static bool adopt_part(struct xfer *x, const char *name)
 		take_ranges(x, k.have);
 		free(x->part_id);
 		x->part_id = xstrdup(k.part_id);
+		if (!x->digest)
+			x->digest = xstrdup(k.digest);
 		x->ops->adopt(x->owner, path, true, &k);
 		x->unproven = k.unproven;
 		x->replaces = k.replaces;

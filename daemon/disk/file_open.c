@@ -25,8 +25,8 @@
 	"File %s exists, and auto-file-renaming is off, so nothing was changed. Delete the file, or set another out, " \
 	"auto-file-renaming, continue or allow-overwrite."
 #define PART_EXISTS_TEXT                                                                                               \
-	"File %s exists as the unfinished %s of another download, and auto-file-renaming is off, so nothing was "      \
-	"changed. Remove that download and its file, or set another out or auto-file-renaming."
+	"File %s exists unfinished, as %s, and auto-file-renaming is off, so nothing was changed. Delete that if no "  \
+	"download needs it any more, or set another out or auto-file-renaming."
 
 /* ---- folders ---- */
 

@@ -14,6 +14,17 @@
 
 #define CPOOL_MAX 64
 #define IDLE_MS	  15000
+#define QUIET_MS  20 /* nothing came behind an answer for so long: nothing will */
+#define PEERS_MAX 64 /* how that many behave is remembered, the latest used first */
+
+/* What is known of those who answer under one key. The bytes that a broken server sends behind an answer may come only
+ * when the next request is under way already, and would be taken for the answer to that. So the first connection to be
+ * used again must have been quiet for a while. */
+struct peer {
+	char *key;
+	enum { PEER_NEW, PEER_QUIET, PEER_NOISY } is;
+	TAILQ_ENTRY(peer) link;
+};
 
 struct idle {
 	struct cpool *pool;
@@ -28,7 +39,50 @@ struct cpool {
 	struct net *net;
 	unsigned n;
 	TAILQ_HEAD(idle_list, idle) idle;
+	unsigned n_peers;
+	TAILQ_HEAD(peer_list, peer) peers;
 };
+
+/* ---- peers ---- */
+
+static void forget_peer(struct cpool *p, struct peer *peer)
+{
+	TAILQ_REMOVE(&p->peers, peer, link);
+	p->n_peers--;
+	free(peer->key);
+	free(peer);
+}
+
+static struct peer *find_peer(const struct cpool *p, const char *key)
+{
+	struct peer *peer;
+
+	TAILQ_FOREACH(peer, &p->peers, link)
+	{
+		if (strcmp(peer->key, key) == 0)
+			return peer;
+	}
+	return NULL;
+}
+
+static struct peer *get_peer(struct cpool *p, const char *key)
+{
+	struct peer *peer = find_peer(p, key);
+
+	if (peer != NULL) {
+		TAILQ_REMOVE(&p->peers, peer, link);
+	} else {
+		if (p->n_peers >= PEERS_MAX)
+			forget_peer(p, TAILQ_LAST(&p->peers, peer_list));
+		peer = xcalloc(1, sizeof(*peer));
+		peer->key = xstrdup(key);
+		p->n_peers++;
+	}
+	TAILQ_INSERT_HEAD(&p->peers, peer, link);
+	return peer;
+}
+
+/* ---- idle connections ---- */
 
 /* Takes the stream out; its owner is the caller then. */
 static struct stream *remove_idle(struct idle *i)
@@ -58,8 +112,12 @@ static void on_space(void *owner, struct span *ret)
 
 static void on_data(void *owner, size_t n)
 {
+	struct idle *i = owner;
+	char *key = xstrdup(i->key);
+
 	(void)n;
-	drop(owner);
+	cpool_noisy(i->pool->net, key);
+	free(key);
 }
 
 static void on_end(void *owner, int err, const struct fail *f)
@@ -67,6 +125,20 @@ static void on_end(void *owner, int err, const struct fail *f)
 	(void)err;
 	(void)f;
 	drop(owner);
+}
+
+static void wait_idle(struct idle *i)
+{
+	timer_start(i->pool->net->loop, &i->timer, IDLE_MS, 0, drop, i);
+	timer_unref(&i->timer);
+}
+
+static void on_quiet(void *arg)
+{
+	struct idle *i = arg;
+
+	get_peer(i->pool, i->key)->is = PEER_QUIET;
+	wait_idle(i);
 }
 
 static const struct stream_ops idle_ops = {.space = on_space, .data = on_data, .end = on_end};
@@ -77,6 +149,7 @@ struct cpool *cpool_new(struct net *n)
 
 	p->net = n;
 	TAILQ_INIT(&p->idle);
+	TAILQ_INIT(&p->peers);
 	return p;
 }
 
@@ -84,15 +157,18 @@ void cpool_free(struct cpool *p)
 {
 	while (!TAILQ_EMPTY(&p->idle))
 		drop(TAILQ_FIRST(&p->idle));
+	while (!TAILQ_EMPTY(&p->peers))
+		forget_peer(p, TAILQ_FIRST(&p->peers));
 	free(p);
 }
 
 void cpool_put(struct net *n, const char *key, struct stream *s)
 {
 	struct cpool *p = n->cpool;
+	struct peer *peer = get_peer(p, key);
 	struct idle *i;
 
-	if (!stream_is_quiet(s)) {
+	if (peer->is == PEER_NOISY || !stream_is_quiet(s)) {
 		stream_close(s);
 		return;
 	}
@@ -104,18 +180,35 @@ void cpool_put(struct net *n, const char *key, struct stream *s)
 	i->s = s;
 	p->n++;
 	TAILQ_INSERT_HEAD(&p->idle, i, link);
-	timer_start(n->loop, &i->timer, IDLE_MS, 0, drop, i);
-	timer_unref(&i->timer);
+	if (peer->is == PEER_NEW) {
+		timer_start(n->loop, &i->timer, QUIET_MS, 0, on_quiet, i);
+		timer_unref(&i->timer);
+	} else {
+		wait_idle(i);
+	}
 	stream_set_owner(s, &idle_ops, i);
 }
 
-/* What came in since the last turn: an end always means dead, a byte does on a plain connection (on TLS it may be a
- * ticket). */
-static bool is_alive(const struct stream *s)
+void cpool_noisy(struct net *n, const char *key)
+{
+	struct idle *i, *next;
+
+	get_peer(n->cpool, key)->is = PEER_NOISY;
+	for (i = TAILQ_FIRST(&n->cpool->idle); i != NULL; i = next) {
+		next = TAILQ_NEXT(i, link);
+		if (strcmp(i->key, key) == 0)
+			drop(i);
+	}
+}
+
+/* What came in since the last turn: an end always means dead, a byte (*ret_noisy) does on a plain connection; on TLS it may be
+ * a ticket. */
+static bool is_alive(const struct stream *s, bool *ret_noisy)
 {
 	char c;
 	ssize_t r = recv(stream_fd(s), &c, 1, MSG_PEEK | MSG_DONTWAIT);
 
+	*ret_noisy = r > 0 && s->tls == NULL;
 	if (r < 0)
 		return errno == EAGAIN || errno == EWOULDBLOCK;
 	return r > 0 && s->tls != NULL;
@@ -123,17 +216,26 @@ static bool is_alive(const struct stream *s)
 
 struct stream *cpool_take(struct net *n, const char *key)
 {
+	const struct peer *peer = find_peer(n->cpool, key);
 	struct idle *i, *next;
 	struct stream *s;
+	bool noisy;
 
+	if (peer == NULL || peer->is != PEER_QUIET)
+		return NULL;
 	for (i = TAILQ_FIRST(&n->cpool->idle); i != NULL; i = next) {
 		next = TAILQ_NEXT(i, link);
 		if (strcmp(i->key, key) != 0)
 			continue;
 		s = remove_idle(i);
-		if (stream_is_quiet(s) && is_alive(s))
+		noisy = false;
+		if (stream_is_quiet(s) && is_alive(s, &noisy))
 			return s;
 		stream_close(s);
+		if (noisy) {
+			cpool_noisy(n, key);
+			return NULL;
+		}
 	}
 	return NULL;
 }

@@ -114,15 +114,27 @@ static int read_framing(
 	return 0;
 }
 
-/* Codings that nobody asked for, and unknown ones, are part of what is stored: many servers label a .tar.gz that way.
- */
+/* The file itself is a gzip file. */
+static bool is_gzip_file(const struct http_answer *a)
+{
+	return strcmp(a->content_type, "application/gzip") == 0 || strcmp(a->content_type, "application/x-gzip") == 0;
+}
+
+/* Many servers label a stored .tar.gz with a coding that nobody asked for; that is part of the file. But what is coded while it
+ * is sent, so that its length isn't known, is not the file. */
+static bool is_coded(const struct http_parser *p, const struct http_asked *asked, const struct http_answer *a)
+{
+	return p->status == 200 && (asked->codings || (a->length < 0 && !is_gzip_file(a)));
+}
+
+/* Unknown codings are part of what is stored. */
 static int read_coding(
 	const struct http_parser *p, const struct http_asked *asked, struct http_answer *a, struct fail *f)
 {
 	const char *s = http_field(p, "Content-Encoding");
 
 	a->coding = CODING_NONE;
-	if (s == NULL || !asked->codings || p->status != 200)
+	if (s == NULL || !is_coded(p, asked, a))
 		return 0;
 	if (strcasecmp(s, "gzip") == 0 || strcasecmp(s, "x-gzip") == 0)
 		a->coding = CODING_GZIP;
@@ -223,7 +235,6 @@ static void read_file(const struct http_parser *p, const struct http_asked *aske
 	s = http_field(p, "Content-Disposition");
 	a->name = s != NULL ? http_name(s, asked->utf8_names) : NULL;
 	h->name = a->name;
-	read_content_type(p, a);
 	/* A digest of coded bytes can't be compared with the decoded ones. */
 	if ((p->status == 200 || p->status == 206) && !h->coded &&
 		http_digest(p, p->status == 200, a->digest, sizeof(a->digest)))
@@ -290,6 +301,7 @@ int http_head_read(const struct http_parser *p, const struct http_asked *asked, 
 	memset(ret, 0, sizeof(*ret));
 	*h = (struct fetch_head){.status = p->status, .body_len = -1, .total = -1, .mtime = -1, .retry_after_ms = -1,
 		.limit_ms = -1};
+	read_content_type(p, ret);
 	r = read_framing(p, asked, ret, f);
 	if (r == 0)
 		r = read_coding(p, asked, ret, f);
@@ -299,6 +311,7 @@ int http_head_read(const struct http_parser *p, const struct http_asked *asked, 
 		r = read_location(p, h, f);
 	if (r < 0)
 		return r;
+	h->until_close = ret->framing == FRAMING_CLOSE;
 	if (ret->framing == FRAMING_NONE)
 		h->body_len = 0;
 	else if (ret->framing == FRAMING_LENGTH && !h->coded)

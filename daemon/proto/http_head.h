@@ -21,7 +21,7 @@ enum http_framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_CLOSE
 /* What of the request the answer depends on. */
 struct http_asked {
 	bool head_only;
-	bool codings;    /* Accept-Encoding was sent: only then a coding is undone */
+	bool codings;    /* Accept-Encoding was sent: a coding is undone; else only one of an answer without a length */
 	bool utf8_names; /* not of the request: a plain filename= is UTF-8 or nothing */
 };
 

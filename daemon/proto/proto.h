@@ -43,6 +43,7 @@ struct fetch_head {
 	struct range range;  /* then: [start, end) of this body */
 	bool accepts_ranges; /* Accept-Ranges: bytes, or 206 */
 	bool refuses_ranges; /* Accept-Ranges: none */
+	bool until_close;    /* nothing tells the end of the body but that of the connection */
 	bool coded;          /* a content coding is being decoded: offsets are of the decoded bytes, ranges make no sense */
 	const char *etag;          /* as sent, quotes and W/ included; NULL */
 	const char *last_modified; /* as sent; NULL */

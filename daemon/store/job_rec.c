@@ -17,6 +17,7 @@ static const size_t strings[] = {
 	offsetof(struct job_rec, etag),
 	offsetof(struct job_rec, last_modified),
 	offsetof(struct job_rec, part_id),
+	offsetof(struct job_rec, digest),
 	offsetof(struct job_rec, have),
 	offsetof(struct job_rec, err_text),
 };

@@ -20,6 +20,10 @@ static const char *const schema_migrations[] = {
 	"ALTER TABLE job ADD COLUMN sum_have INTEGER;"
 	"UPDATE job SET sum_job=row_sum(gid, uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text,"
 	" added_at, ended_at, flags, part_id), sum_place=row_sum(gid, state, ord), sum_have=row_sum(gid, have, done);",
+	"ALTER TABLE job ADD COLUMN digest TEXT;"
+	"UPDATE job SET sum_job=row_sum(gid, uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text,"
+	" added_at, ended_at, flags, part_id, digest) WHERE sum_job IS row_sum(gid, uid, owner, uris, opts, dir, path, total,"
+	" etag, last_modified, err, err_text, added_at, ended_at, flags, part_id);",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(schema_migrations) / sizeof(schema_migrations[0])))

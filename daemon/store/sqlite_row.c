@@ -15,10 +15,11 @@
 #define JOB_COLUMNS                                                                                                    \
 	"gid, state, ord, uid, owner, uris, opts, dir, path, total, etag, last_modified, have, done, err, err_text, "  \
 	"added_at, ended_at, flags, part_id"
+#define JOB_DIGEST ", digest" /* since version 4 */
 #define JOB_OK                                                                                                         \
 	"sum_job IS row_sum(gid, uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text, "       \
-	"added_at, ended_at, flags, part_id), sum_place IS row_sum(gid, state, ord), sum_have IS row_sum(gid, have, done)"
-#define COLUMNS 20 /* of JOB_COLUMNS; the three of JOB_OK follow */
+	"added_at, ended_at, flags, part_id, digest), sum_place IS row_sum(gid, state, ord), sum_have IS row_sum(gid, have, done)"
+#define COLUMNS 21 /* of JOB_COLUMNS and JOB_DIGEST; the three of JOB_OK follow */
 
 /* ---- checksums ---- */
 
@@ -98,6 +99,7 @@ static void read_columns(sqlite3_stmt *st, struct job_rec *r)
 	r->ended_at = sqlite3_column_int64(st, 17);
 	r->flags = (uint32_t)sqlite3_column_int64(st, 18);
 	r->part_id = text(st, 19);
+	r->digest = text(st, 20);
 }
 
 static void forget(char **text)
@@ -132,6 +134,7 @@ static void fail_job(struct job_rec *r)
 	forget(&r->etag);
 	forget(&r->last_modified);
 	forget(&r->part_id);
+	forget(&r->digest);
 	forget(&r->err_text);
 	forget_have(r);
 	keep_clean_uris(r);
@@ -173,14 +176,14 @@ enum row_state sqlite_read_job(sqlite3_stmt *st, struct job_rec *r)
 	return ROW_MENDED;
 }
 
-/* The table of an older file has no checksums. */
+/* The table of an older file has no checksums, or others. */
 char *sqlite_jobs_sql(sqlite3 *db, const char *rest)
 {
 	sqlite3_stmt *st = NULL;
-	bool sums = sqlite3_prepare_v2(db, "SELECT sum_job, sum_place, sum_have FROM job", -1, &st, NULL) == SQLITE_OK;
+	bool newest = sqlite3_prepare_v2(db, "SELECT digest, sum_job FROM job", -1, &st, NULL) == SQLITE_OK;
 
 	sqlite3_finalize(st);
-	return xasprintf("SELECT " JOB_COLUMNS ", %s FROM job %s", sums ? JOB_OK : "1, 1, 1", rest);
+	return xasprintf("SELECT " JOB_COLUMNS "%s FROM job %s", newest ? JOB_DIGEST ", " JOB_OK : ", NULL, 1, 1, 1", rest);
 }
 
 /* ---- in ---- */
@@ -212,6 +215,7 @@ void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r)
 	sqlite3_bind_int64(st, 18, r->ended_at);
 	sqlite3_bind_int64(st, 19, r->flags);
 	bind_text(st, 20, r->part_id);
+	bind_text(st, 21, r->digest);
 }
 
 sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
@@ -219,9 +223,9 @@ sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
 	sqlite3_stmt *st = NULL;
 
 	sqlite3_prepare_v3(db,
-		"INSERT OR REPLACE INTO job (" JOB_COLUMNS ", sum_job, sum_place, sum_have)"
-		" VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,"
-		" row_sum(?1,?4,?5,?6,?7,?8,?9,?10,?11,?12,?15,?16,?17,?18,?19,?20), row_sum(?1,?2,?3), row_sum(?1,?13,?14))",
+		"INSERT OR REPLACE INTO job (" JOB_COLUMNS JOB_DIGEST ", sum_job, sum_place, sum_have)"
+		" VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,"
+		" row_sum(?1,?4,?5,?6,?7,?8,?9,?10,?11,?12,?15,?16,?17,?18,?19,?20,?21), row_sum(?1,?2,?3), row_sum(?1,?13,?14))",
 		-1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
 	return st;
 }

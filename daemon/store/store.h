@@ -33,6 +33,7 @@ struct job_rec {
 	char *etag;       /* validators pinned at the first answer */
 	char *last_modified;
 	char *part_id;    /* which file on disk `have` speaks of (disk/file.h) */
+	char *digest;     /* that the server told of the whole file, "sha-256=HEX" */
 	char *have;       /* ranges that are durable on disk, text form of base/ranges.h */
 	int64_t done;     /* bytes of `have` (shown for ended jobs) */
 	int err;          /* enum err of a failed job */

@@ -331,3 +331,21 @@ def test_a_stuck_tail_is_fetched_by_another_connection(make_hauld, hostile, tool
     assert tools.sha256_of(d.complete(gid)) == hostile.sha256("4M", "a")
     assert time.monotonic() - began < 30
     assert hostile.sent() <= (4 << 20) + conns * (1 << 20) * (2 if resumed else 1)
+
+
+def test_slow_bytes_are_seen_and_survive_a_kill(make_hauld, hostile, tools):
+    """Far less than a block comes in seconds: it is shown, written, and not fetched again."""
+    d = make_hauld()
+    gid = d.add(hostile.base + "/slow/400K/a?rate=40000&id=trickle", split=1)
+    seen = set()
+
+    def grows():
+        seen.add(int(d.status(gid, "completedLength")["completedLength"]))
+        return len(seen) >= 3
+    tools.wait_for(grows, timeout=20)
+    d.kill()
+    d.start()
+    s = d.wait(gid, timeout=60)
+    assert s["status"] == "complete" and tools.sha256_of(s["files"][0]["path"]) == hostile.sha256("400K", "a")
+    ranges = [r["headers"] for r in hostile.log() if r["line"].split()[1].startswith("/slow/")]
+    assert len(ranges) == 2 and "range" in str(ranges[1]).lower(), ranges

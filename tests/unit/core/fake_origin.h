@@ -25,7 +25,8 @@ enum tag_kind { TAG_STRONG, TAG_WEAK, TAG_NONE, TAG_UNSTABLE };
 struct fake_server {
 	int64_t size;
 	bool no_ranges;        /* answers ranges with all of it */
-	bool no_length;        /* does not say how much will come */
+	bool no_length;        /* does not say how much will come, ... */
+	bool chunked;          /* ... but where it ends */
 	bool ignores_if_range; /* sends the range of another version all the same */
 	bool drops_on_if_range; /* sends all of it whenever If-Range is there */
 	enum tag_kind tag;
@@ -40,6 +41,8 @@ struct fake_server {
 	unsigned gone_after;   /* 404 from the n-th request on; 0: never */
 	int64_t cut_at;        /* the connection ends at that offset; 0: never */
 	unsigned cut_first;    /* ... of the first n requests only; 0: of all */
+	bool bare_ranges;      /* no Last-Modified with a range */
+	const char *digest;    /* told with every answer; NULL: none */
 	bool lies_about_range; /* says another start than asked */
 	bool refuses_head;     /* 405 for HEAD */
 	bool head_lies;        /* HEAD tells half the size and another ETag */
@@ -224,7 +227,10 @@ static void fake_head(struct fake_fetch *f)
 	h.last_modified = f->o->dated ? date : NULL;
 	f->at = 0;
 	f->end = f->o->size;
+	h.digest = f->o->digest;
+	h.until_close = f->o->no_length && !f->o->chunked;
 	if (status == 206) {
+		h.last_modified = f->o->bare_ranges ? NULL : h.last_modified;
 		f->at = f->want.start;
 		f->end = f->want.end < 0 || f->want.end > f->o->size ? f->o->size : f->want.end;
 		h.has_range = h.accepts_ranges = true;

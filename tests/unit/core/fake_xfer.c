@@ -10,6 +10,7 @@
 
 struct xfer_list fake_xfers = LIST_HEAD_INITIALIZER(fake_xfers);
 bool fake_hold_stop;
+struct xfer_end fake_ends = {.left = XFER_LEFT_PART};
 
 struct xfer *fake_find(uint64_t gid)
 {
@@ -46,8 +47,14 @@ void fake_drop(struct xfer *x)
 
 void fake_end(struct xfer *x, enum xfer_result result, int err, const char *text)
 {
-	struct xfer_end e = {
-		.result = result, .err = err, .err_text = text, .total = x->total, .done = ranges_total(&x->have),
+	struct xfer_end e = {.result = result,
+		.err = err,
+		.err_text = text,
+		.uri = fake_ends.uri,
+		.status = fake_ends.status,
+		.left = fake_ends.left,
+		.total = x->total,
+		.done = ranges_total(&x->have),
 		.path = x->path};
 
 	x->ops->end(x->owner, &e);

@@ -38,6 +38,9 @@ extern struct xfer_list fake_xfers;
 /* xfer_stop only notes the wish; the test calls fake_end. */
 extern bool fake_hold_stop;
 
+/* What fake_end says besides; XFER_LEFT_PART unless a test sets it. */
+extern struct xfer_end fake_ends;
+
 struct xfer *fake_find(uint64_t gid); /* or NULL */
 size_t fake_count(void);
 void fake_drop(struct xfer *x); /* without a word to its owner */

@@ -943,7 +943,59 @@ static void views_of_ended_jobs(void **state)
 	fake_end(fake_find(2), XFER_FAILED, ERR_SCHEME, "");
 	assert_true(engine_view(v->e, 2, &w));
 	assert_int_equal(err_exit_code(w.err), 1);
-	assert_string_equal(w.err_text, "");
+	assert_string_equal(w.err_text, "The URI's scheme is not supported (http://h/x; nothing is kept)");
+}
+
+/* G has 40 of 100 bytes of /d/x. */
+static void receive_some(struct env *v)
+{
+	struct xfer_known k = {.path = "/d/x", .total = 100, .etag = "\"1\""};
+	struct ranges have;
+
+	make_active(v);
+	ranges_init(&have);
+	ranges_add(&have, 0, 40);
+	fake_find(G)->ops->known(fake_find(G)->owner, &k);
+	fake_find(G)->ops->progress(fake_find(G)->owner, &have);
+	ranges_free(&have);
+}
+
+/* The cause, where, the status, and what is left on disk; no password, no query. */
+static void a_failure_says_where_and_what_is_kept(void **state)
+{
+	static const struct {
+		const char *uri;
+		int status;
+		enum xfer_left left;
+		const char *want;
+	} rows[] = {
+		{NULL, 404, XFER_LEFT_NOTHING, "gone (http://h/x, status 404; nothing is kept)"},
+		{NULL, 0, XFER_LEFT_PART, "gone (http://h/x; kept: 40 bytes of 100 in /d/x.part)"},
+		{"http://me:pw@b/f?sig=1", 206, XFER_LEFT_PART, "gone (http://b/f?..., status 206; kept: 40 bytes of 100 in /d/x.part)"},
+		{NULL, 0, XFER_LEFT_FILE, "gone (http://h/x; kept: /d/x as it was)"},
+	};
+	struct env *v = *state;
+	struct xfer_known got;
+	struct job_view w;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (i > 0)
+			assert_int_equal(engine_remove_result(v->e, G, NULL), 0);
+		receive_some(v);
+		ranges_add(&fake_find(G)->have, 0, 40);
+		fake_ends = (struct xfer_end){.uri = rows[i].uri, .status = rows[i].status, .left = rows[i].left};
+		fake_end(fake_find(G), XFER_FAILED, ERR_RESET, "gone");
+		fake_ends = (struct xfer_end){.left = XFER_LEFT_PART};
+		assert_true(engine_view(v->e, G, &w));
+		assert_string_equal(w.err_text, rows[i].want);
+		assert_int_equal(w.done, rows[i].left == XFER_LEFT_NOTHING ? 0 : 40);
+		if (rows[i].left != XFER_LEFT_NOTHING)
+			continue;
+		add(v, 2, false); /* nobody adopts what is not there */
+		settle(v);
+		assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", false, &got));
+		fake_complete(fake_find(2), "/d/y", 10);
+	}
 }
 
 /* A failed download leaves its part; the next one that wants the path takes it over, and only one can. */
@@ -969,20 +1021,6 @@ static void a_newcomer_adopts_the_part(void **state)
 	assert_true(ranges_has(got.have, 0, 40));
 	assert_true(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", true, &got)); /* only looked at so far */
 	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", false, &got));
-}
-
-/* G has 40 of 100 bytes of /d/x. */
-static void receive_some(struct env *v)
-{
-	struct xfer_known k = {.path = "/d/x", .total = 100, .etag = "\"1\""};
-	struct ranges have;
-
-	make_active(v);
-	ranges_init(&have);
-	ranges_add(&have, 0, 40);
-	fake_find(G)->ops->known(fake_find(G)->owner, &k);
-	fake_find(G)->ops->progress(fake_find(G)->owner, &have);
-	ranges_free(&have);
 }
 
 static void assert_waits_anew(struct env *v)
@@ -1214,6 +1252,7 @@ int main(void)
 		T(purge_forgets_results_only),
 		T(views_of_ended_jobs),
 		T(a_newcomer_adopts_the_part),
+		T(a_failure_says_where_and_what_is_kept),
 		T(a_retry_goes_on_with_its_part),
 		T(a_removed_one_runs_to_its_end_after_a_retry),
 		T(a_user_breaks_a_wait),

@@ -118,7 +118,7 @@ static void results_survive_in_order(void **state)
 	assert_string_equal(list(v, LIST_STOPPED), "2 1 ");
 	assert_true(engine_view(v->e, 2, &w));
 	assert_int_equal(w.err, ERR_NOT_FOUND);
-	assert_string_equal(w.err_text, "Resource not found");
+	assert_string_equal(w.err_text, "Resource not found (http://h/x; nothing is kept)");
 	engine_stat(v->e, &st);
 	assert_int_equal(st.stopped_total, 2);
 	engine_start(v->e);

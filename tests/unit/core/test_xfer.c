@@ -26,7 +26,7 @@
 
 /* What the engine would remember of a job between two runs of its transfer. */
 struct job_memory {
-	char *path, *etag, *last_modified, *part_id;
+	char *path, *etag, *last_modified, *part_id, *digest;
 	int64_t total;
 	struct ranges have;
 	bool unproven, replaces, user_part;
@@ -69,6 +69,7 @@ static void on_known(void *owner, const struct xfer_known *k)
 	replace(&w->mem.etag, k->etag);
 	replace(&w->mem.last_modified, k->last_modified);
 	replace(&w->mem.part_id, k->part_id);
+	replace(&w->mem.digest, k->digest);
 	w->mem.total = k->total;
 	w->mem.unproven |= k->unproven;
 	w->mem.replaces |= k->replaces;
@@ -94,6 +95,7 @@ static void forget_all(struct world *w)
 	replace(&w->mem.etag, NULL);
 	replace(&w->mem.last_modified, NULL);
 	replace(&w->mem.part_id, NULL);
+	replace(&w->mem.digest, NULL);
 	w->mem.total = -1;
 	w->mem.unproven = w->mem.replaces = w->mem.user_part = false;
 	ranges_free(&w->mem.have);
@@ -185,7 +187,7 @@ static void close_world(struct world *w)
 static void start(struct world *w, char *const *uris)
 {
 	struct xfer_req req = {.origins = w->origins, .loop = &w->loop, .gid = 0x1234, .uris = uris, .opts = w->opts, .dir = w->dir, .journal = w->journal,
-		.known = {.path = w->mem.path, .total = w->mem.total, .etag = w->mem.etag, .last_modified = w->mem.last_modified,
+		.known = {.path = w->mem.path, .total = w->mem.total, .etag = w->mem.etag, .last_modified = w->mem.last_modified, .digest = w->mem.digest,
 			.part_id = w->mem.part_id, .have = &w->mem.have, .unproven = w->mem.unproven,
 			.user_part = w->mem.user_part, .replaces = w->mem.replaces}};
 
@@ -293,15 +295,17 @@ static void test_no_ranges(void **state)
 
 static void test_unknown_length(void **state)
 {
-	struct fake_server o = {.size = 3 * MIB, .version = 1, .no_length = true};
-	struct world w;
-
 	(void)state;
-	open_world(&w, &o, 1, 2);
-	run(&w, one_uri);
-	expect_right(&w, o.size);
-	assert_true(w.end.flags & JOB_UNPROVEN);
-	close_world(&w);
+	for (int chunked = 0; chunked < 2; chunked++) {
+		struct fake_server o = {.size = 3 * MIB, .version = 1, .no_length = true, .chunked = chunked};
+		struct world w;
+
+		open_world(&w, &o, 1, 2);
+		run(&w, one_uri);
+		expect_right(&w, o.size);
+		assert_int_equal(w.end.flags & JOB_UNPROVEN, chunked ? 0 : JOB_UNPROVEN);
+		close_world(&w);
+	}
 }
 
 static void test_a_server_that_allows_two(void **state)
@@ -483,6 +487,112 @@ static void test_wrong_checksum(void **state)
 	assert_int_equal(w.end.err, ERR_CHECKSUM);
 	assert_int_equal(w.mem.have.n, 0);
 	assert_false(final_exists(&w));
+	close_world(&w);
+}
+
+static bool is_there(const struct world *w, const char *name);
+
+#define EMPTY_MD5 "md5=d41d8cd98f00b204e9800998ecf8427e"
+
+/* Told at first, and not again; or only after the restart. */
+static void test_a_digest_counts_after_a_restart(void **state)
+{
+	(void)state;
+	for (int late = 0; late < 2; late++) {
+		struct fake_server o = {.size = 3 * MIB, .version = 1, .digest = late ? NULL : EMPTY_MD5};
+		struct world w;
+
+		open_world(&w, &o, 1, 30);
+		set(&w, OPT_MAX_DOWNLOAD_LIMIT, "2M");
+		uv_update_time(&w.loop.uv); /* preparing took a while */
+		timer_start(&w.loop, &w.stop_at, 200, 0, stop_now, &w);
+		run(&w, one_uri);
+		assert_int_equal(w.end.result, XFER_STOPPED);
+		set(&w, OPT_MAX_DOWNLOAD_LIMIT, "0");
+		o.digest = late ? EMPTY_MD5 : NULL;
+		run(&w, one_uri);
+		assert_int_equal(w.end.err, ERR_CHECKSUM);
+		assert_int_equal(w.end.left, XFER_LEFT_PART);
+		assert_true(!is_there(&w, "f") && is_there(&w, "f.part"));
+		unlink(w.journal); /* as the engine does: it still proves that the wrong bytes were written */
+		o.digest = NULL; /* the file was put in order: the digest is not that of the bytes now */
+		o.version = 2;
+		run(&w, one_uri);
+		assert_int_equal(w.end.result, XFER_COMPLETE);
+		assert_int_equal(version_of(&w, o.size), 2);
+		close_world(&w);
+	}
+}
+
+static void test_ranges_that_tell_less(void **state)
+{
+	(void)state;
+	for (int bare = 0; bare < 2; bare++) {
+		struct fake_server o = {.size = 5 * MIB, .version = 1, .dated = true, .bare_ranges = bare};
+		struct world w;
+
+		open_world(&w, &o, 1, 31);
+		run(&w, one_uri);
+		expect_right(&w, o.size);
+		assert_int_equal(w.end.flags & JOB_UNPROVEN, bare ? JOB_UNPROVEN : 0);
+		close_world(&w);
+	}
+}
+
+/* What can't be gone on with would only take the name from the next try. */
+static void test_a_useless_part_goes(void **state)
+{
+	static const struct {
+		struct fake_server o;
+		enum xfer_left left;
+	} rows[] = {
+		{{.size = 3 * MIB, .version = 1, .no_length = true, .cut_at = MIB}, XFER_LEFT_NOTHING},
+		{{.size = 3 * MIB, .version = 1, .no_ranges = true, .cut_at = MIB}, XFER_LEFT_PART},
+		{{.size = 3 * MIB, .version = 1, .cut_at = MIB, .gone_after = 1}, XFER_LEFT_PART},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake_server o = rows[i].o;
+		struct world w;
+
+		open_world(&w, &o, 1, 32);
+		set(&w, OPT_MAX_TRIES, "1");
+		run(&w, one_uri);
+		assert_int_equal(w.end.result, XFER_FAILED);
+		assert_int_equal(w.end.left, rows[i].left);
+		assert_int_equal(is_there(&w, "f.part"), rows[i].left == XFER_LEFT_PART);
+		close_world(&w);
+	}
+}
+
+static void stop_hard(void *arg)
+{
+	struct world *w = arg;
+
+	xfer_stop(w->x, true, false);
+}
+
+/* Killed before a sync, then refused: what the journal proves is another's to go on with, too. */
+static void test_what_was_written_is_claimed_at_the_end(void **state)
+{
+	struct fake_server o = {.size = 6 * MIB, .version = 1};
+	struct world w;
+	int64_t had;
+
+	(void)state;
+	open_world(&w, &o, 1, 33);
+	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "4M");
+	uv_update_time(&w.loop.uv); /* preparing took a while */
+	timer_start(&w.loop, &w.stop_at, 400, 0, stop_hard, &w);
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_STOPPED);
+	had = w.end.done;
+	assert_true(had > ranges_total(&w.mem.have));
+	o.gone = true;
+	run(&w, one_uri);
+	assert_int_equal(w.end.err, ERR_NOT_FOUND);
+	assert_int_equal(ranges_total(&w.mem.have), had);
 	close_world(&w);
 }
 
@@ -1649,6 +1759,10 @@ int main(void)
 		cmocka_unit_test(test_if_range_dropped),
 		cmocka_unit_test(test_resume_after_stop),
 		cmocka_unit_test(test_wrong_checksum),
+		cmocka_unit_test(test_a_digest_counts_after_a_restart),
+		cmocka_unit_test(test_ranges_that_tell_less),
+		cmocka_unit_test(test_a_useless_part_goes),
+		cmocka_unit_test(test_what_was_written_is_claimed_at_the_end),
 		cmocka_unit_test(test_parts_in_order),
 		cmocka_unit_test(test_parts_grow),
 		cmocka_unit_test(test_parts_by_default),

@@ -139,7 +139,7 @@ static void test_no_renaming(void **state)
 	req.name = "y.bin";
 	put_file(t, "y.bin.part", "theirs");
 	assert_int_equal(do_open(t, &req), ERR_EXISTS);
-	snprintf(want, sizeof(want), "File %s/y.bin exists as the unfinished y.bin.part of another download, ", t->dir);
+	snprintf(want, sizeof(want), "File %s/y.bin exists unfinished, as y.bin.part, ", t->dir);
 	assert_memory_equal(t->fail.text, want, strlen(want));
 	assert_file(t, "y.bin.part", "theirs");
 }

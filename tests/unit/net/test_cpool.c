@@ -48,6 +48,56 @@ static struct stream *put_new(struct server *v, const char *key)
 	return s;
 }
 
+static bool is(struct fixture *x, const char *key, int want)
+{
+	const struct peer *p = find_peer(x->n->cpool, key);
+
+	return p != NULL && (int)p->is == want;
+}
+
+/* A peer is new until one of its connections stayed quiet; a noisy one's are never kept again. */
+static void test_quiet_and_noisy(void **state)
+{
+	struct fixture *x = *state;
+	struct server v = {0};
+	struct stream *s;
+
+	server_open(x, &v);
+	s = put_new(&v, "q");
+	assert_null(cpool_take(x->n, "q"));
+	WAIT_FOR(x, is(x, "q", PEER_QUIET));
+	assert_ptr_equal(cpool_take(x->n, "q"), s);
+	cpool_put(x->n, "q", s); /* known: at once from now on */
+	assert_ptr_equal(cpool_take(x->n, "q"), s);
+	cpool_put(x->n, "q", s);
+	put_new(&v, "q");
+	stream_write(v.ends[1].s, "unasked", 7);
+	WAIT_FOR(x, is(x, "q", PEER_NOISY));
+	assert_int_equal(x->n->cpool->n, 0);
+	put_new(&v, "q");
+	assert_int_equal(x->n->cpool->n, 0);
+	put_new(&v, "other");
+	cpool_noisy(x->n, "r");
+	put_new(&v, "r");
+	assert_int_equal(x->n->cpool->n, 1);
+	server_close(&v);
+}
+
+static void test_peers_are_bounded(void **state)
+{
+	struct fixture *x = *state;
+	char key[16];
+
+	for (int i = 0; i < 3 * PEERS_MAX; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		cpool_noisy(x->n, key);
+		cpool_noisy(x->n, "k0");
+	}
+	assert_int_equal(x->n->cpool->n_peers, PEERS_MAX);
+	assert_true(is(x, "k0", PEER_NOISY)); /* the latest used stay */
+	assert_null(find_peer(x->n->cpool, "k1"));
+}
+
 static void test_youngest_of_key(void **state)
 {
 	struct fixture *x = *state;
@@ -59,6 +109,7 @@ static void test_youngest_of_key(void **state)
 	a1 = put_new(&v, "http a 80");
 	a2 = put_new(&v, "http a 80");
 	b = put_new(&v, "http b 80");
+	WAIT_FOR(x, is(x, "http a 80", PEER_QUIET) && is(x, "http b 80", PEER_QUIET));
 	assert_null(cpool_take(x->n, "http a"));
 	e.s = cpool_take(x->n, "http a 80");
 	assert_ptr_equal(e.s, a2);
@@ -88,12 +139,15 @@ static void test_dead_ones_go(void **state)
 	stream_write(v.ends[1].s, "unasked", 7);
 	WAIT_FOR(x, x->n->cpool->n == 0);
 	/* found dead when taken, before the loop saw it */
-	put_new(&v, "k");
-	stream_write(v.ends[2].s, "unasked", 7);
-	assert_null(cpool_take(x->n, "k"));
-	put_new(&v, "k");
-	shutdown(stream_fd(v.ends[3].s), SHUT_WR);
-	assert_null(cpool_take(x->n, "k"));
+	put_new(&v, "l");
+	WAIT_FOR(x, is(x, "l", PEER_QUIET));
+	shutdown(stream_fd(v.ends[2].s), SHUT_WR);
+	assert_null(cpool_take(x->n, "l"));
+	assert_true(is(x, "l", PEER_QUIET));
+	put_new(&v, "l");
+	stream_write(v.ends[3].s, "unasked", 7);
+	assert_null(cpool_take(x->n, "l"));
+	assert_true(is(x, "l", PEER_NOISY));
 	server_close(&v);
 }
 
@@ -111,6 +165,7 @@ static void test_bound(void **state)
 	assert_int_equal(x->n->cpool->n, CPOOL_MAX);
 	assert_null(cpool_take(x->n, "k0"));
 	assert_null(cpool_take(x->n, "k1"));
+	WAIT_FOR(x, is(x, "k2", PEER_QUIET));
 	stream_close(cpool_take(x->n, "k2"));
 	server_close(&v);
 }
@@ -175,6 +230,8 @@ static void test_put_inside_data(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		NET_TEST(test_quiet_and_noisy),
+		NET_TEST(test_peers_are_bounded),
 		NET_TEST(test_youngest_of_key),
 		NET_TEST(test_dead_ones_go),
 		NET_TEST(test_bound),

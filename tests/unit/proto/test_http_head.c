@@ -385,6 +385,29 @@ static void test_codings(void **state)
 	assert_int_equal(read_asked("200 OK", "Content-Encoding: gzip, gzip\r\n", asked), ERR_CODING);
 }
 
+/* A stored file that is labelled so has a length; what is coded on its way has none. */
+static void test_codings_not_asked_for(void **state)
+{
+	static const struct {
+		const char *fields;
+		bool coded;
+	} rows[] = {
+		{"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", true},
+		{"Content-Encoding: gzip\r\n", true},
+		{"Content-Encoding: gzip\r\nContent-Length: 5\r\n", false},
+		{"Content-Encoding: gzip\r\nContent-Type: application/gzip\r\nTransfer-Encoding: chunked\r\n", false},
+		{"Content-Encoding: gzip\r\nContent-Type: Application/X-GZip; a=b\r\n", false},
+		{"Content-Encoding: br\r\nTransfer-Encoding: chunked\r\n", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(read("200 OK", rows[i].fields), 0);
+		assert_int_equal(answer.h.coded, rows[i].coded);
+	}
+	assert_int_equal(read("200 OK", "Content-Encoding: gzip, gzip\r\nTransfer-Encoding: chunked\r\n"), ERR_CODING);
+}
+
 static void test_challenge(void **state)
 {
 	(void)state;
@@ -415,6 +438,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_digests),
 		cmocka_unit_test(test_codings),
+		cmocka_unit_test(test_codings_not_asked_for),
 		cmocka_unit_test(test_challenge),
 	};
 

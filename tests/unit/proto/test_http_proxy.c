@@ -15,6 +15,7 @@
 #include "base/opt.h"
 #include "base/str.h"
 #include "ev/loop.h"
+#include "ev/timer.h"
 #include "net/net.h"
 #include "net/stream.h"
 #include "proto/http1.h"
@@ -195,6 +196,21 @@ static void use(const char *prefix)
 	set(OPT_ALL_PROXY, text);
 }
 
+static void stop_loop(void *arg)
+{
+	loop_stop(arg);
+}
+
+/* Until the pool believes that nothing comes behind the answers of the server. */
+static void rest(void)
+{
+	struct timer t = {0};
+
+	timer_start(&loop, &t, 40, 0, stop_loop, &loop);
+	loop_run(&loop);
+	timer_stop(&t);
+}
+
 static void run(const char *uri)
 {
 	const struct fetch_req req = {.uri = uri, .want = {0, -1}, .if_modified_since = -1, .opts = opts};
@@ -203,6 +219,7 @@ static void run(const char *uri)
 	assert_int_equal(http1_proto.start(net, &req, &ops, NULL, &got.fetch, NULL), 0);
 	loop_run(&loop);
 	assert_int_equal(got.dones, 1);
+	rest();
 }
 
 static void check_ok(void)

@@ -1,0 +1,197 @@
+"""Two versions of one file (V01-V09, V11 of matrix/matrix.md): never a mix; refused with the reason, begun anew, or marked."""
+import os
+
+import pytest
+
+from replykit import PACE, WAYS, explained, fetch, names, options, parts, target, unproven
+
+SIZE = "4M"
+A, B = "a", "b"
+
+# path; what may come out: "a", "b" (all of that version), error codes; "?": it may be a mix that nothing can show, and says so
+FLIPS = [
+    ("V01", "/flip/4M/a?after={n}", "a b 8"), ("V02", "/flip-noifrange/4M/a?after={n}", "a b 8"), ("V02", "/flip-lm/4M/a?after={n}", "a b 8"),
+    ("V03", "/flip-weak/4M/a?after={n}", "a b 8"), ("V04", "/flip-len/4M/a?after={n}", "a 8"), ("V05", "/flip-blind/4M/a?after={n}", "?"),
+    ("V07", "/etag-unstable/4M/a?n={n}", "a 8"), ("V08", "/ifrange-drop/4M/a?n={n}", "a"),
+]
+
+
+def cases():
+    """Each path with one connection that breaks (cut) and four, the second version from the second or third answer on."""
+    for case, path, wanted in FLIPS:
+        for conns in (1, 4):
+            for way in WAYS:
+                for n in (1, 2):
+                    name = "%s-%s-%d-%s-%d" % (case, path.split("/")[1], conns, way, n)
+                    yield pytest.param(path.format(n=n), wanted, conns, way, id=name, marks=pytest.mark.matrix(case))
+
+
+def outcome(tools, hostile, s, size=SIZE):
+    """"a" or "b": all of it is of that version; "?": a mix; else the error code."""
+    if s["status"] != "complete":
+        return s["errorCode"]
+    got = tools.sha256_of(s["files"][0]["path"])
+    return next((v for v in (A, B) if got == hostile.sha256(size, v)), "?")
+
+
+@pytest.mark.parametrize("path,wanted,conns,way", cases())
+def test_versions_are_never_mixed(hauld, hostile, tools, path, wanted, conns, way):
+    url = hostile.base + target(path) + ("&cut=1500K" if conns == 1 and "flip" in path else "")
+    s = fetch(hauld, url, conns, way)
+    got = outcome(tools, hostile, s)
+    if wanted == "?":
+        assert s["status"] == "complete" and unproven(hauld, s["gid"]), s
+        return
+    assert got in wanted.split(), (got, s.get("errorMessage"), hauld.tail())
+    if s["status"] == "complete":
+        assert not unproven(hauld, s["gid"]) and len(names(hauld)) == 1 and parts(hauld) == []
+    else:
+        assert names(hauld) == [] and "changed" in explained(hauld, s, url)
+
+
+def sums(hostile, seed):
+    return {"checksum": "sha-256=" + hostile.sha256(SIZE, seed)}
+
+
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("path,codes", [pytest.param(p, e, marks=pytest.mark.matrix(c), id=c + p.split("/")[1]) for c, p, e in [
+    ("V05", "/flip-blind/4M/a?after=1", "32"), ("V11", "/flip-noifrange/4M/a?after=1", "32 8"), ("V11", "/flip/4M/a?after=1", "32 8"),
+    ("V11", "/flip-lm/4M/a?after=1", "32 8"), ("V11", "/flip-weak/4M/a?after=1", "32 8")]])
+def test_a_checksum_decides(hauld, hostile, tools, path, codes, conns):
+    """32 where only the checksum could tell; it need not come to that where the versions are told apart before."""
+    url = hostile.base + target(path) + ("&cut=1500K" if conns == 1 else "")
+    s = fetch(hauld, url, conns, **sums(hostile, A))
+    assert s["status"] == "error" and s["errorCode"] in codes.split() and names(hauld) == [], s
+    text = explained(hauld, s, url)
+    assert s["files"][0]["path"] + ".part" in text
+    assert s["errorCode"] != "32" or "kept: 0 bytes" in text and "checksum is wrong" in text
+
+
+@pytest.mark.matrix("V11")
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("again", ["retry", "retry after a restart", "add"])
+@pytest.mark.parametrize("path", ["/flip", "/flip-noifrange", "/flip-lm", "/flip-weak", "/flip-blind", "/flip-len"])
+def test_a_wrong_checksum_is_repaired(hauld, hostile, tools, path, again, conns):
+    """The server had another version than the checksum is of; now it has the right one. No byte of the wrong one counts."""
+    url = hostile.base + target(path + "/4M/a?after=1000")
+    right = hostile.sha256((4 << 20) + 1 if path == "/flip-len" else SIZE, B)
+    s = fetch(hauld, url, conns, checksum="sha-256=" + right)
+    assert s["errorCode"] == "32" and names(hauld) == [] and parts(hauld) == ["a.part"], s
+    assert "a.part" in explained(hauld, s, url)
+    gid = s["gid"]
+    if again == "retry after a restart":
+        hauld.kill()
+        hauld.start()
+        assert hauld.wait(gid)["errorCode"] == "32"  # it may have died before the end was durable
+    hostile.get("/_flip?id=" + url.rpartition("=")[2])
+    if again == "add":
+        gid = hauld.add(url, **options(conns, checksum="sha-256=" + right))
+    else:
+        hauld.rpc("haul.retry", gid)
+    assert tools.sha256_of(hauld.complete(gid)) == right
+    assert names(hauld) == ["a"] and parts(hauld) == [] and not unproven(hauld, gid)
+
+
+CHANGED = [  # path, what a part of version a becomes when version b is on the server
+    ("/flip", "8"), ("/flip-noifrange", "8"), ("/flip-lm", "8"), ("/flip-weak", "8"), ("/flip-len", "8"), ("/flip-blind", "?"),
+]
+
+
+@pytest.mark.matrix("V06")
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("by", ["same", "new", "other"])
+@pytest.mark.parametrize("path,wanted", CHANGED)
+def test_changed_while_nobody_looked(hauld, hostile, tools, path, wanted, by, conns):
+    """Gone on with by the same process after a pause, by a new one after kill -9, or by a new job: refused with the reason and the
+    old part kept, or another name; always-resume=false begins anew, and keeps the part until the new version is there."""
+    url = hostile.base + target(path + "/4M/a?after=1000&rate=3M")
+    gid = hauld.add(url, **options(conns))
+    hauld.received(gid, 1 << 20)
+    if by == "new":
+        hauld.kill()
+    else:
+        hauld.rpc("aria2.pause", gid)
+        hauld.wait(gid, "paused")
+    hostile.get("/_flip?id=" + url.rpartition("=")[2])
+    if by == "new":
+        hauld.start()
+    elif by == "same":
+        hauld.rpc("aria2.unpause", gid)
+    else:
+        hauld.rpc("aria2.remove", gid)
+        other = hauld.add(url, **options(conns))
+        size = (4 << 20) + (path == "/flip-len")
+        assert tools.sha256_of(hauld.complete(other)) == hostile.sha256(size, B)
+        assert names(hauld) == ["a.1"] and parts(hauld) == ["a.part"]  # V09: never gone on with
+        return
+    s = hauld.wait(gid)
+    if wanted == "?":
+        assert s["status"] == "complete" and unproven(hauld, gid)
+        return
+    assert s["errorCode"] == wanted and names(hauld) == [] and parts(hauld) == ["a.part"], s
+    assert int(s["completedLength"]) >= 1 << 20 and "changed" in explained(hauld, s, url)
+    hauld.rpc("haul.retry", gid, {"always-resume": "false"})
+    size = (4 << 20) + (path == "/flip-len")
+    assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256(size, B)
+    assert names(hauld) == ["a"] and parts(hauld) == []
+
+
+@pytest.mark.matrix("V09")
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("rename", ["true", "false"])
+@pytest.mark.parametrize("whose", ["nobody's", "a failed job's", "a paused job's", "a removed job's"])
+def test_a_part_of_another_file(hauld, hostile, tools, whose, rename, conns):
+    """The next free name, or error 13; the part is not touched."""
+    if whose == "nobody's":
+        with open(os.path.join(hauld.dir, "same.part"), "wb") as f:
+            f.write(b"mine" * 1000)
+    else:
+        begin_another(hauld, hostile, whose)
+    before = tools.sha256_of(os.path.join(hauld.dir, "same.part"))
+    url = hostile.base + "/f/4M/b/same"
+    s = fetch(hauld, url, conns, auto_file_renaming=rename)
+    if rename == "true":
+        assert tools.sha256_of(hauld.complete(s["gid"])) == hostile.sha256(SIZE, B) and names(hauld) == ["same.1"]
+    else:
+        assert s["errorCode"] == "13" and names(hauld) == [], s
+        assert "another download" not in explained(hauld, s, url)
+    assert parts(hauld) == ["same.part"] and tools.sha256_of(os.path.join(hauld.dir, "same.part")) == before
+
+
+def begin_another(d, hostile, whose):
+    """same.part, of other bytes."""
+    broken = whose == "a failed job's"
+    gid = d.add(hostile.base + ("/cut-norange/4M/a/same" if broken else "/f/4M/a/same?rate=2M"), **options(1, max_tries=1))
+    if broken:
+        assert d.wait(gid)["status"] == "error"
+        return
+    d.received(gid, 1 << 20)
+    d.rpc("aria2.pause", gid)
+    d.wait(gid, "paused")
+    if whose == "a removed job's":
+        d.rpc("aria2.remove", gid)
+
+
+@pytest.mark.matrix("V05", "H19")
+@pytest.mark.parametrize("conns", [1, 4])
+def test_unproven_is_remembered(hauld, hostile, tools, conns):
+    """Of a part that can't be proven, while it waits and after restarts; of the complete file; and not of one with a checksum."""
+    url = hostile.base + target("/flip-blind/4M/a?after=1000&rate=3M&cut=1200K")
+    plain = hauld.add(url, **options(conns))
+    summed = hauld.add(url, out="s", **options(conns, **sums(hostile, A)))
+    hauld.received(plain, 2 << 20)
+    hauld.kill()
+    hauld.start()
+    hauld.complete(plain)
+    hauld.complete(summed)
+    for _ in range(2):
+        assert unproven(hauld, plain) and not unproven(hauld, summed)
+        assert shown(tools, hauld, plain).count("nothing proves") == 1 and "nothing proves" not in shown(tools, hauld, summed)
+        hauld.kill()
+        hauld.start()
+
+
+def shown(tools, d, gid):
+    done = tools.haul("show", gid, url=d.url)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
