@@ -153,7 +153,7 @@ static const char aria2_head[] =
 	"\n"
 	"## What hauld adds\n"
 	"\n"
-	"- Keys of downloads, when they are asked for: `haul.addedAt`, `haul.endedAt`, `haul.owner`, `haul.unproven`,\n"
+	"- Keys of downloads, when they are asked for: `haul.addedAt`, `haul.endedAt`, `haul.owner`, `haul.unchecked`, `haul.unproven`,\n"
 	"  `haul.wait` ([rpc.md](rpc.md#keys-of-a-download)).\n"
 	"- The method `haul.retry`: a failed or removed download goes on, with its GID and its part\n"
 	"  ([rpc.md](rpc.md#methods)).\n"

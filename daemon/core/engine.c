@@ -197,6 +197,7 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	e->net = c->net;
 	e->store = c->store;
 	e->global = opts_ref(c->global);
+	e->start_dir = xstrdup(opts_str(c->global, OPT_DIR));
 	otree_init(&e->jobs);
 	otree_init(&e->active);
 	otree_init(&e->stopped);
@@ -282,6 +283,7 @@ void engine_free(struct engine *e)
 	ranges_free(&e->view_have);
 	free(e->view_path);
 	free(e->progress_dir);
+	free(e->start_dir);
 	opts_unref(e->global);
 	OBJ_FREE(e);
 }

@@ -153,7 +153,7 @@ static void retry_job(struct engine *e, struct job *j)
 {
 	if ((j->rec.flags & JOB_PART) == 0) /* none, or another job has adopted it: what is still shown of it is history */
 		job_forget_file(j);
-	if (j->rec.err == ERR_CHECKSUM)
+	if (j->rec.err == ERR_CHECKSUM || j->rec.err == ERR_FOREIGN)
 		drop_wrong_bytes(e, j);
 	if (part_went_back(j))
 		job_forget_file(j);

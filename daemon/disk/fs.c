@@ -5,15 +5,42 @@
 
 #include <errno.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#define BENEATH_TRIES 64 /* somebody may rename folders all the time */
 
 static int real_openat(int dirfd, const char *path, int flags, mode_t mode)
 {
 	return openat(dirfd, path, flags, mode);
+}
+
+static int real_open_beneath(int dirfd, const char *path, int flags)
+{
+	struct open_how how = {.flags = (unsigned)flags,
+		.resolve = (uint64_t)RESOLVE_BENEATH | (uint64_t)RESOLVE_NO_MAGICLINKS};
+	long fd = -1;
+
+	errno = EAGAIN;
+	for (int i = 0; i < BENEATH_TRIES && fd < 0 && (errno == EAGAIN || errno == EINTR); i++)
+		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	return (int)fd;
+}
+
+static int real_fs_magic(int fd, unsigned long *ret)
+{
+	struct statfs st;
+	int r = fstatfs(fd, &st);
+
+	if (r == 0)
+		*ret = (unsigned long)st.f_type;
+	return r;
 }
 
 static int real_boot_id(char ret[FS_BOOT_ID_LEN])
@@ -42,11 +69,13 @@ static int real_set_lease(int fd, int kind)
 
 const struct fs_ops fs_real = {
 	.openat = real_openat,
+	.open_beneath = real_open_beneath,
 	.mkdirat = mkdirat,
 	.fstat = fstat,
 	.fstatat = fstatat,
 	.statx = statx,
 	.fstatvfs = fstatvfs,
+	.fs_magic = real_fs_magic,
 	.flock = flock,
 	.pread = pread,
 	.pwrite = pwrite,

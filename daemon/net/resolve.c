@@ -15,6 +15,7 @@
 #include "ev/loop.h"
 #include "net/lookup.h"
 #include "net/net_internal.h"
+#include "net/zone.h"
 
 #define CACHE_MAX 512
 #define GOOD_MS	  60000
@@ -186,8 +187,9 @@ static void on_lookup(void *arg, int status, const struct addrinfo *ai)
 static void start_lookup(struct entry *e)
 {
 	struct resolver *r = e->resolver;
+	const char *host = zone_is_localhost(e->host) ? "localhost" : e->host;
 
-	e->lookup = lookup_start(r->lookups, e->host, r->net->conf.no_ipv6 ? AF_INET : AF_UNSPEC, on_lookup, e);
+	e->lookup = lookup_start(r->lookups, host, r->net->conf.no_ipv6 ? AF_INET : AF_UNSPEC, on_lookup, e);
 }
 
 /* Insertion order is age: the first that can go is dead or the oldest. */
