@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The transfer engine against servers without sockets: splitting, failures, versions, restarts; and a simulation with random
+ * The transfer engine against servers without sockets: splitting, failures, versions, restarts; and F10: a simulation with random
  * servers, faults and stops from fixed seeds, in which no wrong file may ever be called complete.
  */
 #include <setjmp.h>
