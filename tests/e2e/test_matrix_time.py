@@ -51,7 +51,8 @@ def test_a_listener_that_does_not_accept(hauld, hostile, tools):
 
 @pytest.fixture
 def clock(tmp_path):
-    """(environment, set(text)) for a program whose real-time clock can be set; its monotonic one is left alone."""
+    """(environment, set(text)) for a program whose real-time clock can be set; the monotonic one, and the times that the kernel
+    gives files, are left alone."""
     libs = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
     if not libs:
         pytest.skip("libfaketime is not installed")
@@ -62,7 +63,7 @@ def clock(tmp_path):
             f.write(text + "\n")
     set("+0")
     return dict(LD_PRELOAD=libs[0], FAKETIME_TIMESTAMP_FILE=name, FAKETIME_NO_CACHE="1", DONT_FAKE_MONOTONIC="1",
-                FAKETIME_DONT_FAKE_MONOTONIC="1", ASAN_OPTIONS="verify_asan_link_order=0"), set
+                FAKETIME_DONT_FAKE_MONOTONIC="1", NO_FAKE_STAT="1", ASAN_OPTIONS="verify_asan_link_order=0"), set
 
 
 @pytest.mark.matrix("T09")
