@@ -220,6 +220,17 @@ def test_owners_links_are_his_wish(tmp_path, hostile):
         d.stop()
 
 
+@pytest.mark.matrix("N09")
+def test_own_users_word(hauld, hostile, tmp_path):
+    """Programs of the user that hauld runs as may name any folder, so a link that they name is followed; what they don't name is not."""
+    os.mkdir(tmp_path / "films")
+    os.symlink(tmp_path / "films", os.path.join(hauld.dir, "films"))
+    s = fetch(hauld, hostile.base + "/f/16K/a", dir=hauld.dir + "/films/new", out="x")
+    assert s["status"] == "complete" and os.path.getsize(tmp_path / "films" / "new" / "x") == 16384, s
+    s = fetch(hauld, hostile.base + "/f/16K/a", out="films/x")
+    assert (s["status"], s["errorCode"]) == ("error", "16") and os.listdir(tmp_path / "films") == ["new"], s
+
+
 SWAP = """
 import ctypes, os, sys
 libc, a, b, at = ctypes.CDLL(None, use_errno=True), sys.argv[1].encode(), sys.argv[2].encode(), -100
