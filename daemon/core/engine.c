@@ -90,7 +90,10 @@ static void place_later(struct loading *l)
 
 static bool keeps_journal(const struct job *j)
 {
-	return !job_is_ended(j) || (j->rec.state != JOB_COMPLETE && (j->rec.flags & JOB_PART) != 0);
+	if (!job_is_ended(j))
+		return true;
+	/* Of wrong bytes nobody needs to know that they were written. */
+	return j->rec.state != JOB_COMPLETE && j->rec.err != ERR_CHECKSUM && (j->rec.flags & JOB_PART) != 0;
 }
 
 /* Journals that nobody needs: a crash came between the end of their job and their removal. Start-up only, blocks. */

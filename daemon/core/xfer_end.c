@@ -102,6 +102,8 @@ static enum dfile_fate file_fate(const struct xfer *x)
 {
 	if (x->discard)
 		return DFILE_UNLINK;
+	if (x->result.result == XFER_FAILED && (x->result.err == ERR_CHECKSUM || x->result.err == ERR_FOREIGN))
+		return DFILE_DOUBT;
 	if (x->result.result == XFER_FAILED && ranges_total(&x->written) == x->user_len)
 		return DFILE_RETURN;
 	return DFILE_KEEP;
@@ -144,7 +146,7 @@ void xfer_complete(struct xfer *x)
 	xfer_wind_down(x);
 }
 
-/* The bytes are wrong: none of them may count when the job is tried again. */
+/* The bytes are wrong: none of them may count when the job is tried again, neither here nor in the journal (file_fate). */
 static void forget_bytes(struct xfer *x)
 {
 	ranges_free(&x->written);

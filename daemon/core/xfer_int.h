@@ -201,6 +201,7 @@ struct xfer {
 	bool hurry;              /* until the next try is decided: its origins are not waited for */
 	struct timer throttle;   /* runs while a lane waits for tokens */
 	struct timer tick;       /* each second */
+	uint64_t ticked_at;      /* ms: the last of them */
 	struct timer wake;       /* a source may be asked again */
 	struct deferred room;    /* something was written: paused lanes may read on */
 	struct deferred fill;    /* give idle lanes work, once per turn */

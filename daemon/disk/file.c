@@ -417,7 +417,7 @@ static void close_run(void *arg)
 	/* A part that is not ours any more (moved away, replaced) is left alone. */
 	if (drop && fs_is_same(f->fs, f->fd, f->dirfd, f->part) && f->fs->unlinkat(f->dirfd, f->part, 0) < 0)
 		log_warn(DISK, "%s.part can't be removed: errno %d", f->path, errno);
-	dfile_shut(f, drop);
+	dfile_shut(f, drop || f->fate == DFILE_DOUBT);
 }
 
 static void close_done(void *arg, int status)

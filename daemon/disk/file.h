@@ -120,6 +120,7 @@ void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, 
 enum dfile_fate {
 	DFILE_KEEP,   /* NAME.part and journal stay */
 	DFILE_UNLINK, /* both are removed, unless the file was finished */
+	DFILE_DOUBT,  /* NAME.part stays, but the journal, which would prove its bytes, goes */
 	DFILE_RETURN, /* a NAME that dfile_take took is cut to what it was and gets its name back; else as KEEP */
 };
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define BENEATH_TRIES 64 /* somebody may rename folders all the time */
+#define PATH_SHOWN 200 /* bytes of a path in a message */
 
 static int real_openat(int dirfd, const char *path, int flags, mode_t mode)
 {
@@ -96,13 +97,18 @@ const struct fs_ops fs_real = {
 
 int fs_fail(struct fail *f, int code, const char *what, const char *path, int cause)
 {
+	size_t len = strlen(path);
 	char buf[128];
+	const char *why = strerror_r(cause, buf, sizeof(buf));
 
 	if (cause == ENOSPC || cause == EDQUOT)
 		code = ERR_NO_SPACE;
 	else if (cause == EFBIG)
 		code = ERR_TOO_LARGE;
-	return fail_set(f, code, "%s %s, cause: %s", what, path, strerror_r(cause, buf, sizeof(buf)));
+	if (len <= PATH_SHOWN) /* longer, and it would push the cause out of the text */
+		return fail_set(f, code, "%s %s, cause: %s", what, path, why);
+	return fail_set(f, code, "%s %.*s...%s, cause: %s", what, PATH_SHOWN / 2, path, path + len - PATH_SHOWN / 2,
+		why);
 }
 
 int fs_pwrite_all(const struct fs_ops *fs, int fd, const void *p, size_t n, int64_t off)

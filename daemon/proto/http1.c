@@ -37,6 +37,9 @@
 #define DRAIN_MAX 65536 /* bytes of a body that nobody wants, read to keep the connection ... */
 #define DRAIN_MS  2000	/* ... for at most this long */
 
+#define LATE_MS	  500	/* a deadline noticed so much too late means that the process was stopped: what came meanwhile ... */
+#define GRACE_MS  500	/* ... is read in this time, before it counts */
+
 enum fetch_state { FETCH_DIAL, FETCH_HEAD, FETCH_BODY, FETCH_DRAIN, FETCH_TAIL };
 
 struct http1 {
@@ -166,6 +169,8 @@ static void on_timer(void *arg)
 	} else {
 		if (f->state == FETCH_BODY && f->paused)
 			f->since = now;
+		else if (now - f->since >= f->timeout_ms + LATE_MS)
+			f->since = now + GRACE_MS - f->timeout_ms;
 		if (now - f->since >= f->timeout_ms)
 			finish_with(f, ERR_TIMEOUT, err_text(ERR_TIMEOUT));
 		else
