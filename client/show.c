@@ -183,7 +183,7 @@ const char *show_advice(int code)
 		{9, "free some space, then 'haul get' the same again"},
 		{15, "check the rights of the folder and of the file"},
 		{16, "check the rights of the folder, or give a shorter --out"},
-		{17, "reading or writing failed: check the disk"},
+		{17, "reading or writing failed: check the disk, and that no other program touches the file"},
 		{18, "check --dir and the rights of the folder above it"},
 		{19, "check the host name in the URL and the network"},
 		{24, "give --http-user and --http-passwd"},

@@ -3,7 +3,9 @@
  */
 #include "proto/http_name.h"
 
+#include <iconv.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -127,12 +129,55 @@ static char *decode_ext(const char *value)
 	return out;
 }
 
+/* Chinese servers send GBK raw. Its common characters (GB 2312 level 1) are pairs of two bytes that both are above ASCII; text in
+ * ISO 8859-1 has single ones between letters. At least two such characters, nothing that is no pair. */
+static bool looks_chinese(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	unsigned common = 0, rare = 0;
+
+	while (*p != '\0') {
+		if (*p < 0x80) {
+			p++;
+			continue;
+		}
+		if (p[0] < 0xa1 || p[0] > 0xf7 || p[1] < 0xa1 || p[1] == 0xff)
+			return false;
+		if (p[0] >= 0xb0)
+			*(p[0] <= 0xd7 ? &common : &rare) += 1;
+		p += 2;
+	}
+	return common >= 2 && common > rare;
+}
+
+/* NULL: not GBK after all, or this system can't convert it. */
+static char *from_gbk(const char *s)
+{
+	size_t in_left = strlen(s), out_left = 2 * in_left; /* two bytes become three at most */
+	char *out = xmalloc(out_left + 1), *to = out, *from = (char *)(uintptr_t)s;
+	iconv_t cd = iconv_open("UTF-8", "GB18030");
+	bool ok = cd != (iconv_t)-1 && iconv(cd, &from, &in_left, &to, &out_left) != (size_t)-1;
+
+	if (cd != (iconv_t)-1)
+		iconv_close(cd);
+	*to = '\0';
+	if (ok)
+		return out;
+	free(out);
+	return NULL;
+}
+
 /* Servers send either without saying which; what is no UTF-8 by chance is hardly ever meant as such. NULL: not taken. */
 static char *decode_plain(const char *value, bool utf8_only)
 {
+	char *chinese;
+
 	if (str_is_utf8(value, strlen(value)))
 		return xstrdup(value);
-	return utf8_only ? NULL : from_latin1(value);
+	if (utf8_only)
+		return NULL;
+	chinese = looks_chinese(value) ? from_gbk(value) : NULL;
+	return chinese != NULL ? chinese : from_latin1(value);
 }
 
 /* C0, DEL, and C1 (U+0080..U+009F as UTF-8). */

@@ -1,4 +1,5 @@
 """N: names and paths. Nothing outside of the allowed folders, whatever servers, callers or others on the machine do."""
+import contextlib
 import ctypes
 import os
 import signal
@@ -220,6 +221,17 @@ def test_owners_links_are_his_wish(tmp_path, hostile):
         d.stop()
 
 
+@pytest.mark.matrix("N09")
+def test_own_users_word(hauld, hostile, tmp_path):
+    """Programs of the user that hauld runs as may name any folder, so a link that they name is followed; what they don't name is not."""
+    os.mkdir(tmp_path / "films")
+    os.symlink(tmp_path / "films", os.path.join(hauld.dir, "films"))
+    s = fetch(hauld, hostile.base + "/f/16K/a", dir=hauld.dir + "/films/new", out="x")
+    assert s["status"] == "complete" and os.path.getsize(tmp_path / "films" / "new" / "x") == 16384, s
+    s = fetch(hauld, hostile.base + "/f/16K/a", out="films/x")
+    assert (s["status"], s["errorCode"]) == ("error", "16") and os.listdir(tmp_path / "films") == ["new"], s
+
+
 SWAP = """
 import ctypes, os, sys
 libc, a, b, at = ctypes.CDLL(None, use_errno=True), sys.argv[1].encode(), sys.argv[2].encode(), -100
@@ -360,9 +372,11 @@ def test_somebody_meddles(hauld, hostile, tools, how, conns, alloc):
     """Error 17, never complete; the same again is right, and believes none of what is left."""
     d = hauld
     opts = dict(FAST, out="x", split=conns, max_connection_per_server=conns, file_allocation=alloc)
-    gid = d.add(hostile.base + "/f/8M/a?rate=%d" % ((6 << 20) // conns), **opts)
+    gid = d.add(hostile.base + "/f/8M/a", max_download_limit="2M", **opts)
     d.received(gid, 2 << 20)
     meddle(os.path.join(d.dir, "x.part"), how)
+    with contextlib.suppress(RpcError):  # it may have been found out already
+        d.rpc("aria2.changeOption", gid, {"max-download-limit": "0"})
     s = d.wait(gid)
     assert (s["status"], s["errorCode"]) == ("error", "17") and "program" in s["errorMessage"], s
     assert not os.path.exists(os.path.join(d.dir, "x"))
@@ -381,11 +395,12 @@ def test_somebody_meddles_while_paused(hauld, hostile, tools, how, conns):
     """Found at the latest at the end: error 17, or what is not there any more is fetched again."""
     d = hauld
     opts = dict(FAST, out="x", split=conns, max_connection_per_server=conns)
-    gid = d.add(hostile.base + "/f/8M/a?rate=%d" % ((6 << 20) // conns), **opts)
+    gid = d.add(hostile.base + "/f/8M/a", max_download_limit="2M", **opts)
     d.received(gid, 2 << 20)
     d.rpc("aria2.pause", gid)
     d.wait(gid, "paused")
     meddle(os.path.join(d.dir, "x.part"), how)
+    d.rpc("aria2.changeOption", gid, {"max-download-limit": "0"})
     d.rpc("aria2.unpause", gid)
     s = d.wait(gid)
     if s["status"] == "error":

@@ -27,7 +27,7 @@
 
 #include "fake_xfer.c"
 
-#define DEADLINE_MS 10000
+#define DEADLINE_MS 120000
 
 struct env {
 	struct loop loop;
@@ -122,8 +122,9 @@ static void on_flushed(void *arg, int err, const struct fail *f)
 /* Until all changes so far are durable, or are told not to be: the error. */
 static int flush(struct env *v)
 {
-	struct flushed r = {0};
+	static struct flushed r; /* told also after the deadline, when this call has been left */
 
+	r = (struct flushed){0};
 	engine_flush(v->e, on_flushed, &r);
 	run_until(v, &r.done);
 	return r.err;

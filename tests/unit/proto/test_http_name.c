@@ -30,6 +30,13 @@ static const struct {
 	{"attachment; filename*=UTF-8''%ff%fe; filename=\"fall.bin\"", "fall.bin"},
 	{"attachment; filename=\"\xe2\x82\xac.bin\"", "\xe2\x82\xac.bin"},
 	{"attachment; filename=\"\xe4.bin\"", "\xc3\xa4.bin"},
+	/* GBK, when it can be nothing else: two common characters at least, and only pairs */
+	{"attachment; filename=\"\xd6\xd0\xce\xc4.bin\"", "\xe4\xb8\xad\xe6\x96\x87.bin"},
+	{"attachment; filename=\"a\xa1\xbe\xb5\xe7\xd3\xb0\xa1\xbf.mkv\"", "a\xe3\x80\x90\xe7\x94\xb5\xe5\xbd\xb1\xe3\x80\x91.mkv"},
+	{"attachment; filename=\"\xd6\xd0.bin\"", "\xc3\x96\xc3\x90.bin"},
+	{"attachment; filename=\"Gr\xf6\xdf""e.bin\"", "Gr\xc3\xb6\xc3\x9f""e.bin"},
+	{"attachment; filename=\"\xd6\xd0\xce\xc4\xd6.bin\"", "\xc3\x96\xc3\x90\xc3\x8e\xc3\x84\xc3\x96.bin"},
+	{"attachment; filename=\"\xe9t\xe9 \xe0 la mer.bin\"", "\xc3\xa9t\xc3\xa9 \xc3\xa0 la mer.bin"},
 	{"filename=\"no-type.bin\"", NULL},
 	{"; filename=\"no-type.bin\"", "no-type.bin"},
 	{"attachment;; filename=\"a.bin\";", "a.bin"},
