@@ -17,7 +17,7 @@ HARDEN = -fstack-protector-strong -fPIE
 LLHTTP_DIR ?= /usr/share/llhttp
 
 VERSION = 0.1.0
-CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) $(SAN) -DHAUL_VERSION='"$(VERSION)"' -I. -Idaemon -MMD -MP \
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) $(SAN) -DHAUL_VERSION='"$(VERSION)"' -Duthash_malloc=xmalloc -I. -Idaemon -MMD -MP \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
 LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lwslay -lpthread -lm
