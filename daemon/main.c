@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/fds.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -414,8 +415,10 @@ static void clean_up(struct app *a)
 	if (a->net != NULL)
 		net_free(a->net);
 	http_state_free(a->http);
-	if (a->looping && loop_close(&a->loop) != 0)
+	if (a->looping && loop_close(&a->loop) != 0) {
 		log_debug(MAIN, "something was still open at the end");
+		a->stuck = true;
+	}
 }
 
 /* aria2's exit codes for a process that was given its downloads; one that serves RPC ends well when it is told to. */
@@ -528,6 +531,8 @@ int main(int argc, char **argv)
 	struct fail f = {0};
 	int err, code;
 
+	if (fds_hold_standard() < 0)
+		return 1; /* there is nowhere to say why */
 	set_up_memory();
 	err = conf_load(argc, argv, &a.opts, &a.words, &f);
 	if (err < 0) {
@@ -544,6 +549,10 @@ int main(int argc, char **argv)
 		a.rpc_wanted = opts_bool(a.opts, OPT_ENABLE_RPC);
 		a.done_check = (struct deferred){.cb = on_done_check, .arg = &a};
 		code = run(&a);
+	}
+	if (a.stuck) { /* exit would wait for libuv's threads, and one of them does not come back */
+		fflush(NULL);
+		_exit(code);
 	}
 	log_close();
 	free(a.words);

@@ -18,6 +18,7 @@
 
 #define BACKLOG	     128
 #define ACCEPT_BURST 64	   /* per turn, so that a flood does not hold up the rest */
+#define SHORT_CONNS  16	   /* while memory is short: enough to ask, and to end the daemon */
 #define RETRY_MS     100   /* after an error that is not the connection's */
 #define HANDSHAKE_MS 10000 /* for the peer's part of a TLS handshake */
 
@@ -140,6 +141,12 @@ static void start_polling(void *arg)
 		uv_poll_start(&l->poll, UV_READABLE, on_readable);
 }
 
+static void pause_accepting(struct listener *l)
+{
+	uv_poll_stop(&l->poll);
+	timer_start(l->net->loop, &l->retry, RETRY_MS, 0, start_polling, l);
+}
+
 static bool accept_failed(struct listener *l, int err)
 {
 	if (err == EINTR || err == ECONNABORTED)
@@ -151,8 +158,7 @@ static bool accept_failed(struct listener *l, int err)
 	l->warned = true;
 	if ((err == EMFILE || err == ENFILE) && drop_one(l))
 		return true;
-	uv_poll_stop(&l->poll);
-	timer_start(l->net->loop, &l->retry, RETRY_MS, 0, start_polling, l);
+	pause_accepting(l);
 	return false;
 }
 
@@ -167,6 +173,10 @@ static void on_readable(uv_poll_t *h, int status, int events)
 	for (int i = 0; i < ACCEPT_BURST && !l->closing; i++) {
 		if (l->max_conns > 0 && l->conns >= l->max_conns) {
 			uv_poll_stop(&l->poll);
+			return;
+		}
+		if (l->conns >= SHORT_CONNS && mem_short()) { /* further ones wait in the backlog */
+			pause_accepting(l);
 			return;
 		}
 		fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -25,6 +25,7 @@ sys.path.insert(0, os.path.join(TESTS, "matrix"))
 import conftest  # noqa: E402
 
 SHORT = -1
+HANG = -2
 KINDS = ["alloc", "map", "write", "sync", "space", "name", "open", "socket", "accept", "poll", "dns", "thread", "read"]
 E = errno
 # name: kind of call, errors, part of the path ("": all). libuv's own pipes and eventfds are no files: see docs/operating.md.

@@ -34,6 +34,7 @@
 #define TRACE_MAX   (1u << 18)
 #define MODULES_MAX 64
 #define SHORT	    (-1) /* ctl.err: not an error, but half of what was asked */
+#define HANG	    (-2) /* getaddrinfo: never returns */
 
 enum kind { K_ALLOC, K_MAP, K_WRITE, K_SYNC, K_SPACE, K_NAME, K_OPEN, K_SOCKET, K_ACCEPT, K_POLL, K_DNS, K_THREAD, K_READ, K_COUNT };
 
@@ -478,6 +479,8 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 	REAL(int, "getaddrinfo", const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
 	err = verdict(K_DNS, __func__, -1, NULL);
+	while (err == HANG)
+		pause();
 	if (err > 0) {
 		errno = err;
 		return err == ENOMEM ? EAI_MEMORY : EAI_SYSTEM;
