@@ -207,6 +207,8 @@ class Run:
 
     def ended(self, gid):
         s = self.status(gid)
+        if s and s["status"] == "paused":  # a pause may take effect after the call that was to undo it
+            self.call("aria2.unpause", gid)
         return s if s and s["status"] in ("complete", "error", "removed") else None
 
     def wait(self, *gids):

@@ -134,6 +134,8 @@ static void test_pool_without_threads(void **state)
 #ifdef __SANITIZE_ADDRESS__
 	skip(); /* it needs address space of its own for each thread */
 #endif
+	if (getenv("HAUL_VALGRIND") != NULL)
+		skip();
 	setenv("UV_THREADPOOL_SIZE", "64", 1);
 	assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
 	none = old;
