@@ -42,7 +42,7 @@ UNIT_BIN = $(UNIT_SRC:%.c=$(BUILD)/%)
 # ---- Debian packages, installed by `make deps` (to build) and `make test` (to test) ----
 DEPS = gcc make pkg-config libc6-dev libuv1-dev node-llhttp libjansson-dev libssl-dev libsqlite3-dev libwslay-dev uthash-dev \
 	libidn2-dev libpsl-dev zlib1g-dev libsystemd-dev libexpat1-dev ca-certificates
-TEST_DEPS = libcmocka-dev nginx aria2 python3 python3-pytest openssl curl cppcheck
+TEST_DEPS = libcmocka-dev nginx aria2 python3 python3-pytest openssl curl cppcheck valgrind
 # For the tests in a browser, 150 MB to fetch: only when none is here, and they are skipped when it can't be had.
 BROWSER_DEPS = $(if $(shell command -v chromium || command -v google-chrome),,chromium-headless-shell)
 BENCH_DEPS = nginx python3 aria2 curl axel wget2 openssl
@@ -92,17 +92,20 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(BUILD)/libhauld.a
 	$(call say,CC)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) -Itests $(LDFLAGS_ALL) -MF $@.d -o $@ $< $(BUILD)/libhauld.a $(LIBS) -lcmocka
 
-# A fuzz target as a plain program that reads files, for tests/fuzz/replay.sh; and the flags for tests/fuzz/run.sh.
+# A fuzz target as a plain program that reads files, for tests/fuzz/replay.sh; and the flags for tests/fuzz/run.sh. Where libcurl
+# is, what it says of a URI is compared with what we say.
+FUZZ_CURL = $(shell pkg-config --exists libcurl 2>/dev/null && echo -DFUZZ_CURL $$(pkg-config --cflags libcurl))
+FUZZ_LIBS = $(LIBS) $(if $(FUZZ_CURL),$(shell pkg-config --libs libcurl))
 $(BUILD)/tests/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/replay.c $(BUILD)/libhauld.a
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) -Wno-unused-function -Itests $(LDFLAGS_ALL) -MF $@.d -o $@ $< tests/fuzz/replay.c \
-		$(BUILD)/libhauld.a $(LIBS)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LLHTTP_CFLAGS) $(FUZZ_CURL) -Wno-unused-function -Itests $(LDFLAGS_ALL) -MF $@.d -o $@ $< tests/fuzz/replay.c \
+		$(BUILD)/libhauld.a $(FUZZ_LIBS)
 
 $(BUILD)/fuzz.flags: Makefile
 	@mkdir -p $(@D)
-	@echo '$(filter-out -MMD -MP -DHAUL_VERSION=%,$(CFLAGS_ALL)) -DHAUL_VERSION=\"$(VERSION)\" $(LLHTTP_CFLAGS) -Itests' >$@
-	@echo '$(LIBS)' >$(@D)/fuzz.libs
+	@echo '$(filter-out -MMD -MP -DHAUL_VERSION=%,$(CFLAGS_ALL)) -DHAUL_VERSION=\"$(VERSION)\" $(LLHTTP_CFLAGS) $(FUZZ_CURL) -Itests' >$@
+	@echo '$(FUZZ_LIBS)' >$(@D)/fuzz.libs
 
 # ---- for people ----
 
@@ -154,13 +157,17 @@ torture: test-deps ## fail each call of each kind once, in every scenario (an ho
 	@HAUL_LONG=1 HAUL_BUILD=$$(realpath $(BUILD)) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_matrix_torture.py
 
 fuzz: test-deps ## run the fuzzers, 60 s each (needs clang)
-	$(call install,clang)
+	$(call install,clang libcurl4-openssl-dev)
 	@tests/fuzz/run.sh
 
 bench: ## compare with other downloaders on this machine
 	$(call install,$(DEPS) $(BENCH_DEPS))
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) tests/bench/run.sh
+
+bench-check: test-deps ## what a unit of work costs in instructions, against tests/bench/bounds.tsv
+	@$(MAKE) --no-print-directory all
+	@/usr/bin/python3 tests/bench/check.py --build $(BUILD)
 
 docs: all ## write docs/options.md, docs/aria2.md and the manual pages from the tables
 	@$(BUILD)/hauld --print=md >docs/options.md
@@ -191,5 +198,5 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 
-.PHONY: all deps test-deps browser-deps run test test-long unit lint asan asan-run valgrind torture fuzz bench docs install clean help
+.PHONY: all deps test-deps browser-deps run test test-long unit lint asan asan-run valgrind torture fuzz bench bench-check docs install clean help
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -114,7 +114,7 @@ bool lenient_json(const char *text, size_t n, struct buf *out)
 	struct pass p = {.at = text, .end = text + n, .out = out, .comma = SIZE_MAX};
 	bool more = true;
 
-	buf_init(out, 2 * n + 64);
+	buf_init(out, LENIENT_GROWTH * n);
 	while (more && p.at < p.end && out->err == 0) {
 		char ch = *p.at++;
 

@@ -11,12 +11,12 @@
 #include "base/buf.h"
 
 #define LENIENT_DEPTH_MAX 50 /* as aria2 */
+#define LENIENT_GROWTH	  6  /* bytes that one may become at most: a control character */
 
 /* The first JSON value in n bytes of text, into out, which is initialised here and the caller's to free: a comma before
  * '}' is left out, control characters in strings are escaped (but for NUL), the backslash of an escape that does not
  * exist is left out ("\x" is "x"), and so are zeros before a number. What follows the value is dropped. What is no JSON
- * otherwise stays wrong. False: nested deeper than LENIENT_DEPTH_MAX, or the result would have more than 2 n + 64 bytes,
- * which takes a text that is mostly control characters. */
+ * otherwise stays wrong. The result has at most LENIENT_GROWTH * n bytes. False: nested deeper than LENIENT_DEPTH_MAX. */
 bool lenient_json(const char *text, size_t n, struct buf *out);
 
 #endif

@@ -3,7 +3,6 @@
  */
 #include "rpc/reply.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,10 +36,13 @@ static void escape(struct buf *b, unsigned char c)
 	}
 }
 
-static bool plain(unsigned char c)
-{
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && c != '/';
-}
+/* What can stand in a JSON string as it is. */
+static const bool plain[256] = {
+	[0x20 ... '"' - 1] = true,
+	['"' + 1 ... '/' - 1] = true,
+	['/' + 1 ... '\\' - 1] = true,
+	['\\' + 1 ... 0x7f] = true,
+};
 
 static void put_text(struct buf *b, const char *text, size_t n)
 {
@@ -51,7 +53,7 @@ static void put_text(struct buf *b, const char *text, size_t n)
 	while (i < n) {
 		size_t run = 0;
 
-		while (i + run < n && plain(s[i + run]))
+		while (i + run < n && plain[s[i + run]])
 			run++;
 		if (run > 0) {
 			buf_add(b, s + i, run);
@@ -103,13 +105,15 @@ void jw_bool(struct jw *w, bool v)
 void jw_intstr(struct jw *w, int64_t v)
 {
 	sep(w);
-	buf_addf(w->out, "\"%" PRId64 "\"", v);
+	buf_add(w->out, "\"", 1);
+	buf_add_int(w->out, v);
+	buf_add(w->out, "\"", 1);
 }
 
 void jw_int(struct jw *w, int64_t v)
 {
 	sep(w);
-	buf_addf(w->out, "%" PRId64, v);
+	buf_add_int(w->out, v);
 }
 
 void jw_gid(struct jw *w, uint64_t gid)

@@ -8,13 +8,24 @@
 
 #define JSON_MAX (16u << 20) /* of the answer as JSON; above it an error asks for fewer entries */
 
-/* XML 1.0 2.2: most control characters can't be written at all. */
+#define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+/* U+FFFE or U+FFFF at s. */
+static bool is_noncharacter(const char *s, size_t n)
+{
+	return n >= 3 && (memcmp(s, "\xef\xbf\xbe", 3) == 0 || memcmp(s, "\xef\xbf\xbf", 3) == 0);
+}
+
+/* XML 1.0 2.2: most control characters and two others can't be written at all. */
 static void put_text(struct buf *b, const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		unsigned char ch = (unsigned char)s[i];
 
-		if (ch == '<')
+		if (is_noncharacter(s + i, n - i)) {
+			buf_adds(b, REPLACEMENT);
+			i += 2;
+		} else if (ch == '<')
 			buf_adds(b, "&lt;");
 		else if (ch == '>')
 			buf_adds(b, "&gt;");
@@ -23,7 +34,7 @@ static void put_text(struct buf *b, const char *s, size_t n)
 		else if (ch == '\r')
 			buf_adds(b, "&#13;");
 		else if (ch < ' ' && ch != '\t' && ch != '\n')
-			buf_adds(b, "\xef\xbf\xbd"); /* U+FFFD */
+			buf_adds(b, REPLACEMENT);
 		else
 			buf_add(b, &s[i], 1);
 	}

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Everything that `make test` runs, in the order of what to look at first when it fails: lint, unit tests, the recorded RPC
-# contract, end to end. Ends with one line "N passed, N failed".
+# Everything that `make test` runs, in the order of what to look at first when it fails: lint, unit tests, what work
+# costs, the recorded RPC contract, end to end. Ends with one line "N passed, N failed".
 B=${BUILD:-build}
 cd "$(dirname "$0")/.." || exit 2
 out=$(mktemp -d) || exit 2
@@ -24,6 +24,7 @@ step() { # NAME COMMAND...: counts the last "N passed[, N failed]" that it print
 step "lint" tests/lint/lint.sh
 step "unit tests" ${MAKE:-make} --no-print-directory BUILD="$B" -j2 unit
 step "fuzz corpus" env MAKE="${MAKE:-make}" tests/fuzz/replay.sh "$B"
+[ -n "$ASAN_OPTIONS" ] || step "costs" /usr/bin/python3 tests/bench/check.py --build "$B"
 step "RPC contract" tests/contract/run.sh "$B"
 step "end to end" env HAUL_BUILD="$PWD/$B" /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
 echo

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 struct buf {
 	char *data; /* NULL until the first byte */
@@ -21,10 +23,22 @@ void buf_init(struct buf *b, size_t max);
 void buf_init_foreign(struct buf *b, size_t max); /* for what a peer sends or asks for: when large, an add may give ERR_NOMEM */
 void buf_free(struct buf *b);  /* frees the memory, ready for use again */
 void buf_reset(struct buf *b); /* len and err to 0, memory kept */
-int buf_add(struct buf *b, const void *p, size_t n); /* 0, or the error, then nothing was added */
+int buf_add_slow(struct buf *b, const void *p, size_t n); /* buf_add where memory has to grow */
+int buf_add_int(struct buf *b, int64_t v);		 /* in decimal */
 int buf_adds(struct buf *b, const char *s);
 int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_drop(struct buf *b, size_t n); /* the first n bytes go */
 char *buf_take(struct buf *b);          /* gives the malloc'd text to the caller ("" when empty), b is empty then */
+
+/* 0, or the error, then nothing was added. Inline, since answers are made of thousands of small pieces. */
+static inline int buf_add(struct buf *b, const void *p, size_t n)
+{
+	if (b->err != 0 || b->cap - b->len <= n || n > b->max - b->len)
+		return buf_add_slow(b, p, n);
+	memcpy(b->data + b->len, p, n);
+	b->len += n;
+	b->data[b->len] = '\0';
+	return 0;
+}
 
 #endif

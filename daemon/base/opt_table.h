@@ -225,6 +225,11 @@ OPT(DISK_CACHE, .name = "disk-cache", .type = OT_SIZE, .def = "16777216", .max =
 	.flags = OF_START | OF_IGNORED, .group = "general", .aria2 = AS_BETTER, .arg = "SIZE",
 	.help = "Write cache of aria2. See memory-limit.",
 	.why = "memory-limit bounds what is received and not yet on disk, of all downloads together.")
+OPT(DISK_FULL, .name = "disk-full", .type = OT_ENUM, .def = "wait", .values = "wait|error",
+	.flags = OF_JOB_LIVE | OF_OWN, .group = "general", .arg = "WHAT",
+	.help = "What a download does whose disk is full. With wait it gives its slot to others and goes on by itself when there "
+		"is room; with error it fails with exit code 9. A file that would not fit on the empty disk, or whose size is "
+		"not known, always fails.")
 OPT(DOWNLOAD_RESULT, .name = "download-result", .type = OT_ENUM, .def = "default", .values = "default|full|hide",
 	.flags = OF_START | OF_GLOBAL | OF_CLIENT, .group = "ui", .aria2 = AS_BETTER, .arg = "FORM",
 	.help = "Table of results at the end of haul get: default, full (with per cent), hide. On a terminal there is one "
@@ -453,7 +458,8 @@ OPT(MAX_RESUME_FAILURE_TRIES, .name = "max-resume-failure-tries", .type = OT_INT
 OPT(MAX_RETRY_WAIT, .name = "max-retry-wait", .type = OT_INT, .def = "60", .min = 0, .max = 3600,
 	.flags = OF_JOB | OF_OWN, .group = "http", .arg = "SEC",
 	.help = "Longest wait before a URI is tried again. Waits double from retry-wait up to this; 0: no wait but "
-		"retry-wait. A Retry-After of the server counts instead, up to an hour.")
+		"retry-wait. What the server says itself, by Retry-After or RateLimit, counts instead, up to "
+		"an hour.")
 OPT(MAX_TRIES, .name = "max-tries", .ch = 'm', .type = OT_INT, .def = "5", .max = INT32_MAX,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_BETTER, .arg = "N",
 	.help = "Tries for each URI. 0: without end.",
@@ -612,8 +618,8 @@ OPT(REMOVE_CONTROL_FILE, .name = "remove-control-file", .type = OT_BOOL, .def = 
 		"Then NAME is treated like any file that exists already.")
 OPT(RESERVE_SPACE, .name = "reserve-space", .type = OT_SIZE, .def = "67108864", .max = INT64_MAX,
 	.flags = OF_START | OF_GLOBAL | OF_OWN | OF_BASIC, .group = "general", .arg = "SIZE",
-	.help = "Space to leave free on the file system that a download goes to. A download that would take it fails as "
-		"on a full disk. Looked at before a file is made or gets its size.")
+	.help = "Space to leave free on the file system that a download goes to. For a download that would take it the "
+		"disk is full (disk-full). Looked at before a file is made or gets its size.")
 OPT(RESOLVE, .name = "resolve", .type = OT_LIST, .flags = OF_START | OF_OWN, .group = "http", .arg = "HOST:PORT:ADDR",
 	.check = opt_check_resolve,
 	.help = "Connect to ADDR for HOST and PORT instead of asking the name server. May be given more than once; "

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/engine_internal.h"
+#include "disk/fs.h"
+#include "net/net.h"
 
 #define ORIGINS_KEPT 1024
 
@@ -159,8 +161,25 @@ static void free_jobs(struct otree *by_gid)
 		struct job *j = otree_entry(n, struct job, by_gid);
 
 		otree_remove(by_gid, n);
+		room_leave(j);
 		job_free(j);
 	}
+}
+
+static void on_life(void *arg)
+{
+	struct engine *e = arg;
+
+	origins_alive(e->origins, loop_now(e->loop));
+}
+
+static bool has_begun_one(const struct engine *e)
+{
+	struct onode *n = otree_at(&e->jobs, 0);
+
+	while (n != NULL && (otree_entry(n, struct job, by_gid)->rec.flags & JOB_STARTED) == 0)
+		n = otree_next(n);
+	return n != NULL;
 }
 
 static void on_stop_turn(void *arg)
@@ -198,6 +217,9 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	rate_init(&e->rate, (uint64_t)opts_num(e->global, OPT_MAX_OVERALL_DOWNLOAD_LIMIT), loop_now(e->loop));
 	make_session_id(e);
 	e->origins = origins_new(ORIGINS_KEPT, jitter_seed());
+	if (e->net != NULL)
+		net_on_life(e->net, on_life, e);
+	e->volumes = volumes_new(e->loop, &fs_real);
 	err = make_progress_dir(e, c->state_dir, f);
 	if (err == 0)
 		err = load(e, f);
@@ -212,6 +234,8 @@ void engine_start(struct engine *e)
 {
 	OBJ_CHECK(e, ENGINE);
 	earlier_free(e);
+	if (has_begun_one(e))
+		origins_expect_network(e->origins);
 	e->running = true;
 	session_timer_start(e);
 	sched_dirty(e);
@@ -251,7 +275,10 @@ void engine_free(struct engine *e)
 	parts_free(e);
 	free_jobs(&e->jobs);
 	free_jobs(&e->kept_gid);
+	if (e->net != NULL)
+		net_on_life(e->net, NULL, NULL);
 	origins_free(e->origins);
+	volumes_free(e->volumes);
 	ranges_free(&e->view_have);
 	free(e->view_path);
 	free(e->progress_dir);

@@ -66,8 +66,8 @@ int engine_unpause(struct engine *e, uint64_t gid, struct fail *f);
 int engine_remove(struct engine *e, uint64_t gid, bool force, struct fail *f);
 /* A failed or removed download waits again, at the end of the queue. It keeps its GID and what it knows of its file, so
  * it goes on where it was; after a wrong checksum none of its bytes count. o: its own options from now on (as in
- * add_spec, gid and pause passed over; dir or out that differ make it begin anew there), NULL: as they were.
- * ERR_WRONG_STATE in other states. */
+ * add_spec, gid and pause passed over; dir or out that differ make it begin anew there), NULL: as they were. An active one
+ * that waits for a server (engine_view: wait) is tried at once, when no options are given. ERR_WRONG_STATE in other states. */
 int engine_retry(struct engine *e, uint64_t gid, const struct opts *o, struct fail *f);
 void engine_pause_all(struct engine *e, bool force);
 void engine_unpause_all(struct engine *e);
@@ -114,7 +114,9 @@ struct job_view {
 	const char *path; /* final path; "" while unknown */
 	int err;	  /* enum err, for ended jobs */
 	const char *err_text;
-	const char *wait; /* why an active job is not receiving ("waiting 41 s for example.org: 429"), or NULL */
+	/* Why an active job is not receiving ("waiting 41 s for example.org: 429"), or a waiting one would not get a slot ("no
+	 * room on /data: needs 3.2GiB, 1.1GiB free"); or NULL. */
+	const char *wait;
 	unsigned flags;	  /* enum job_flag */
 	const struct ranges *have;
 	const struct opts *opts;
@@ -149,7 +151,7 @@ struct engine_stat {
 	size_t active, queued, stopped, stopped_total;
 };
 void engine_stat(const struct engine *e, struct engine_stat *ret);
-/* Something is active or waits for a slot (paused ones do not count). */
+/* Something is active or waits for a slot or for room on its disk (paused ones do not count). */
 bool engine_busy(const struct engine *e);
 /* enum err of the download that failed last since the start, also when its result is no longer kept; 0: none failed. */
 int engine_last_err(const struct engine *e);

@@ -34,17 +34,25 @@ static bool pause_job(struct engine *e, struct job *j, bool force)
 		return pause_active(e, j, force);
 	if (j->rec.state != JOB_WAITING)
 		return false;
+	room_leave(j);
 	job_set_state(j, JOB_PAUSED);
 	queue_set_ready(&e->queue, j, false);
 	engine_save_state(e, j);
 	return true;
 }
 
+/* An active job that only waits for a server is tried at once. */
+static bool hurry_job(struct job *j)
+{
+	return j->rec.state == JOB_ACTIVE && j->xfer != NULL && xfer_hurry(j->xfer);
+}
+
 static bool unpause_job(struct engine *e, struct job *j)
 {
 	if (j->rec.state != JOB_PAUSED)
-		return false;
+		return hurry_job(j);
 	job_set_state(j, JOB_WAITING);
+	j->hurry = true;
 	queue_set_ready(&e->queue, j, j->add_seq == 0);
 	engine_save_state(e, j);
 	sched_dirty(e);
@@ -150,6 +158,7 @@ static void retry_job(struct engine *e, struct job *j)
 	if (part_went_back(j))
 		job_forget_file(j);
 	job_set_state(j, JOB_WAITING);
+	j->hurry = true;
 	j->want_pause = j->want_remove = j->want_restart = j->forced = j->new_path = false;
 	free(j->rec.err_text);
 	j->rec.err_text = NULL;
@@ -167,6 +176,8 @@ int engine_retry(struct engine *e, uint64_t gid, const struct opts *o, struct fa
 
 	if (j == NULL)
 		return ERR_NOT_HERE;
+	if (o == NULL && hurry_job(j))
+		return 0;
 	if (j->rec.state != JOB_ERROR && j->rec.state != JOB_REMOVED)
 		return refuse(j, "retried", f);
 	result_leave(e, j); /* first: its claim is found by the path that it has now */

@@ -53,6 +53,7 @@ void engine_vanish(struct engine *e, struct job *j)
 	part_leave(e, j);
 	otree_remove(&e->jobs, &j->by_gid);
 	queue_remove(&e->queue, j);
+	room_leave(j);
 	store_del(e->store, j->rec.gid);
 	e->changes++;
 	if (j->rec.flags & JOB_STARTED)

@@ -9,6 +9,7 @@
  *   engine_flush.c   what is durable: answers, adds taken back, events
  *   engine_run.c     the running side: transfers begin, report and end
  *   engine_result.c  ended jobs: kept, dropped
+ *   engine_room.c    jobs that wait until their disk has room
  *   engine_part.c    the unfinished files of jobs that don't run any more
  *   engine_view.c    looking
  *   engine_session.c the session file
@@ -30,6 +31,7 @@
 #include "core/origin.h"
 #include "core/queue.h"
 #include "core/rate.h"
+#include "core/volume.h"
 #include "core/xfer.h"
 #include "ev/loop.h"
 #include "ev/timer.h"
@@ -83,6 +85,7 @@ struct engine {
 	bool earlier_loaded;
 	struct rate rate; /* max-overall-download-limit */
 	struct origins *origins;
+	struct volumes *volumes;
 
 	bool running, stopping;
 	bool told_files; /* the log says that there are fewer slots than asked for */
@@ -115,6 +118,7 @@ struct engine {
 	/* Backing of the last engine_view. */
 	struct ranges view_have;
 	char *view_path;
+	struct fail view_wait;
 };
 
 #define GID_FMT	     "%016llx"
@@ -170,6 +174,15 @@ void result_free_gid(struct engine *e, uint64_t gid);
 struct job *result_kept(const struct engine *e, uint64_t gid); /* a kept result, or NULL */
 void engine_remove_journal(struct engine *e, uint64_t gid);
 char *journal_path(const struct engine *e, uint64_t gid); /* malloc'd */
+
+/* engine_room.c */
+/* Its transfer ended for want of room, and it is to wait for it. */
+bool room_may_come(const struct job *j, const struct xfer_end *end);
+void room_wait(struct job *j, const struct xfer_end *end);	     /* such a job, in the queue and not ready, does so */
+void room_leave(struct job *j);	    /* it wants no room any more, or has what it wanted; idempotent */
+void room_look_anew(struct job *j); /* if it waits: it may try at once, what it wants has changed */
+bool room_is_awaited(const struct job *j);
+const char *room_explain(struct engine *e, const struct job *j); /* why it waits, valid until the next call; or NULL */
 
 /* engine_part.c */
 void part_claim(struct engine *e, struct job *j);	  /* j is a result now: it speaks for its file, if it has one */

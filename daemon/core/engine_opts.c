@@ -77,6 +77,7 @@ int engine_change_options(struct engine *e, uint64_t gid, const struct opts *cha
 	if ((taken & OF_RESTART) != 0 && j->rec.state == JOB_ACTIVE)
 		j->want_restart = true;
 	engine_save(e, j);
+	room_look_anew(j);
 	if (j->want_restart)
 		run_stop(e, j, false);
 	else if (j->xfer != NULL)

@@ -57,13 +57,22 @@ static void forget_elsewhere(struct job *j)
 	}
 }
 
+/* It is known of j already that this file of the user's is its own. Asking all jobs again would say nothing new. */
+static bool claimed_before(const struct job *j, const struct xfer_known *k)
+{
+	return (j->rec.flags & JOB_USER_PART) != 0 && j->rec.part_id != NULL && k->part_id != NULL && j->rec.path != NULL &&
+	       k->path != NULL && strcmp(j->rec.part_id, k->part_id) == 0 && strcmp(j->rec.path, k->path) == 0;
+}
+
 static void on_known(void *owner, const struct xfer_known *k)
 {
 	struct job *j = owner;
+	bool claims;
 
 	OBJ_CHECK(j, JOB);
 	if (j->new_path)
 		return;
+	claims = k->user_part && !claimed_before(j, k);
 	set_text(&j->rec.path, k->path);
 	set_text(&j->rec.etag, k->etag);
 	set_text(&j->rec.last_modified, k->last_modified);
@@ -76,10 +85,10 @@ static void on_known(void *owner, const struct xfer_known *k)
 		j->rec.flags |= JOB_UNPROVEN;
 	if (k->replaces)
 		j->rec.flags |= JOB_REPLACES;
-	if (k->user_part) {
+	if (k->user_part)
 		j->rec.flags |= JOB_USER_PART;
+	if (claims)
 		forget_elsewhere(j);
-	}
 	if (k->have != NULL)
 		set_have(j, k->have);
 	engine_save(j->engine, j);
@@ -258,18 +267,48 @@ static void become_waiting(struct job *j)
 	engine_save(e, j);
 }
 
+/* Its disk is full. Behind those that wait for room already: they come first. */
+static void become_roomless(struct job *j, const struct xfer_end *end)
+{
+	struct engine *e = j->engine;
+	const struct job *other;
+	size_t pos = 0;
+
+	for (other = queue_at(&e->queue, 0); other != NULL && room_is_awaited(other); other = queue_next(other))
+		pos++;
+	job_set_state(j, JOB_WAITING);
+	j->forced = false;
+	queue_insert(&e->queue, j, pos);
+	room_wait(j, end);
+	engine_save(e, j);
+	log_info(CORE, "GID#" GID_FMT " waits for room: %s", GID_ARG(j->rec.gid), end->err_text);
+}
+
 static void stay_active(struct job *j)
 {
 	otree_insert(&j->engine->active, &j->in_list, ++j->engine->start_seq);
 	engine_save(j->engine, j);
 }
 
+/* Another dir or out came too late for a file that has its name: nothing of it is left to adopt, and it stays where it is. */
+static void complete_at_old_path(struct job *j, const char *path)
+{
+	struct job *left = path != NULL ? part_claimant(j->engine, path) : NULL;
+
+	if (left != NULL && left->rec.state == JOB_GONE)
+		part_adopted(j->engine, left);
+	set_text(&j->rec.path, path);
+}
+
 static void take_end(struct job *j, const struct xfer_end *end)
 {
-	if (j->new_path) {
-		j->new_path = false;
+	bool elsewhere = j->new_path;
+
+	j->new_path = false;
+	if (elsewhere && end->result != XFER_COMPLETE)
 		return;
-	}
+	if (elsewhere)
+		complete_at_old_path(j, end->path);
 	if (end->total >= 0)
 		j->rec.total = end->total;
 	j->rec.done = end->done;
@@ -291,6 +330,8 @@ static void on_end(void *owner, const struct xfer_end *end)
 	j->xfer = NULL;
 	otree_remove(&e->active, &j->in_list);
 	take_end(j, end);
+	if (!room_may_come(j, end))
+		room_leave(j);
 	if (end->result == XFER_COMPLETE)
 		become_result(j, JOB_COMPLETE, 0, NULL);
 	else if (j->want_remove)
@@ -303,6 +344,8 @@ static void on_end(void *owner, const struct xfer_end *end)
 		become_waiting(j);
 	else if (j->want_restart)
 		begin(j);
+	else if (room_may_come(j, end))
+		become_roomless(j, end);
 	else if (end->result == XFER_FAILED)
 		become_result(j, JOB_ERROR, end->err, end->err_text);
 	else
@@ -329,6 +372,7 @@ static void begin(struct job *j)
 		.journal = journal,
 		.global_rate = &e->rate,
 		.origins = e->origins,
+		.hurry = j->hurry,
 		.known = {.path = j->rec.path,
 			.total = j->rec.total,
 			.etag = j->rec.etag,
@@ -344,7 +388,7 @@ static void begin(struct job *j)
 		log_warn(CORE, "GID#" GID_FMT ": its stored progress can't be read; it starts anew",
 			GID_ARG(j->rec.gid));
 	job_set_state(j, JOB_ACTIVE);
-	j->want_restart = j->forced = false;
+	j->want_restart = j->forced = j->hurry = false;
 	j->rec.flags |= JOB_STARTED;
 	otree_insert(&e->active, &j->in_list, ++e->start_seq);
 	engine_save(e, j);

@@ -107,6 +107,7 @@ bool engine_view(const struct engine *ce, uint64_t gid, struct job_view *ret)
 		ret->total = j->rec.total;
 		ret->done = j->rec.done;
 		ret->have = have_of(e, j);
+		ret->wait = room_explain(e, j);
 	}
 	ret->total = ret->total > 0 ? ret->total : 0;
 	if (ret->path == NULL || *ret->path == '\0')
@@ -194,7 +195,8 @@ void engine_stat(const struct engine *e, struct engine_stat *ret)
 bool engine_busy(const struct engine *e)
 {
 	OBJ_CHECK(e, ENGINE);
-	return otree_count(&e->active) > 0 || otree_count(&e->queue.ready) > 0 || !TAILQ_EMPTY(&e->not_durable);
+	return otree_count(&e->active) > 0 || otree_count(&e->queue.ready) > 0 ||
+	       volumes_waiting(e->volumes) > 0 || !TAILQ_EMPTY(&e->not_durable);
 }
 
 int engine_last_err(const struct engine *e)

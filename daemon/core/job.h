@@ -52,6 +52,7 @@ enum job_flag {
 };
 
 struct engine;
+struct room_wait;
 struct xfer;
 
 struct job {
@@ -64,12 +65,14 @@ struct job {
 	struct onode by_gid;   /* in engine's tree of all jobs */
 	struct onode in_list;  /* in one of engine's lists: active, queue (waiting and paused) or stopped */
 	struct onode in_ready; /* in the queue's tree of those that may start: waiting, and known to be durable */
+	bool hurry; /* its next transfer doesn't wait for what its origins were found to want */
 	/* Asked of an active job whose transfer is still stopping. forced: don't wait for servers. new_path: dir or out
 	 * changed, what the old transfer still reports about its file is not kept. */
 	bool want_pause, want_remove, want_restart, forced, new_path;
 	uint64_t pause_seq;	      /* number of the asking to pause; 0: never asked in this life of the daemon */
 	uint64_t add_seq;	      /* number of its add while that is not durable (engine_flush.c), else 0 */
 	TAILQ_ENTRY(job) not_durable; /* while add_seq != 0 */
+	struct room_wait *room;	      /* its disk is full, or was (engine_room.c); NULL: no */
 	struct engine *engine;	      /* that owns it */
 };
 

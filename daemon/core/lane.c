@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "core/reach.h"
 #include "core/xfer_int.h"
 
 #define GRANT_MAX (64 * 1024) /* bytes taken from a limited rate at a time, so that lanes share it evenly */
@@ -44,6 +45,8 @@ static bool too_much_queued(const struct xfer *x, const struct segment *s)
 {
 	size_t used, total;
 
+	if (s->racing)
+		return false;
 	if (wstream_queued(s->ws) >= LANE_QUEUE_MAX)
 		return true;
 	block_stats(x->loop->blocks, &used, &total);
@@ -51,10 +54,11 @@ static bool too_much_queued(const struct xfer *x, const struct segment *s)
 }
 
 /* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are
- * aligned extents of the file. */
-static size_t block_room(const struct block *b)
+ * aligned extents of the file. That of a race is the only one. */
+static size_t block_room(const struct lane *l)
 {
-	size_t cap = BLOCK_SIZE - (size_t)(b->off % BLOCK_SIZE);
+	const struct block *b = l->cur;
+	size_t cap = l->seg->racing ? BLOCK_SIZE : BLOCK_SIZE - (size_t)(b->off % BLOCK_SIZE);
 
 	return cap - b->len;
 }
@@ -76,7 +80,7 @@ void lane_flush(struct lane *l)
 {
 	struct block *b = l->cur;
 
-	if (!b)
+	if (!b || l->seg->racing)
 		return;
 	l->cur = NULL;
 	l->aged = false;
@@ -100,6 +104,8 @@ static void drop_fetch(struct lane *l)
 /* The segment has all its bytes. */
 static void segment_full(struct lane *l)
 {
+	source_note(l, loop_now(l->x->loop));
+	race_settle(l);
 	lane_flush(l);
 	segment_leave(l->seg);
 	l->state = LANE_IDLE;
@@ -119,12 +125,13 @@ static void on_space(void *owner, struct span *ret)
 	struct lane *l = owner;
 	struct xfer *x = l->x;
 	struct segment *s = l->seg;
+	bool was_held = l->held;
 	size_t n;
 
 	ret->base = NULL;
 	ret->len = 0;
-	l->paused = true;
-	if (x->state != XS_RUN || l->state != LANE_BODY || !s || !s->ws)
+	l->paused = l->held = true;
+	if (x->state != XS_RUN || l->state != LANE_BODY || !s || (!s->ws && !s->racing))
 		return;
 	if (is_full(s)) { /* the server sends more than it said or was asked for */
 		drop_fetch(l);
@@ -141,13 +148,14 @@ static void on_space(void *owner, struct span *ret)
 	n = grant(x, loop_now(x->loop));
 	if (n == 0 || !need_block(l))
 		return;
-	if (n > block_room(l->cur))
-		n = block_room(l->cur);
+	if (n > block_room(l))
+		n = block_room(l);
 	if (s->end >= 0 && (int64_t)n > s->end - s->next)
 		n = (size_t)(s->end - s->next);
 	if (l->answer_end >= 0 && (int64_t)n > l->answer_end - s->next)
 		n = (size_t)(l->answer_end - s->next);
 	l->paused = false;
+	l->held = was_held;
 	ret->base = l->cur->mem + l->cur->len;
 	ret->len = n;
 }
@@ -159,7 +167,8 @@ static void count(struct lane *l, size_t n)
 
 	l->got += (int64_t)n;
 	l->last_data = now;
-	l->src->tries = 0;
+	l->src->link_fresh = false;
+	source_brought(l);
 	meter_add(&l->meter, n, now);
 	meter_add(&x->meter, n, now);
 	rate_take(&x->rate, n);
@@ -175,29 +184,47 @@ static void on_data(void *owner, size_t n)
 	l->cur->len += (uint32_t)n;
 	s->next += (int64_t)n;
 	count(l, n);
-	if (block_room(l->cur) == 0 || s->next == s->end || block_pressure(l->x->loop->blocks))
+	if (block_room(l) == 0 || s->next == s->end || block_pressure(l->x->loop->blocks))
 		lane_flush(l);
 	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest
 	 * belongs to others. An answer that ends just here is left alone, so that its connection can be used again. */
-	if (is_full(s) && l->answer_end != s->end && !segment_extend(s, l->answer_end)) {
+	if (is_full(s) && l->answer_end != s->end && (s->racing || s->rival || !segment_extend(s, l->answer_end))) {
 		drop_fetch(l);
 		segment_full(l);
 	}
 }
 
-static void on_retry(void *arg)
+/* What a server says of a signed link that is over: 401, 403, 410, or 400 with the reason in the body. */
+static bool means_expired(int err)
 {
-	struct lane *l = arg;
-
-	l->state = LANE_IDLE;
-	xfer_dirty(l->x);
+	return err == ERR_STATUS || err == ERR_AUTH;
 }
 
-void lane_retry_in(struct lane *l, uint64_t ms)
+/* The place where redirects had led is of no use any more: the first URI is asked again, by this lane and all that begin from now
+ * on; those that are being served go on. True: at once. A link that brought nothing since it was given out, be it asked again or
+ * for the first time, counts as a try: *err says so. */
+static bool link_died(struct lane *l, int *err)
 {
-	l->state = LANE_WAIT;
-	l->retry_at = loop_now(l->x->loop) + ms;
-	timer_start(l->x->loop, &l->timer, ms, 0, on_retry, l);
+	struct source *s = l->src;
+
+	if (err_retry(*err) != RETRY_NEXT || l->got > 0 || s->dead)
+		return false;
+	if (l->at_link && s->final_uri && (l->redirects > 0 || strcmp(l->uri, s->final_uri) == 0))
+		source_set_place(l->x, s, NULL);
+	if (l->at_link && !(s->link_fresh && means_expired(*err)))
+		return true;
+	if ((l->at_link || (s->linked && l->redirects > 0)) && means_expired(*err))
+		*err = ERR_LINK;
+	return false;
+}
+
+/* Nobody was heard, here or elsewhere: no try of this source. */
+static bool network_lost(struct lane *l, int err)
+{
+	bool got = l->got > 0;
+
+	return reach_is_silence(err) && l->use.o &&
+	       origin_lost(l->use.o, loop_now(l->x->loop), got ? l->last_data : l->since, got);
 }
 
 /* The fetch ended without all of its bytes. */
@@ -208,23 +235,15 @@ static void failed(struct lane *l, int err, const struct fail *f)
 	char show[256];
 	uint64_t ms;
 
-	if (err == ERR_AGAIN) {
-		lane_retry_in(l, 0);
+	l->state = LANE_IDLE;
+	xfer_dirty(x);
+	x->hurry &= err == ERR_AGAIN;
+	if (err == ERR_AGAIN || link_died(l, &err))
 		return;
-	}
-	if (l->src->final_uri && err_retry(err) == RETRY_NEXT && l->got == 0) {
-		/* The place a redirect led to before doesn't answer any more: ask the first one again. */
-		source_set_place(x, l->src, NULL);
-		lane_retry_in(l, 0);
-		return;
-	}
 	log_info(XFER, "%016llx lane %u: %s: %s", (unsigned long long)x->gid, l->id,
 		uri_show_short(l->uri ? l->uri : l->src->uri, show, sizeof(show)), copy.text);
-	if (source_failed(x, l, err, &copy, &ms))
-		lane_retry_in(l, ms);
-	else
-		l->state = LANE_IDLE;
-	xfer_dirty(x);
+	if (!network_lost(l, err) && source_failed(x, l, err, &copy, &ms))
+		l->src->ready_at = loop_now(x->loop) + ms;
 }
 
 /* A lane that fails before the name of the file is known has a segment without a writer. */
@@ -232,6 +251,8 @@ static void give_back(struct lane *l)
 {
 	if (!l->seg)
 		return;
+	source_note(l, loop_now(l->x->loop));
+	race_settle(l);
 	lane_flush(l);
 	segment_leave(l->seg);
 }
@@ -313,11 +334,15 @@ static void on_head(void *owner, const struct fetch_head *h)
 	struct lane *l = owner;
 
 	lane_judge(l, h);
+	l->x->hurry &= l->redirect_to != NULL;
 	if (!l->fetch) /* stopped meanwhile: the file was found to be begun already */
 		return;
 	if (err_retry(l->verdict) != RETRY_ORIGIN && l->retry_after < 0)
 		origin_use_served(&l->use);
+	if (!l->verdict && h->limit_ms >= 0 && l->use.o)
+		origin_hold(l->use.o, loop_now(l->x->loop), h->limit_ms);
 	l->state = l->verdict || l->redirect_to ? LANE_DRAIN : LANE_BODY;
+	l->noted_at = loop_now(l->x->loop);
 	if (l->verdict && (h->status == 200 || h->status == 206)) {
 		/* Not a byte of this body may be taken. */
 		drop_fetch(l);
@@ -367,10 +392,13 @@ static int admit(struct lane *l)
 	l->proto = proto_find(u.scheme);
 	o = origin_get(x->origins, &u);
 	uri_free(&u);
+	if (x->hurry)
+		origin_hurry(o);
 	if (!l->proto) {
 		err = fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
 	} else if (origin_room(o, loop_now(x->loop), &wait) == 0) {
 		source_set_place(x, l->src, l->uri);
+		l->src->link_fresh = true;
 		err = fail_set(&l->fail, ERR_AGAIN, NULL);
 	} else {
 		origin_use_begin(&l->use, o);
@@ -413,6 +441,9 @@ static int fetch(struct lane *l)
 	l->retry_after = -1;
 	l->paused = false;
 	l->since = l->last_data = loop_now(x->loop);
+	l->noted_got = 0;
+	l->speed = 0;
+	l->held = false;
 	memset(&l->meter, 0, sizeof(l->meter));
 	err = admit(l);
 	if (err)
@@ -439,7 +470,9 @@ void lane_ask(struct lane *l)
 void lane_begin(struct lane *l, struct source *src)
 {
 	l->src = src;
+	l->at_link = src->final_uri != NULL;
 	l->redirects = 0;
+	l->on_trial = src->dead;
 	free(l->uri);
 	l->uri = xstrdup(src->final_uri ? src->final_uri : src->uri);
 	lane_ask(l);
@@ -458,7 +491,6 @@ void lane_drop(struct lane *l, int err)
 void lane_stop(struct lane *l)
 {
 	drop_fetch(l);
-	timer_stop(&l->timer);
 	if (l->x->looking == l)
 		l->x->looking = NULL;
 	give_back(l);

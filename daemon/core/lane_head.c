@@ -88,6 +88,12 @@ static bool refuses_head(const struct lane *l, const struct fetch_head *h)
 	return l->head && (h->status == 403 || h->status == 405 || h->status == 501);
 }
 
+/* How long the server wants to be left alone, ms; -1: it doesn't say. */
+static int64_t asks_to_wait(const struct fetch_head *h)
+{
+	return h->retry_after_ms >= 0 ? h->retry_after_ms : h->limit_ms;
+}
+
 static void judge_failure(struct lane *l, const struct fetch_head *h)
 {
 	const struct status_row *r = status_rows;
@@ -101,6 +107,11 @@ static void judge_failure(struct lane *l, const struct fetch_head *h)
 		judge_not_found(l);
 		return;
 	}
+	l->retry_after = asks_to_wait(h);
+	if (h->status == 403 && l->retry_after >= 0) { /* it means 429 */
+		refuse(l, ERR_TOO_MANY, "The response status is not successful. status=%d", h->status);
+		return;
+	}
 	while (h->status < r->first || h->status > r->last)
 		r++;
 	if (!r->text)
@@ -109,7 +120,6 @@ static void judge_failure(struct lane *l, const struct fetch_head *h)
 		refuse(l, r->err, "%s%d", r->text, h->status);
 	else
 		refuse(l, r->err, "%s", r->text);
-	l->retry_after = h->retry_after_ms;
 }
 
 /* ---- one version of the file ---- */
@@ -248,6 +258,18 @@ static void pin(struct lane *l, const struct fetch_head *h)
 		l->src->no_ranges = true;
 }
 
+/* Those that were asked because this one was silent for long. */
+static void stop_others(struct lane *l)
+{
+	struct lane *other;
+
+	TAILQ_FOREACH(other, &l->x->lanes, link)
+	{
+		if (other != l)
+			lane_stop(other);
+	}
+}
+
 /* The answer to the first request of a new file: it decides name, size and version. */
 static void judge_probe(struct lane *l, const struct fetch_head *h)
 {
@@ -262,13 +284,14 @@ static void judge_probe(struct lane *l, const struct fetch_head *h)
 		x->head_told = true;
 		return;
 	}
-	pin(l, h);
-	s->end = x->total;
-	l->answer_end = h->has_range ? h->range.end : x->total;
-	if (h->status == 206 && x->total < 0) {
+	if (h->status == 206 && h->total < 0) {
 		refuse(l, ERR_BAD_RANGE, "The server sent a part of the file without telling its size");
 		return;
 	}
+	pin(l, h);
+	stop_others(l);
+	s->end = x->total;
+	l->answer_end = h->has_range ? h->range.end : x->total;
 	if (s->end >= 0)
 		ranges_add(&x->taken, 0, s->end);
 	xfer_open_new(x, h->name, l->uri);
@@ -323,6 +346,7 @@ static void remember_place(struct lane *l)
 	if (l->redirects == 0 || strcmp(l->uri, s->uri) == 0)
 		return;
 	source_set_place(l->x, s, l->uri);
+	s->linked = s->link_fresh = true;
 }
 
 void lane_judge(struct lane *l, const struct fetch_head *h)

@@ -7,17 +7,24 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <uthash.h>
 
 #include "base/obj.h"
 #include "base/str.h"
+#include "core/backoff.h"
+#include "core/reach.h"
+#include "net/net.h"
 
 #define BACKOFF_FIRST_MS 500
 #define MORE_AGAIN_MS	 30000 /* after so long it is tried with one more than it was found to take */
 #define ASKED_MOST_MS	 3600000 /* a server that wants to be left alone for longer is asked again after that, by one fetch */
+#define HOLD_MOST_MS	 60000 /* what a good answer says of the requests to come is believed for so long */
 #define CAREFUL_MOST	 64    /* above this a careful beginning is over */
-#define DOUBLINGS_MOST	 20
+#define LOST_FIRST_MS	 1000  /* without a network it is looked for so soon, */
+#define LOST_MOST_MS	 30000 /* at least so often, */
+#define BACK_MS		 3000  /* and when it is back, all are asked within so long */
 
 struct origin {
 	OBJ(ORIGIN);
@@ -32,6 +39,8 @@ struct origin {
 	uint64_t more_at;
 	uint64_t ready_at;
 	unsigned failures; /* in a row */
+	unsigned lost;	   /* silences in a row that were the network's */
+	bool answered;	   /* ever */
 	struct fail why; /* of the last trouble */
 	TAILQ_HEAD(waiter_list, origin_waiter) waiters;
 	TAILQ_ENTRY(origin) idle; /* while refs == 0 */
@@ -43,6 +52,7 @@ struct origins {
 	TAILQ_HEAD(origin_list, origin) idle; /* nobody's, the oldest first */
 	unsigned n_idle, keep;
 	uint64_t seed;
+	struct reach reach;
 };
 
 struct origins *origins_new(unsigned keep, uint64_t seed)
@@ -52,6 +62,7 @@ struct origins *origins_new(unsigned keep, uint64_t seed)
 	TAILQ_INIT(&s->idle);
 	s->keep = keep;
 	s->seed = seed;
+	s->reach.offline = net_offline;
 	return s;
 }
 
@@ -219,7 +230,7 @@ void origin_use_served(struct origin_use *u)
 {
 	if (!u->on || u->served)
 		return;
-	u->served = true;
+	u->served = u->o->answered = true;
 	u->o->served++;
 	u->o->failures = 0;
 	grow(u->o);
@@ -269,17 +280,9 @@ static uint64_t with_jitter(struct origin *o, uint64_t ms)
 	return ms + mix(o->all->seed++) % (ms / 4 + 1);
 }
 
-static uint64_t wait_ms(struct origin *o, uint64_t least, uint64_t most, int64_t retry_after)
+static uint64_t asked_wait(struct origin *o, int64_t asked)
 {
-	unsigned doublings = o->failures < DOUBLINGS_MOST ? o->failures : DOUBLINGS_MOST;
-	uint64_t ms;
-
-	if (retry_after >= 0)
-		return with_jitter(o, retry_after < ASKED_MOST_MS ? (uint64_t)retry_after : ASKED_MOST_MS);
-	ms = (uint64_t)BACKOFF_FIRST_MS << doublings;
-	if (ms > most)
-		ms = most;
-	return with_jitter(o, ms > least ? ms : least);
+	return with_jitter(o, asked < ASKED_MOST_MS ? (uint64_t)asked : ASKED_MOST_MS);
 }
 
 uint64_t origin_back_off(
@@ -289,7 +292,8 @@ uint64_t origin_back_off(
 
 	OBJ_CHECK(o, ORIGIN);
 	if (o->ready_at <= now || retry_after >= 0) {
-		ms = wait_ms(o, least, most, retry_after);
+		ms = retry_after >= 0 ? asked_wait(o, retry_after)
+				      : with_jitter(o, backoff(BACKOFF_FIRST_MS, least, most, o->failures));
 		if (now + ms > o->ready_at)
 			o->ready_at = now + ms;
 		o->failures++;
@@ -300,12 +304,72 @@ uint64_t origin_back_off(
 	return o->ready_at > now ? o->ready_at - now : 0;
 }
 
+void origin_hold(struct origin *o, uint64_t now, int64_t ms)
+{
+	uint64_t wait;
+
+	OBJ_CHECK(o, ORIGIN);
+	wait = with_jitter(o, ms < HOLD_MOST_MS ? (uint64_t)ms : HOLD_MOST_MS);
+	if (now + wait <= o->ready_at)
+		return;
+	o->ready_at = now + wait;
+	fail_set(&o->why, ERR_TOO_MANY, "The server takes no more requests for now");
+}
+
+/* ---- the network ---- */
+
+bool origin_lost(struct origin *o, uint64_t now, uint64_t since, bool got)
+{
+	struct reach_try t = {.since = since, .got = got};
+
+	OBJ_CHECK(o, ORIGIN);
+	t.known = o->answered;
+	if (!reach_lost(&o->all->reach, &t))
+		return false;
+	if (o->ready_at <= now)
+		o->ready_at = now + with_jitter(o, backoff(LOST_FIRST_MS, 0, LOST_MOST_MS, o->lost++));
+	o->max = 1;
+	o->careful = true;
+	return true;
+}
+
+void origins_alive(struct origins *s, uint64_t now)
+{
+	if (!reach_alive(&s->reach, now))
+		return;
+	for (struct origin *o = s->table; o != NULL; o = o->hh.next) {
+		if (o->lost > 0)
+			o->ready_at = now + mix(s->seed++) % BACK_MS;
+		o->lost = 0;
+	}
+}
+
+void origins_expect_network(struct origins *s)
+{
+	s->reach.before = true;
+}
+
+void origin_hurry(struct origin *o)
+{
+	OBJ_CHECK(o, ORIGIN);
+	o->ready_at = 0;
+}
+
+/* ---- for people ---- */
+
+static const char *reason(const struct origin *o, uint64_t now, char *buf, size_t size)
+{
+	return o->lost > 0 ? reach_text(&o->all->reach, now, time(NULL), buf, size) : o->why.text;
+}
+
 void origin_explain(const struct origin *o, uint64_t now, struct fail *ret)
 {
+	char buf[80];
+
 	ret->text[0] = '\0';
 	if (o->ready_at > now)
 		fail_set(ret, o->why.code, "waiting %llu s for %.60s: %s", (unsigned long long)((o->ready_at - now + 999) / 1000),
-			o->host, o->why.text);
+			o->host, reason(o, now, buf, sizeof(buf)));
 	else if (o->active >= o->max)
 		fail_set(ret, 0, "waiting for %.60s: it takes %u connection%s at a time", o->host, o->max,
 			o->max == 1 ? "" : "s");

@@ -52,6 +52,21 @@ void origin_found_limit(struct origin *o, uint64_t now);
 uint64_t origin_back_off(
 	struct origin *o, uint64_t now, uint64_t least, uint64_t most, int64_t retry_after, const struct fail *why);
 
+/* The server answered, and said that it takes no more requests for so long (ms): nobody asks until then, but after a minute one
+ * fetch does all the same. It is no failure. */
+void origin_hold(struct origin *o, uint64_t now, int64_t ms);
+
+/* A fetch ended in silence (reach_is_silence) that began, or got its last byte, at `since`. True: the network is gone, not the
+ * origin (core/reach.h): that was no try of it. Then nobody asks it for a while, longer each time, and one fetch at first. */
+bool origin_lost(struct origin *o, uint64_t now, uint64_t since, bool got);
+/* A sign of life of the network: those that waited for it may be asked within the next seconds, not all at once. */
+void origins_alive(struct origins *s, uint64_t now);
+/* An earlier process had downloads: that nothing can be reached is not their fault (core/reach.h). */
+void origins_expect_network(struct origins *s);
+
+/* The user wants to see it tried: nobody waits any more for what was said or found earlier. How many may ask at a time stays. */
+void origin_hurry(struct origin *o);
+
 /* For people: "waiting 41 s for HOST: REASON", or that it takes no more fetches than it has; an empty text when neither is so. */
 void origin_explain(const struct origin *o, uint64_t now, struct fail *ret);
 

@@ -36,21 +36,28 @@ static void on_idle(void *owner)
 
 static const struct wstream_ops writer_ops = {.written = on_written, .error = on_write_error, .idle = on_idle};
 
-struct segment *segment_new(struct lane *l, int64_t start, int64_t end)
+struct segment *segment_bare(struct lane *l, int64_t start, int64_t end)
 {
 	struct segment *s = xcalloc(1, sizeof(*s));
-	struct xfer *x = l->x;
 
-	s->x = x;
+	s->x = l->x;
 	s->lane = l;
 	s->start = s->next = start;
 	s->end = end;
+	TAILQ_INSERT_TAIL(&l->x->segs, s, link);
+	l->seg = s;
+	return s;
+}
+
+struct segment *segment_new(struct lane *l, int64_t start, int64_t end)
+{
+	struct segment *s = segment_bare(l, start, end);
+	struct xfer *x = l->x;
+
 	if (x->file)
 		s->ws = wstream_new(x->file, start, &writer_ops, s);
 	if (end >= 0)
 		ranges_add(&x->taken, start, end);
-	TAILQ_INSERT_TAIL(&x->segs, s, link);
-	l->seg = s;
 	return s;
 }
 
@@ -140,8 +147,7 @@ static bool give_back_far_end(struct xfer *x)
 
 		if (stop == s->end)
 			continue;
-		ranges_remove(&x->taken, stop, s->end);
-		s->end = stop;
+		segment_cut(s, stop);
 		return true;
 	}
 	return false;
@@ -169,6 +175,12 @@ size_t segment_queued(const struct xfer *x)
 
 	TAILQ_FOREACH(s, &x->segs, link) if (s->ws) n += wstream_queued(s->ws);
 	return n;
+}
+
+void segment_cut(struct segment *s, int64_t at)
+{
+	ranges_remove(&s->x->taken, at, s->end);
+	s->end = at;
 }
 
 /* The attached segment with most left; it can be split at a piece boundary so that both halves keep min-split-size. */
@@ -202,8 +214,9 @@ static int64_t split_point(const struct xfer *x, const struct segment *s, unsign
 	return up < s->end ? up : at;
 }
 
-bool segment_pick(struct xfer *x, unsigned lanes, struct range *ret)
+bool segment_pick(struct xfer *x, const struct source *src, unsigned lanes, struct range *ret)
 {
+	int64_t most = source_portion(src);
 	struct segment *s;
 
 	if (x->total < 0)
@@ -211,14 +224,19 @@ bool segment_pick(struct xfer *x, unsigned lanes, struct range *ret)
 	if (ranges_gap(&x->taken, 0, x->total, ret) ||
 		(give_back_far_end(x) && ranges_gap(&x->taken, 0, x->total, ret))) {
 		ret->end = portion_end(x, ret->start, ret->end);
+		if (ret->end - ret->start > most)
+			ret->end = ret->start + most;
 		return true;
 	}
+	if (rescue_pick(x, src, loop_now(x->loop), ret))
+		return true;
 	s = largest_divisible(x);
 	if (!s)
 		return false;
 	ret->start = split_point(x, s, lanes);
 	ret->end = s->end;
-	s->end = ret->start;
-	ranges_remove(&x->taken, ret->start, ret->end);
+	if (ret->end - ret->start > most)
+		ret->start = ret->end - most;
+	segment_cut(s, ret->start);
 	return true;
 }

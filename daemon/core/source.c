@@ -7,9 +7,19 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "core/backoff.h"
 #include "core/xfer_int.h"
 
 #define BACKOFF_FIRST_MS 500
+#define ASIDE_FIRST_MS	 10000  /* what is put aside is tried again after so long, then twice as long, */
+#define ASIDE_MOST_MS	 300000 /* and so on up to this, */
+#define TRIAL_BYTES	 (1024 * 1024) /* with so much, */
+#define TRIAL_SECONDS	 10     /* or what it would bring in that time */
+#define SLOW_FACTOR	 8      /* so much less than the best one's goodput is far less; */
+#define GOOD_FACTOR	 4      /* and this is not any more */
+#define SAMPLES_LEAST	 3      /* that it takes to judge */
+#define NOTE_LEAST_MS	 200    /* a sample is of so much time, */
+#define NOTE_LEAST_BYTES (1024 * 1024) /* or of so many bytes */
 #define NO_CONN_MOST_MS	 15000 /* an origin that can't be reached is asked at least so often: it may be back any time */
 
 static void on_origin_room(void *arg)
@@ -56,34 +66,53 @@ void source_list_free(struct xfer *x)
 	x->nsources = 0;
 }
 
-static struct source *find(struct xfer *x, const char *uri)
+static size_t count_uris(char *const *uris)
 {
-	for (size_t i = 0; i < x->nsources; i++)
-		if (!x->sources[i]->gone && strcmp(x->sources[i]->uri, uri) == 0)
-			return x->sources[i];
-	return NULL;
+	size_t n = 0;
+
+	while (uris[n])
+		n++;
+	return n;
 }
 
-static bool listed(char *const *uris, const char *uri)
+/* The record of uri out of `old`, or a new one; NULL: the list has it already. */
+static struct source *take_record(struct xfer *x, struct source **old, struct source *listed, const char *uri)
 {
-	for (; *uris; uris++)
-		if (strcmp(*uris, uri) == 0)
-			return true;
-	return false;
+	struct source *s = NULL;
+
+	HASH_FIND_STR(listed, uri, s);
+	if (s)
+		return NULL;
+	HASH_FIND_STR(*old, uri, s);
+	if (s)
+		HASH_DEL(*old, s);
+	return s ? s : source_new(x, uri);
 }
 
 int source_list_set(struct xfer *x, char *const *uris)
 {
+	struct source **list = xcalloc(count_uris(uris) + 1, sizeof(struct source *));
+	struct source *old = NULL, *listed = NULL, *s, *tmp;
+	size_t n = 0;
+
 	for (size_t i = 0; i < x->nsources; i++)
-		if (!listed(uris, x->sources[i]->uri))
-			x->sources[i]->dead = x->sources[i]->gone = true;
+		HASH_ADD_KEYPTR(hh, old, x->sources[i]->uri, strlen(x->sources[i]->uri), x->sources[i]);
 	for (; *uris; uris++) {
-		if (find(x, *uris))
+		s = take_record(x, &old, listed, *uris);
+		if (!s)
 			continue;
-		x->sources = xrealloc(x->sources, (x->nsources + 2) * sizeof(*x->sources));
-		x->sources[x->nsources++] = source_new(x, *uris);
-		x->sources[x->nsources] = NULL;
+		HASH_ADD_KEYPTR(hh, listed, s->uri, strlen(s->uri), s);
+		list[n++] = s;
 	}
+	HASH_CLEAR(hh, listed);
+	HASH_ITER(hh, old, s, tmp)
+	{
+		HASH_DEL(old, s);
+		source_free(s);
+	}
+	free(x->sources);
+	x->sources = list;
+	x->nsources = n;
 	return source_any_alive(x) ? 0 : ERR_BAD_URI;
 }
 
@@ -103,7 +132,7 @@ const struct fail *source_last_fail(const struct xfer *x)
 	for (size_t i = 0; i < x->nsources; i++) {
 		const struct source *s = x->sources[i];
 
-		if (s->gone || !s->fail.code)
+		if (!s->fail.code)
 			continue;
 		if (!best || best->code == ERR_NO_RANGE || s->fail.code != ERR_NO_RANGE)
 			best = &s->fail;
@@ -138,16 +167,23 @@ static unsigned host_lanes(const struct xfer *x, const struct source *s)
 	return n;
 }
 
-/* A server without ranges can only send the whole file, so it is a last resort, and alone. */
-static bool usable_alone(const struct xfer *x, const struct source *s)
+static bool any_busy(const struct xfer *x)
 {
 	const struct lane *l;
 
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
 		if (l->state != LANE_IDLE)
-			return false;
+			return true;
 	}
+	return false;
+}
+
+/* A server without ranges can only send the whole file, so it is a last resort, and alone. */
+static bool usable_alone(const struct xfer *x, const struct source *s)
+{
+	if (any_busy(x))
+		return false;
 	for (size_t i = 0; i < x->nsources; i++)
 		if (x->sources[i] != s && !x->sources[i]->dead && !x->sources[i]->no_ranges)
 			return false;
@@ -168,27 +204,218 @@ static bool has_room(struct source *s, uint64_t now, uint64_t *ret_wait)
 	return false;
 }
 
+/* ---- which one comes first ---- */
+
+/* The selectors of uri-selector say what one more lane is worth at s, which has n of them; 0: nothing. best: the highest
+ * goodput of all. */
+typedef uint64_t (*worth_fn)(const struct xfer *x, size_t index, unsigned n, uint64_t best);
+
+#define WORTH_UNIT 1048576 /* of a source of which nothing is known, while that is so of all */
+
+/* In the order of the list. */
+static uint64_t worth_inorder(const struct xfer *x, size_t index, unsigned n, uint64_t best)
+{
+	(void)n;
+	(void)best;
+	return x->nsources - index;
+}
+
+/* Lanes in proportion to goodput, as seats are to votes (d'Hondt). One that has not shown yet what it can do waits for that. */
+static uint64_t worth_by_goodput(const struct xfer *x, size_t index, unsigned n, uint64_t best)
+{
+	const struct source *s = x->sources[index];
+	uint64_t speed = s->speed;
+
+	if (speed == 0)
+		speed = best > 0 ? best / SLOW_FACTOR : WORTH_UNIT;
+	return 1 + speed / (n + 1) / (s->tries + 1);
+}
+
+/* In the order of the option's values. What one transfer learns is all there is to adapt to. */
+static const struct {
+	worth_fn worth;
+	bool tries_all; /* those that were never asked come first, with one lane each, beside one that is known to work */
+} selectors[] = {{worth_inorder, false}, {worth_by_goodput, true}, {worth_by_goodput, true}};
+
+static uint64_t best_speed(const struct xfer *x)
+{
+	uint64_t best = 0;
+
+	for (size_t i = 0; i < x->nsources; i++)
+		if (!x->sources[i]->dead && x->sources[i]->speed > best)
+			best = x->sources[i]->speed;
+	return best;
+}
+
+bool source_may_return(const struct xfer *x, const struct source *s, uint64_t now)
+{
+	return s->dead && s->may_return && !s->no_ranges && x->state == XS_RUN && now >= s->aside_until && source_any_alive(x);
+}
+
+/* Higher goes before lower, whatever they are worth. */
+enum rank { RANK_NEVER, RANK_ASIDE, RANK_GOOD, RANK_TO_TRY };
+
+static enum rank rank_of(const struct xfer *x, const struct source *s, unsigned n, uint64_t now, bool tries_all)
+{
+	if (s->dead)
+		return n == 0 && source_may_return(x, s, now) ? RANK_TO_TRY : RANK_NEVER;
+	if (s->aside_ms > 0)
+		return n == 0 && now >= s->aside_until ? RANK_TO_TRY : RANK_ASIDE;
+	if (tries_all && n == 0 && s->speed == 0 && s->tries == 0)
+		return RANK_TO_TRY;
+	return RANK_GOOD;
+}
+
+/* It may be asked now; if it will be later, *ret_wait is lowered to when. */
+static bool is_ready(struct source *s, uint64_t now, uint64_t *ret_wait)
+{
+	if (s->ready_at <= now)
+		return has_room(s, now, ret_wait);
+	if (s->ready_at - now < *ret_wait)
+		*ret_wait = s->ready_at - now;
+	return false;
+}
+
 struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait)
 {
 	int64_t per_host = opts_num(x->opts, OPT_MAX_CONNECTION_PER_SERVER);
-	struct source *best = NULL;
-	unsigned best_lanes = UINT_MAX;
+	int64_t how = opts_num(x->opts, OPT_URI_SELECTOR);
+	uint64_t best = best_speed(x), most = 0;
+	bool tries_all = selectors[how].tries_all && (best == 0 || any_busy(x));
+	enum rank highest = RANK_NEVER;
+	struct source *found = NULL;
 
 	*ret_wait = UINT64_MAX;
 	for (size_t i = 0; i < x->nsources; i++) {
 		struct source *s = x->sources[i];
-		unsigned n;
+		unsigned n = source_lanes(x, s, false);
+		enum rank rank = rank_of(x, s, n, now, tries_all);
+		uint64_t worth = selectors[how].worth(x, i, n, best);
 
-		if (s->dead || host_lanes(x, s) >= per_host || (s->no_ranges && !usable_alone(x, s)))
+		if (rank == RANK_NEVER || rank < highest || (rank == highest && worth <= most))
 			continue;
-		n = source_lanes(x, s, false);
-		if ((s->no_ranges && n > 0) || n >= best_lanes || !has_room(s, now, ret_wait))
+		if (s->no_ranges && (n > 0 || !usable_alone(x, s)))
 			continue;
-		best = s;
-		best_lanes = n;
+		if (host_lanes(x, s) >= per_host || !is_ready(s, now, ret_wait))
+			continue;
+		found = s;
+		highest = rank;
+		most = worth;
 	}
-	return best;
+	return found;
 }
+
+int64_t source_portion(const struct source *s)
+{
+	int64_t n;
+
+	if (s->aside_ms == 0)
+		return INT64_MAX;
+	if (s->speed > INT64_MAX / TRIAL_SECONDS)
+		return INT64_MAX;
+	n = (int64_t)s->speed * TRIAL_SECONDS;
+	return n > TRIAL_BYTES ? n : TRIAL_BYTES;
+}
+
+bool source_other_ready(struct xfer *x, const struct source *s, uint64_t least, uint64_t now)
+{
+	int64_t per_host = opts_num(x->opts, OPT_MAX_CONNECTION_PER_SERVER);
+
+	for (size_t i = 0; i < x->nsources; i++) {
+		struct source *o = x->sources[i];
+		uint64_t wait = UINT64_MAX;
+
+		if (o == s || o->dead || o->no_ranges || o->speed < least || (o->aside_ms > 0 && now < o->aside_until))
+			continue;
+		/* The lane that would go there leaves its place at the same host. */
+		if (host_lanes(x, o) >= per_host && strcmp(o->u.host, s->u.host) != 0)
+			continue;
+		if (is_ready(o, now, &wait))
+			return true;
+	}
+	return false;
+}
+
+/* ---- goodput ---- */
+
+void source_put_aside(struct source *s, uint64_t now)
+{
+	char show[256];
+
+	if (s->aside_ms > 0 && now < s->aside_until)
+		return;
+	s->aside_ms = s->aside_ms == 0 ? ASIDE_FIRST_MS : s->aside_ms * 2;
+	if (s->aside_ms > ASIDE_MOST_MS)
+		s->aside_ms = ASIDE_MOST_MS;
+	s->aside_until = now + s->aside_ms;
+	log_info(XFER, "%s: others come first for %llu s", uri_show_short(s->uri, show, sizeof(show)),
+		(unsigned long long)(s->aside_ms / 1000));
+}
+
+static void add_sample(struct source *s, uint64_t speed, bool held, uint64_t now)
+{
+	bool on_trial = s->aside_ms > 0 && now >= s->aside_until;
+
+	if (held && speed < s->speed) /* it could have sent more */
+		return;
+	if (s->samples == 0 || on_trial)
+		s->speed = speed;
+	else
+		s->speed = (s->speed * 3 + speed) / 4;
+	if (s->speed == 0)
+		s->speed = 1; /* measured */
+	if (s->speed > s->best)
+		s->best = s->speed;
+	s->samples++;
+}
+
+static void judge(const struct xfer *x, struct source *s, uint64_t now)
+{
+	bool on_trial = s->aside_ms > 0 && now >= s->aside_until;
+	uint64_t best = best_speed(x);
+
+	if (s->dead)
+		return;
+	if (on_trial && s->speed >= best / GOOD_FACTOR)
+		s->aside_ms = 0;
+	else if (s->speed < best / SLOW_FACTOR && (on_trial || s->samples >= SAMPLES_LEAST))
+		source_put_aside(s, now);
+}
+
+void source_note(struct lane *l, uint64_t now)
+{
+	uint64_t ms = now - l->noted_at, n = (uint64_t)(l->got - l->noted_got), speed;
+	bool first = l->noted_got == 0 && l->speed == 0;
+
+	if (l->state != LANE_BODY || (ms < NOTE_LEAST_MS && n < NOTE_LEAST_BYTES))
+		return;
+	speed = n * 1000 / (ms > 0 ? ms : 1);
+	l->speed = first || (l->held && speed > l->speed) ? speed : (l->speed + speed) / 2;
+	add_sample(l->src, speed, l->held, now);
+	judge(l->x, l->src, now);
+	l->held = l->paused;
+	l->noted_at = now;
+	l->noted_got = l->got;
+}
+
+void source_fade(struct xfer *x)
+{
+	for (size_t i = 0; i < x->nsources; i++)
+		x->sources[i]->best -= x->sources[i]->best / 8;
+}
+
+void source_brought(struct lane *l)
+{
+	struct source *s = l->src;
+
+	s->tries = 0;
+	if (!l->on_trial || !s->dead || !s->may_return)
+		return;
+	s->dead = false;
+	log_info(XFER, "%s: answers again", s->u.host);
+}
+
+/* ---- where it is asked ---- */
 
 void source_set_place(struct xfer *x, struct source *s, const char *uri)
 {
@@ -207,22 +434,15 @@ void source_set_place(struct xfer *x, struct source *s, const char *uri)
 	uri_free(&u);
 }
 
-static uint64_t backoff_ms(uint64_t least, uint64_t most, unsigned tries)
-{
-	uint64_t ms = BACKOFF_FIRST_MS;
-
-	for (unsigned i = 1; i < tries && ms < most; i++)
-		ms *= 2;
-	if (ms > most)
-		ms = most;
-	return ms > least ? ms : least;
-}
-
-static void give_up(struct source *s)
+/* passing: the next time it may be otherwise. */
+static void give_up(struct source *s, bool passing, uint64_t now)
 {
 	char show[256];
 
 	s->dead = true;
+	s->may_return = passing;
+	if (passing)
+		source_put_aside(s, now);
 	log_info(XFER, "%s given up: %s", uri_show_short(s->uri, show, sizeof(show)), s->fail.text);
 }
 
@@ -255,7 +475,7 @@ static uint64_t wait_after(struct xfer *x, const struct lane *l, enum retry_clas
 		most = NO_CONN_MOST_MS;
 	if ((cls == RETRY_ORIGIN || l->retry_after >= 0) && l->use.o)
 		return origin_back_off(l->use.o, loop_now(x->loop), least, most, l->retry_after, f);
-	return backoff_ms(least, most, l->src->tries);
+	return backoff(BACKOFF_FIRST_MS, least, most, l->src->tries - 1);
 }
 
 bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f, uint64_t *ret_ms)
@@ -265,8 +485,10 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 	enum retry_class cls = err_retry(err);
 
 	*ret_ms = 0;
-	if (s->dead) /* what made it so is what counts */
+	if (s->dead) { /* what made it so is what counts */
+		source_put_aside(s, loop_now(x->loop));
 		return false;
+	}
 	s->fail = *f;
 	s->fail.code = err;
 	if (l->got > 0) /* tries that brought bytes are no failures of the source */
@@ -278,12 +500,12 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 	if (l->got == 0 && err != ERR_CHANGED && allows_fewer(x, l, loop_now(x->loop)))
 		return false;
 	if (cls == RETRY_NEXT || cls == RETRY_FATAL) {
-		give_up(s);
+		give_up(s, err == ERR_TOO_SLOW, loop_now(x->loop));
 		return false;
 	}
 	s->tries++;
 	if (max_tries > 0 && s->tries >= max_tries) {
-		give_up(s);
+		give_up(s, true, loop_now(x->loop));
 		return false;
 	}
 	if (l->got == 0)

@@ -12,15 +12,6 @@
 #include "base/str.h"
 #include "core/xfer_int.h"
 
-#define TICK_MS 1000
-#define SYNC_BYTES (8u * 1024 * 1024) /* a checkpoint is made when so much is unsynced, */
-#define SYNC_MS 5000                  /* or anything for so long */
-#define LAGGARD_AFTER_MS 5000         /* a connection may be given up as a laggard from then on, */
-#define LAGGARD_FACTOR 16             /* when it is so much slower than the best one, */
-#define LAGGARD_LEFT_S 10             /* would need so long for what it still has to fetch, */
-#define LAGGARD_MOST 3                /* and was not replaced so often already */
-#define SLOW_AFTER_MS 10000           /* lowest-speed-limit counts from then on */
-
 void xfer_set_state(struct xfer *x, enum xstate s)
 {
 	static const char *const names[] = {
@@ -203,7 +194,7 @@ static bool begin_anew(struct xfer *x)
 	for (size_t i = 0; i < x->nsources; i++) {
 		struct source *s = x->sources[i];
 
-		if (s->gone || err_exit_code(s->fail.code) != err_exit_code(ERR_CHANGED))
+		if (err_exit_code(s->fail.code) != err_exit_code(ERR_CHANGED))
 			continue;
 		s->dead = s->cant_resume = false;
 		any = true;
@@ -234,19 +225,46 @@ static void when_idle(struct xfer *x, uint64_t wait)
 		timer_start(x->loop, &x->wake, wait, 0, on_wake, x);
 }
 
+/* Every lane of the probe is silent: whether another one might help. While conditional-get looks at files, which it does for
+ * one lane at a time, that one is given up for it. */
+static bool probe_needs_another(struct xfer *x, uint64_t now)
+{
+	struct lane *l;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state != LANE_IDLE && !lane_is_silent(l, now))
+			return false;
+	}
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state == LANE_IDLE)
+			continue;
+		source_put_aside(l->src, now);
+		if (opts_bool(x->opts, OPT_CONDITIONAL_GET) && source_other_ready(x, l->src, 0, now))
+			lane_drop(l, ERR_TIMEOUT);
+	}
+	return lanes_busy(x) < opts_num(x->opts, OPT_SPLIT) && (lanes_busy(x) == 0 || !opts_bool(x->opts, OPT_CONDITIONAL_GET));
+}
+
+/* One lane asks; where the server doesn't answer for stall-timeout, another one is asked beside it. The first to tell what the
+ * file is goes on. */
 static void fill_probe(struct xfer *x)
 {
+	uint64_t wait, now = loop_now(x->loop);
 	struct source *src;
 	struct lane *l;
-	uint64_t wait;
 
-	if (lanes_busy(x) > 0)
+	if (lanes_busy(x) > 0 && !probe_needs_another(x, now))
 		return;
-	src = source_pick(x, loop_now(x->loop), &wait);
+	src = source_pick(x, now, &wait);
 	if (!src) {
-		when_idle(x, wait);
+		if (lanes_busy(x) == 0)
+			when_idle(x, wait);
 		return;
 	}
+	if (source_lanes(x, src, false) > 0)
+		return;
 	l = idle_lane(x);
 	segment_new(l, 0, -1);
 	lane_begin(l, src);
@@ -257,6 +275,7 @@ static unsigned lanes_wanted(const struct xfer *x)
 {
 	int64_t split = opts_num(x->opts, OPT_SPLIT);
 	int64_t per_host = opts_num(x->opts, OPT_MAX_CONNECTION_PER_SERVER);
+	uint64_t now = loop_now(x->loop);
 	int64_t possible = 0;
 	unsigned busy = lanes_busy(x);
 
@@ -265,7 +284,9 @@ static unsigned lanes_wanted(const struct xfer *x)
 	for (size_t i = 0; i < x->nsources && possible < split; i++) {
 		const struct source *s = x->sources[i];
 
-		if (!s->dead)
+		if (source_may_return(x, s, now))
+			possible++;
+		else if (!s->dead)
 			possible += s->no_ranges ? 1 : per_host < origin_limit(s->origin) ? per_host : origin_limit(s->origin);
 	}
 	if (possible > split)
@@ -293,31 +314,46 @@ static bool gives_up_resuming(const struct xfer *x)
 			return false;
 	}
 	for (size_t i = 0; i < x->nsources; i++)
-		n += x->sources[i]->cant_resume && !x->sources[i]->gone;
+		n += x->sources[i]->cant_resume;
 	return n >= most;
+}
+
+/* Something for one more lane, of src; `lanes` could be used. False: nothing is left to do for it. */
+static bool give_work(struct xfer *x, struct source *src, unsigned lanes)
+{
+	struct segment *rival = NULL;
+	struct range r;
+	struct lane *l;
+
+	if (!segment_pick(x, src, lanes, &r)) {
+		rival = race_find(x, src, loop_now(x->loop));
+		if (!rival)
+			return false;
+	} else if (unobtainable(x, src, &r)) {
+		xfer_restart(x);
+		return false;
+	}
+	l = idle_lane(x);
+	if (rival)
+		race_new(l, rival);
+	else
+		segment_new(l, r.start, r.end);
+	lane_begin(l, src);
+	return true;
 }
 
 static void fill_run(struct xfer *x)
 {
 	uint64_t wait = UINT64_MAX;
 	unsigned wanted;
-	struct range r;
 
 	if (gives_up_resuming(x) && begin_anew(x))
 		return;
 	for (wanted = lanes_wanted(x); wanted > 0 && x->state == XS_RUN; wanted--) {
 		struct source *src = source_pick(x, loop_now(x->loop), &wait);
-		struct lane *l;
 
-		if (!src || !segment_pick(x, wanted, &r))
+		if (!src || !give_work(x, src, wanted))
 			break;
-		if (unobtainable(x, src, &r)) {
-			xfer_restart(x);
-			return;
-		}
-		l = idle_lane(x);
-		segment_new(l, r.start, r.end);
-		lane_begin(l, src);
 	}
 	if (x->state != XS_RUN || lanes_busy(x) > 0 || !TAILQ_EMPTY(&x->segs))
 		return;
@@ -331,6 +367,9 @@ static void fill(void *arg)
 {
 	struct xfer *x = arg;
 
+	for (size_t i = 0; x->hurry && i < x->nsources; i++)
+		if (x->sources[i]->origin)
+			origin_hurry(x->sources[i]->origin);
 	if (x->state == XS_PROBE)
 		fill_probe(x);
 	else if (x->state == XS_RUN)
@@ -343,127 +382,6 @@ static void on_room(void *arg)
 	struct lane *l;
 
 	TAILQ_FOREACH(l, &x->lanes, link) lane_resume(l);
-}
-
-/* ---- each second ---- */
-
-/* What a slow connection brings is to be seen, and safe from a kill, after two seconds at most. */
-static void flush_aged_block(struct lane *l)
-{
-	if (l->cur && l->cur->len > 0 && l->aged)
-		lane_flush(l);
-	l->aged = l->cur != NULL;
-}
-
-static bool too_slow(const struct lane *l, uint64_t now)
-{
-	int64_t least = opts_num(l->x->opts, OPT_LOWEST_SPEED_LIMIT);
-
-	return least > 0 && l->state == LANE_BODY && now - l->since >= SLOW_AFTER_MS &&
-	       meter_speed(&l->meter, now) < (uint64_t)least;
-}
-
-/* No byte for stall-timeout while others of this transfer receive: a new connection is likely to do better. */
-static bool stalled(const struct lane *l, uint64_t now)
-{
-	uint64_t limit = (uint64_t)opts_num(l->x->opts, OPT_STALL_TIMEOUT) * 1000;
-	const struct lane *other;
-
-	if (limit == 0 || l->paused || (l->state != LANE_HEAD && l->state != LANE_BODY) || now - l->last_data < limit)
-		return false;
-	TAILQ_FOREACH(other, &l->x->lanes, link)
-	{
-		if (other != l && other->state == LANE_BODY && now - other->last_data < limit / 2)
-			return true;
-	}
-	return false;
-}
-
-/* Far slower than connections of this transfer were lately, with a long way to go. */
-static bool laggard(const struct lane *l, uint64_t now)
-{
-	uint64_t speed = meter_speed(&l->meter, now);
-
-	if (l->state != LANE_BODY || l->paused || !l->seg || l->seg->end < 0 || l->src->no_ranges || l->replaced >= LAGGARD_MOST)
-		return false;
-	if (now - l->since < LAGGARD_AFTER_MS || speed >= l->x->best_speed / LAGGARD_FACTOR)
-		return false;
-	return (uint64_t)(l->seg->end - l->seg->next) > speed * LAGGARD_LEFT_S;
-}
-
-static void note_best_speed(struct xfer *x, uint64_t now)
-{
-	const struct lane *l;
-
-	x->best_speed -= x->best_speed / 8;
-	TAILQ_FOREACH(l, &x->lanes, link)
-	{
-		uint64_t speed = l->state == LANE_BODY ? meter_speed(&l->meter, now) : 0;
-
-		if (speed > x->best_speed)
-			x->best_speed = speed;
-	}
-}
-
-static void check_pace(struct lane *l, uint64_t now)
-{
-	if (too_slow(l, now)) {
-		lane_drop(l, ERR_TOO_SLOW);
-	} else if (laggard(l, now)) {
-		l->replaced++;
-		lane_drop(l, ERR_AGAIN);
-	} else if (stalled(l, now)) {
-		lane_drop(l, ERR_TIMEOUT);
-	}
-}
-
-/* A page that failed is asked again later, though its origin has nothing against other requests. */
-static void explain_retry(struct xfer *x, const struct source *s, uint64_t now)
-{
-	const struct lane *l;
-
-	TAILQ_FOREACH(l, &x->lanes, link)
-	{
-		if (l->src != s || l->state != LANE_WAIT || l->retry_at <= now)
-			continue;
-		fail_set(&x->wait, s->fail.code, "waiting %llu s for %.60s: %s",
-			(unsigned long long)((l->retry_at - now + 999) / 1000), s->u.host, s->fail.text);
-		return;
-	}
-}
-
-static void explain_wait(struct xfer *x, uint64_t now)
-{
-	x->wait.text[0] = '\0';
-	for (size_t i = 0; i < x->nsources; i++) {
-		const struct source *s = x->sources[i];
-
-		if (s->dead || source_lanes(x, s, true) > 0)
-			continue;
-		origin_explain(s->origin, now, &x->wait);
-		if (!x->wait.text[0])
-			explain_retry(x, s, now);
-		if (x->wait.text[0])
-			return;
-	}
-}
-
-static void on_tick(void *arg)
-{
-	struct xfer *x = arg;
-	uint64_t now = loop_now(x->loop);
-	struct lane *l;
-
-	note_best_speed(x, now);
-	TAILQ_FOREACH(l, &x->lanes, link)
-	{
-		flush_aged_block(l);
-		check_pace(l, now);
-	}
-	explain_wait(x, now);
-	if (x->dirty >= SYNC_BYTES || (x->dirty > 0 && now - x->synced_at >= SYNC_MS))
-		xfer_sync(x);
-	xfer_dirty(x);
 }
 
 /* ---- birth and death ---- */
@@ -501,6 +419,7 @@ static void finale(void *arg)
 
 	x->result.total = x->total;
 	x->result.done = ranges_total(&x->written);
+	x->result.path = x->path;
 	x->ops->end(x->owner, &x->result);
 	xfer_free(x);
 }
@@ -544,6 +463,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->journal = xstrdup(req->journal);
 	x->mtime = x->cond_mtime = -1;
 	x->global_rate = req->global_rate;
+	x->hurry = req->hurry;
 	x->synced_at = now;
 	TAILQ_INIT(&x->lanes);
 	TAILQ_INIT(&x->segs);
@@ -553,7 +473,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	rate_init(&x->rate, (uint64_t)opts_num(x->opts, OPT_MAX_DOWNLOAD_LIMIT), now);
 	source_list_set(x, req->uris);
 	take_known(x, &req->known);
-	timer_start(x->loop, &x->tick, TICK_MS, TICK_MS, on_tick, x);
+	xfer_pace_start(x);
 	if (!x->path)
 		xfer_dirty(x);
 	else if (opts_bool(x->opts, OPT_HASH_CHECK_ONLY))
@@ -574,6 +494,18 @@ void xfer_stop(struct xfer *x, bool force, bool discard)
 	xfer_wind_down(x);
 }
 
+bool xfer_hurry(struct xfer *x)
+{
+	if (x->ending || !x->wait.text[0])
+		return false;
+	x->hurry = true;
+	x->wait.text[0] = '\0';
+	for (size_t i = 0; i < x->nsources; i++)
+		x->sources[i]->ready_at = 0;
+	xfer_dirty(x);
+	return true;
+}
+
 void xfer_set_opts(struct xfer *x, struct opts *o)
 {
 	opts_ref(o);
@@ -582,16 +514,26 @@ void xfer_set_opts(struct xfer *x, struct opts *o)
 	rate_set(&x->rate, (uint64_t)opts_num(o, OPT_MAX_DOWNLOAD_LIMIT), loop_now(x->loop));
 }
 
+static bool is_listed(char *const *uris, const char *uri)
+{
+	for (; *uris; uris++)
+		if (strcmp(*uris, uri) == 0)
+			return true;
+	return false;
+}
+
 void xfer_set_uris(struct xfer *x, char *const *uris)
 {
 	struct lane *l;
 
-	source_list_set(x, uris);
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
-		if (l->src && l->src->gone)
-			lane_stop(l);
+		if (!l->src || is_listed(uris, l->src->uri))
+			continue;
+		lane_stop(l);
+		l->src = NULL;
 	}
+	source_list_set(x, uris);
 	xfer_dirty(x);
 }
 
@@ -625,11 +567,11 @@ size_t xfer_uris(const struct xfer *x, struct uri_view *ret, size_t max)
 
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
-		if (l->src && connected(l) && !l->src->gone && n++ < max)
+		if (l->src && connected(l) && n++ < max)
 			ret[n - 1] = (struct uri_view){.uri = l->src->uri, .used = true};
 	}
 	for (size_t i = 0; i < x->nsources; i++)
-		if (!x->sources[i]->gone && n++ < max)
+		if (n++ < max)
 			ret[n - 1] = (struct uri_view){.uri = x->sources[i]->uri, .used = false};
 	return n;
 }

@@ -40,6 +40,7 @@ struct xfer_end {
 	const char *err_text;
 	unsigned flags;         /* JOB_UNPROVEN */
 	int64_t total, done;    /* last known */
+	const char *path;       /* final path; NULL: not chosen. Valid during the call */
 };
 
 struct xfer_ops {
@@ -74,6 +75,7 @@ struct xfer_req {
 	const char *journal;      /* path for the progress journal */
 	struct rate *global_rate; /* overall limit, shared; outlives the transfer */
 	struct origins *origins;  /* the daemon's records, likewise */
+	bool hurry;               /* the user wants it tried now: whatever its origins wait for counts no more */
 };
 
 /* Never calls back before it returns. */
@@ -83,11 +85,15 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 void xfer_stop(struct xfer *x, bool force, bool discard);
 /* Options that apply at once (max-download-limit, ...): the set was replaced. */
 void xfer_set_opts(struct xfer *x, struct opts *o);
+/* The user wants it tried now. False: it waits for nothing that this could end. */
+bool xfer_hurry(struct xfer *x);
 /* The list of URIs changed: connections of those that are gone are dropped, new ones are used. */
 void xfer_set_uris(struct xfer *x, char *const *uris);
 
 /* Fills total, done, verified, speed, conns, wait, have, path of v (the rest is left alone). */
 void xfer_view(const struct xfer *x, struct job_view *v);
+/* Of `need` bytes of room that it was to have when it began: how many it has not taken yet. */
+uint64_t xfer_owes(const struct xfer *x, uint64_t need);
 size_t xfer_uris(const struct xfer *x, struct uri_view *ret, size_t max);
 size_t xfer_servers(const struct xfer *x, struct server_view *ret, size_t max);
 

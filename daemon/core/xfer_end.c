@@ -19,6 +19,7 @@ static void synced(void *arg, int err, const struct fail *f)
 	x->pending--;
 	x->sync_running = false;
 	if (err) {
+		x->lost = true;
 		xfer_fail(x, err, f->text);
 		return;
 	}
@@ -81,6 +82,21 @@ static void closed(void *arg, int err, const struct fail *f)
 	xfer_wind_down(x);
 }
 
+/* The disk is full: what is there is kept, the rest is left to others. */
+static bool trim_wanted(const struct xfer *x)
+{
+	return x->file && !x->trimmed && !x->discard && x->result.result == XFER_FAILED && x->result.err == ERR_NO_SPACE;
+}
+
+static void trim(struct xfer *x)
+{
+	x->trimmed = true;
+	if (x->lost)
+		ranges_copy(&x->written, &x->durable);
+	x->pending++;
+	dfile_trim(x->file, &x->written, closed, x);
+}
+
 /* A file of the user's that could not be gone on with at all is left as it was found. */
 static enum dfile_fate file_fate(const struct xfer *x)
 {
@@ -105,6 +121,10 @@ void xfer_wind_down(struct xfer *x)
 	if (sync_wanted(x)) {
 		x->final_synced = true;
 		xfer_sync(x);
+		return;
+	}
+	if (trim_wanted(x)) {
+		trim(x);
 		return;
 	}
 	if (file) {

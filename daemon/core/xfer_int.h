@@ -3,11 +3,14 @@
  *
  * Who calls whom: xfer.c drives the states; xfer_open.c chooses the name and opens the file; xfer_look.c only looks at a file
  * that is there; lane.c runs fetches and receives;
- * lane_head.c judges answers; segment.c hands out bytes and takes written ones; source.c picks URIs and keeps their record;
- * xfer_end.c verifies, finishes, stops. See docs/types/xfer.md.
+ * lane_head.c judges answers; segment.c hands out bytes and takes written ones; rescue.c takes them over from lanes that are too
+ * slow; source.c picks URIs and keeps their record; xfer_pace.c looks after them each second; xfer_end.c verifies, finishes,
+ * stops. See docs/types/xfer.md.
  */
 #ifndef HAUL_CORE_XFER_INT_H
 #define HAUL_CORE_XFER_INT_H
+
+#include <uthash.h>
 
 #include "base/hash.h"
 #include "base/obj.h"
@@ -37,14 +40,16 @@ enum xstate {
 	XSTATE_COUNT
 };
 
-/* One URI of the job with its record. Owned by the xfer; lanes point to it, so it is only freed with the xfer. */
+/* One URI of the job with its record. Owned by the xfer; lanes point to it, so those are stopped before it is freed. */
 struct source {
 	OBJ(SOURCE);
 	char *uri;          /* as the user gave it; credentials belong to its origin */
 	struct uri u;       /* parsed */
 	char *final_uri;    /* where redirects led the last time, tried first by later fetches; NULL */
-	bool dead;          /* given up, or taken off the list by changeUri */
-	bool gone;          /* taken off the list: not shown any more */
+	bool linked;        /* redirects led to a good answer before: the next one may be a link that expired */
+	bool link_fresh;    /* final_uri has not brought a byte yet */
+	bool dead;          /* given up: counts no more, but see may_return */
+	bool may_return;    /* dead of what may pass (no answer, too slow): asked again now and then while others work */
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
 	bool no_ranges;     /* answers ranges with the whole file */
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
@@ -52,24 +57,41 @@ struct source {
 	bool cant_resume;   /* could not go on where the file ends: max-resume-failure-tries counts these */
 	unsigned tries;     /* failures in a row without a byte of progress */
 	unsigned not_found; /* 404s so far */
+	uint64_t ready_at;  /* ms: not asked before, after a try that brought nothing */
+	/* goodput, bytes/s of one connection */
+	uint64_t speed;     /* smoothed over its connections; 0: not measured yet */
+	uint64_t best;      /* of its best connection lately; fades */
+	unsigned samples;   /* that went into speed */
+	/* far slower than others, silent, or dead: others come first until aside_until, then one small segment shows what it is
+	 * worth */
+	uint64_t aside_until; /* ms */
+	uint64_t aside_ms;    /* how long it was put aside for the last time, doubles; 0: in good standing */
 	struct origin *origin; /* of the place that is asked first: final_uri, else uri; NULL: dead from the start */
 	struct origin_waiter waiter;
 	struct fail fail;   /* last failure */
+	UT_hash_handle hh;  /* by uri, while the list is being set */
 };
 
 /* Bytes [start, end) given to a lane, with their writer. Lives until the lane has left it and all its bytes are written.
- * Owned by the xfer (segs). Invariant: start <= next <= end (end -1: unknown); [start, next) is received. */
+ * Owned by the xfer (segs). Invariant: start <= next <= end (end -1: unknown); [start, next) is received.
+ *
+ * A race (rescue.c): `racing` fetches at most a block's worth that is its rival's as well. What it receives stays in its lane's
+ * block, so no byte is ever written twice; [from, end) of it is needed, which is nothing while the rival is at work. */
 struct segment {
 	struct xfer *x;
 	struct wstream *ws;
 	struct lane *lane; /* NULL: being written out */
 	int64_t start, next, end;
+	bool racing;
+	struct segment *rival; /* the other one of a race, NULL: none */
+	int64_t from;          /* racing: of what it is to write, end: nothing */
+	unsigned races;        /* that were begun against it */
 	TAILQ_ENTRY(segment) link;
 };
 
 enum lane_state {
 	LANE_IDLE,  /* nothing to do */
-	LANE_WAIT,  /* before the next try (timer) */
+	LANE_WAIT,  /* for a look at the file, before it asks */
 	LANE_HEAD,  /* request sent, no answer yet */
 	LANE_BODY,  /* receiving */
 	LANE_DRAIN, /* the answer was not a body; its end is awaited */
@@ -87,6 +109,7 @@ struct lane {
 	void *fetch;         /* protocol's handle, NULL: none */
 	struct origin_use use; /* what the fetch takes of its origin */
 	char *uri;           /* asked now (after redirects) */
+	bool at_link;        /* it began at its source's final_uri */
 	unsigned redirects;
 	struct range asked;  /* range of the request under way; end -1: to the end */
 	bool whole;          /* the request had no Range field */
@@ -103,10 +126,13 @@ struct lane {
 	bool aged;           /* cur was there at the last tick already */
 	bool paused;         /* space() said 0 */
 	struct block_waiter waiter;
-	struct timer timer;  /* LANE_WAIT */
-	uint64_t retry_at;   /* ms: when that ends */
 	uint64_t since;      /* ms: start of the fetch */
 	uint64_t last_data;  /* ms: last byte, or start of the fetch */
+	uint64_t noted_at;   /* ms: when its goodput was looked at last, and `got` then */
+	int64_t noted_got;
+	uint64_t speed;      /* bytes/s lately */
+	bool on_trial;       /* its source was dead when it was asked */
+	bool held;           /* since then it was us who did not take more */
 	unsigned replaced;   /* times its connection was given up as a laggard in this segment */
 	struct meter meter;
 	TAILQ_ENTRY(lane) link;
@@ -124,7 +150,7 @@ struct xfer {
 	char *dir;
 	char *journal;
 	enum xstate state;
-	struct source **sources; /* NULL-terminated */
+	struct source **sources; /* in the order of the list */
 	size_t nsources;
 	TAILQ_HEAD(lane_list, lane) lanes;
 	unsigned lane_ids;
@@ -170,17 +196,18 @@ struct xfer {
 	/* limits */
 	struct rate rate;
 	struct rate *global_rate;
+	bool hurry;              /* until the next try is decided: its origins are not waited for */
 	struct timer throttle;   /* runs while a lane waits for tokens */
 	struct timer tick;       /* each second */
 	struct timer wake;       /* a source may be asked again */
 	struct deferred room;    /* something was written: paused lanes may read on */
 	struct deferred fill;    /* give idle lanes work, once per turn */
 	struct meter meter;
-	uint64_t best_speed;     /* bytes/s of the best lane lately; fades */
 	/* the end */
 	unsigned pending;        /* callbacks of disk and owner still to come */
 	bool force, discard;
-	bool final_synced;
+	bool final_synced, trimmed; /* while ending: this was done */
+	bool lost;               /* a sync failed: only what was durable before is sure to be there */
 	bool ending;             /* an end was decided; result holds which */
 	struct xfer_end result;
 	char result_text[sizeof(((struct fail *)0)->text)];
@@ -232,27 +259,54 @@ void lane_ask(struct lane *l);                /* its uri for what its segment la
 void lane_stop(struct lane *l);               /* cancel the fetch, give back what was not received; idle afterwards */
 void lane_resume(struct lane *l);             /* space() may have room again */
 void lane_flush(struct lane *l);              /* hand a partly filled block to the writer */
-void lane_retry_in(struct lane *l, uint64_t ms);
 
 /* lane_head.c: judge the head of an answer. Sets l->verdict, l->fail, l->redirect_to, l->retry_after. */
 void lane_judge(struct lane *l, const struct fetch_head *h);
 
 /* segment.c */
 struct segment *segment_new(struct lane *l, int64_t start, int64_t end);
+struct segment *segment_bare(struct lane *l, int64_t start, int64_t end); /* without writer, and without taking its bytes */
 void segment_attach_file(struct segment *s);   /* the file is open now */
 void segment_leave(struct segment *s);        /* its lane goes; the rest [next, end) is free again */
-/* Bytes for a lane without work, `lanes` (>= 1) of which there are: of the first gap what stream-piece-selector lets it take, or
- * a share of the largest segment. */
-bool segment_pick(struct xfer *x, unsigned lanes, struct range *ret);
+void segment_cut(struct segment *s, int64_t at); /* [at, end) is free again; next <= at */
+/* Bytes for a lane of src, `lanes` (>= 1) of which are without work: of the first gap what stream-piece-selector and
+ * source_portion let it take, or what a slow lane is relieved of, or a share of the largest segment. */
+bool segment_pick(struct xfer *x, const struct source *src, unsigned lanes, struct range *ret);
 /* The answer goes on behind the segment's end (up to limit, -1: open) and nobody has those bytes: take them too. */
 bool segment_extend(struct segment *s, int64_t limit);
 size_t segment_queued(const struct xfer *x);  /* bytes waiting to be written, all segments */
 void segment_free(struct segment *s);
 
+/* rescue.c */
+/* Where a lane of src would help: *ret, cut off the segment of a lane that would need far longer for it. False: nowhere. */
+bool rescue_pick(struct xfer *x, const struct source *src, uint64_t now, struct range *ret);
+/* A segment with little left whose lane would need far longer for it than one of src; NULL: none. */
+struct segment *race_find(struct xfer *x, const struct source *src, uint64_t now);
+void race_new(struct lane *l, struct segment *rival); /* l, idle, gets the segment that races it */
+/* l is about to leave its segment, or has all of it: what it holds that is needed is on its way to the file afterwards, and the
+ * race, if there is one, is over for it. The rival's lane may be stopped. */
+void race_settle(struct lane *l);
+
+/* xfer_pace.c */
+void xfer_pace_start(struct xfer *x);         /* from now on each second */
+bool lane_is_silent(const struct lane *l, uint64_t now); /* it waits for the server, and got no byte for stall-timeout */
+
 /* source.c */
-int source_list_set(struct xfer *x, char *const *uris); /* add new ones, mark missing ones gone */
+/* The list is these now. Records of those that stay are kept; no lane may use one that goes. */
+int source_list_set(struct xfer *x, char *const *uris);
 void source_list_free(struct xfer *x);
 struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait); /* for one more lane; NULL: none; *ret_wait ms */
+/* Bytes that the next segment for it may have at most. */
+int64_t source_portion(const struct source *s);
+bool source_may_return(const struct xfer *x, const struct source *s, uint64_t now); /* dead, and due to be asked again */
+/* Is there another one in good standing than s, of at least that goodput, and could it be asked now? */
+bool source_other_ready(struct xfer *x, const struct source *s, uint64_t least, uint64_t now);
+/* Others come first for a while, longer each time. */
+void source_put_aside(struct source *s, uint64_t now);
+/* Goodput: what the lane got since the last time counts for its source. At each tick, and at the end of its fetch. */
+void source_note(struct lane *l, uint64_t now);
+void source_fade(struct xfer *x);     /* at each tick: best speeds of the past count less */
+void source_brought(struct lane *l);  /* bytes came: it is in order */
 unsigned source_lanes(const struct xfer *x, const struct source *s, bool receiving);
 /* Where redirects led: asked first from now on. NULL: the URI itself. */
 void source_set_place(struct xfer *x, struct source *s, const char *uri);

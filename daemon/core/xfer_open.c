@@ -21,6 +21,17 @@ static enum alloc_mode alloc_mode(const struct xfer *x)
 	return ALLOC_NONE;
 }
 
+uint64_t xfer_owes(const struct xfer *x, uint64_t need)
+{
+	bool allocates = alloc_mode(x) == ALLOC_FALLOC || alloc_mode(x) == ALLOC_PREALLOC;
+
+	if (!x->file || x->state == XS_OPEN)
+		return need;
+	if (x->total < 0 || (allocates && x->total >= opts_num(x->opts, OPT_NO_FILE_ALLOCATION_LIMIT)))
+		return 0;
+	return (uint64_t)(x->total - ranges_total(&x->written));
+}
+
 static void fill_req(const struct xfer *x, const char *name, struct dfile_req *req)
 {
 	memset(req, 0, sizeof(*req));

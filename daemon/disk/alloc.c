@@ -4,12 +4,14 @@
 #include "disk/alloc.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "disk/fs.h"
+#include "disk/room.h"
 
 #define FALLOC_STEP ((int64_t)1 << 30)
 #define ZEROS	    ((int64_t)1 << 20) /* bytes a write */
@@ -106,25 +108,35 @@ int alloc_step(struct alloc *a, struct fail *f)
 	return a->by_writing ? zero_step(a, f) : falloc_step(a, f);
 }
 
+/* ", 64MiB to be left", or nothing. */
+static const char *kept_text(uint64_t reserve, char buf[40])
+{
+	char n[16];
+
+	buf[0] = '\0';
+	if (reserve > 0)
+		snprintf(buf, 40, " (%s to be left)", str_bytes(reserve, n));
+	return buf;
+}
+
 int alloc_check_room(const struct fs_ops *fs, int fd, const char *dir, uint64_t need, uint64_t reserve, struct fail *f)
 {
-	char need_text[16], have_text[16], keep_text[16];
-	struct statvfs v;
-	uint64_t have;
+	char need_text[16], have_text[16], kept[40];
+	struct room room;
+	uint64_t want;
 
-	if (fs->fstatvfs(fd, &v) < 0)
-		return 0; /* the writes will tell */
-	if (__builtin_mul_overflow((uint64_t)v.f_bavail, (uint64_t)v.f_frsize, &have))
-		have = UINT64_MAX;
-	if (have >= reserve && have - reserve >= need)
+	room_of(fs, fd, &room);
+	if (__builtin_add_overflow(need, reserve, &want))
+		want = UINT64_MAX;
+	if (room.free == UINT64_MAX || want <= room.free) /* when it does not say, the writes will tell */
 		return 0;
 	str_bytes(need, need_text);
-	str_bytes(have, have_text);
-	if (reserve == 0)
-		return fail_set(
-			f, ERR_NO_SPACE, "Not enough disk space: %s needed, %s free in %s", need_text, have_text, dir);
-	return fail_set(f, ERR_NO_SPACE, "Not enough disk space: %s needed, %s free (%s to be left) in %s", need_text,
-		have_text, str_bytes(reserve, keep_text), dir);
+	kept_text(reserve, kept);
+	if (room.size > 0 && want > room.size)
+		return fail_set(f, ERR_TOO_LARGE, "Not enough disk space: %s needed, but the disk of %s holds only %s%s",
+			need_text, dir, str_bytes(room.size, have_text), kept);
+	return fail_set(f, ERR_NO_SPACE, "Not enough disk space: %s needed, %s free%s in %s", need_text,
+		str_bytes(room.free, have_text), kept, dir);
 }
 
 uint64_t alloc_missing(const struct stat *st, int64_t n)

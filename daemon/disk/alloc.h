@@ -26,8 +26,8 @@ int alloc_begin(struct alloc *a, const struct fs_ops *fs, int fd, const char *pa
 int alloc_step(struct alloc *a, struct fail *f);
 void alloc_end(struct alloc *a); /* zeroed is fine */
 
-/* Is there room for `need` more bytes in the file system of fd, leaving `reserve` free? 0 or ERR_NO_SPACE; when the
- * file system doesn't say, 0. */
+/* Is there room for `need` more bytes in the file system of fd, leaving `reserve` free? 0; ERR_NO_SPACE; ERR_TOO_LARGE
+ * when there would not be if it were empty; when the file system doesn't say, 0. */
 int alloc_check_room(const struct fs_ops *fs, int fd, const char *dir, uint64_t need, uint64_t reserve, struct fail *f);
 /* Bytes that an open file of st will still take when it grows to n. */
 uint64_t alloc_missing(const struct stat *st, int64_t n);

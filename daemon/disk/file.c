@@ -86,7 +86,7 @@ void dfile_start_journal(struct dfile *f, const struct ranges *have)
 			errno);
 	ranges_free(&ignored);
 	for (size_t i = 0; i < have->n; i++)
-		journal_slot_move(f->journal, journal_slot_get(f->journal, have->v[i].start), have->v[i].end);
+		journal_slot_move(f->journal, journal_slot_get(f->journal), have->v[i].start, have->v[i].end);
 }
 
 void dfile_free(struct dfile *f)
@@ -235,6 +235,44 @@ static int sync_run(struct dop *op)
 void dfile_sync(struct dfile *f, dfile_cb cb, void *arg)
 {
 	dop_start(dop_new(f, sync_run, cb, arg));
+}
+
+/* ---- giving room back ---- */
+
+/* Only a hole, whatever the file system makes of it: what is not punched stays allocated, no more. */
+static void punch(struct dfile *f, int64_t from, int64_t to)
+{
+	if (from < to)
+		f->fs->fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, from, to - from);
+}
+
+/* A file that was taken is never cut below what it was. */
+static int trim_run(struct dop *op)
+{
+	struct dfile *f = op->f;
+	const struct ranges *have = &op->have;
+	int64_t end = have->n > 0 ? have->v[have->n - 1].end : 0, at = f->taken > 0 ? f->taken : 0;
+	struct stat st;
+
+	if (f->at_name || f->fs->fstat(f->fd, &st) < 0)
+		return 0;
+	if (end < at)
+		end = at;
+	if (st.st_size > end && f->fs->ftruncate(f->fd, end) < 0)
+		log_warn(DISK, "%s.part can't be cut: errno %d", f->path, errno);
+	for (size_t i = 0; i < have->n; i++) {
+		punch(f, at, have->v[i].start);
+		at = at > have->v[i].end ? at : have->v[i].end;
+	}
+	return note_size(op);
+}
+
+void dfile_trim(struct dfile *f, const struct ranges *have, dfile_cb cb, void *arg)
+{
+	struct dop *op = dop_new(f, trim_run, cb, arg);
+
+	ranges_copy(&op->have, have);
+	dop_start(op);
 }
 
 /* ---- taking NAME ---- */

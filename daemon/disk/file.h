@@ -78,8 +78,9 @@ typedef void (*dfile_cb)(void *arg, int err, const struct fail *f);
  *   there is no NAME, or remove_control: it is removed, and the rules hold as if it had not been there;
  *   NAME is a regular file, and total > 0: NAME is taken over (`begun`). ERR_CONTROL when the control file is damaged or of
  *   another total, or NAME is longer than that; a candidate NAME.1 that does not fit is passed over.
- * err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_IO, ERR_INVAL (name leaves
- * dir), ERR_SAME_FILE (NAME.part is in use by somebody else, or another program writes to NAME), ERR_CONTROL, ERR_CANCELED.
+ * err: ERR_EXISTS, ERR_RENAME, ERR_MKDIR, ERR_CREATE, ERR_OPEN, ERR_NOT_FOUND, ERR_NO_SPACE, ERR_TOO_LARGE,
+ * ERR_IO, ERR_INVAL (name leaves dir), ERR_SAME_FILE (NAME.part is in use by somebody else, or another program writes to NAME),
+ * ERR_CONTROL, ERR_CANCELED.
  * After an error everything is as it was before, but for folders, and a control file without NAME. f is never NULL; its code
  * is err. o is NULL after an error. Strings of req are copied. The returned handle lives until cb is called; most callers
  * ignore it. */
@@ -95,6 +96,9 @@ void dfile_take(struct dfile *f, int64_t n, enum alloc_mode alloc, const struct 
 /* The size became known after the start, or turned out otherwise: allocate or cut to n. Cutting also makes the journal forget
  * what lay beyond, so a transfer that starts over cuts to 0 first (with no wstream open). */
 void dfile_set_size(struct dfile *f, int64_t n, enum alloc_mode alloc, dfile_cb cb, void *arg);
+/* Nothing is going to be written for a while: room that holds none of `have` (copied) is given back, as far as the file
+ * system can; the file ends behind the last of them. No wstream is open. Always 0. */
+void dfile_trim(struct dfile *f, const struct ranges *have, dfile_cb cb, void *arg);
 /* fdatasync: what was written before the call is durable when cb comes with 0. After a failure nothing of this dfile is ever
  * called durable again (the kernel may have dropped the pages), and the journal is removed. */
 void dfile_sync(struct dfile *f, dfile_cb cb, void *arg);

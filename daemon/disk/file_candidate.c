@@ -34,7 +34,7 @@ void cand_set_names(struct dfile_opening *o, const char *leaf, unsigned n)
 	free(f->path);
 	o->renamed = n;
 	f->leaf = candidate(leaf, n);
-	f->part = xasprintf("%s" PART_SUFFIX, f->leaf);
+	f->part = xasprintf("%s" NAME_SUFFIX, f->leaf);
 	f->path = xasprintf(
 		"%s/%.*s%s", strcmp(dir, "/") == 0 ? "" : dir, (int)(leaf - o->req.name), o->req.name, f->leaf);
 }

@@ -3,14 +3,8 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include "base/log.h"
-#include "base/str.h"
 #include "disk/file_open_priv.h"
-#include "disk/journal.h"
 
 /* The regular file of that stat at NAME, for its size, its time and its content. */
 static void note_found(struct dfile_opening *o, const struct stat *st)

@@ -268,6 +268,8 @@ static void undo(struct dfile_opening *o)
 		dfile_return_name(f);
 	} else if (o->made_part) {
 		f->fs->unlinkat(f->dirfd, f->part, 0);
+	} else if (f->fd >= 0 && o->alloc.at > 0) { /* OPEN_RESUME: room that was taken for nothing */
+		f->fs->ftruncate(f->fd, o->found_size > 0 ? o->found_size : 0);
 	}
 	dfile_shut(f, o->req.how != OPEN_RESUME);
 }
@@ -332,7 +334,7 @@ static void open_done(void *arg, int status)
 		undo(o);
 	}
 	if (o->err == ERR_NOT_FOUND)
-		fail_set(&o->fail, ERR_NOT_FOUND, "The unfinished file is gone: %s" PART_SUFFIX, f->path);
+		fail_set(&o->fail, ERR_NOT_FOUND, "The unfinished file is gone: %s" NAME_SUFFIX, f->path);
 	if (o->err == 0 && f->fd >= 0) {
 		r.file = f;
 		o->f = NULL;

@@ -7,13 +7,13 @@
 
 #include <sys/stat.h>
 
+#include "base/name.h"
 #include "disk/alloc.h"
 #include "disk/aria2_control.h"
 #include "disk/file_priv.h"
 #include "disk/fs.h"
 
-#define PART_SUFFIX ".part"
-#define TAKEN	    1 /* of a candidate: somebody else has this name */
+#define TAKEN 1 /* of a candidate: somebody else has this name */
 
 struct dfile_opening {
 	struct dfile_req req; /* strings are copies */

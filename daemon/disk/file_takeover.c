@@ -2,17 +2,10 @@
  * Going on with what aria2 left: NAME, and the control file NAME.aria2 that says which bytes of it are finished.
  */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/log.h"
-#include "base/str.h"
 #include "disk/file_open_priv.h"
-#include "disk/journal.h"
-
-#define CONTROL_SUFFIX ".aria2"
 
 #define CONTROL_ADVICE "Nothing was changed. Remove it (or let remove-control-file do so), or choose another name"
 

@@ -71,6 +71,8 @@ int fs_fail(struct fail *f, int code, const char *what, const char *path, int ca
 
 	if (cause == ENOSPC || cause == EDQUOT)
 		code = ERR_NO_SPACE;
+	else if (cause == EFBIG)
+		code = ERR_TOO_LARGE;
 	return fail_set(f, code, "%s %s, cause: %s", what, path, strerror_r(cause, buf, sizeof(buf)));
 }
 

@@ -46,8 +46,8 @@ struct fs_ops {
 
 extern const struct fs_ops fs_real;
 
-/* errno `cause` as an error about path: ENOSPC and EDQUOT give ERR_NO_SPACE, all else `code`. Text "WHAT PATH, cause:
- * ...". Returns the code. Any thread. */
+/* errno `cause` as an error about path: ENOSPC and EDQUOT give ERR_NO_SPACE, EFBIG ERR_TOO_LARGE, all else `code`. Text
+ * "WHAT PATH, cause: ...". Returns the code. Any thread. */
 int fs_fail(struct fail *f, int code, const char *what, const char *path, int cause);
 
 /* All n bytes at off, whatever short writes and signals come in between. 0, or -1 and errno. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The journal's file: a header of 256 bytes, then slots of two 8-byte values in native byte order (it never leaves this
- * boot of this machine). A free slot is all zero; a slot counts while start < end. Slots are never used twice in one
- * run; opening merges what they prove and writes a new file beside the old one, so at no moment is there less than
- * before.
+ * The journal's file: a header of 256 bytes, then slots of 32 bytes in native byte order (it never leaves this boot of
+ * this machine), so that none lies across two pages and a write of one is whole or not at all, whenever the process is
+ * killed. A free slot is all zero; another counts when its checksum is right. Slots are never used twice in one run;
+ * opening merges what they prove and writes a new file beside the old one, so at no moment is there less than before.
  */
 #include "disk/journal.h"
 
@@ -21,15 +21,19 @@
 #include "disk/fs.h"
 
 #define MAGIC	   "hauljrnl"
-#define VERSION	   1
+#define VERSION	   2
 #define HEAD_SIZE  256
 #define MAX_FILE   ((size_t)HEAD_SIZE + JOURNAL_SLOTS * sizeof(struct slot))
+#define FINISHED   0x7fe2b3c4d5a69781u /* of the head: no other value counts */
 #define MAX_PROVEN (JOURNAL_SLOTS / 2) /* ranges taken over at most, so that there is room for new ones */
 
 struct slot {
 	int64_t start;
 	int64_t end;
+	uint64_t sum; /* slot_sum of these two, and of the file they speak of */
+	uint64_t zero;
 };
+_Static_assert(HEAD_SIZE % sizeof(struct slot) == 0 && 4096 % sizeof(struct slot) == 0, "no slot lies across pages");
 
 /* What makes a data file the same one. */
 struct identity {
@@ -57,6 +61,7 @@ struct journal {
 	char *path;
 	int fd;
 	bool unlinked;
+	uint32_t crc;	 /* of the data file's identity */
 	atomic_int next; /* first free slot */
 };
 
@@ -83,6 +88,23 @@ static uint32_t checksum(const struct identity *id)
 	return (uint32_t)crc32(0, (const Bytef *)id, sizeof(*id));
 }
 
+static uint64_t slot_sum(uint32_t id_crc, int64_t start, int64_t end)
+{
+	uint64_t v[2] = {(uint64_t)start, (uint64_t)end};
+
+	return (uint64_t)id_crc << 32 | crc32(0, (const Bytef *)v, sizeof(v));
+}
+
+static struct slot slot_of(uint32_t id_crc, int64_t start, int64_t end)
+{
+	return (struct slot){.start = start, .end = end, .sum = slot_sum(id_crc, start, end)};
+}
+
+static bool slot_ok(const struct slot *s, uint32_t id_crc)
+{
+	return s->sum == slot_sum(id_crc, s->start, s->end) && s->zero == 0 && s->start >= 0 && s->start < s->end;
+}
+
 static bool head_ok(const struct head *h)
 {
 	return memcmp(h->magic, MAGIC, sizeof(h->magic)) == 0 && h->version == VERSION && h->crc == checksum(&h->id);
@@ -105,6 +127,7 @@ static char *read_file(const struct fs_ops *fs, const char *path, size_t *ret_le
 	}
 	close(fd);
 	if (n < HEAD_SIZE || !head_ok((const struct head *)(const void *)text)) {
+		log_warn(DISK, "%s is damaged: not believed", path);
 		free(text);
 		return NULL;
 	}
@@ -112,24 +135,28 @@ static char *read_file(const struct fs_ops *fs, const char *path, size_t *ret_le
 	return text;
 }
 
-static void add_slots(const char *text, size_t len, int64_t limit, struct ranges *ret)
+/* Returns how many are damaged: they prove nothing. */
+static size_t add_slots(const char *text, size_t len, uint32_t id_crc, int64_t limit, struct ranges *ret)
 {
+	static const struct slot unused;
 	struct slot s;
+	size_t bad = 0;
 
 	for (size_t at = HEAD_SIZE; at + sizeof(s) <= len; at += sizeof(s)) {
 		memcpy(&s, text + at, sizeof(s));
-		if (s.end > limit)
-			s.end = limit;
-		if (s.start >= 0 && s.start < s.end)
-			ranges_add(ret, s.start, s.end);
+		if (!slot_ok(&s, id_crc))
+			bad += memcmp(&s, &unused, sizeof(s)) != 0;
+		else if (s.start < limit)
+			ranges_add(ret, s.start, s.end < limit ? s.end : limit);
 	}
+	return bad;
 }
 
 static void read_proof(
 	const struct fs_ops *fs, const char *path, int data_fd, const struct identity *id, struct ranges *ret)
 {
 	struct stat st;
-	size_t len = 0;
+	size_t len = 0, bad = 0;
 	char *text = read_file(fs, path, &len);
 
 	if (!text)
@@ -137,8 +164,22 @@ static void read_proof(
 	if (memcmp(&((const struct head *)(const void *)text)->id, id, sizeof(*id)) != 0)
 		log_notice(DISK, "%s is of another boot or file: not believed", path);
 	else if (fs->fstat(data_fd, &st) == 0)
-		add_slots(text, len, st.st_size, ret);
+		bad = add_slots(text, len, checksum(id), st.st_size, ret);
+	if (bad > 0)
+		log_warn(DISK, "%s is damaged: %zu of its claims are not believed", path, bad);
 	free(text);
+}
+
+static int write_slots(const struct fs_ops *fs, int fd, uint32_t id_crc, const struct ranges *proof, size_t n)
+{
+	struct slot *all = xcalloc(n, sizeof(*all));
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		all[i] = slot_of(id_crc, proof->v[i].start, proof->v[i].end);
+	r = fs_pwrite_all(fs, fd, all, n * sizeof(*all), HEAD_SIZE);
+	free(all);
+	return r;
 }
 
 static int write_new(
@@ -148,11 +189,10 @@ static int write_new(
 	int fd = fs->openat(AT_FDCWD, tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int cause;
 
-	_Static_assert(sizeof(struct slot) == sizeof(struct range), "ranges are written as slots");
 	if (fd < 0)
 		return -1;
 	if (fs_pwrite_all(fs, fd, &h, sizeof(h), 0) == 0 &&
-		(n == 0 || fs_pwrite_all(fs, fd, proof->v, n * sizeof(struct slot), HEAD_SIZE) == 0))
+		(n == 0 || write_slots(fs, fd, h.crc, proof, n) == 0))
 		return fd;
 	cause = errno;
 	close(fd);
@@ -227,6 +267,7 @@ int journal_open(const struct fs_ops *fs, const char *path, int data_fd, struct 
 	j->fs = fs;
 	j->path = xstrdup(path);
 	j->fd = fd;
+	j->crc = checksum(&id);
 	atomic_init(&j->next, (int)n);
 	*ret = j;
 	return 0;
@@ -254,7 +295,7 @@ void journal_close(struct journal *j, bool unlink)
 
 void journal_set_finished(struct journal *j)
 {
-	static const uint64_t yes = 1;
+	static const uint64_t yes = FINISHED;
 
 	if (j && fs_pwrite_all(j->fs, j->fd, &yes, sizeof(yes), offsetof(struct head, finished)) == 0)
 		j->fs->fsync(j->fd); /* without it a power cut costs a look at the server, no byte */
@@ -273,7 +314,7 @@ static bool journal_says(const struct fs_ops *fs, const char *path, int data_fd,
 	size_t len;
 	char *text = read_file(fs, path, &len);
 	const struct head *h = (const struct head *)(const void *)text;
-	bool yes = text && (!finished || h->finished) && same_file(h, fs, data_fd);
+	bool yes = text && (!finished || h->finished == FINISHED) && same_file(h, fs, data_fd);
 
 	free(text);
 	return yes;
@@ -294,35 +335,39 @@ static int64_t slot_off(int slot)
 	return HEAD_SIZE + (int64_t)slot * (int64_t)sizeof(struct slot);
 }
 
+static bool write_slot(const struct journal *j, int slot, int64_t start, int64_t end)
+{
+	struct slot s = slot_of(j->crc, start, end);
+
+	return fs_pwrite_all(j->fs, j->fd, &s, sizeof(s), slot_off(slot)) == 0;
+}
+
 void journal_cut(struct journal *j, int64_t n)
 {
 	int used = j ? (int)least((size_t)atomic_load(&j->next), JOURNAL_SLOTS) : 0;
 
 	for (int i = 0; i < used; i++) {
-		int64_t end = 0; /* of a slot that never got one, the file is too short to have it */
-		bool ok = fs_pread_all(j->fs, j->fd, &end, sizeof(end), slot_off(i) + 8) >= 0;
-		if (ok && end > n)
-			ok = fs_pwrite_all(j->fs, j->fd, &n, sizeof(n), slot_off(i) + 8) == 0;
+		struct slot s = {0}; /* of one that says nothing yet, the file is too short to have it */
+		bool ok = fs_pread_all(j->fs, j->fd, &s, sizeof(s), slot_off(i)) >= 0;
+		if (ok && s.end > n)
+			ok = write_slot(j, i, s.start, n);
 		if (!ok) /* it would be believed later */
 			journal_unlink(j);
 	}
 }
 
-int journal_slot_get(struct journal *j, int64_t off)
+int journal_slot_get(struct journal *j)
 {
 	int slot;
 
 	if (!j || atomic_load(&j->next) >= JOURNAL_SLOTS)
 		return -1;
 	slot = atomic_fetch_add(&j->next, 1);
-	/* Only the start: while the end is still 0, the slot says nothing. */
-	if (slot >= JOURNAL_SLOTS || fs_pwrite_all(j->fs, j->fd, &off, sizeof(off), slot_off(slot)) < 0)
-		return -1;
-	return slot;
+	return slot < JOURNAL_SLOTS ? slot : -1;
 }
 
-void journal_slot_move(struct journal *j, int slot, int64_t end)
+void journal_slot_move(struct journal *j, int slot, int64_t start, int64_t end)
 {
-	if (j && slot >= 0 && fs_pwrite_all(j->fs, j->fd, &end, sizeof(end), slot_off(slot) + 8) < 0)
+	if (j && slot >= 0 && !write_slot(j, slot, start, end))
 		log_debug(DISK, "%s: progress not journaled, errno %d", j->path, errno);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The progress journal: what a transfer has written, readable after kill -9. One small file per running transfer in the state
- * directory, an array of slots {start, end}; a wstream owns a slot and moves its `end` on with one 8-byte pwrite after each
+ * directory, an array of slots {start, end}; a wstream owns a slot and moves its `end` on with one small pwrite after each
  * data write, on the pool thread. No sync: the page cache survives the process. After a power cut it is not believed: its
  * header names the boot, the mount, the device, the inode and birth time of the data file, and if any of them differs, only
  * the ranges in the database (which were synced) count. See docs/types/journal.md.
@@ -37,9 +37,9 @@ bool journal_is_of(const struct fs_ops *fs, const char *path, int data_fd);
 /* Bytes from n on are not there any more: forget them. Before the data file is cut; no slot may be in use meanwhile. */
 void journal_cut(struct journal *j, int64_t n);
 
-/* A slot for a new segment beginning at off; -1 when there is none (then its progress is simply not journaled). */
-int journal_slot_get(struct journal *j, int64_t off);
-/* Bytes [start of slot, end) are written. One thread per slot at a time; slot -1 is a no-op. */
-void journal_slot_move(struct journal *j, int slot, int64_t end);
+/* A slot for a new segment; -1 when there is none (then its progress is simply not journaled). */
+int journal_slot_get(struct journal *j);
+/* Bytes [start, end) are written; start is the same each time for a slot. One thread per slot at a time; slot -1 is a no-op. */
+void journal_slot_move(struct journal *j, int slot, int64_t start, int64_t end);
 
 #endif

@@ -27,6 +27,7 @@ struct wstream {
 	void *owner;
 	struct block_list queue; /* not yet handed to the pool */
 	size_t queued;		 /* bytes pushed and not yet written */
+	int64_t off;		 /* where the first block began */
 	int64_t next;		 /* where the next block must begin */
 	int64_t written;	 /* all below is in the file */
 	bool busy;		 /* a batch waits for its turn or is on the pool, or callbacks are under way */
@@ -85,11 +86,11 @@ static void on_pool(void *arg)
 	struct dfile *f = w->f;
 
 	if (w->slot == SLOT_UNASKED)
-		w->slot = journal_slot_get(f->journal, w->from);
+		w->slot = journal_slot_get(f->journal);
 	write_batch(w);
 	if (w->to == w->from)
 		return;
-	journal_slot_move(f->journal, w->slot, w->to);
+	journal_slot_move(f->journal, w->slot, w->off, w->to);
 	if (w->to - w->started >= WRITE_OUT) {
 		/* Only a hint to the kernel: errors show at the next sync. */
 		f->fs->sync_file_range(f->fd, w->started, w->to - w->started, SYNC_FILE_RANGE_WRITE);
@@ -207,7 +208,7 @@ struct wstream *wstream_new(struct dfile *f, int64_t off, const struct wstream_o
 	w->f = f;
 	w->ops = ops;
 	w->owner = owner;
-	w->next = w->written = w->started = off;
+	w->off = w->next = w->written = w->started = off;
 	w->slot = SLOT_UNASKED;
 	w->late.cb = on_late;
 	w->late.arg = w;

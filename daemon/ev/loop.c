@@ -119,7 +119,9 @@ int loop_close(struct loop *l)
 
 uint64_t loop_now(const struct loop *l)
 {
-	return l->clock_ms != NULL ? l->clock_ms(l->clock_arg) : uv_now(&l->uv);
+	if (l->clock_ms != NULL)
+		return l->clock_ms(l->clock_arg);
+	return uv_now(&l->uv) * (l->speedup > 0 ? l->speedup : 1);
 }
 
 void defer(struct loop *l, struct deferred *d)

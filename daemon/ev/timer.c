@@ -34,6 +34,12 @@ static void on_timer(uv_timer_t *uv)
 	h->cb(h->arg);
 }
 
+/* In the loop's own milliseconds, rounded up. */
+static uint64_t real_ms(const struct loop *l, uint64_t ms)
+{
+	return l->speedup > 0 ? ms / l->speedup + (ms % l->speedup != 0) : ms;
+}
+
 void timer_start(struct loop *l, struct timer *t, uint64_t ms, uint64_t repeat, timer_cb cb, void *arg)
 {
 	if (t->h == NULL) {
@@ -47,7 +53,7 @@ void timer_start(struct loop *l, struct timer *t, uint64_t ms, uint64_t repeat, 
 	t->h->cb = cb;
 	t->h->arg = arg;
 	uv_ref((uv_handle_t *)&t->h->uv);
-	uv_timer_start(&t->h->uv, on_timer, ms, repeat);
+	uv_timer_start(&t->h->uv, on_timer, real_ms(l, ms), real_ms(l, repeat));
 }
 
 void timer_stop(struct timer *t)

@@ -123,6 +123,8 @@ static void on_connect(uv_connect_t *req, int status)
 	if (d == NULL)
 		return;
 	OBJ_CHECK(d, DIAL);
+	if (status == 0 || status == UV_ECONNREFUSED || status == UV_ECONNRESET)
+		net_note_life(d->net);
 	if (status == 0) {
 		finish(d, 0, k);
 		return;
@@ -202,6 +204,12 @@ struct dial *dial_start(struct net *n, const char *host, uint16_t port, dial_cb 
 	LIST_INIT(&d->attempts);
 	d->resolve = resolve_start(n->resolver, host, port, on_resolved, d);
 	return d;
+}
+
+bool dial_resolving(const struct dial *d)
+{
+	OBJ_CHECK(d, DIAL);
+	return d->resolve != NULL;
 }
 
 void dial_cancel(struct dial *d)

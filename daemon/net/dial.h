@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct net;
@@ -18,6 +20,7 @@ typedef void (*dial_cb)(void *arg, int err, const struct fail *f, struct sock *k
 
 /* cb is called once, never before this returns. No deadline here: the caller has one and cancels. */
 struct dial *dial_start(struct net *n, const char *host, uint16_t port, dial_cb cb, void *arg);
+bool dial_resolving(const struct dial *d); /* no address is known yet */
 void dial_cancel(struct dial *d); /* cb is not called; NULL is fine */
 
 #endif

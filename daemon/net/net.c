@@ -138,6 +138,18 @@ struct loop *net_loop(struct net *n)
 	return n->loop;
 }
 
+void net_on_life(struct net *n, void (*cb)(void *arg), void *arg)
+{
+	n->life_cb = cb;
+	n->life_arg = arg;
+}
+
+void net_note_life(const struct net *n)
+{
+	if (n->life_cb != NULL)
+		n->life_cb(n->life_arg);
+}
+
 void net_set_chop(struct net *n, size_t max)
 {
 	n->chop = max;

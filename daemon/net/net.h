@@ -30,6 +30,12 @@ struct resolver *net_resolver(struct net *n);
 void net_set_http(struct net *n, struct http_state *h);
 struct http_state *net_http(const struct net *n);
 
+/* cb is called at each sign of life of a server: bytes, an orderly end, a connection that was accepted, refused or reset; not at
+ * what clients of our own listeners do. cb NULL: nobody. */
+void net_on_life(struct net *n, void (*cb)(void *arg), void *arg);
+/* The kernel has no address but loopback and link-local ones on interfaces that are up: there is no way out. Any thread. */
+bool net_offline(void);
+
 /* Test seam: no read hands an owner more than max bytes at once (0: no limit), for tests of split input. */
 void net_set_chop(struct net *n, size_t max);
 

@@ -36,12 +36,16 @@ struct net {
 	struct tls_ctx *tls;
 	struct cpool *cpool;
 	struct http_state *http; /* not owned */
+	void (*life_cb)(void *arg); /* of net_on_life */
+	void *life_arg;
 	char *window; /* NET_WINDOW bytes for ciphertext and for what is thrown away; used within one callback only */
 	size_t chop;
 	unsigned turn; /* sockets bound to an interface so far */
 	unsigned refs; /* its owner, streams and listeners: the last one frees it */
 	LIST_HEAD(lingering_list, stream) lingering; /* of stream_close_soon: nobody else would close these */
 };
+
+void net_note_life(const struct net *n);
 
 struct net *net_ref(struct net *n);
 void net_unref(struct net *n);

@@ -87,9 +87,9 @@ static const char *cause_text(int uv_err)
 	return uv_strerror(uv_err);
 }
 
-static int fail_resolve(struct fail *f, const char *host, const char *cause)
+static int fail_resolve(struct fail *f, int err, const char *host, const char *cause)
 {
-	return fail_set(f, ERR_RESOLVE, "Name resolution for %.100s failed: %s", host, cause);
+	return fail_set(f, err, "Name resolution for %.100s failed: %s", host, cause);
 }
 
 static void add_addr(struct addrs *a, const struct sockaddr *sa)
@@ -169,7 +169,10 @@ static void store_answer(struct entry *e, int status, const struct addrinfo *ai)
 		add_addr(&e->addrs, i->ai_addr);
 	if (status == 0 && e->addrs.n == 0)
 		status = UV_EAI_NODATA;
-	e->err = status == 0 ? 0 : fail_resolve(&e->fail, e->host, cause_text(status));
+	if (status == 0)
+		e->err = 0;
+	else
+		e->err = fail_resolve(&e->fail, status == UV_EAI_AGAIN ? ERR_NO_NAMES : ERR_RESOLVE, e->host, cause_text(status));
 	e->expires = loop_now(e->resolver->net->loop) + (e->err == 0 ? GOOD_MS : BAD_MS);
 }
 
@@ -355,7 +358,7 @@ struct resolve *resolve_start(struct resolver *r, const char *host, uint16_t por
 	} else if (parse_literal(host, &a.a[0]) != 0) {
 		ask(r, q, host);
 	} else if (a.a[0].ss_family == AF_INET6 && r->net->conf.no_ipv6) {
-		tell_later(q, fail_resolve(&f, host, "IPv6 is disabled"), &f, NULL);
+		tell_later(q, fail_resolve(&f, ERR_RESOLVE, host, "IPv6 is disabled"), &f, NULL);
 	} else {
 		a.n = 1;
 		tell_later(q, 0, NULL, &a);

@@ -69,6 +69,30 @@ static int interface_addr(const char *name, int family, struct sockaddr_storage 
 	return r;
 }
 
+static bool leads_out(const struct ifaddrs *i)
+{
+	const struct sockaddr_in6 *v6 = (const void *)i->ifa_addr;
+	const unsigned up = IFF_UP | IFF_RUNNING;
+
+	if (i->ifa_addr == NULL || (i->ifa_flags & IFF_LOOPBACK) != 0 || (i->ifa_flags & up) != up)
+		return false;
+	return i->ifa_addr->sa_family == AF_INET ||
+	       (i->ifa_addr->sa_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr));
+}
+
+bool net_offline(void)
+{
+	struct ifaddrs *all, *i;
+	bool out = false;
+
+	if (getifaddrs(&all) != 0)
+		return false;
+	for (i = all; i != NULL && !out; i = i->ifa_next)
+		out = leads_out(i);
+	freeifaddrs(all);
+	return !out;
+}
+
 static int bind_to(const char *name, struct sock *k, int fd, int family)
 {
 	struct sockaddr_storage ss = {0};

@@ -185,8 +185,12 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 		s->paused = true;
 		stream_stop_reading(s);
 	} else if (n < 0) {
+		if (s->dialled && (n == UV_EOF || n == UV_ECONNRESET))
+			net_note_life(s->net);
 		read_failed(s, (int)n);
 	} else if (n > 0) {
+		if (s->dialled)
+			net_note_life(s->net);
 		received(s, buf->base, (size_t)n);
 	}
 	stream_release(s);

@@ -67,9 +67,12 @@ static void on_timeout(void *arg)
 
 	OBJ_CHECK(s, STREAM);
 	stream_hold(s);
+	if (s->dial != NULL && dial_resolving(s->dial))
+		fail_set(&f, ERR_NO_NAMES, "Name resolution for %.100s failed: no name server answered in time", s->req->host);
+	else
+		fail_set(&f, ERR_TIMEOUT, NULL);
 	dial_cancel(s->dial);
 	s->dial = NULL;
-	fail_set(&f, ERR_TIMEOUT, NULL);
 	stream_tell_end(s, &f);
 	stream_release(s);
 }

@@ -72,7 +72,7 @@ struct http1 {
 	bool paused;	      /* the owner had no space */
 	bool direct;	      /* the last span was the owner's memory */
 	bool pumping;
-	bool lost; /* the connection ended within the body, `why` says how; received bytes are handed out first */
+	bool lost; /* the body breaks off, `why` says how; the bytes before that are handed out first */
 	bool gone;
 	unsigned holds;
 	struct fail why;
@@ -306,8 +306,6 @@ static bool answer_challenge(struct http1 *f, const struct http_answer *a)
 static void take_answer(struct http1 *f, const struct http_answer *a, size_t used)
 {
 	bool give = is_for_owner(a);
-	struct fail why;
-	int r;
 
 	/* Some servers send a body to HEAD all the same, which would be read as the next answer. */
 	f->keep = a->keep_alive && f->keep_alive && !f->asked.head_only;
@@ -315,12 +313,12 @@ static void take_answer(struct http1 *f, const struct http_answer *a, size_t use
 	f->ops->head(f->owner, &a->h);
 	if (f->gone)
 		return;
-	r = http_body_begin(&f->body, a, used, give, &why);
-	if (r < 0) {
-		finish(f, give ? r : 0, &why); /* a broken body that nobody asked for only costs the connection */
-	} else if (give) {
+	f->lost = http_body_begin(&f->body, a, used, give, &f->why) < 0;
+	if (give) {
 		f->state = FETCH_BODY;
 		pump(f);
+	} else if (f->lost) {
+		finish(f, 0, NULL); /* a broken body that nobody asked for only costs the connection */
 	} else {
 		begin_drain(f);
 	}
@@ -426,9 +424,6 @@ static void on_space(void *owner, struct span *ret)
 
 static void on_body_bytes(struct http1 *f, size_t n)
 {
-	struct fail why;
-	int r;
-
 	f->since = loop_now(f->loop);
 	if (f->direct) {
 		http_body_count(&f->body, n);
@@ -437,11 +432,8 @@ static void on_body_bytes(struct http1 *f, size_t n)
 			check_end(f);
 		return;
 	}
-	r = http_body_feed(&f->body, n, &why);
-	if (r < 0)
-		finish(f, r, &why);
-	else
-		pump(f);
+	f->lost = http_body_feed(&f->body, n, &f->why) < 0;
+	pump(f);
 }
 
 static void on_drain_bytes(struct http1 *f, size_t n)
@@ -485,7 +477,7 @@ static void end_in_head(struct http1 *f, int err, const struct fail *why)
 
 static void end_in_body(struct http1 *f, int err, const struct fail *why)
 {
-	if (http_body_eof(&f->body, err == 0, &f->why) < 0) {
+	if (!f->lost && http_body_eof(&f->body, err == 0, &f->why) < 0) {
 		f->lost = true;
 		if (err != 0 && err != ERR_EOF)
 			f->why = *why;

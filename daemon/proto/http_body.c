@@ -68,10 +68,10 @@ static int feed_chunked(struct http_body *b, size_t n, struct fail *f)
 	size_t body, used;
 	int r = http_parse_chunked(b->parser, b->buf + b->len, n, &body, &used, f);
 
-	if (r < 0)
-		return r;
 	b->len += body;
 	b->got += (int64_t)body;
+	if (r < 0)
+		return r;
 	b->ended = r == 1;
 	b->junk = used < n;
 	return 0;

@@ -46,10 +46,11 @@ void http_body_space(struct http_body *b, struct span *ret);
 /* n bytes of a head arrived: the span of what is there. */
 struct span http_body_head(struct http_body *b, size_t n);
 /* The head is read: the first `used` bytes of that span were its; the rest are of the body described by a. decode: undo
- * the content coding. 0, ERR_PROTO, ERR_LIMIT. */
+ * the content coding. As http_body_feed. */
 int http_body_begin(struct http_body *b, const struct http_answer *a, size_t used, bool decode, struct fail *f);
 
-/* n bytes arrived in http_body_space's span. 0, ERR_PROTO, ERR_LIMIT. */
+/* n bytes arrived in http_body_space's span. 0; ERR_PROTO, ERR_LIMIT: the bytes before what is wrong are ready to be taken
+ * all the same, so that it does not matter what came together with them. */
 int http_body_feed(struct http_body *b, size_t n, struct fail *f);
 /* The stream may receive straight into the owner's memory now, at most http_body_left bytes; http_body_count says how
  * many came. */

@@ -13,6 +13,7 @@
 #include "proto/http_auth.h"
 #include "proto/http_date.h"
 #include "proto/http_digest.h"
+#include "proto/http_limit.h"
 #include "proto/http_name.h"
 
 #define VALIDATOR_MAX	  1024
@@ -278,7 +279,8 @@ int http_head_read(const struct http_parser *p, const struct http_asked *asked, 
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	*h = (struct fetch_head){.status = p->status, .body_len = -1, .total = -1, .mtime = -1, .retry_after_ms = -1};
+	*h = (struct fetch_head){.status = p->status, .body_len = -1, .total = -1, .mtime = -1, .retry_after_ms = -1,
+		.limit_ms = -1};
 	r = read_framing(p, asked, ret, f);
 	if (r == 0)
 		r = read_coding(p, asked, ret, f);
@@ -295,6 +297,7 @@ int http_head_read(const struct http_parser *p, const struct http_asked *asked, 
 	read_file(p, asked, ret);
 	s = http_field(p, "Retry-After");
 	h->retry_after_ms = s != NULL ? http_retry_after(s, (int64_t)time(NULL)) : -1;
+	h->limit_ms = http_limit_wait(p, (int64_t)time(NULL));
 	ret->asks_basic = p->status == 401 && asks_basic(p);
 	return 0;
 }

@@ -230,10 +230,10 @@ int http_parse_chunked(struct http_parser *p, char *data, size_t n, size_t *ret_
 	p->out = data;
 	p->mark = data;
 	e = llhttp_execute(&p->ll, data, n);
+	*ret_body = (size_t)(p->out - data);
+	*ret_used = e == HPE_OK ? n : (size_t)(llhttp_get_error_pos(&p->ll) - data);
 	if (e != HPE_OK && e != HPE_PAUSED)
 		return parse_failed(p, f);
-	*ret_used = e == HPE_OK ? n : (size_t)(llhttp_get_error_pos(&p->ll) - data);
-	*ret_body = (size_t)(p->out - data);
 	p->gap += (uint64_t)(data + *ret_used - p->mark);
 	p->body += *ret_body;
 	p->framing += *ret_used - *ret_body;

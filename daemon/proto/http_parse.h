@@ -50,7 +50,7 @@ int http_parse_head(struct http_parser *p, const char *data, size_t n, size_t *r
 
 /* The next n bytes of a chunked body, decoded in place: *ret_body body bytes are at the beginning of data then. 1: the
  * body and its trailers are at their end, *ret_used of the n bytes belonged to it; 0: all used, more to come;
- * ERR_PROTO, ERR_LIMIT. */
+ * ERR_PROTO, ERR_LIMIT: the body bytes before what is wrong are there all the same. */
 int http_parse_chunked(struct http_parser *p, char *data, size_t n, size_t *ret_body, size_t *ret_used, struct fail *f);
 
 const char *http_field_name(const struct http_parser *p, unsigned i);

@@ -48,6 +48,7 @@ struct fetch_head {
 	const char *name;          /* file name of Content-Disposition (RFC 6266/8187), UTF-8, one part; NULL */
 	const char *content_type;  /* without parameters, lower case; NULL */
 	int64_t retry_after_ms;    /* -1: none; at most one day */
+	int64_t limit_ms;          /* the server says that it takes no request for so long; -1: it doesn't; at most one day */
 	const char *digest;        /* "sha-256=HEX" from Digest / Repr-Digest / Content-MD5 of the whole representation; NULL */
 };
 

@@ -168,8 +168,7 @@ static int migrate(sqlite3 *db, int from)
 static int set_up(sqlite3 *db, const char *path, struct fail *f)
 {
 	int app = 0, version = 0, tables = 0;
-	int rc = exec(db, "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY;"
-			  "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864; PRAGMA synchronous=FULL");
+	int rc = exec(db, "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY");
 
 	if (rc == SQLITE_OK)
 		rc = get_int(db, "PRAGMA application_id", &app);
@@ -190,7 +189,9 @@ static int set_up(sqlite3 *db, const char *path, struct fail *f)
 			SCHEMA_VERSION);
 		return SQLITE_AUTH;
 	}
-	return migrate(db, version);
+	/* Only now: this writes, and what is not ours stays as it is. */
+	rc = exec(db, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864; PRAGMA synchronous=FULL");
+	return rc == SQLITE_OK ? migrate(db, version) : rc;
 }
 
 int sqlite_db_open(const char *path, sqlite3 **ret, bool *ret_damaged, struct fail *f)

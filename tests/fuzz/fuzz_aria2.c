@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Control files of aria2 with any content: what is taken from one lies inside of the file it speaks of, is bounded, and is
+ * F08: control files of aria2 with any content: what is taken from one lies inside of the file it speaks of, is bounded, and is
  * nothing at all when a byte is missing or too much. Input: a byte that says whether a head with fitting lengths is made, then
  * the bytes of the file, or its piece length, total and the rest.
  */

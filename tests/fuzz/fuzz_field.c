@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Content-Range, Content-Length, Retry-After and dates against slow and simple readings of the same grammar. Input: one
- * value.
+ * F02: Content-Range, Content-Length, Retry-After, RateLimit and dates against slow and simple readings of the same grammar.
+ * Input: one value.
  */
 #include "fuzz.h"
 
@@ -10,6 +10,7 @@
 
 #include "proto/http_date.h"
 #include "proto/http_head.h"
+#include "proto/http_limit.h"
 
 /* Digits from *i on as a number, saturating far above 63 bits; false: none. */
 static bool ref_number(const char *s, size_t *i, unsigned __int128 *ret)
@@ -88,42 +89,97 @@ static int two(const char *s)
 	return isdigit((unsigned char)s[0]) && isdigit((unsigned char)s[1]) ? (s[0] - '0') * 10 + s[1] - '0' : -1;
 }
 
-/* An exact IMF-fixdate; -1: not one (it may still be a date of another form); -2: surely no date. */
-static int64_t ref_imf(const char *s)
+static int ref_month(const char *s)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	int d, y, h, m, sec, month = -1;
+
+	for (int i = 0; i < 12; i++)
+		if (strncmp(s, months + 3 * i, 3) == 0)
+			return i;
+	return -1;
+}
+
+#define NO_FORM -1 /* not a date of this form */
+#define NO_DATE -2 /* a form with a day or time that does not exist */
+
+static int64_t ref_time(int year, const char *month, int day, const char *clock)
+{
+	int h = two(clock), m = two(clock + 3), s = two(clock + 6);
 	int64_t days;
 
-	if (strlen(s) != 29 || s[3] != ',' || s[4] != ' ' || s[7] != ' ' || s[11] != ' ' || s[16] != ' ' || s[19] != ':' ||
-		s[22] != ':' || strcmp(s + 25, " GMT") != 0 || !isalpha((unsigned char)s[0]) ||
-		!isalpha((unsigned char)s[1]) || !isalpha((unsigned char)s[2]))
-		return -1;
-	for (int i = 0; i < 12; i++)
-		if (strncmp(s + 8, months + 3 * i, 3) == 0)
-			month = i;
-	d = two(s + 5);
-	y = two(s + 12) < 0 || two(s + 14) < 0 ? -1 : two(s + 12) * 100 + two(s + 14);
-	h = two(s + 17);
-	m = two(s + 20);
-	sec = two(s + 23);
-	if (month < 0 || d < 1 || y < 0 || h < 0 || m < 0 || sec < 0)
-		return -1;
-	days = y < 1970 ? -1 : ref_days(y, month, d);
-	if (days < 0 || h > 23 || m > 59 || sec > 60)
-		return -2;
-	return days * 86400 + h * 3600 + m * 60 + (sec == 60 ? 59 : sec);
+	if (ref_month(month) < 0 || year < 0 || day < 0 || h < 0 || m < 0 || s < 0 || clock[2] != ':' || clock[5] != ':')
+		return NO_FORM;
+	days = year < 1970 || day < 1 ? -1 : ref_days(year, ref_month(month), day);
+	if (days < 0 || h > 23 || m > 59 || s > 60)
+		return NO_DATE;
+	return days * 86400 + h * 3600 + m * 60 + (s == 60 ? 59 : s);
+}
+
+static bool letters(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!isalpha((unsigned char)s[i]))
+			return false;
+	return true;
+}
+
+static int four(const char *s)
+{
+	return two(s) < 0 || two(s + 2) < 0 ? -1 : two(s) * 100 + two(s + 2);
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" */
+static int64_t ref_imf(const char *s)
+{
+	if (strlen(s) != 29 || !letters(s, 3) || strncmp(s + 3, ", ", 2) != 0 || s[7] != ' ' || s[11] != ' ' || s[16] != ' ' ||
+		strcmp(s + 25, " GMT") != 0)
+		return NO_FORM;
+	return ref_time(four(s + 12), s + 8, two(s + 5), s + 17);
+}
+
+/* "Sunday, 06-Nov-94 08:49:37 GMT" */
+static int64_t ref_rfc850(const char *s)
+{
+	const char *comma = strchr(s, ',');
+	size_t name = comma != NULL ? (size_t)(comma - s) : 0;
+	int year;
+
+	if (name < 6 || name > 9 || !letters(s, name) || strlen(s) != name + 24)
+		return NO_FORM;
+	s += name;
+	if (s[1] != ' ' || s[4] != '-' || s[8] != '-' || s[11] != ' ' || strcmp(s + 20, " GMT") != 0)
+		return NO_FORM;
+	year = two(s + 9);
+	return ref_time(year < 0 ? -1 : year < 70 ? 2000 + year : 1900 + year, s + 5, two(s + 2), s + 12);
+}
+
+/* "Sun Nov  6 08:49:37 1994" */
+static int64_t ref_asctime(const char *s)
+{
+	int day;
+
+	if (strlen(s) != 24 || !letters(s, 3) || s[3] != ' ' || s[7] != ' ' || s[10] != ' ' || s[19] != ' ')
+		return NO_FORM;
+	day = s[8] == ' ' && isdigit((unsigned char)s[9]) ? s[9] - '0' : two(s + 8);
+	return ref_time(four(s + 20), s + 4, day, s + 11);
 }
 
 static void check_date(const char *s)
 {
-	int64_t got = http_date_parse(s), want = ref_imf(s);
+	int64_t (*const forms[])(const char *) = {ref_imf, ref_rfc850, ref_asctime};
+	int64_t got = http_date_parse(s);
 	char text[HTTP_DATE_SIZE];
 
 	CHECK(got >= -1);
-	CHECK(want == -1 || got == (want == -2 ? -1 : want));
-	if (got >= 0)
-		CHECK(http_date_parse(http_date_format(got, text)) == got);
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		int64_t want = forms[i](s);
+
+		CHECK(want == NO_FORM || got == (want == NO_DATE ? -1 : want));
+	}
+	if (got < 0)
+		return;
+	http_date_format(got, text);
+	CHECK(ref_imf(text) == got && http_date_parse(text) == got);
 }
 
 static void check_retry_after(const char *s)
@@ -142,6 +198,15 @@ static void check_retry_after(const char *s)
 	CHECK(got == (want < 0 ? -1 : want * 1000));
 }
 
+/* Whatever it looks like, its wait is in range, and there is none without the two letters that name one. */
+static void check_limit(const char *s)
+{
+	int64_t got = http_limit_field(s);
+
+	CHECK(got >= -1 && got <= 86400);
+	CHECK(got < 0 || (strstr(s, "r=") != NULL && strstr(s, "t=") != NULL));
+}
+
 static size_t trimmed(const char **s)
 {
 	size_t n;
@@ -153,32 +218,54 @@ static size_t trimmed(const char **s)
 	return n;
 }
 
-/* In a whole head, where the parser has a word in it too. */
-static void check_content_length(const char *value)
+/* A whole head with these lines: its Content-Length, or the error. */
+static int64_t read_head(const char *lines)
 {
 	struct http_parser p;
 	struct http_asked asked = {0};
 	struct http_answer a = {0};
 	struct fail f;
 	char *head = NULL;
-	const char *s = value;
-	size_t used = 0, n = trimmed(&s), i = 0;
-	unsigned __int128 want;
-	bool good;
-	int len = asprintf(&head, "HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n", value), r;
+	size_t used = 0;
+	int len = asprintf(&head, "HTTP/1.1 200 OK\r\n%s\r\n", lines), r;
+	int64_t ret;
 
 	CHECK(len > 0);
-	good = ref_number(s, &i, &want) && i == n && want <= (unsigned __int128)INT64_MAX;
 	http_parser_init(&p);
 	r = http_parse_head(&p, head, (size_t)len, &used, &f);
 	if (r == 1)
 		r = http_head_read(&p, &asked, &a, &f) == 0 ? 1 : f.code;
-	CHECK(good ? r == 1 || (r == ERR_PROTO && strchr(value, '\t') != NULL) : r < 0); /* llhttp minds tabs */
-	if (r == 1)
-		CHECK(used == (size_t)len && a.framing == FRAMING_LENGTH && a.length == (int64_t)want && a.h.total == a.length);
+	CHECK(r == 1 || r < 0);
+	CHECK(r < 0 || (used == (size_t)len && a.framing == FRAMING_LENGTH && a.h.total == a.length && a.length >= 0));
+	ret = r < 0 ? r : a.length;
 	http_answer_free(&a);
 	http_parser_free(&p);
 	free(head);
+	return ret;
+}
+
+/* In a whole head, where the parser has a word in it too; and twice in one, which only equal ones may be. */
+static void check_content_length(const char *value)
+{
+	const char *s = value;
+	size_t n = trimmed(&s), i = 0;
+	unsigned __int128 want;
+	bool good = ref_number(s, &i, &want) && i == n && want <= (unsigned __int128)INT64_MAX;
+	char *lines = NULL;
+	int64_t got, twice, other;
+
+	CHECK(asprintf(&lines, "Content-Length: %s\r\n", value) > 0);
+	got = read_head(lines);
+	free(lines);
+	CHECK(good ? got == (int64_t)want || (got == ERR_PROTO && strchr(value, '\t') != NULL) : got < 0); /* llhttp minds tabs */
+	CHECK(asprintf(&lines, "Content-Length: %s\r\nContent-Length: %s\r\n", value, value) > 0);
+	twice = read_head(lines);
+	free(lines);
+	CHECK(twice == got || twice < 0);
+	CHECK(asprintf(&lines, "Content-Length: 17\r\nContent-Length: %s\r\n", value) > 0);
+	other = read_head(lines);
+	free(lines);
+	CHECK(got == 17 || other < 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -188,6 +275,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_content_range(s);
 	check_date(s);
 	check_retry_after(s);
+	check_limit(s);
 	if (strpbrk(s, "\r\n") == NULL)
 		check_content_length(s);
 	free(s);

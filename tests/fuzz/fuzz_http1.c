@@ -1,43 +1,25 @@
 /* SPDX-License-Identifier: MIT
- * A whole answer, head and body, through the HTTP/1.1 protocol over a stream in memory, in one piece and in random cuts:
+ * F01: a whole answer, head and body, through the HTTP/1.1 protocol over a stream in memory, in one piece and in random cuts:
  * the verdict and the bytes must not depend on the cuts. Input: options, seed of the cuts, then the bytes of the server.
  */
 #include "fuzz.h"
 
 #include "base/buf.h"
 #include "base/opt.h"
-#include "base/str.h"
-#include "ev/loop.h"
-#include "ev/timer.h"
-#include "net/cpool.h"
-#include "net/net.h"
-#include "net/resolve.h"
-#include "net/stream.h"
 #include "proto/http1.h"
-#include "proto/http_state.h"
+
+#include "fuzz_wire.h"
 
 #define DIALS_MAX 4
 #define BODY_KEPT (1 << 16)
 
 enum option { ASK_RANGE = 1, ASK_HEAD = 2, ASK_GZIP = 4, RESET = 8, PAUSES = 16, CREDENTIALS = 32, CANCELS = 64, PROXY = 128 };
 
-struct stream {
-	const struct stream_ops *ops;
-	void *owner;
-	size_t at;
-	bool open, paused, ended;
-};
-
 /* One run of the fetch and what came of it. */
 struct run {
 	unsigned options;
-	uint32_t random; /* of cuts; 0: none */
-	const uint8_t *wire;
-	size_t n;
-	struct stream *s; /* NULL: closed */
-	unsigned dials;
+	struct wire w;
 	const char *uri;
-	struct http_state *shared;
 	void *fetch; /* NULL once it is over */
 	/* result */
 	unsigned heads, dones;
@@ -49,140 +31,6 @@ struct run {
 	struct span span;
 	bool cancelled;
 };
-
-/* ---- what the protocol calls: a loop, a net and streams ---- */
-
-static struct loop the_loop;
-static struct deferred *the_deferred;
-static struct run *now;
-
-struct loop *net_loop(struct net *n)
-{
-	(void)n;
-	return &the_loop;
-}
-
-uint64_t loop_now(const struct loop *l)
-{
-	(void)l;
-	return 1000;
-}
-
-void defer(struct loop *l, struct deferred *d)
-{
-	(void)l;
-	d->armed = true;
-	the_deferred = d;
-}
-
-void defer_cancel(struct loop *l, struct deferred *d)
-{
-	(void)l;
-	d->armed = false;
-	if (the_deferred == d)
-		the_deferred = NULL;
-}
-
-void timer_start(struct loop *l, struct timer *t, uint64_t delay, uint64_t every, void (*cb)(void *arg), void *arg)
-{
-	(void)l, (void)t, (void)delay, (void)every, (void)cb, (void)arg;
-}
-
-void timer_stop(struct timer *t)
-{
-	(void)t;
-}
-
-struct stream *stream_dial(struct net *n, const struct dial_req *req, const struct stream_ops *ops, void *owner)
-{
-	struct stream *s = xcalloc(1, sizeof(*s));
-
-	(void)n, (void)req;
-	CHECK(now->s == NULL);
-	CHECK(++now->dials <= DIALS_MAX);
-	s->ops = ops;
-	s->owner = owner;
-	now->s = s;
-	return s;
-}
-
-void stream_write(struct stream *s, const void *p, size_t n)
-{
-	(void)p;
-	CHECK(s == now->s && n > 0);
-}
-
-void stream_resume(struct stream *s)
-{
-	CHECK(s == now->s);
-	s->paused = false;
-}
-
-void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner)
-{
-	s->ops = ops;
-	s->owner = owner;
-}
-
-void stream_close(struct stream *s)
-{
-	if (s == NULL)
-		return;
-	CHECK(s == now->s);
-	now->s = NULL;
-	free(s);
-}
-
-const char *stream_peer(const struct stream *s)
-{
-	(void)s;
-	return "";
-}
-
-void cpool_put(struct net *n, const char *key, struct stream *s)
-{
-	(void)n, (void)key;
-	CHECK(!s->ended && s->at <= now->n);
-	stream_close(s);
-}
-
-struct stream *cpool_take(struct net *n, const char *key)
-{
-	(void)n, (void)key;
-	return NULL;
-}
-
-/* TLS that changes nothing. */
-void stream_start_tls(struct stream *s, const struct dial_req *to)
-{
-	(void)to;
-	CHECK(s == now->s && s->open);
-	s->open = false;
-}
-
-struct http_state *net_http(const struct net *n)
-{
-	(void)n;
-	return now->shared;
-}
-
-struct resolver *net_resolver(struct net *n)
-{
-	(void)n;
-	return NULL;
-}
-
-struct resolve *resolve_start(struct resolver *r, const char *host, uint16_t port, resolve_cb cb, void *arg)
-{
-	(void)r, (void)host, (void)port, (void)cb, (void)arg;
-	CHECK(false); /* the proxies used here look names up themselves */
-	return NULL;
-}
-
-void resolve_cancel(struct resolve *q)
-{
-	CHECK(q == NULL);
-}
 
 /* ---- the owner of the fetch ---- */
 
@@ -208,6 +56,7 @@ static void on_head(void *owner, const struct fetch_head *h)
 	CHECK(++r->heads == 1 && r->dones == 0);
 	CHECK(h->status >= 200 && h->status <= 599);
 	CHECK(h->total >= -1 && h->body_len >= -1 && h->retry_after_ms >= -1 && h->retry_after_ms <= 86400000);
+	CHECK(h->limit_ms >= -1 && h->limit_ms != 0 && h->limit_ms <= 86400000);
 	CHECK(h->range.start >= 0 && h->range.start <= h->range.end);
 	CHECK(!h->has_range || (h->status == 206 && h->range.start < h->range.end));
 	CHECK(!h->has_range || h->total == -1 || h->range.end <= h->total);
@@ -236,10 +85,10 @@ static void on_space(void *owner, struct span *ret)
 	CHECK(r->heads == 1 && r->dones == 0 && (r->status == 200 || r->status == 206));
 	free(r->span.base);
 	r->span = (struct span){NULL, 0};
-	if (r->random == 0)
+	if (r->w.random == 0)
 		r->span.len = 4096;
-	else if (!(r->options & PAUSES) || fuzz_random(&r->random) % 4 != 0)
-		r->span.len = 1 + fuzz_random(&r->random) % 700;
+	else if (!(r->options & PAUSES) || fuzz_random(&r->w.random) % 4 != 0)
+		r->span.len = 1 + fuzz_random(&r->w.random) % 700;
 	r->span.base = r->span.len > 0 ? xmalloc(r->span.len) : NULL;
 	*ret = r->span;
 }
@@ -252,7 +101,7 @@ static void on_data(void *owner, size_t n)
 	r->got += n;
 	buf_add(&r->body, r->span.base, n < BODY_KEPT - r->body.len ? n : BODY_KEPT - r->body.len);
 	r->span.len = 0;
-	if ((r->options & CANCELS) && r->random != 0 && fuzz_random(&r->random) % 8 == 0) {
+	if ((r->options & CANCELS) && r->w.random != 0 && fuzz_random(&r->w.random) % 8 == 0) {
 		http1_proto.cancel(r->fetch);
 		r->fetch = NULL;
 		r->cancelled = true;
@@ -274,61 +123,6 @@ static const struct fetch_ops ops = {.head = on_head, .space = on_space, .data =
 
 /* ---- driving ---- */
 
-/* Some bytes of the wire, or its end; false: the stream does not read now. */
-static bool step_stream(struct run *r)
-{
-	struct stream *s = r->s;
-	struct span to = {NULL, 0};
-	size_t n;
-
-	if (s->ended)
-		return false;
-	if (!s->open) {
-		s->open = true;
-		s->ops->open(s->owner, 0, NULL);
-		return true;
-	}
-	if (s->paused)
-		return false;
-	if (s->at == r->n) {
-		struct fail f;
-		int err = (r->options & RESET) ? fail_set(&f, ERR_RESET, "reset") : 0;
-
-		s->ended = true;
-		s->ops->end(s->owner, err, &f);
-		return true;
-	}
-	s->ops->space(s->owner, &to);
-	if (r->s != s)
-		return true;
-	if (to.len == 0) {
-		s->paused = true;
-		return true;
-	}
-	n = to.len < r->n - s->at ? to.len : r->n - s->at;
-	if (r->random != 0) {
-		size_t cut = 1 + fuzz_random(&r->random) % (fuzz_random(&r->random) % 8 == 0 ? 600 : 20);
-
-		n = n < cut ? n : cut;
-	}
-	memcpy(to.base, r->wire + s->at, n);
-	s->at += n;
-	s->ops->data(s->owner, n);
-	return true;
-}
-
-static bool step_deferred(void)
-{
-	struct deferred *d = the_deferred;
-
-	if (d == NULL)
-		return false;
-	the_deferred = NULL;
-	d->armed = false;
-	d->cb(d->arg);
-	return true;
-}
-
 static void run_fetch(struct run *r, const struct opts *o)
 {
 	const struct fetch_req req = {
@@ -341,29 +135,30 @@ static void run_fetch(struct run *r, const struct opts *o)
 	struct fail f;
 	unsigned idle = 0;
 
-	now = r;
-	r->shared = http_state_new(o);
+	r->w.reset = (r->options & RESET) != 0;
+	r->w.dials_max = DIALS_MAX;
+	wire = &r->w;
+	r->w.shared = http_state_new(o);
 	buf_init(&r->head, 1 << 20);
 	buf_init(&r->body, BODY_KEPT);
 	CHECK(http1_proto.start(NULL, &req, &ops, r, &r->fetch, &f) == 0);
 	while (r->fetch != NULL && idle < 3) {
-		bool moved = r->s != NULL && step_stream(r);
+		bool moved = wire_step(&r->w);
 
-		moved |= step_deferred();
 		if (r->fetch != NULL && !moved) {
 			http1_proto.resume(r->fetch);
-			moved = step_deferred();
+			moved = wire_deferred(&r->w);
 		}
 		idle = moved ? 0 : idle + 1;
 	}
 	CHECK(r->fetch == NULL);
-	CHECK(r->s == NULL && the_deferred == NULL);
+	wire_done(&r->w);
 	CHECK(r->dones == (r->cancelled ? 0 : 1));
 }
 
 static void end_run(struct run *r)
 {
-	http_state_free(r->shared);
+	http_state_free(r->w.shared);
 	buf_free(&r->head);
 	buf_free(&r->body);
 	free(r->span.base);
@@ -372,7 +167,7 @@ static void end_run(struct run *r)
 static void print_run(const struct run *r)
 {
 	fprintf(stderr, "options %u cuts %d: err %s status %d dials %u got %llu total %lld body %lld range %lld-%lld\n", r->options,
-		r->random != 0, err_name(r->err), r->status, r->dials, (unsigned long long)r->got, (long long)r->total,
+		r->w.random != 0, err_name(r->err), r->status, r->w.dials, (unsigned long long)r->got, (long long)r->total,
 		(long long)r->body_len, (long long)r->range.start, (long long)r->range.end);
 }
 
@@ -387,12 +182,12 @@ static void compare(const struct run *a, const struct run *b)
 	CHECK(n == 0 || memcmp(a->body.data, b->body.data, n) == 0);
 	if (a->cancelled || b->cancelled)
 		return;
-	CHECK(cookie_jar_count(a->shared->jar) == cookie_jar_count(b->shared->jar));
-	CHECK(a->err == b->err && a->heads == b->heads && a->status == b->status && a->dials == b->dials);
+	CHECK(cookie_jar_count(a->w.shared->jar) == cookie_jar_count(b->w.shared->jar));
+	CHECK(a->err == b->err && a->heads == b->heads && a->status == b->status && a->w.dials == b->w.dials);
 	CHECK(a->total == b->total && a->body_len == b->body_len);
 	CHECK(a->range.start == b->range.start && a->range.end == b->range.end);
 	CHECK(a->head.len == b->head.len && (a->head.len == 0 || memcmp(a->head.data, b->head.data, a->head.len) == 0));
-	CHECK(a->err != 0 || a->got == b->got);
+	CHECK(a->got == b->got || (a->err != 0 && (a->options & ASK_GZIP)));
 	CHECK(a->err != 0 || a->body_len < 0 || a->got == (uint64_t)a->body_len || (a->options & ASK_HEAD) ||
 		(a->status != 200 && a->status != 206));
 }
@@ -414,7 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = {data, size};
 	unsigned options = input_byte(&in), seed = input_byte(&in);
 	struct run whole = {.options = options & ~(unsigned)(PAUSES | CANCELS)};
-	struct run cut = {.options = options, .random = 1 + seed};
+	struct run cut = {.options = options, .w.random = 1 + seed};
 	struct opts *o = opts_new(NULL);
 	bool same_way = set_way(&whole, o, seed % 4);
 
@@ -426,8 +221,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		opts_set(o, OPT_HTTP_PASSWD, "p", NULL);
 		opts_set(o, OPT_HTTP_AUTH_CHALLENGE, "true", NULL);
 	}
-	whole.wire = cut.wire = in.p;
-	whole.n = cut.n = in.n;
+	whole.w.p = cut.w.p = in.p;
+	whole.w.n = cut.w.n = in.n;
 	run_fetch(&whole, o);
 	run_fetch(&cut, o);
 	if (same_way)

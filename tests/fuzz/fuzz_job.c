@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * A job's stored record: a bad one is refused, a good one comes out of a job as it would go in again. Input: state, flags,
+ * F08: a job's stored record: a bad one is refused, a good one comes out of a job as it would go in again. Input: state, flags,
  * then a line each for opts (lines end with \x01 there), ranges, path, validators; the rest are URIs.
  */
 #include "fuzz.h"

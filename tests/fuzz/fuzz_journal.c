@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The progress journal with any content: it never proves more than the file is long, and what was moved afterwards is
+ * F08: the progress journal with any content: it never proves more than the file is long, and what was moved afterwards is
  * there the next time. Input: a byte that says whether a right header stands in front, then the bytes of the file.
  */
 #include "fuzz.h"
@@ -69,11 +69,11 @@ static void use_and_reopen(int data)
 {
 	struct ranges before, after;
 	struct journal *j = open_it(data, &before);
-	int slot = journal_slot_get(j, 500);
+	int slot = journal_slot_get(j);
 
 	CHECK(slot >= 0);
-	journal_slot_move(j, slot, 600);
-	journal_slot_move(j, slot, 700);
+	journal_slot_move(j, slot, 500, 600);
+	journal_slot_move(j, slot, 500, 700);
 	journal_close(j, false);
 	ranges_add(&before, 500, 700);
 	j = open_it(data, &after);

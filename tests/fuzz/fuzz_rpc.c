@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: MIT
- * The RPC port: bytes of a client, in random cuts, through HTTP, JSON and the methods on an engine in memory. Every
- * answer is a whole HTTP response, and its body valid JSON (JSONP and compressed bodies aside). Input: options, seed of
- * the cuts, then the bytes of the client.
+ * F05: the RPC port: bytes of a client, in random cuts, through HTTP, JSON or XML and the methods on an engine in memory.
+ * Every answer is a whole HTTP response; its body, unpacked where it is packed, is valid UTF-8 and valid JSON, one call of a
+ * function around JSON (JSONP), or well-formed XML. Input: options, seed of the cuts, then the bytes of the client.
  */
 #include "fuzz.h"
+
+#include <ctype.h>
+#include <expat.h>
+#include <zlib.h>
+
+#include "base/log.h"
 
 #define assert_int_equal(a, b) CHECK((a) == (b))
 #define assert_true(a)	       CHECK(a)
 #include "unit/rpc/fake_stream.c"
 
-enum option { SECRET = 1, SAVE = 2, HOLD = 4, LATE_END = 8 };
+#define UNPACKED_MAX (8u << 20)
+
+enum option { SECRET = 1, SAVE = 2, HOLD = 4, LATE_END = 8, JSONP = 16 };
 
 /* Text up to and without end, moved behind it; NULL: there is none. */
 static const char *upto(const char **p, const char *limit, const char *end, size_t *ret_n)
@@ -28,16 +36,67 @@ static void check_json(const char *body, size_t n)
 	json_error_t e;
 	json_t *j = json_loadb(body, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
 
-	CHECK(str_is_utf8(body, n));
 	CHECK(j != NULL);
 	json_decref(j);
+}
+
+/* NAME(JSON) */
+static void check_jsonp(const char *body, size_t n)
+{
+	const char *open = memchr(body, '(', n);
+
+	CHECK(open != NULL && open > body && body[n - 1] == ')');
+	for (const char *s = body; s < open; s++)
+		CHECK(isalnum((unsigned char)*s) || strchr("_.$", *s) != NULL);
+	check_json(open + 1, (size_t)(body + n - 1 - (open + 1)));
+}
+
+static void check_xml(const char *body, size_t n)
+{
+	XML_Parser p = XML_ParserCreate(NULL);
+
+	CHECK(XML_Parse(p, body, (int)n, 1) == XML_STATUS_OK);
+	XML_ParserFree(p);
+}
+
+/* malloc'd */
+static char *unpack(const char *body, size_t *n)
+{
+	z_stream z = {.next_in = (unsigned char *)(uintptr_t)body, .avail_in = (unsigned)*n};
+	char *out = xmalloc(UNPACKED_MAX);
+
+	CHECK(inflateInit2(&z, MAX_WBITS + 16) == Z_OK);
+	z.next_out = (unsigned char *)out;
+	z.avail_out = UNPACKED_MAX;
+	CHECK(inflate(&z, Z_FINISH) == Z_STREAM_END && z.avail_in == 0);
+	*n = z.total_out;
+	inflateEnd(&z);
+	return out;
+}
+
+/* head: of the response, its fields each in a line. */
+static void check_body(const char *head, const char *body, size_t n)
+{
+	static const struct {
+		const char *type;
+		void (*check)(const char *body, size_t n);
+	} kinds[] = {{"application/json", check_json}, {"text/javascript", check_jsonp}, {"text/xml", check_xml}};
+	const char *type = strstr(head, "\r\nContent-Type: ");
+	char *unpacked = n > 0 && strstr(head, "\r\nContent-Encoding: gzip") != NULL ? unpack(body, &n) : NULL;
+
+	body = unpacked != NULL ? unpacked : body;
+	CHECK(n == 0 || (type != NULL && str_is_utf8(body, n)));
+	for (size_t i = 0; n > 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strncmp(type + 16, kinds[i].type, strlen(kinds[i].type)) == 0)
+			kinds[i].check(body, n);
+	free(unpacked);
 }
 
 /* One response at *p; -1: what follows is no HTTP any more (a WebSocket). */
 static int check_response(const char **p, const char *limit)
 {
 	size_t n, length;
-	const char *head = upto(p, limit, "\r\n\r\n", &n), *field, *type;
+	const char *head = upto(p, limit, "\r\n\r\n", &n), *field;
 	char *copy;
 
 	CHECK(head != NULL && n > 12 && strncmp(head, "HTTP/1.1 ", 9) == 0);
@@ -51,9 +110,7 @@ static int check_response(const char **p, const char *limit)
 	CHECK(field != NULL);
 	length = strtoul(field + 18, NULL, 10);
 	CHECK(length <= (size_t)(limit - *p));
-	type = strstr(copy, "\r\nContent-Type: application/json");
-	if (type != NULL && strstr(copy, "Content-Encoding") == NULL && length > 0)
-		check_json(*p, length);
+	check_body(copy, *p, length);
 	*p += length;
 	free(copy);
 	return 0;
@@ -72,6 +129,7 @@ static void start(struct fixture *x, unsigned options)
 {
 	if (options & SECRET)
 		opts_set(x->opts, OPT_RPC_SECRET, "s", NULL);
+	opts_set(x->opts, OPT_RPC_ALLOW_JSONP, (options & JSONP) ? "true" : "false", NULL);
 	if (options & SAVE)
 		opts_set(x->e.global, OPT_SAVE_SESSION, "/nowhere", NULL);
 	x->e.hold = (options & HOLD) != 0;
@@ -101,6 +159,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct fixture *x;
 	void *state = NULL;
 
+	log_setup(LOG_LVL_ERROR, true, NULL, LOG_LVL_ERROR);
 	setup(&state);
 	x = state;
 	start(x, options);

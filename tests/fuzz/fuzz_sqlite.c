@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A damaged queue file: it opens, is rescued or is refused with a reason, and what is acknowledged afterwards is kept.
+ * F08: a damaged queue file: it opens, is rescued or is refused with a reason, and what is acknowledged afterwards is kept.
+ * What was found stays in the folder, set aside as it was, unless it opened as it is.
  * Input: a byte that says how, then the bytes of the file itself, or changes (offset, offset, byte) to a right one of 40
  * jobs, of which each third is a cut of its length.
  */
@@ -86,10 +87,16 @@ static void set_up(void)
 	CHECK(right_size > 8192 && right_size < sizeof(right));
 }
 
+/* What the file was before the store saw it. */
+static uint8_t before[FILE_MAX];
+static size_t before_size;
+
 static void write_file(const uint8_t *p, size_t n)
 {
 	FILE *f;
 
+	memcpy(before, p, n);
+	before_size = n;
 	empty_folder();
 	f = fopen(path, "wb");
 	CHECK(f != NULL && fwrite(p, 1, n, f) == n);
@@ -118,6 +125,44 @@ static bool write_changed(struct input *in)
 	return changed;
 }
 
+static bool is_as_before(const char *name)
+{
+	static uint8_t now[FILE_MAX + 1];
+	char *p = xasprintf("%s/%s", folder, name);
+	FILE *f = fopen(p, "rb");
+	size_t n;
+
+	free(p);
+	if (f == NULL)
+		return false;
+	n = fread(now, 1, sizeof(now), f);
+	fclose(f);
+	return n == before_size && memcmp(now, before, n) == 0;
+}
+
+static bool is_set_aside(const char *name)
+{
+	return strncmp(name, "queue.db.damaged-", 17) == 0 && strchr(name, 'w') == NULL && strstr(name, "-shm") == NULL;
+}
+
+/* Files that were set aside; each is as it was. */
+static unsigned check_set_aside(void)
+{
+	DIR *d = opendir(folder);
+	struct dirent *e;
+	unsigned n = 0;
+
+	CHECK(d != NULL);
+	while ((e = readdir(d)) != NULL)
+		if (is_set_aside(e->d_name)) {
+			CHECK(is_as_before(e->d_name));
+			n++;
+		}
+	closedir(d);
+	CHECK(n <= 1);
+	return n;
+}
+
 struct seen {
 	size_t n;
 	bool new_one;
@@ -142,15 +187,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	set_up();
 	if (input_byte(&in) & 1)
-		write_file(in.p, in.n);
+		write_file(in.p, in.n < FILE_MAX ? in.n : FILE_MAX);
 	else
 		changed = write_changed(&in);
 	if (store_sqlite.open(folder, &b, &f) != 0) {
 		CHECK(changed && f.text[0] != '\0');
+		CHECK(check_set_aside() == 1 || is_as_before("queue.db"));
 		return 0;
 	}
 	CHECK(store_sqlite.load(b, on_job, &seen, &f) == 0 || f.text[0] != '\0');
 	CHECK(changed || seen.n == JOBS);
+	check_set_aside();
 	if (put_jobs(b, NEW_GID, 1) == 0) {
 		store_sqlite.close(b);
 		CHECK(store_sqlite.open(folder, &b, &f) == 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Texts that users write: configuration file, input file, checksum, parameterized URI, values of options, .netrc, cookie
- * file, JSON. Input: a letter that says which, then the text.
+ * F07: texts that users write: configuration file, command line, input file, checksum, parameterized URI, values of options,
+ * .netrc, cookie file, JSON; and Set-Cookie fields, whose cookies only go where they belong. What was read is printed and read
+ * again. Input: a letter that says which, then the text.
  */
 #include "fuzz.h"
 
@@ -66,6 +67,31 @@ static void fuzz_conf(struct input *in)
 	check_opts(o);
 	opts_unref(o);
 	close(fd);
+}
+
+#define ARGS_MAX 64
+
+/* A word in each line. */
+static void fuzz_args(struct input *in)
+{
+	char *argv[ARGS_MAX + 2] = {input_text((const uint8_t *)"hauld", 5)}, *own[ARGS_MAX + 1], **words = NULL;
+	struct opts *o = opts_new(NULL);
+	struct fail f = {0};
+	int argc = 1, err;
+
+	while (in->n > 0 && argc <= ARGS_MAX)
+		argv[argc++] = input_line(in);
+	memcpy(own, argv, sizeof(own));
+	err = conf_args(o, argc, argv, &words, &f);
+	if (err != 0)
+		check_fail(err, &f);
+	for (char **w = words; err == 0 && w != NULL && *w != NULL; w++)
+		CHECK(strlen(*w) < 1 << 20);
+	check_opts(o);
+	free(words);
+	opts_unref(o);
+	for (int i = 0; i < argc; i++)
+		free(own[i]);
 }
 
 static int on_entry(void *arg, char **uris, size_t n, struct opts *opts, struct fail *f)
@@ -208,13 +234,71 @@ static void fuzz_cookies(struct input *in)
 	unlink(path);
 }
 
+/* Does host stand at or below domain? By what their texts say alone. */
+static bool is_below(const char *host, const char *domain)
+{
+	size_t h = strlen(host), d = strlen(domain);
+
+	return h >= d && strcmp(host + h - d, domain) == 0 && (h == d || host[h - d - 1] == '.');
+}
+
+static void check_cookie(const struct cookie *c, const struct uri *from)
+{
+	CHECK(strlen(c->name) + strlen(c->value) <= COOKIE_BYTES_MAX && strlen(c->path) <= COOKIE_PATH_MAX);
+	CHECK(strpbrk(c->name, "=;\r\n") == NULL && strpbrk(c->value, ";\r\n") == NULL && c->path[0] == '/');
+	CHECK(is_below(from->host, c->domain) && (c->host_only || strchr(c->domain, '.') != NULL || from->ipv6));
+	CHECK(!c->secure || strcmp(from->scheme, "https") == 0);
+}
+
+static bool may_go(const struct cookie *c, const struct uri *to)
+{
+	size_t n = strlen(c->path);
+
+	return (c->host_only ? strcmp(c->domain, to->host) == 0 : is_below(to->host, c->domain)) &&
+	       (!c->secure || strcmp(to->scheme, "https") == 0) && strncmp(to->path, c->path, n) == 0;
+}
+
+/* The first two lines are the URIs that the fields come from and that is asked then. */
+static void fuzz_set_cookie(struct input *in)
+{
+	char *lines[2] = {input_line(in), input_line(in)}, *header;
+	const int64_t now = 1700000000;
+	struct cookie_jar *j = cookie_jar_new();
+	struct uri from = {0}, to = {0};
+	bool any = false;
+
+	if (uri_parse(lines[0], strlen(lines[0]), &from, NULL) == 0 && uri_parse(lines[1], strlen(lines[1]), &to, NULL) == 0) {
+		while (in->n > 0) {
+			char *field = input_line(in);
+
+			cookie_jar_receive(j, &from, field, now);
+			free(field);
+		}
+		CHECK(cookie_jar_count(j) <= COOKIE_HOST_MAX * 8);
+		for (const struct cookie *c = cookie_jar_next(j, NULL); c != NULL; c = cookie_jar_next(j, c)) {
+			check_cookie(c, &from);
+			any |= may_go(c, &to);
+		}
+		header = cookie_jar_header(j, &to, now);
+		CHECK(header == NULL || (any && strlen(header) <= COOKIE_HEADER_MAX && !str_has_ctl(header, strlen(header))));
+		cookie_wipe(header);
+		uri_free(&to);
+		uri_free(&from);
+	} else {
+		uri_free(&from);
+	}
+	cookie_jar_free(j);
+	free(lines[0]);
+	free(lines[1]);
+}
+
 #define ANY_JSON (JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK)
 
 static json_t *read_lenient(const char *text, size_t n, struct buf *ret)
 {
 	json_t *v = lenient_json(text, n, ret) && ret->len > 0 ? json_loadb(ret->data, ret->len, ANY_JSON, NULL) : NULL;
 
-	CHECK(ret->len <= 2 * n + 64);
+	CHECK(ret->len <= LENIENT_GROWTH * n);
 	return v;
 }
 
@@ -249,7 +333,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		char letter;
 		void (*fn)(struct input *in);
 	} kinds[] = {{'c', fuzz_conf}, {'i', fuzz_input}, {'h', fuzz_checksum}, {'p', fuzz_puri}, {'v', fuzz_values},
-		{'n', fuzz_netrc}, {'k', fuzz_cookies}, {'j', fuzz_json}};
+		{'n', fuzz_netrc}, {'k', fuzz_cookies}, {'j', fuzz_json}, {'a', fuzz_args}, {'s', fuzz_set_cookie}};
 	struct input in = {data, size};
 	unsigned which = input_byte(&in);
 

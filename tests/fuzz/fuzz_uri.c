@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * URIs: what was parsed and printed parses to the same; references resolve to URIs of the same kind; nothing printed
- * holds a blank, a control character or a password. Input: a base URI, then lines of references.
+ * F04: URIs: what was parsed and printed parses to the same; references resolve to URIs of the same kind; nothing printed
+ * holds a blank, a control character or a password; no host is a number that the resolver would read as another address
+ * than we do; and where libcurl is there and takes a text or a redirect too, it goes to the same scheme, host and port.
+ * Input: a base URI, then lines of references.
  */
 #include "fuzz.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <strings.h>
+#ifdef FUZZ_CURL
+#include <curl/curl.h>
+#endif
 
 #include "base/str.h"
 #include "base/uri.h"
@@ -12,8 +21,84 @@ static bool same(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* getaddrinfo takes what inet_aton takes ("127.1", "0x7f000001") for an address: such a host passes only as the plain form
+ * that every check of an address can read. */
+static void check_address(const struct uri *u)
+{
+	struct in_addr loose, strict;
+	char host[256];
+	size_t n = strlen(u->host);
+
+	snprintf(host, sizeof(host), "%.*s", (int)(n > 0 && u->host[n - 1] == '.' ? n - 1 : n), u->host);
+	if (u->ipv6 || inet_aton(host, &loose) == 0)
+		return;
+	CHECK(inet_pton(AF_INET, u->host, &strict) == 1 && strict.s_addr == loose.s_addr);
+}
+
+#ifdef FUZZ_CURL
+#define CURL_SET (CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE)
+
+/* A part of curl's, NULL when it has none; without brackets. To be freed by curl_free. */
+static char *curl_part(CURLU *h, CURLUPart part, unsigned flags)
+{
+	char *s = NULL;
+	size_t n;
+
+	if (curl_url_get(h, part, &s, flags) != CURLUE_OK)
+		return NULL;
+	n = strlen(s);
+	if (part == CURLUPART_HOST && s[0] == '[' && s[n - 1] == ']') {
+		memmove(s, s + 1, n - 2);
+		s[n - 2] = '\0';
+	}
+	return s;
+}
+
+static bool is_ascii(const char *s)
+{
+	while (*s > 0)
+		s++;
+	return *s == '\0';
+}
+
+/* Would curl ask another server than we do? International names are left out: curl 7.88 loses memory over them, and leaves
+ * them to the same library as we do. It also takes ".x:" for a scheme, which has to begin with a letter (RFC 3986 3.1). */
+static void compare_curl(CURLU *h, const struct uri *u)
+{
+	char *scheme = curl_part(h, CURLUPART_SCHEME, 0), *host = curl_part(h, CURLUPART_HOST, 0);
+	char *port = curl_part(h, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+
+	if (host != NULL && is_ascii(host) && scheme != NULL && isalpha((unsigned char)scheme[0])) {
+		CHECK(strcasecmp(scheme, u->scheme) == 0);
+		CHECK(strcasecmp(host, u->host) == 0);
+		CHECK(port == NULL || u->port == 0 || atoi(port) == u->port);
+	}
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+}
+
+static void check_curl(const char *text, const struct uri *u, const char *ref, const struct uri *to)
+{
+	CURLU *h = curl_url();
+
+	if (curl_url_set(h, CURLUPART_URL, text, CURL_SET) == CURLUE_OK) {
+		compare_curl(h, u);
+		if (ref != NULL && curl_url_set(h, CURLUPART_URL, ref, CURL_SET) == CURLUE_OK)
+			compare_curl(h, to);
+	}
+	curl_url_cleanup(h);
+}
+#else
+static void check_curl(const char *text, const struct uri *u, const char *ref, const struct uri *to)
+{
+	(void)text, (void)u, (void)ref, (void)to;
+}
+#endif
+
 static void check_parts(const struct uri *u)
 {
+	check_address(u);
 	CHECK(u->scheme != NULL && u->scheme[0] != '\0' && u->host != NULL && u->host[0] != '\0');
 	CHECK(u->path != NULL && u->path[0] == '/');
 	CHECK(u->passwd == NULL || u->user != NULL);
@@ -74,7 +159,7 @@ static void check_normalise(const char *text)
 	uri_free(&b);
 }
 
-static void check_resolve(const struct uri *base, const char *ref)
+static void check_resolve(const char *base_text, const struct uri *base, const char *ref)
 {
 	struct uri u, v;
 	char *text;
@@ -82,6 +167,7 @@ static void check_resolve(const struct uri *base, const char *ref)
 	if (uri_resolve(base, ref, strlen(ref), &u, NULL) != 0)
 		return;
 	check_round_trip(&u);
+	check_curl(base_text, base, ref, &u);
 	CHECK(strstr(u.path, "/../") == NULL && strstr(u.path, "/./") == NULL);
 	text = uri_text(&u);
 	if (strlen(text) <= URI_MAX) { /* an absolute one does not depend on the base */
@@ -102,10 +188,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_normalise(text);
 	if (uri_parse(text, strlen(text), &u, NULL) == 0) {
 		check_round_trip(&u);
+		check_curl(text, &u, NULL, NULL);
 		for (int i = 0; i < 8 && in.n > 0; i++) {
 			char *ref = input_line(&in);
 
-			check_resolve(&u, ref);
+			check_resolve(text, &u, ref);
 			free(ref);
 		}
 		uri_free(&u);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * WebSocket frames: bytes of a client behind a right handshake. What is held for it stays bounded; what is sent back is
- * whole, unmasked frames with valid text. Input: seed of the cuts, then the bytes of the client.
+ * F06: WebSocket frames: bytes of a client behind a right handshake, some of them again and again. What is held for it stays
+ * bounded, however much it sends or announces and whether or not it reads; what is sent back is whole, unmasked frames with
+ * valid text. Input: seed of the cuts, options, then the bytes of the client.
  */
 #include "fuzz.h"
+
+#include "fuzz_heap.h"
 
 #define assert_int_equal(a, b) CHECK((a) == (b))
 #define assert_true(a)	       CHECK(a)
@@ -43,22 +46,41 @@ static size_t check_frame(const unsigned char *p, size_t left)
 	return head + n;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	struct input in = {data, size};
-	uint32_t random = 1 + input_byte(&in);
-	struct fixture *x;
-	void *state = NULL;
-	size_t at = 0;
+#define REQUEST_MAX "4096"
+#define FED_MAX	    (2u << 20)
+#define SENT_MAX    (1u << 20)
+#define HELD_MAX    (256 * 1024) /* for a connection that is owed no answer */
+#define PER_ANSWER  4		 /* bytes held for each byte of the answers being made: their buffers grow by doubling */
+#define PER_JOB	    (16 * 1024)	 /* of a download that was added */
 
-	setup(&state);
-	x = state;
-	opts_set(x->opts, OPT_RPC_MAX_REQUEST_SIZE, "4096", NULL);
-	feed(&x->s, HANDSHAKE);
-	CHECK(strncmp(x->s.sent.data, "HTTP/1.1 101 ", 13) == 0);
-	buf_reset(&x->s.sent);
+enum option { REPEAT = 15, STUCK = 16, SECRET = 32 };
+
+/* The test's own buffers take their memory now, so that it does not count. */
+static void reserve(struct buf *b, size_t n)
+{
+	char *zeros = calloc(1, n);
+
+	CHECK(buf_add(b, zeros, n) == 0);
+	buf_reset(b);
+	free(zeros);
+}
+
+/* answers: bytes of them in one round, the most so far. */
+static void check_held(const struct fixture *x, int64_t before, size_t answers)
+{
+	int64_t held = heap_peak() - before;
+	size_t unread = x->s.stuck ? 2 * CONN_OUT_HIGH : 0; /* in buffers that grow by doubling */
+
+	if (getenv("FUZZ_PRINT") != NULL)
+		fprintf(stderr, "held %lld, sent %zu, %zu jobs\n", (long long)held, x->s.sent.len, (size_t)x->e.n);
+	CHECK(held <= (int64_t)(HELD_MAX + unread + PER_ANSWER * answers + PER_JOB * x->e.n));
+	CHECK(x->s.sent.len <= 2 * CONN_OUT_MAX);
+}
+
+static void feed_cuts(struct fixture *x, struct input in, uint32_t *random)
+{
 	while (in.n > 0 && !x->s.closed) {
-		size_t n = 1 + fuzz_random(&random) % (random % 4 == 0 ? 30 : 2000);
+		size_t n = 1 + fuzz_random(random) % (*random % 4 == 0 ? 30 : 2000);
 
 		n = n < in.n ? n : in.n;
 		feed_n(&x->s, in.p, n);
@@ -66,7 +88,43 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		in.n -= n;
 		uv_run(&x->loop.uv, UV_RUN_NOWAIT);
 	}
-	while (at < x->s.sent.len)
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = {data, size};
+	uint32_t random = 1 + input_byte(&in);
+	unsigned options = input_byte(&in);
+	size_t times = (size_t)1 << (options & REPEAT), at = 0;
+	struct fixture *x;
+	void *state = NULL;
+	size_t answers = 0;
+	int64_t before;
+
+	setup(&state);
+	x = state;
+	opts_set(x->opts, OPT_RPC_MAX_REQUEST_SIZE, REQUEST_MAX, NULL);
+	if (options & SECRET)
+		opts_set(x->opts, OPT_RPC_SECRET, "s", NULL);
+	feed(&x->s, HANDSHAKE);
+	CHECK(strncmp(x->s.sent.data, "HTTP/1.1 101 ", 13) == 0);
+	buf_reset(&x->s.sent);
+	reserve(&x->s.in, FED_MAX);
+	reserve(&x->s.sent, 2 * SENT_MAX);
+	x->s.stuck = (options & STUCK) != 0;
+	before = heap_mark();
+	for (size_t fed = 0; times > 0 && fed + in.n <= FED_MAX && x->s.sent.len < SENT_MAX && !x->s.closed; times--) {
+		size_t sent = x->s.sent.len;
+
+		feed_cuts(x, in, &random);
+		fed += in.n > 0 ? in.n : FED_MAX;
+		sent = x->s.sent.len - sent;
+		answers = sent > answers ? sent : answers;
+		check_held(x, before, answers);
+	}
+	for (int i = 0; i < 100 && x->s.stuck && !x->s.closed; i++) /* the client reads again: all that is owed comes */
+		unstick(&x->s);
+	while (at < x->s.sent.len && !(x->s.stuck && x->s.closed))
 		at += check_frame((unsigned char *)x->s.sent.data + at, x->s.sent.len - at);
 	teardown(&state);
 	return 0;

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Writes the first inputs of every fuzz target to tests/fuzz/corpus/. Kept findings (finding-*) lie there too and stay."""
+import base64
 import gzip
+import json
 import os
 import struct
 import zlib
@@ -58,6 +60,43 @@ put("http1", [
     bytes([PROXY, 7]) + b"\5\2\1\1", bytes([PROXY, 2]) + b"\5\xff", bytes([PROXY, 2]) + b"\5\0\5\5\0\4" + b"\0" * 18,
     b"\x00\x01HTTP/1.1 200 OK\nContent-Length: 1\n\n1", b"\x00\x01\x00\xff\xfe", b"\x00\x01", b"\x00\x01HTTP/2 200\r\n\r\n", b"\x00\x01ICY 200 OK\r\n\r\nmusic",
 ])
+NEW, STRONG, DATED, NO_END, LATE_FILE, HAD_RANGES, BROKEN, CHECKSUM = 1, 2, 4, 8, 16, 32, 64, 128
+DATE = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\n"
+
+
+def lane(options, start, length, behind, head, body=b""):
+    """start: byte of the input; from 128 on it means the last 120 bytes of a block and what follows."""
+    return bytes([options, 7, start, length, behind]) + head.replace("\n", "\r\n").encode() + b"\r\n" + body
+
+
+def part(options, start, length, behind, first, last, total, body=None, more="ETag: \"e\"\n"):
+    n = last + 1 - first
+    return lane(options, start, length, behind, "HTTP/1.1 206 P\nContent-Range: bytes %d-%d/%s\nContent-Length: %d\n%s" % (first, last, total, n, more),
+                bytes(i % 251 for i in range(n)) if body is None else body)
+
+
+block = 262144 - 120
+put("lane", [
+    part(STRONG, 10, 90, 100, 10, 99, 200), part(STRONG, 10, 90, 100, 10, 199, 200), part(STRONG, 10, 90, 100, 10, 49, 200), part(STRONG, 10, 90, 100, 9, 99, 200),
+    part(STRONG, 10, 90, 0, 10, 99, 101), part(STRONG, 10, 90, 0, 10, 99, "*"), part(0, 10, 90, 0, 10, 99, "*", more=""), part(STRONG, 10, 90, 100, 10, 99, 200, more="ETag: \"f\"\n"),
+    part(STRONG | DATED, 10, 90, 100, 10, 99, 200, more=DATE), part(DATED, 10, 90, 100, 10, 99, 200, more=""), part(DATED | CHECKSUM, 10, 90, 100, 10, 99, 200, more=""),
+    part(STRONG, 128, 250, 9, block, block + 249, block + 259), part(STRONG, 200, 255, 255, block + 72, block + 72 + 509, block + 72 + 510), part(HAD_RANGES | STRONG, 0, 50, 10, 0, 49, 60),
+    part(STRONG, 10, 90, 100, 10, 99, 200, b"x" * 40), part(STRONG | BROKEN, 10, 90, 100, 10, 99, 200, b"x" * 90), part(STRONG, 10, 90, 100, 10, 99, 200, b"x" * 90 + b"HTTP/1.1 200 OK"),
+    part(STRONG, 10, 90, 100, 10, 99, 200, b"--b\r\n", "Content-Type: multipart/byteranges; boundary=b\nETag: \"e\"\n"),
+    lane(STRONG, 10, 90, 100, "HTTP/1.1 206 P\nETag: \"e\"\nContent-Length: 90\n", b"x" * 90),
+    lane(STRONG, 10, 90, 0, "HTTP/1.1 206 P\nETag: \"e\"\nContent-Range: bytes 10-99/100\nTransfer-Encoding: chunked\n", b"5a\r\n" + b"x" * 90 + b"\r\n0\r\n\r\n"),
+    lane(STRONG, 10, 90, 0, "HTTP/1.1 206 P\nETag: \"e\"\nContent-Range: bytes 10-99/100\nTransfer-Encoding: chunked\n", b"5b\r\n" + b"x" * 91 + b"\r\n0\r\n\r\n"),
+    lane(STRONG, 10, 90, 0, "HTTP/1.1 200 OK\nETag: \"e\"\nContent-Length: 100\n", b"x" * 100), lane(0, 0, 90, 10, "HTTP/1.1 200 OK\nContent-Length: 100\n", b"x" * 100),
+    lane(0, 0, 100, 0, "HTTP/1.1 200 OK\nContent-Length: 99\n", b"x" * 99), lane(0, 5, 90, 0, "HTTP/1.1 416 No\nContent-Range: bytes */95\nContent-Length: 0\n"),
+    lane(HAD_RANGES, 5, 90, 0, "HTTP/1.1 416 No\nContent-Length: 0\n"), lane(0, 5, 90, 0, "HTTP/1.1 302 F\nLocation: /x\nContent-Length: 4\n", b"gone"),
+    lane(0, 5, 90, 0, "HTTP/1.1 302 F\nContent-Length: 0\n"), lane(0, 5, 90, 0, "HTTP/1.1 503 B\nRetry-After: 7\nContent-Length: 0\n"), lane(0, 5, 90, 0, "HTTP/1.1 404 N\nContent-Length: 0\n"),
+    lane(NEW, 0, 0, 0, "HTTP/1.1 200 OK\nContent-Length: 300\nETag: W/\"w\"\n" + DATE, b"y" * 300), lane(NEW | LATE_FILE, 0, 0, 0, "HTTP/1.1 200 OK\nContent-Length: 300\n", b"y" * 301),
+    lane(NEW | LATE_FILE, 0, 0, 0, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", b"3\r\nabc\r\n0\r\n\r\n"), lane(NEW, 0, 0, 0, "HTTP/1.0 200 OK\n", b"to the end"),
+    lane(NEW | BROKEN, 0, 0, 0, "HTTP/1.0 200 OK\n", b"to the reset"), lane(NEW, 0, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 0-9/20\nContent-Length: 10\n", b"0123456789"),
+    lane(NEW, 0, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 1-9/20\nContent-Length: 9\n", b"123456789"), lane(NEW, 0, 0, 0, "HTTP/1.1 200 OK\nContent-Length: 9223372036854775807\n", b"much"),
+    lane(NEW, 0, 0, 0, "HTTP/1.1 200 OK\nContent-Length: 0\n"), lane(NO_END, 0, 0, 0, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", b"3\r\nabc\r\n0\r\n\r\n"),
+    lane(NO_END, 9, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 9-11/12\nContent-Length: 3\n", b"abc"), lane(STRONG, 10, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 10-10/11\nContent-Length: 1\n", b"a"),
+])
 put("field", ["bytes 0-99/200", "bytes 0-99/*", "bytes */200", "bytes */*", "BYTES 5-4/9", "bytes 0-9223372036854775807/*", "bytes 0-9223372036854775806/9223372036854775807",
               "bytes 18446744073709551616-1/2", "bytes=0-1/2", "bytes 0 - 1/2", "120", "0", "99999999999999999999999", "-1", "+5", " 5 ", "5, 5", "0x10", "",
               "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Tue, 29 Feb 2000 23:59:60 GMT",
@@ -82,6 +121,26 @@ def call(method, params="[]", **kw):
     return post('{"jsonrpc":"2.0","id":"q","method":"%s","params":%s}' % (method, params), **kw)
 
 
+def get(query, options=0):
+    return bytes([options, 9]) + ("GET /jsonrpc?%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % query).encode()
+
+
+def xml_value(v):
+    if isinstance(v, dict):
+        return "<value><struct>%s</struct></value>" % "".join("<member><name>%s</name>%s</member>" % (k, xml_value(x)) for k, x in v.items())
+    if isinstance(v, list):
+        return "<value><array><data>%s</data></array></value>" % "".join(map(xml_value, v))
+    return "<value><%s>%s</%s></value>" % (("int", v, "int") if isinstance(v, int) else ("string", v, "string"))
+
+
+def xml_params(params):
+    return "<params>%s</params>" % "".join("<param>%s</param>" % xml_value(v) for v in params)
+
+
+def xml(method, params):
+    return post("<?xml version='1.0'?><methodCall><methodName>%s</methodName>%s</methodCall>" % (method, params), path="/rpc")
+
+
 ADD = '[["http://h/x","http://m/x"],{"out":"o","split":"3","header":["A: b","C: d"]},0]'
 METHODS = [("aria2.addUri", ADD), ("aria2.tellActive", '[["gid","status"]]'), ("aria2.tellWaiting", "[0,10]"), ("aria2.tellStopped", "[-1,1000]"),
            ("aria2.tellStatus", '["0000000000001001"]'), ("aria2.getFiles", '["0000000000001001"]'), ("aria2.getUris", '["0000000000001001"]'),
@@ -103,6 +162,16 @@ put("rpc", [chain + call(m, p)[2:] for m, p in METHODS] + [
     b"\x00\x01POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a.b\r\n\r\n",
     b"\x08\x01POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{", b"\x00\x01HEAD / HTTP/1.1\r\nHost: [::1]:6800\r\nConnection: close\r\n\r\n",
     post('{"id":"\\u0000\\ud83d\\ude00","method":"\\uffff"}'), post(b'{"id":"\xff","method":1}'), post("[[[[[[[[[]]]]]]]]]"), post('{"id":1e999,"method":"x"}'),
+    *[call(m, p, fields="Accept-Encoding: gzip\r\n") for m, p in METHODS[:3]],
+    *[get("method=%s&id=1&params=%s&jsoncallback=cb.x" % (m, base64.b64encode(p.encode()).decode().replace("=", "%3D").replace("+", "%2B")), 16) for m, p in METHODS[:8]],
+    get("params=" + base64.b64encode(b'[{"id":1,"method":"aria2.tellActive"},{"id":2,"method":"x"}]').decode().replace("=", "%3D"), 16), get("jsoncallback=a(b&method=x", 16),
+    post('{"id":0,"method":"aria2.addUri","params":[["http://h/x"],{"out":"\\uffff\\ufffe\\u0085&]]>"}]}') + xml("aria2.getOption", xml_params(["0000000000001001"]))[2:],
+    *[xml(m, xml_params(json.loads(p))) for m, p in METHODS], xml("system.multicall", xml_params([[{"methodName": m, "params": json.loads(p)} for m, p in METHODS[:12]]])),
+    xml("aria2.addUri", "<params><param><value><array><data><value>http://h/&#xFFFD;&lt;&#13;</value></data></array></value></param></params>"),
+    xml("aria2.tellStatus", "<params><param><value><string>\uffff\u0085\u2028\ufdd0</string></value></param></params>"), xml("\uffffx", ""), xml("a", "<params><param><value><i4>-5</i4></value></param>"
+        "<param><value><base64>aGk=</base64></value></param><param><value><double>1.5</double></value></param><param><value><boolean>1</boolean></value></param></params>"),
+    post("<?xml version='1.0' encoding='iso-8859-1'?><methodCall><methodName>\xe9</methodName></methodCall>".encode("latin-1"), path="/rpc"),
+    post("<!DOCTYPE x [<!ENTITY a 'b'>]><methodCall><methodName>&a;</methodName></methodCall>", path="/rpc"),
     b"\x00\x01GET /jsonrpc HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n\x81\x80\0\0\0\0",
 ])
 
@@ -114,13 +183,17 @@ def frame(first, payload, mask=b"\0\0\0\0"):
 
 
 LIST = '{"id":"1","method":"system.listMethods"}'
-put("ws", [b"\x05" + x for x in (
+put("ws", [b"\x05\x00" + x for x in (
     frame(0x81, LIST), frame(0x81, LIST, b"abcd"), frame(0x01, LIST[:9]) + frame(0x89, "ping") + frame(0x00, LIST[9:20]) + frame(0x80, LIST[20:]),
     frame(0x82, LIST), frame(0x88, b"\x03\xe8bye"), frame(0x88, b""), frame(0x88, b"\x03"), frame(0x8a, "x"), frame(0x89, "x" * 125), frame(0x89, "x" * 126),
     frame(0x81, "x" * 5000), frame(0x81, "[" + ",".join([LIST] * 20) + "]"), b"\x81\x05hello", b"\xf1\x80\0\0\0\0", b"\x83\x80\0\0\0\0", frame(0x80, "no start"),
     b"\x81\xff\x7f" + b"\xff" * 7 + b"\0\0\0\0", b"\x81\xff\x80" + b"\0" * 11, frame(0x81, b"\xff\xfe"), frame(0x01, "a") + frame(0x81, "b"),
     b"".join(frame(0x81, LIST) for _ in range(30)), frame(0x81, '{"id":1,"method":"aria2.addUri","params":%s}' % ADD) + frame(0x81, '{"id":2,"method":"aria2.tellWaiting","params":[0,9]}'),
-    frame(0x81, "x" * 4096 * 9), frame(0x81, "{" * 3000), frame(0x81, ""), b"\x81\xfe\0\x05\0\0\0\0hello")])
+    frame(0x81, "x" * 4096 * 9), frame(0x81, "{" * 3000), frame(0x81, ""), b"\x81\xfe\0\x05\0\0\0\0hello")] + [
+    # the same 2^N times; 16: the client reads nothing; 32: a token is asked for
+    bytes([5, how]) + x for how, x in ((15, frame(0x01, "x" * 500)), (15, frame(0x00, "x" * 500)), (15, frame(0x89, "p" * 100)), (31, frame(0x89, "p")), (10, frame(0x81, LIST)), (26, frame(0x81, LIST)),
+                                       (42, frame(0x81, LIST)), (58, frame(0x81, '{"id":1,"method":"aria2.tellActive"}')), (12, frame(0x8a, "x" * 125)), (15, frame(0x81, "")), (31, frame(0x81, "")),
+                                       (11, frame(0x81, "[" + ",".join(["[" * 20 + "]" * 20] * 90) + "]")), (15, b"\x81\xff" + struct.pack(">Q", 1 << 40) + b"\0\0\0\0"), (14, b"x" * 100))])
 
 put("text", ["c# comment\nmax-concurrent-downloads=3\ndir=/tmp\nheader=A: b\nheader=C: d\nunknown=1\nsplit = 4\n", "crpc-listen-port=99999\n", "cno-equal-sign\n", "c\xef\xbb\xbfdir=x\r\n",
              "cmax-overall-download-limit=1G\nlowest-speed-limit=1.5M\n", "call-proxy=http://u:p@h:1\ncheck-certificate=no\n", b"c\xff\xfe=\x00\n",
@@ -140,6 +213,13 @@ put("text", ["nmachine host.test login u password p\ndefault login x password y\
 put("text", ["j" + x for x in (
     '{"id":"1",}', '[1,]', '{"a":"line\none\ttab\x01"} trailing', '"\\x\\u0041\\\n"', '[007,-00,0,-1,0.0,1e05,10,00.5]', "[" * 51 + "]" * 51, '{"a":[true,null,{"b":"\\"}"}]}',
     '"' + "\x02" * 40 + '"', '"\x00"', '"\\', "-", "--05", ",,}", "")], first=50)
+
+SITE = "shttps://a.b.example.com/x/y\nhttps://c.b.example.com/x/z\n"
+put("text", [
+    "a--split=4\nhttp://h/x\n-x2\n-s\n3\n--out\nname\n", "a--max-conn=3\n", "a--no-such\n", "a--rpc-secret=geheim\n--http-passwd\nx\n--\n-x\n", "a-Z\n-c\n-j5\n", "a--dry-run\nhttp://x\n", "a-\n--\n---\n", "a--header=A: b\n--header=C: d\n--conf-path=\n",
+    SITE + "a=b; Domain=example.com; Path=/x; Secure; HttpOnly; Max-Age=60\nc=d; domain=.b.example.com; expires=Sun, 06 Nov 2044 08:49:37 GMT\n", SITE + "__Host-a=b; Secure; Path=/\n__Secure-a=b\n__Host-x=y; Domain=b.example.com; Secure; Path=/\n",
+    SITE + "a=b; Domain=com\nc=d; Domain=co.uk\nx; Domain=example.com; Domain=\n=v\nn=\n", "shttp://127.0.0.1/\nhttp://127.0.0.1/a\na=b; Domain=0.0.1\nc=d; Path=a\ne=f; Path=/a/\n", "shttp://h/a\nhttp://h/ab\n" + "".join("n%d=v; Path=/\n" % i for i in range(60)),
+    "shttp://[::1]/\nhttp://[::1]/\na=b; max-age=-1\na=b; expires=1 jan 70 0:0:0\nc=d; expires=Wed, 09-Jun-2099 10:18:14 GMT\n", "shttp://co.uk/\nhttp://co.uk/\na=b; Domain=co.uk\n"], first=70)
 
 put("job", [b"\x01\x00\x00out=x\x01split=4\x01\n0-100,200-300\n/tmp/x\n\"e\"\ndate\nhttp://a/x\nhttp://b/x\n", b"\x01\x03\x09\n\n\n\n\n", b"\x00\x00\x00\n", b"\x01\x06\x00\n",
             b"\x01\xff\x00header=A: b\x01header=C: d\x01unknown=1\x01\n0-9223372036854775807\n\n\n\nx", b"\x01\x00\x00split=0\x01\n5-4\n", b"\x01\x00\x00\n0-1,1-2\n", b"\x01\x00\x00\n3-4,1-2\n",

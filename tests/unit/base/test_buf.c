@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Tests of struct buf: bounds, the sticky error, the NUL behind the text.
  */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,14 +55,33 @@ static void nothing_is_added_after_an_error(void **state)
 	buf_free(&b);
 }
 
+static void integers_in_decimal(void **state)
+{
+	static const int64_t v[] = {0, 7, -7, 10, 1234567890, INT64_MAX, INT64_MIN};
+	char want[32];
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 64);
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		buf_reset(&b);
+		snprintf(want, sizeof(want), "%" PRId64, v[i]);
+		assert_int_equal(buf_add_int(&b, v[i]), 0);
+		assert_string_equal(b.data, want);
+	}
+	buf_free(&b);
+}
+
 static void sizes_do_not_wrap(void **state)
 {
 	struct buf b;
 
 	(void)state;
+	volatile size_t huge = SIZE_MAX - 1; /* the compiler need not know */
+
 	buf_init(&b, SIZE_MAX);
 	assert_int_equal(buf_adds(&b, "x"), 0);
-	assert_int_equal(buf_add(&b, "x", SIZE_MAX - 1), ERR_LIMIT);
+	assert_int_equal(buf_add(&b, "x", huge), ERR_LIMIT);
 	assert_int_equal(b.len, 1);
 	buf_free(&b);
 	buf_init(&b, 0);
@@ -112,7 +132,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grows_to_its_maximum),
 		cmocka_unit_test(nothing_is_added_after_an_error),
+		cmocka_unit_test(integers_in_decimal),
 		cmocka_unit_test(sizes_do_not_wrap),
+		cmocka_unit_test(integers_in_decimal),
 		cmocka_unit_test(drops_from_the_front),
 		cmocka_unit_test(gives_its_text_away),
 	};

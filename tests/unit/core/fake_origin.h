@@ -40,6 +40,12 @@ struct fake_server {
 	bool refuses_head;     /* 405 for HEAD */
 	bool head_lies;        /* HEAD tells half the size and another ETag */
 	int64_t mtime;         /* 304 for an If-Modified-Since from then on; 0: never */
+	unsigned leads_to;     /* redirects to a new link at server leads_to - 1; 0: no */
+	unsigned link_uses;    /* a link takes so many requests, then 403; 0: any number */
+	unsigned links_dead_after; /* 403 for each link from the n-th request on; 0: never */
+	unsigned links;        /* given out */
+	unsigned used[256];    /* of each link here: requests */
+	unsigned refused;      /* answers with 403 */
 	unsigned requests, open;
 	unsigned heads, conditional; /* requests that were so */
 	struct range asked[64];      /* of the first requests */
@@ -79,6 +85,7 @@ struct fake_fetch {
 	bool if_range, head_sent, paused, in_call, gone;
 	char if_range_text[64];
 	unsigned version;
+	unsigned link; /* the number in its URI, 0: none */
 	int64_t at, end;
 };
 
@@ -142,6 +149,12 @@ static int fake_status(const struct fake_fetch *f)
 
 	if (o->gone || (o->gone_after && o->requests > o->gone_after))
 		return 404;
+	if (o->leads_to)
+		return 302;
+	if (f->link && o->link_uses && o->used[f->link % 256] > o->link_uses)
+		return 403;
+	if (f->link && o->links_dead_after && o->requests > o->links_dead_after)
+		return 403;
 	if (f->head && o->refuses_head)
 		return 405;
 	if (f->unmodified)
@@ -155,12 +168,16 @@ static int fake_status(const struct fake_fetch *f)
 
 static void fake_head(struct fake_fetch *f)
 {
-	struct fetch_head h = {.status = fake_status(f), .body_len = -1, .total = -1, .mtime = -1, .retry_after_ms = -1};
-	char tag[32], date[64];
+	struct fetch_head h = {.status = fake_status(f), .body_len = -1, .total = -1, .mtime = -1, .retry_after_ms = -1,
+		.limit_ms = -1};
+	char tag[32], date[64], link[64];
 	int status = h.status;
 
 	fake_etag(f, tag, sizeof(tag));
 	fake_date(f, date, sizeof(date));
+	snprintf(link, sizeof(link), "fake://h%u/link-%u/f", f->o->leads_to - 1, ++f->o->links);
+	h.location = status == 302 ? link : NULL;
+	f->o->refused += status == 403;
 	h.etag = f->o->tag == TAG_NONE ? NULL : tag;
 	h.last_modified = f->o->dated ? date : NULL;
 	f->at = 0;
@@ -263,6 +280,8 @@ static int fake_start(struct net *n, const struct fetch_req *req, const struct f
 	if (f->o->requests < sizeof(f->o->asked) / sizeof(f->o->asked[0]))
 		f->o->asked[f->o->requests] = req->want;
 	f->o->requests++;
+	f->link = strstr(req->uri, "/link-") ? (unsigned)strtoul(strstr(req->uri, "/link-") + 6, NULL, 10) : 0;
+	f->o->used[f->link % 256]++;
 	f->cut = f->o->cut_at > 0 && (f->o->cut_first == 0 || f->o->requests <= f->o->cut_first);
 	f->o->heads += req->head_only;
 	f->o->conditional += req->if_modified_since >= 0;

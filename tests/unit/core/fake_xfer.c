@@ -47,7 +47,8 @@ void fake_drop(struct xfer *x)
 void fake_end(struct xfer *x, enum xfer_result result, int err, const char *text)
 {
 	struct xfer_end e = {
-		.result = result, .err = err, .err_text = text, .total = x->total, .done = ranges_total(&x->have)};
+		.result = result, .err = err, .err_text = text, .total = x->total, .done = ranges_total(&x->have),
+		.path = x->path};
 
 	x->ops->end(x->owner, &e);
 	fake_drop(x);
@@ -60,6 +61,8 @@ void fake_complete(struct xfer *x, const char *path, int64_t size)
 	x->total = size;
 	ranges_add(&x->have, 0, size);
 	x->ops->known(x->owner, &k);
+	free(x->path);
+	x->path = xstrdup(path);
 	fake_end(x, XFER_COMPLETE, 0, NULL);
 }
 
@@ -83,6 +86,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->etag = xstrdup(req->known.etag);
 	x->total = req->known.total;
 	x->user_part = req->known.user_part;
+	x->hurry = req->hurry;
 	ranges_init(&x->have);
 	ranges_copy(&x->have, req->known.have);
 	xfer_set_uris(x, req->uris);
@@ -98,6 +102,12 @@ void xfer_stop(struct xfer *x, bool force, bool discard)
 	x->force = force;
 	if (!fake_hold_stop)
 		defer(x->loop, &x->end);
+}
+
+bool xfer_hurry(struct xfer *x)
+{
+	x->hurries++;
+	return x->waits;
 }
 
 void xfer_set_opts(struct xfer *x, struct opts *o)
@@ -123,6 +133,12 @@ void xfer_view(const struct xfer *x, struct job_view *v)
 	v->conns = 1;
 	v->path = x->path != NULL ? x->path : "";
 	v->wait = NULL;
+}
+
+uint64_t xfer_owes(const struct xfer *x, uint64_t need)
+{
+	(void)x;
+	return need;
 }
 
 size_t xfer_uris(const struct xfer *x, struct uri_view *ret, size_t max)

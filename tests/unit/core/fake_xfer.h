@@ -21,6 +21,9 @@ struct xfer {
 	bool user_part;
 	struct ranges have;
 	size_t n_uris;	     /* of the last list */
+	bool hurry;	     /* it was to begin so */
+	bool waits;	     /* xfer_hurry has something to do; */
+	unsigned hurries;    /* calls of it */
 	unsigned stops;	     /* calls of xfer_stop */
 	bool force;	     /* the last one was forced */
 	unsigned set_opts;   /* calls of xfer_set_opts */

@@ -820,6 +820,28 @@ static void new_path_forgets_the_old_file(void **state)
 	assert_int_equal(fake_find(G)->have.n, 0);
 }
 
+/* ... unless it was just getting its name: then the new one comes too late. */
+static void new_path_too_late_for_a_finished_file(void **state)
+{
+	struct env *v = *state;
+	struct xfer_known k = {.path = "/d/x", .total = 100, .etag = "\"1\""};
+	struct fail f = {0};
+	struct job_view w;
+
+	make_active(v);
+	fake_find(G)->ops->known(fake_find(G)->owner, &k);
+	fake_hold_stop = true;
+	assert_int_equal(change(v, G, "out=y\n", &f), 0);
+	fake_complete(fake_find(G), "/d/x", 100);
+	assert_true(engine_view(v->e, G, &w));
+	assert_int_equal(w.state, JOB_COMPLETE);
+	assert_string_equal(w.path, "/d/x");
+	assert_int_equal(w.total, 100);
+	add(v, 2, false);
+	settle(v);
+	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", false, &k));
+}
+
 static void global_options_are_for_later_adds(void **state)
 {
 	struct env *v = *state;
@@ -1001,6 +1023,38 @@ static void a_retry_goes_on_with_its_part(void **state)
 	assert_int_equal(fake_find(G)->total, 100);
 }
 
+/* By unpause, by retry, or by pause and unpause; the engine's other starts don't push. */
+static void a_user_breaks_a_wait(void **state)
+{
+	struct env *v = *state;
+	struct opts *o = opts_new(engine_global(v->e));
+
+	receive_some(v);
+	assert_false(fake_find(G)->hurry);
+	assert_int_equal(engine_unpause(v->e, G, NULL), ERR_WRONG_STATE);
+	fake_find(G)->waits = true;
+	assert_int_equal(engine_unpause(v->e, G, NULL), 0);
+	assert_int_equal(engine_retry(v->e, G, NULL, NULL), 0);
+	assert_int_equal(fake_find(G)->hurries, 3);
+	assert_int_equal(engine_retry(v->e, G, o, NULL), ERR_WRONG_STATE);
+	opts_unref(o);
+	assert_int_equal(state_of(v, G), JOB_ACTIVE);
+	assert_int_equal(engine_pause(v->e, G, false, NULL), 0);
+	settle(v);
+	assert_int_equal(engine_unpause(v->e, G, NULL), 0);
+	settle(v);
+	assert_true(fake_find(G)->hurry);
+	fake_end(fake_find(G), XFER_FAILED, ERR_RESET, "gone");
+	settle(v);
+	assert_int_equal(engine_retry(v->e, G, NULL, NULL), 0);
+	settle(v);
+	assert_true(fake_find(G)->hurry);
+	crash(v);
+	engine_start(v->e);
+	settle(v);
+	assert_false(fake_find(G)->hurry);
+}
+
 static void a_removed_one_runs_to_its_end_after_a_retry(void **state)
 {
 	struct env *v = *state;
@@ -1152,6 +1206,7 @@ int main(void)
 		T(the_same_path_again_keeps_the_file),
 		T(pause_takes_the_place_of_a_restart),
 		T(new_path_forgets_the_old_file),
+		T(new_path_too_late_for_a_finished_file),
 		T(global_options_are_for_later_adds),
 		T(global_passes_over_what_is_not_global),
 		T(results_are_trimmed_at_the_next_ending),
@@ -1161,6 +1216,7 @@ int main(void)
 		T(a_newcomer_adopts_the_part),
 		T(a_retry_goes_on_with_its_part),
 		T(a_removed_one_runs_to_its_end_after_a_retry),
+		T(a_user_breaks_a_wait),
 		T(a_retry_may_bring_options),
 		T(a_file_that_was_taken_is_forgotten_by_others),
 		T(what_was_told_is_durable_when_it_says_so),

@@ -166,6 +166,88 @@ static void after_trouble_it_begins_carefully(void **state)
 	origin_put(o);
 }
 
+/* A good answer that was the last one for now: no failure, and nobody is kept from asking for long. */
+static void a_server_may_ask_for_a_rest(void **state)
+{
+	struct fail why = because("busy");
+	struct origin_use use = {0};
+	struct origin *o = get("http://h/");
+	struct fail text;
+	uint64_t wait;
+
+	(void)state;
+	origin_use_begin(&use, o);
+	origin_use_served(&use);
+	origin_hold(o, 1000, 8000);
+	assert_int_equal(origin_room(o, 1000, &wait), 0);
+	assert_in_range(wait, 8000, 10000);
+	origin_explain(o, 1000, &text);
+	assert_non_null(strstr(text.text, "takes no more requests"));
+	assert_true(room(o, 11000) > 1);
+	origin_hold(o, 20000, 3600000);
+	assert_int_equal(origin_room(o, 20000, &wait), 0);
+	assert_in_range(wait, 60000, 75000);
+	origin_hold(o, 20000, 1);
+	assert_int_equal(room(o, 79999), 0);
+	assert_in_range(origin_back_off(o, 100000, 0, 60000, -1, &why), 500, 625); /* the first failure */
+	origin_use_clear(&use);
+	origin_put(o);
+}
+
+/* The network goes and comes: nobody's fault, looked for ever less often by one fetch, and all are back within seconds. */
+static void without_a_network_all_wait(void **state)
+{
+	struct origin_use use[2] = {{0}};
+	struct origin *o[2] = {get("http://a/"), get("http://b/")};
+	struct fail text, why = because("refused");
+	uint64_t now = 10000, wait, longest = 0;
+
+	(void)state;
+	origins_alive(all, now);
+	for (int i = 0; i < 2; i++) {
+		origin_use_begin(&use[i], o[i]);
+		origin_use_served(&use[i]);
+		origin_use_end(&use[i]);
+		assert_true(origin_lost(o[i], now, now, true));
+	}
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(origin_room(o[0], now, &wait), 0);
+		assert_true(wait >= longest || wait >= 30000);
+		assert_true(wait <= 37500);
+		longest = wait > longest ? wait : longest;
+		now += wait;
+		assert_int_equal(room(o[0], now), 1);
+		assert_true(origin_lost(o[0], now, now - 1, false));
+		assert_true(origin_lost(o[0], now, now - 1, false)); /* together they count as one */
+	}
+	origin_explain(o[0], now, &text);
+	assert_non_null(strstr(text.text, " s for a: no answer from the network since "));
+	origins_alive(all, now);
+	for (int i = 0; i < 2; i++) {
+		origin_room(o[i], now, &wait);
+		assert_true(wait < 3000 || wait == UINT64_MAX);
+		assert_int_equal(room(o[i], now + 3000), 1);
+	}
+	assert_in_range(origin_back_off(o[0], now + 3000, 0, 60000, -1, &why), 500, 625); /* its first failure */
+	for (int i = 0; i < 2; i++) {
+		origin_use_clear(&use[i]);
+		origin_put(o[i]);
+	}
+}
+
+static void a_user_breaks_a_wait(void **state)
+{
+	struct fail why = because("busy");
+	struct origin *o = get("http://h/");
+
+	(void)state;
+	origin_back_off(o, 1000, 0, 60000, 3600000, &why);
+	assert_int_equal(room(o, 2000), 0);
+	origin_hurry(o);
+	assert_int_equal(room(o, 2000), 1); /* politeness stays */
+	origin_put(o);
+}
+
 struct told {
 	struct origin_waiter w;
 	int times;
@@ -246,6 +328,9 @@ int main(void)
 		T(trouble_is_everybodys),
 		T(waits_grow),
 		T(after_trouble_it_begins_carefully),
+		T(a_server_may_ask_for_a_rest),
+		T(without_a_network_all_wait),
+		T(a_user_breaks_a_wait),
 		T(those_who_wait_are_told_in_turn),
 		T(few_are_remembered),
 	};

@@ -323,6 +323,50 @@ static void test_mirrors(void **state)
 	close_world(&w);
 }
 
+/* Links expire all the time, which costs no try as long as each brings something. */
+static void test_links_that_expire(void **state)
+{
+	static const char *const lanes[] = {"1", "4"};
+
+	(void)state;
+	for (size_t i = 0; i < 16; i++) {
+		struct fake_server o[2] = {{.leads_to = 2},
+			{.size = 8 * MIB, .version = 1, .link_uses = 1 + (unsigned)i % 4, .cut_at = 3 * MIB, .cut_first = 1}};
+		struct world w;
+
+		open_world(&w, o, 2, i);
+		set(&w, OPT_SPLIT, lanes[i % 2]);
+		set(&w, OPT_MAX_TRIES, "2");
+		run(&w, one_uri);
+		expect_right(&w, o[1].size);
+		assert_true(o[1].sent < 9 * MIB);
+		assert_true(o[0].links >= 2 || o[1].link_uses > 1);
+		close_world(&w);
+	}
+}
+
+/* No link works any more: as many tries as are allowed, then the job fails with what it was told; none at all when it never did. */
+static void test_links_that_stay_dead(void **state)
+{
+	(void)state;
+	for (unsigned after = 0; after < 2; after++) {
+		struct fake_server o[2] = {{.leads_to = 2},
+			{.size = 8 * MIB, .version = 1, .links_dead_after = after, .link_uses = after ? 0 : 1, .cut_at = 1 * MIB}};
+		struct world w;
+
+		open_world(&w, o, 2, after);
+		o[1].used[1] = after == 0;
+		set(&w, OPT_SPLIT, "1");
+		set(&w, OPT_MAX_TRIES, "3");
+		run(&w, one_uri);
+		assert_int_equal(w.end.result, XFER_FAILED);
+		assert_int_equal(err_exit_code(w.end.err), 22);
+		assert_non_null(strstr(w.end_text, "403"));
+		assert_in_range(o[1].refused, after == 0 ? 1 : 3, after == 0 ? 1 : 4);
+		close_world(&w);
+	}
+}
+
 static void test_changed_file_fails_or_begins_anew(void **state)
 {
 	(void)state;
@@ -1147,6 +1191,8 @@ int main(void)
 		cmocka_unit_test(test_unknown_length),
 		cmocka_unit_test(test_a_server_that_allows_two),
 		cmocka_unit_test(test_mirrors),
+		cmocka_unit_test(test_links_that_expire),
+		cmocka_unit_test(test_links_that_stay_dead),
 		cmocka_unit_test(test_changed_file_fails_or_begins_anew),
 		cmocka_unit_test(test_wrong_range_is_refused),
 		cmocka_unit_test(test_if_range_dropped),

@@ -331,8 +331,9 @@ static void test_no_space(void **state)
 	assert_int_equal(do_open(t, &req), ERR_NO_SPACE);
 	assert_non_null(strstr(t->fail.text, "Not enough disk space: 11MiB needed, 10MiB free in "));
 	assert_false(is_there(t, "big.part"));
-	req.total = INT64_MAX;
-	assert_int_equal(do_open(t, &req), ERR_NO_SPACE);
+	req.total = INT64_MAX; /* not even if it were empty */
+	assert_int_equal(do_open(t, &req), ERR_TOO_LARGE);
+	assert_non_null(strstr(t->fail.text, "holds only "));
 	req.total = 9 << 20;
 	req.reserve = 2 << 20;
 	assert_int_equal(do_open(t, &req), ERR_NO_SPACE);
@@ -340,7 +341,7 @@ static void test_no_space(void **state)
 	req.reserve = 11 << 20;
 	assert_int_equal(do_open(t, &req), ERR_NO_SPACE);
 	req.reserve = UINT64_MAX;
-	assert_int_equal(do_open(t, &req), ERR_NO_SPACE);
+	assert_int_equal(do_open(t, &req), ERR_TOO_LARGE);
 	req.how = OPEN_CONTINUE;
 	req.reserve = 0;
 	req.total = 11 << 20;
@@ -352,6 +353,86 @@ static void test_no_space(void **state)
 	req.how = OPEN_NEW;
 	assert_int_equal(do_open(t, &req), 0); /* as big.1: fits */
 	do_close(t, t->file, true);
+}
+
+static int do_trim(struct disk_test *t, int64_t (*have)[2], size_t n)
+{
+	struct ranges r;
+
+	ranges_init(&r);
+	for (size_t i = 0; i < n; i++)
+		ranges_add(&r, have[i][0], have[i][1]);
+	t->done = false;
+	dfile_trim(t->file, &r, on_op, t);
+	ranges_free(&r);
+	wait_done(t);
+	return t->err;
+}
+
+/* What is allocated but not written is given back; what is there stays where it is. */
+static void test_trim(void **state)
+{
+	struct disk_test *t = *state;
+	struct dfile_req req = req_of(t, "trim", OPEN_NEW);
+	int64_t have[][2] = {{1 << 20, (1 << 20) + 3}, {4 << 20, (4 << 20) + 3}};
+	char buf[4] = "";
+	struct stat st;
+
+	req.total = 16 << 20;
+	req.alloc = ALLOC_FALLOC;
+	assert_int_equal(do_open(t, &req), 0);
+	assert_int_equal(pwrite(dfile_fd(t->file), "abc", 3, 1 << 20), 3);
+	assert_int_equal(pwrite(dfile_fd(t->file), "def", 3, 4 << 20), 3);
+	assert_int_equal(do_trim(t, have, 2), 0);
+	assert_int_equal(fstat(dfile_fd(t->file), &st), 0);
+	assert_int_equal(st.st_size, (4 << 20) + 3);
+	assert_int_equal(dfile_size(t->file), st.st_size);
+	assert_true(st.st_blocks * 512 <= 256 << 10);
+	assert_int_equal(pread(dfile_fd(t->file), buf, 3, 1 << 20), 3);
+	assert_string_equal(buf, "abc");
+	assert_int_equal(pread(dfile_fd(t->file), buf, 3, 4 << 20), 3);
+	assert_string_equal(buf, "def");
+	assert_int_equal(do_trim(t, NULL, 0), 0);
+	assert_int_equal(dfile_size(t->file), 0);
+	do_close(t, t->file, true);
+}
+
+/* What was the user's before is not cut off, whether it counts or not. */
+static void test_trim_leaves_what_was_taken(void **state)
+{
+	struct disk_test *t = *state;
+	struct dfile_req req = req_of(t, "mine", OPEN_CONTINUE);
+
+	put_file(t, "mine", "abcdef");
+	req.total = 4 << 20;
+	assert_int_equal(do_open(t, &req), 0);
+	assert_int_equal(do_trim(t, NULL, 0), 0); /* not taken yet: nothing is touched */
+	assert_file(t, "mine", "abcdef");
+	assert_int_equal(do_take(t, t->file, req.total, ALLOC_FALLOC), 0);
+	assert_int_equal(do_trim(t, (int64_t[][2]){{0, 3}}, 1), 0);
+	assert_file(t, "mine.part", "abcdef");
+	do_return(t, t->file);
+	assert_file(t, "mine", "abcdef");
+}
+
+/* An allocation that fails half-way leaves a part that is gone on with as it was. */
+static void test_resume_gives_up_what_it_allocated(void **state)
+{
+	struct disk_test *t = *state;
+	struct dfile_req req = req_of(t, "part", OPEN_NEW);
+	struct stat st;
+
+	req.total = 3ll << 30;
+	assert_int_equal(do_open(t, &req), 0);
+	assert_int_equal(pwrite(dfile_fd(t->file), "abc", 3, 0), 3);
+	do_close(t, t->file, false);
+	req.how = OPEN_RESUME;
+	req.alloc = ALLOC_FALLOC;
+	fail_at("fallocate", 2, ENOSPC);
+	assert_int_equal(do_open(t, &req), ERR_NO_SPACE);
+	assert_int_equal(stat(at(t, "part.part"), &st), 0);
+	assert_int_equal(st.st_size, 3);
+	assert_true(st.st_blocks * 512 <= 64 << 10);
 }
 
 static void test_resume_counts_blocks(void **state)
@@ -779,6 +860,9 @@ int main(void)
 		T(test_resume),
 		T(test_one_owner),
 		T(test_no_space),
+		T(test_trim),
+		T(test_trim_leaves_what_was_taken),
+		T(test_resume_gives_up_what_it_allocated),
 		T(test_resume_counts_blocks),
 		T(test_alloc_modes),
 		T(test_alloc_keeps_data),

@@ -48,17 +48,17 @@ static void test_proves(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(stat(at(t, ".state"), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0700);
-	a = journal_slot_get(j, 0);
-	b = journal_slot_get(j, 500);
+	a = journal_slot_get(j);
+	b = journal_slot_get(j);
 	assert_true(a >= 0 && b >= 0 && a != b);
-	journal_slot_move(j, a, 10);
-	journal_slot_move(j, b, 600);
-	journal_slot_move(j, a, 100);
+	journal_slot_move(j, a, 0, 10);
+	journal_slot_move(j, b, 500, 600);
+	journal_slot_move(j, a, 0, 100);
 	journal_close(j, false);
 	j = open_journal(t, fd);
 	assert_proof(t, "0-100,500-600");
-	journal_slot_move(j, journal_slot_get(j, 100), 500); /* behind what was taken over */
-	journal_slot_get(j, 700);			     /* never moved: proves nothing */
+	journal_slot_move(j, journal_slot_get(j), 100, 500); /* behind what was taken over */
+	journal_slot_get(j);				     /* never moved: proves nothing */
 	journal_close(j, false);
 	j = open_journal(t, fd);
 	assert_proof(t, "0-600");
@@ -72,7 +72,7 @@ static void write_one(struct disk_test *t, int fd)
 {
 	struct journal *j = open_journal(t, fd);
 
-	journal_slot_move(j, journal_slot_get(j, 0), 100);
+	journal_slot_move(j, journal_slot_get(j), 0, 100);
 	journal_close(j, false);
 	journal_close(open_journal(t, fd), false);
 	assert_proof(t, "0-100");
@@ -126,10 +126,50 @@ static void test_damaged(void **state)
 	write_one(t, fd);
 	memset(junk, 0xff, sizeof(junk));
 	file = open(t->journal, O_RDWR);
-	assert_int_equal(pwrite(file, junk, sizeof(junk), 256 + 16), sizeof(junk)); /* slots of -1, -1 */
+	assert_int_equal(pwrite(file, junk, sizeof(junk), 256 + 32), sizeof(junk));
 	close(file);
 	journal_close(open_journal(t, fd), false);
 	assert_proof(t, "0-100");
+	close(fd);
+}
+
+/* Whatever bit of the file turns over, and wherever it is cut: a slot proves what was written into it, or nothing. */
+static void test_damaged_slots(void **state)
+{
+	struct disk_test *t = *state;
+	int fd = open_data(t, 1000), file;
+	struct journal *j;
+
+	for (off_t bit = 0; bit < (256 + 2 * 32) * 8; bit++) {
+		unsigned char c;
+
+		unlink(t->journal);
+		j = open_journal(t, fd);
+		journal_slot_move(j, journal_slot_get(j), 0, 100);
+		journal_slot_move(j, journal_slot_get(j), 400, 500);
+		journal_close(j, false);
+		file = open(t->journal, O_RDWR);
+		assert_int_equal(pread(file, &c, 1, bit / 8), 1);
+		c ^= (unsigned char)(1 << bit % 8);
+		assert_int_equal(pwrite(file, &c, 1, bit / 8), 1);
+		assert_false(journal_is_finished(&fs_faulty, t->journal, fd));
+		close(file);
+		journal_close(open_journal(t, fd), false);
+		if (bit >= 256 * 8)
+			assert_proof(t, bit < (256 + 32) * 8 ? "400-500" : "0-100");
+		else if (t->proof.n > 0) /* of the header only what is not used */
+			assert_proof(t, "0-100,400-500");
+	}
+	for (off_t size = 0; size < 256 + 2 * 32; size += 7) {
+		unlink(t->journal);
+		j = open_journal(t, fd);
+		journal_slot_move(j, journal_slot_get(j), 0, 100);
+		journal_slot_move(j, journal_slot_get(j), 400, 500);
+		journal_close(j, false);
+		assert_int_equal(truncate(t->journal, size), 0);
+		journal_close(open_journal(t, fd), false);
+		assert_proof(t, size >= 256 + 32 ? "0-100" : "");
+	}
 	close(fd);
 }
 
@@ -151,10 +191,10 @@ static void test_cut(void **state)
 	int fd = open_data(t, 1000);
 	struct journal *j = open_journal(t, fd);
 
-	journal_slot_move(j, journal_slot_get(j, 0), 100);
-	journal_slot_move(j, journal_slot_get(j, 400), 500);
-	journal_slot_move(j, journal_slot_get(j, 700), 800);
-	journal_slot_get(j, 10); /* only begun: a cut must not make it say anything */
+	journal_slot_move(j, journal_slot_get(j), 0, 100);
+	journal_slot_move(j, journal_slot_get(j), 400, 500);
+	journal_slot_move(j, journal_slot_get(j), 700, 800);
+	journal_slot_get(j); /* only begun: a cut must not make it say anything */
 	journal_cut(j, 450);
 	journal_close(j, false);
 	j = open_journal(t, fd);
@@ -174,17 +214,17 @@ static void test_slots_run_out(void **state)
 	struct journal *j = open_journal(t, fd);
 
 	for (int i = 0; i < JOURNAL_SLOTS; i++) {
-		int slot = journal_slot_get(j, i * 3);
+		int slot = journal_slot_get(j);
 		assert_int_equal(slot, i);
-		journal_slot_move(j, slot, i * 3 + 1);
+		journal_slot_move(j, slot, i * 3, i * 3 + 1);
 	}
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(journal_slot_get(j, 7), -1);
-	journal_slot_move(j, -1, 9);
+		assert_int_equal(journal_slot_get(j), -1);
+	journal_slot_move(j, -1, 0, 9);
 	journal_close(j, false);
 	j = open_journal(t, fd);
 	assert_int_equal(t->proof.n, JOURNAL_SLOTS);
-	assert_int_equal(journal_slot_get(j, 1), JOURNAL_SLOTS / 2); /* room for new ones */
+	assert_int_equal(journal_slot_get(j), JOURNAL_SLOTS / 2); /* room for new ones */
 	journal_close(j, false);
 	close(fd);
 }
@@ -253,7 +293,7 @@ static _Noreturn void writer(struct disk_test *t, int out)
 	int fd = open(at(t, "data"), O_RDWR);
 	struct ranges have;
 	struct journal *j;
-	int64_t pos[KILL_SLOTS], end;
+	int64_t from[KILL_SLOTS], pos[KILL_SLOTS], end;
 	int slot[KILL_SLOTS];
 	char buf[4000];
 
@@ -264,7 +304,8 @@ static _Noreturn void writer(struct disk_test *t, int out)
 		pos[i] = (int64_t)i * PART;
 		while (ranges_has(&have, pos[i], pos[i] + 1) && pos[i] < (int64_t)(i + 1) * PART)
 			pos[i]++;
-		slot[i] = journal_slot_get(j, pos[i]);
+		from[i] = pos[i];
+		slot[i] = journal_slot_get(j);
 	}
 	for (unsigned k = 0;; k++) {
 		int i = (int)(k * 5 % KILL_SLOTS);
@@ -276,7 +317,7 @@ static _Noreturn void writer(struct disk_test *t, int out)
 		if (n > 0 && pwrite(fd, buf, (size_t)n, pos[i]) != n)
 			_exit(2);
 		pos[i] += n;
-		journal_slot_move(j, slot[i], pos[i]);
+		journal_slot_move(j, slot[i], from[i], pos[i]);
 		end = pos[i];
 		if (write(out, &end, sizeof(end)) != sizeof(end))
 			_exit(3);
@@ -346,6 +387,7 @@ int main(void)
 		T(test_proves),
 		T(test_not_believed),
 		T(test_damaged),
+		T(test_damaged_slots),
 		T(test_no_more_than_the_file),
 		T(test_cut),
 		T(test_slots_run_out),

@@ -734,6 +734,25 @@ static void test_cut_short(void **state)
 	}
 }
 
+/* What came before a broken chunk is handed out, also to an owner who pauses meanwhile, and the reason stays the chunk. */
+static void test_bytes_before_a_broken_chunk(void **state)
+{
+	static const char text[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n1\r\n!\r\nzz\r\n";
+
+	(void)state;
+	SERVE({ANSWER(text)}, {ANSWER(text), .step = 1}, {ANSWER(text), .after = CLOSE});
+	for (unsigned i = 0; i < 3; i++) {
+		struct client c = {.pause_every = i == 2, .pause_ms = 50, .stop_pausing = 1};
+
+		fetch(&c, "/");
+		assert_int_equal(c.err, ERR_PROTO);
+		assert_non_null(strstr(c.why.text, "chunk"));
+		assert_int_equal(c.body.len, 6);
+		assert_memory_equal(c.body.data, "hello!", 6);
+		buf_free(&c.body);
+	}
+}
+
 static char *repeat(const char *front, const char *unit, size_t units, size_t *ret_n)
 {
 	struct buf b;
@@ -1012,6 +1031,7 @@ int main(void)
 		T(test_keep_alive_off),
 		T(test_stale),
 		T(test_cut_short),
+		T(test_bytes_before_a_broken_chunk),
 		T(test_floods),
 		T(test_cancel_everywhere),
 		T(test_cancel_outside),

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "proto/http_auth.h"
 #include "proto/http_head.h"
+#include "proto/http_limit.h"
 
 static struct http_parser parser;
 static struct http_answer answer;
@@ -244,6 +245,72 @@ static void test_retry_after(void **state)
 	assert_int_equal(answer.h.retry_after_ms, 3000);
 }
 
+static void test_limit_field(void **state)
+{
+	static const struct {
+		const char *value;
+		int64_t seconds;
+	} cases[] = {
+		{"\"default\";r=0;t=30", 30},
+		{"default;r=0;t=30", 30},
+		{" \"a\" ; r=0 ; t=7 ", 7},
+		{"\"day\";r=12;t=900, \"burst\";r=0;t=5", 5},
+		{"\"day\";r=0;t=900,\"burst\";r=0;t=5", 900},
+		{"\"a\";pk=\"r=1;t=9,\\\"\";t=4;r=0", 4},
+		{"\"r=0;t=9\";r=3;t=8", -1},
+		{"\"a\";r=0", -1},
+		{"\"a\";r=1;t=30", -1},
+		{"\"a\";t=30", -1},
+		{"\"a\";r=x;t=30", -1},
+		{"\"a\";r=0;t=-5", -1},
+		{"\"a\";r=0;t=99999999", 86400},
+		{"\"a\";r=0;t=99999999999999999999999999", -1},
+		{"\"a", -1},
+		{"\"a\\", -1},
+		{";;;,,=", -1},
+		{"", -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(http_limit_field(cases[i].value), cases[i].seconds);
+}
+
+/* No Retry-After, but the server says that nothing is left, and when there will be: each of its ways to. */
+static void test_limits(void **state)
+{
+	static const struct {
+		const char *fields;
+		int64_t ms;
+	} cases[] = {
+		{"RateLimit: \"x\";r=0;t=30\r\n", 30000},
+		{"RateLimit-Remaining: 0\r\nRateLimit-Reset: 12\r\n", 12000},
+		{"X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 12\r\n", 12000},
+		{"X-Rate-Limit-Remaining: 0.0\r\nX-Rate-Limit-Reset: 1.25\r\n", 2000},
+		{"X-RateLimit-Remaining: 1\r\nX-RateLimit-Reset: 12\r\n", -1},
+		{"X-RateLimit-Remaining: 0\r\n", -1},
+		{"X-RateLimit-Reset: 12\r\n", -1},
+		{"X-RateLimit-Remaining: none\r\nX-RateLimit-Reset: 12\r\n", -1},
+		{"X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 0\r\n", -1},
+		{"X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 99999999999999999999\r\n", -1},
+		{"X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 9223372036854775806\r\n", 86400000},
+		{"X-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 1\r\n", 1000},
+		/* The server's clock counts, not ours: a date in its past is one that it has left behind. */
+		{"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 1700000041\r\n", 41000},
+		{"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 1700000040500\r\n", 41000},
+		{"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 1699999999\r\n", -1},
+		{"RateLimit: \"x\";r=1;t=30\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 9\r\n", 9000},
+		{"RateLimit-Remaining: 0\r\nRateLimit-Reset: -3\r\n", -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(read("429 Slow", cases[i].fields), 0);
+		assert_int_equal(answer.h.limit_ms, cases[i].ms);
+		assert_int_equal(answer.h.retry_after_ms, -1);
+	}
+}
+
 #define EMPTY_64      "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 #define EMPTY_HEX     "sha-256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define EMPTY_MD5     "1B2M2Y8AsgTpgAmY7PhCfg=="
@@ -339,6 +406,8 @@ int main(void)
 		cmocka_unit_test(test_file_fields),
 		cmocka_unit_test(test_location),
 		cmocka_unit_test(test_retry_after),
+		cmocka_unit_test(test_limit_field),
+		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_digests),
 		cmocka_unit_test(test_codings),
 		cmocka_unit_test(test_challenge),

@@ -8,40 +8,7 @@
 #include <cmocka.h>
 
 #include "rpc/auth.h"
-#include "rpc/jsonrpc.h"
-#include "unit/rpc/fake_engine.c"
-
-struct fixture {
-	struct engine e;
-	struct opts *opts;
-	struct rpc_env env;
-	struct caller who;
-	struct reply r;
-};
-
-static int setup(void **state)
-{
-	struct fixture *x = calloc(1, sizeof(*x));
-
-	fake_init(&x->e, NULL);
-	x->opts = opts_new(NULL);
-	x->env = (struct rpc_env){.engine = &x->e, .opts = x->opts, .owner = "me"};
-	x->who = (struct caller){.env = &x->env};
-	reply_init(&x->r);
-	*state = x;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *x = *state;
-
-	reply_free(&x->r);
-	opts_unref(x->opts);
-	fake_free(&x->e);
-	free(x);
-	return 0;
-}
+#include "unit/rpc/caller_env.h"
 
 static void secret(struct fixture *x)
 {
@@ -55,9 +22,7 @@ static const char *ask_n(struct fixture *x, const char *text, size_t n)
 	copy = xrealloc(copy, n + 1);
 	memcpy(copy, text, n);
 	copy[n] = '\0';
-	reply_free(&x->r);
-	reply_init(&x->r);
-	jsonrpc_text(&x->who, copy, n, &x->r);
+	jsonrpc_text(&x->who, copy, n, fresh_reply(x));
 	free(copy);
 	return x->r.out.data;
 }
@@ -69,9 +34,7 @@ static const char *ask(struct fixture *x, const char *text)
 
 static const char *get(struct fixture *x, const char *query)
 {
-	reply_free(&x->r);
-	reply_init(&x->r);
-	jsonrpc_query(&x->who, query, &x->r);
+	jsonrpc_query(&x->who, query, fresh_reply(x));
 	return x->r.out.data;
 }
 

@@ -77,11 +77,11 @@ static void bounds(void **state)
 	assert_int_equal(b.len, 2 * sizeof(text) - 1);
 	buf_free(&b);
 	memset(text + 1, '\x01', sizeof(text) - 1); /* each six */
-	assert_true(lenient_json(text, 10, &b));
-	buf_free(&b);
-	assert_false(lenient_json(text, sizeof(text), &b));
-	assert_true(b.len <= 2 * sizeof(text) + 64);
-	buf_free(&b);
+	for (size_t n = 1; n <= sizeof(text); n += n < 20 ? 1 : 995) {
+		assert_true(lenient_json(text, n, &b));
+		assert_int_equal(b.len, 1 + LENIENT_GROWTH * (n - 1));
+		buf_free(&b);
+	}
 }
 
 int main(void)

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "rpc/xmlrpc.h"
-#include "unit/rpc/fake_engine.c"
+#include "unit/rpc/caller_env.h"
 
 #define HEAD "<?xml version=\"1.0\"?><methodResponse>"
 #define FAULT(text) \
@@ -15,46 +15,13 @@
 	"<member><name>faultString</name><value><string>" text "</string></value></member></struct></value></fault>" \
 	"</methodResponse>"
 #define CALL(method, params) "<?xml version='1.0'?>\n<methodCall> <methodName> " method " </methodName>" params "</methodCall>"
+#define FFFD "\xef\xbf\xbd"
 #define PARAM(value) "<params><param><value>" value "</value></param></params>"
-
-struct fixture {
-	struct engine e;
-	struct opts *opts;
-	struct rpc_env env;
-	struct caller who;
-	struct reply r;
-};
-
-static int setup(void **state)
-{
-	struct fixture *x = calloc(1, sizeof(*x));
-
-	fake_init(&x->e, NULL);
-	x->opts = opts_new(NULL);
-	x->env = (struct rpc_env){.engine = &x->e, .opts = x->opts, .owner = "me"};
-	x->who = (struct caller){.env = &x->env};
-	reply_init(&x->r);
-	*state = x;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *x = *state;
-
-	reply_free(&x->r);
-	opts_unref(x->opts);
-	fake_free(&x->e);
-	free(x);
-	return 0;
-}
 
 /* The answer, or NULL when the text is no call. */
 static const char *ask(struct fixture *x, const char *text)
 {
-	reply_free(&x->r);
-	reply_init(&x->r);
-	if (!xmlrpc_text(&x->who, text, strlen(text), &x->r))
+	if (!xmlrpc_text(&x->who, text, strlen(text), fresh_reply(x)))
 		return NULL;
 	assert_true(x->r.xml);
 	xmlrpc_encode(&x->r);
@@ -218,6 +185,26 @@ static void depth_is_bounded(void **state)
 	}
 }
 
+/* What an option or an error may hold and XML can't say, however it is written, is replaced: every reader takes the answer. */
+static void unsayable_characters(void **state)
+{
+	static const struct {
+		const char *json, *xml;
+	} rows[] = {{"\\u0001\\u0000\\u001f", FFFD FFFD FFFD}, {"a\\uffffb\\ufffe", "a" FFFD "b" FFFD}, {"\xef\xbf\xbf", FFFD},
+		{"\\ufffd\\uff00\xef\xbb\xbf", FFFD "\xef\xbc\x80\xef\xbb\xbf"}, {"\\t\\r<&>", "\t&#13;&lt;&amp;&gt;"}};
+	struct fixture *x = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct reply *r = fresh_reply(x);
+
+		buf_addf(&r->out, "{\"id\":\"1\",\"result\":\"%s\"}", rows[i].json);
+		xmlrpc_encode(r);
+		assert_non_null(strstr(r->out.data, "<string>"));
+		assert_int_equal(strncmp(strstr(r->out.data, "<string>") + 8, rows[i].xml, strlen(rows[i].xml)), 0);
+		assert_int_equal(strncmp(strstr(r->out.data, "<string>") + 8 + strlen(rows[i].xml), "</string>", 9), 0);
+	}
+}
+
 /* Cut anywhere, a call is none, and nothing is leaked or read behind its end (under ASan). */
 static void cut_calls(void **state)
 {
@@ -238,7 +225,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {T(results), T(faults), T(types), T(multicall), T(add), T(no_calls),
-		T(entities_are_refused), T(depth_is_bounded), T(cut_calls)};
+		T(entities_are_refused), T(depth_is_bounded), T(unsayable_characters), T(cut_calls)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT
+ * What slow lanes would hold up is taken over by others. A lane without work takes from a far slower one all but the share that
+ * this one can bring meanwhile, however little that is. What is left in the end, a block at most, is fetched a second time beside
+ * it: a race, whose loser's bytes are thrown away before they are written. Never in a race for nothing: the other lane's source
+ * must be known to be several times faster, so where all are slow nobody takes anything from anybody. See struct segment.
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "core/xfer_int.h"
+
+#define JUDGED_AFTER_MS	  3000 /* of a request, or of silence, before a lane counts as slow */
+#define RESCUE_FACTOR	  4    /* so many times longer than the other one it must need, */
+#define RESCUE_LEAST_MS	  4000 /* and so long */
+#define RESCUE_UNKNOWN_MS 10000 /* the same where nothing is known of the other one's source */
+#define RESCUE_GRAIN	  (64 * 1024)
+#define RESCUE_TRIAL	  (1024 * 1024) /* what such a source gets */
+#define RACE_FACTOR	  2
+#define RACE_LEAST_MS	  1000
+#define RACE_UNKNOWN_MS	  5000
+#define RACES_MOST	  3
+#define REQUEST_MS	  500 /* until a new request brings bytes */
+#define NEVER_MS	  (UINT64_MAX / 16)
+
+static uint64_t ms_for(int64_t bytes, uint64_t speed)
+{
+	return speed > 0 ? (uint64_t)bytes / speed * 1000 + (uint64_t)bytes % speed * 1000 / speed : NEVER_MS;
+}
+
+static uint64_t pace(const struct lane *l, uint64_t now)
+{
+	return l->state == LANE_BODY && now - l->last_data < JUDGED_AFTER_MS ? l->speed : 0;
+}
+
+/* It was given time, and it was not us who kept it waiting. */
+static bool can_be_judged(const struct lane *l, uint64_t now)
+{
+	return (l->state == LANE_HEAD || l->state == LANE_BODY) && !l->held && now - l->since >= JUDGED_AFTER_MS;
+}
+
+static int64_t left_of(const struct segment *s)
+{
+	return s->end - s->next;
+}
+
+/* Of the segments with least..most bytes left the one whose lane will need longest; *ret_ms: how long. */
+static struct segment *last_to_end(struct xfer *x, int64_t least, int64_t most, uint64_t now, uint64_t *ret_ms)
+{
+	struct segment *s, *found = NULL;
+
+	*ret_ms = 0;
+	TAILQ_FOREACH(s, &x->segs, link)
+	{
+		uint64_t ms;
+
+		if (!s->lane || s->end < 0 || s->racing || s->rival || left_of(s) < least || left_of(s) > most)
+			continue;
+		if (!can_be_judged(s->lane, now))
+			continue;
+		ms = ms_for(left_of(s), pace(s->lane, now));
+		if (!found || ms > *ret_ms) {
+			found = s;
+			*ret_ms = ms;
+		}
+	}
+	return found;
+}
+
+/* ---- taking over ---- */
+
+/* How much of s a lane of src, with its goodput, should take off the end. */
+static int64_t share(const struct segment *s, const struct source *src, uint64_t now)
+{
+	uint64_t own = pace(s->lane, now);
+	int64_t left = left_of(s), keep, at;
+
+	if (src->speed == 0)
+		return left / 2 < RESCUE_TRIAL ? left / 2 : RESCUE_TRIAL;
+	keep = (int64_t)((double)left * ((double)own / ((double)own + (double)src->speed)));
+	at = s->next + keep + RESCUE_GRAIN;
+	at -= at % RESCUE_GRAIN;
+	return at < s->end ? s->end - at : 0;
+}
+
+bool rescue_pick(struct xfer *x, const struct source *src, uint64_t now, struct range *ret)
+{
+	int64_t n, most = source_portion(src);
+	struct segment *s;
+	uint64_t ms;
+
+	s = src->no_ranges ? NULL : last_to_end(x, BLOCK_SIZE + 1, INT64_MAX, now, &ms);
+	if (!s || ms < (src->speed > 0 ? RESCUE_LEAST_MS : RESCUE_UNKNOWN_MS))
+		return false;
+	if (src->speed > 0 && ms / RESCUE_FACTOR < ms_for(left_of(s), src->speed) + REQUEST_MS)
+		return false;
+	n = share(s, src, now);
+	if (n > most)
+		n = most;
+	if (n <= 0)
+		return false;
+	ret->start = s->end - n;
+	ret->end = s->end;
+	segment_cut(s, ret->start);
+	return true;
+}
+
+/* ---- races ---- */
+
+struct segment *race_find(struct xfer *x, const struct source *src, uint64_t now)
+{
+	struct segment *s;
+	uint64_t ms;
+
+	if (src->no_ranges || block_pressure(x->loop->blocks))
+		return NULL;
+	s = last_to_end(x, 1, BLOCK_SIZE, now, &ms);
+	/* From 0 on the whole file might be meant, and another version be acceptable: no matter for a race. */
+	if (!s || s->next == 0 || s->races >= RACES_MOST)
+		return NULL;
+	if (src->speed == 0)
+		return ms >= RACE_UNKNOWN_MS ? s : NULL;
+	return ms >= RACE_LEAST_MS && ms / RACE_FACTOR >= ms_for(left_of(s), src->speed) + REQUEST_MS ? s : NULL;
+}
+
+void race_new(struct lane *l, struct segment *rival)
+{
+	struct segment *s = segment_bare(l, rival->next, rival->end);
+
+	s->racing = true;
+	s->from = s->end;
+	s->rival = rival;
+	rival->rival = s;
+	rival->races++;
+}
+
+static void part(struct segment *s)
+{
+	s->rival->rival = NULL;
+	s->rival = NULL;
+}
+
+/* What was received of [from, end) goes to the file; of the rest nothing was ever written by this lane. */
+static void write_needed(struct lane *l)
+{
+	struct segment *s = l->seg;
+	struct block *b = l->cur;
+	size_t skip;
+
+	l->cur = NULL;
+	s->racing = false;
+	if (b && s->from < s->next && l->x->file) {
+		skip = (size_t)(s->from - b->off);
+		memmove(b->mem, b->mem + skip, b->len - skip);
+		b->off = s->from;
+		b->len -= (uint32_t)skip;
+		s->start = s->from;
+		segment_attach_file(s);
+		wstream_push(s->ws, b);
+	} else if (b) {
+		block_put(l->x->loop->blocks, b);
+	}
+	if (s->next < s->from)
+		s->next = s->from;
+}
+
+/* The lane that was raced leaves. The one that races is stopped, or gets what is missing. */
+static void rival_leaves(struct segment *s)
+{
+	struct segment *racer = s->rival;
+
+	part(s);
+	if (s->next == s->end) {
+		lane_stop(racer->lane);
+		return;
+	}
+	racer->from = s->next;
+	s->end = s->next; /* the rest stays taken: it is the racer's */
+}
+
+void race_settle(struct lane *l)
+{
+	struct segment *s = l->seg;
+
+	if (!s->racing) {
+		if (s->rival)
+			rival_leaves(s);
+		return;
+	}
+	if (s->rival && s->next == s->end && s->rival->next < s->rival->end)
+		lane_stop(s->rival->lane); /* won: what it has got is written by it, the rest falls to s */
+	else if (s->rival)
+		part(s);
+	write_needed(l);
+}
