@@ -281,15 +281,21 @@ static int open_rpc(struct app *a, struct fail *f)
 	return a->rpc_wanted ? rpc_new(&rc, &a->rpc, f) : 0;
 }
 
-static void watch_signals(struct app *a)
+static int watch_signals(struct app *a, struct fail *f)
 {
 	static const int numbers[N_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
 	for (size_t i = 0; i < N_SIGNALS; i++) {
-		uv_signal_init(&a->loop.uv, &a->signals[i]);
-		a->signals[i].data = a;
-		uv_signal_start(&a->signals[i], on_signal, numbers[i]);
+		int err = uv_signal_init(&a->loop.uv, &a->signals[i]);
+
+		if (err == 0) {
+			a->signals[i].data = a; /* marks it for clean_up */
+			err = uv_signal_start(&a->signals[i], on_signal, numbers[i]);
+		}
+		if (err != 0)
+			return fail_set(f, ERR_UNKNOWN, "signals can't be watched: %s", uv_strerror(err));
 	}
+	return 0;
 }
 
 static void start_timers(struct app *a)
@@ -376,10 +382,11 @@ static int start(struct app *a, struct fail *f)
 		err = add_named(a, f);
 	if (err == 0)
 		err = open_rpc(a, f);
+	if (err == 0)
+		err = watch_signals(a, f);
 	if (err < 0)
 		return err;
 	engine_on_shutdown(a->engine, on_shutdown, a);
-	watch_signals(a);
 	start_timers(a);
 	if (!a->rpc_wanted) {
 		a->sub = (struct event_sub){.cb = on_event, .arg = a};
@@ -398,9 +405,8 @@ static void clean_up(struct app *a)
 
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_stop(timers[i]);
-	if (a->signals[0].data != NULL)
-		for (size_t i = 0; i < N_SIGNALS; i++)
-			uv_close((uv_handle_t *)&a->signals[i], NULL);
+	for (size_t i = 0; i < N_SIGNALS && a->signals[i].data != NULL; i++)
+		uv_close((uv_handle_t *)&a->signals[i], NULL);
 	if (a->sub.cb != NULL)
 		engine_unsubscribe(a->engine, &a->sub);
 	hooks_free(a->hooks);

@@ -305,7 +305,7 @@ int listener_open(
 {
 	struct ssl_ctx_st *tls = NULL;
 	struct listener *l;
-	int fd;
+	int fd, err;
 
 	if (req->cert != NULL) {
 		tls = tls_server_ctx_new(n->tls, req->cert, req->key != NULL ? req->key : req->cert, f);
@@ -318,6 +318,13 @@ int listener_open(
 		return fd;
 	}
 	l = xcalloc(1, sizeof(*l));
+	err = uv_poll_init(&n->loop->uv, &l->poll, fd);
+	if (err != 0) {
+		close(fd);
+		free(l);
+		tls_server_ctx_free(tls);
+		return fail_set(f, ERR_PORT, "can't listen: %s", uv_strerror(err));
+	}
 	OBJ_INIT(l, LISTENER);
 	l->net = net_ref(n);
 	l->fd = fd;
@@ -330,7 +337,6 @@ int listener_open(
 	l->again.arg = l;
 	if (req->fd < 0 && req->path != NULL && lstat(req->path, &l->made) == 0)
 		l->path = xstrdup(req->path);
-	uv_poll_init(&n->loop->uv, &l->poll, fd);
 	l->poll.data = l;
 	start_polling(l);
 	*ret = l;

@@ -99,7 +99,7 @@ class Ctl:
         """Of the call that failed last, the nearest first."""
         out = []
         for f in self.c.frames:
-            if f:
+            if f and b"interpose.so" not in bytes(self.c.modules[max(0, (f >> 40) - 1)].value):
                 name = bytes(self.c.modules[(f >> 40) - 1].value).decode() if f >> 40 else "?"
                 out.append("%s+0x%x%s" % (os.path.basename(name), f & (1 << 40) - 1, function_of(name, f & (1 << 40) - 1)))
         return out
