@@ -1,6 +1,5 @@
 """Matrix O, and D10: a call that fails, few descriptors, little memory, signals, an odd environment; R4 and R5 beside bad servers."""
 import fcntl
-import json
 import os
 import random
 import re
@@ -14,7 +13,9 @@ import time
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "torture"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bench"))
 import driver  # noqa: E402
+import neighbours  # noqa: E402
 
 LONG = bool(os.environ.get("HAUL_LONG"))
 ASAN = subprocess.run("nm -D %s/hauld 2>/dev/null | grep -q __asan" % driver.conftest.BUILD, shell=True).returncode == 0
@@ -356,3 +357,42 @@ def test_odd_environment(daemon, tools, hostile, env):
     tools.wait_for(d.answers, 30)
     gid = d.add(hostile.base + "/f/64K/%C3%BCml%C3%A4ut.bin")
     assert tools.sha256_of(d.complete(gid)) == hostile.sha256("64K", "%C3%BCml%C3%A4ut.bin")
+
+
+# ---- R4, R5: the worst servers beside a good one ----
+
+RATE = 4 * MIB
+
+
+@pytest.fixture
+def good(tmp_path):
+    """A server that sends one file at RATE; -> (url, sha256)."""
+    (tmp_path / "www").mkdir()
+    data = bytes(range(256)) * (4 * RATE // 256)
+    (tmp_path / "www" / "good").write_bytes(data)
+    p = subprocess.Popen([sys.executable, os.path.join(driver.TESTS, "origin", "paced.py"), str(tmp_path / "www"), str(RATE)],
+                         stdout=subprocess.PIPE, text=True)
+    yield "http://127.0.0.1:%d/good" % int(p.stdout.readline()), driver.hashlib.sha256(data).hexdigest()
+    p.terminate()
+    p.wait()
+
+
+@pytest.mark.matrix("R4", "R5")
+def test_bad_servers_and_a_good_one(make_hauld, hostile, tools, good):
+    """Downloads of hostile paths that never give up: the good one keeps most of its speed, RPC answers, memory is bounded. The exact
+    figures are bench/neighbours.py's to measure; here they may be ten times as bad."""
+    url, digest = good
+    d = make_hauld("--max-concurrent-downloads=50", "--ca-certificate=" + hostile.ca, "--console-log-level=error")
+    call = neighbours.Caller(d.port)
+    bad = neighbours.Neighbours(d.port, hostile.base, hostile.https)
+    bad.tend()
+    tools.wait_for(lambda: int(call("aria2.getGlobalStat")["numActive"]) >= 5, 30)
+    gid = call("aria2.addUri", [url], {"split": "1"})
+    speed, took, conns = neighbours.measure(call, gid, 2.5, tend=bad.tend)
+    assert tools.sha256_of(d.complete(gid)) == digest
+    bad.leave()
+    assert bad.added >= len(neighbours.BAD)
+    assert speed > RATE / 2, speed
+    assert neighbours.quantile(took, 0.99) < 1, sorted(took)[-5:]
+    if not ASAN:
+        assert neighbours.peak(d.p.pid) < neighbours.bound(4 * (len(neighbours.BAD) + 1), len(neighbours.BAD) + 1), neighbours.peak(d.p.pid)

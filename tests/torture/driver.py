@@ -444,7 +444,7 @@ def websocket(r):
     import rpckit
     ws = None
     try:
-        ws = rpckit.WebSocket.to(r.d, timeout=10)
+        ws = rpckit.WebSocket.to(r.d, timeout=4)
         if ws.status != 101:
             return
         for i in range(2):

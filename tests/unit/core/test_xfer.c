@@ -1010,6 +1010,15 @@ static void test_begun_by_aria2_but_no_ranges(void **state)
 }
 
 /* Not even in a later run, of which the server has lost its ranges. */
+/* As soon as aria2's file is a part of ours, with most of it still to come. */
+static void stop_when_taken_over(void *arg)
+{
+	struct world *w = arg;
+
+	if (is_there(w, "f.part"))
+		stop_now(w);
+}
+
 static void test_users_bytes_are_never_thrown_away(void **state)
 {
 	struct fake_server o = {.size = BEGUN_SIZE, .version = 1};
@@ -1020,8 +1029,9 @@ static void test_users_bytes_are_never_thrown_away(void **state)
 	set(&w, OPT_ALWAYS_RESUME, "false");
 	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "2M");
 	put_begun(&w, 1);
-	timer_start(&w.loop, &w.stop_at, 200, 0, stop_now, &w);
+	timer_start(&w.loop, &w.stop_at, 20, 20, stop_when_taken_over, &w);
 	run(&w, one_uri);
+	timer_stop(&w.stop_at);
 	assert_int_equal(w.end.result, XFER_STOPPED);
 	assert_true(is_there(&w, "f.part"));
 	o.no_ranges = true;
