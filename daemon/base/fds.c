@@ -48,7 +48,8 @@ bool fds_scarce(void)
 	bool now = in_use(max) >= max - max / 4;
 
 	if (now && !scarce.told)
-		log_warn(MAIN, "of %zu open files three quarters are in use: each download gets one connection (rlimit-nofile)", max);
+		log_warn(MAIN, "of %zu open files three quarters are in use: each download gets one connection (rlimit-nofile)",
+			max);
 	else if (!now && scarce.told)
 		log_info(MAIN, "there are open files to be had again");
 	scarce.told = now;

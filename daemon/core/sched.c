@@ -40,7 +40,8 @@ static size_t capped_by_files(struct engine *e, size_t n)
 	if (n <= most)
 		return n;
 	if (!e->told_files)
-		log_warn(CORE, "%zu downloads at a time instead of %zu: there may be %zu open files only (rlimit-nofile)", most, n, max);
+		log_warn(CORE, "%zu downloads at a time instead of %zu: there may be %zu open files only (rlimit-nofile)",
+			most, n, max);
 	e->told_files = true;
 	return most;
 }
