@@ -72,6 +72,12 @@ def peak(pid):
     return int(re.search(r"VmHWM:\s+(\d+)", open("/proc/%d/status" % pid).read()).group(1)) << 10
 
 
+def cpu(pid):
+    """Seconds of CPU so far."""
+    f = open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()
+    return (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def bound(connections, jobs):
     return BASE + PER_CONNECTION * connections + PER_JOB * jobs
 
@@ -139,11 +145,16 @@ def main():
             gid = call("aria2.addUri", [s.good], {"split": "1"})
             bad = Neighbours(d.port, s.hostile.base, s.hostile.https)
             ratios, alone, beside, most = [], [], [], 0
+            work = [0.0, 0.0]
             measure(call, gid, 2)
             for i in range(a.rounds):
+                c0 = cpu(d.p.pid)
                 v0, t0, _ = measure(call, gid, a.seconds)
+                c1 = cpu(d.p.pid)
                 bad.tend()
                 v1, t1, n = measure(call, gid, a.seconds, tend=bad.tend)
+                work[0] += c1 - c0
+                work[1] += cpu(d.p.pid) - c1
                 bad.leave()
                 time.sleep(0.5)
                 ratios.append(v1 / v0)
@@ -152,6 +163,7 @@ def main():
                 most = max(most, n)
                 print("round %d: %.1f MiB/s alone, %.1f beside: %.3f; %d connections" % (i + 1, v0 / MIB, v1 / MIB, v1 / v0, n), flush=True)
             jobs = len(BAD) + 1
+            print("CPU of the daemon: %.0f %% alone, %.0f %% beside" % tuple(100 * w / a.rounds / a.seconds for w in work))
             for name, t in (("alone", alone), ("beside", beside)):
                 print("tellStatus %s: p50 %.2f ms, p99 %.2f ms, worst %.1f ms" % (name, quantile(t, .5) * 1e3, quantile(t, .99) * 1e3, max(t) * 1e3))
             print("speed kept: %.1f %% (median of %d)" % (100 * statistics.median(ratios), a.rounds))
