@@ -42,7 +42,7 @@ UNIT_BIN = $(UNIT_SRC:%.c=$(BUILD)/%)
 # ---- Debian packages, installed by `make deps` (to build) and `make test` (to test) ----
 DEPS = gcc make pkg-config libc6-dev libuv1-dev node-llhttp libjansson-dev libssl-dev libsqlite3-dev libwslay-dev uthash-dev \
 	libidn2-dev libpsl-dev zlib1g-dev libsystemd-dev libexpat1-dev ca-certificates
-TEST_DEPS = libcmocka-dev nginx aria2 python3 python3-pytest openssl curl cppcheck valgrind
+TEST_DEPS = libcmocka-dev nginx faketime iproute2 aria2 python3 python3-pytest openssl curl cppcheck valgrind
 # For the tests in a browser, 150 MB to fetch: only when none is here, and they are skipped when it can't be had.
 BROWSER_DEPS = $(if $(shell command -v chromium || command -v google-chrome),,chromium-headless-shell)
 BENCH_DEPS = nginx python3 aria2 curl axel wget2 openssl

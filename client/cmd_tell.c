@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/uri.h"
 #include "client/cmd.h"
 #include "client/dl.h"
 #include "client/show.h"
@@ -147,11 +148,15 @@ static void print_progress(const struct dl *d)
 	free(line);
 }
 
-/* Each URI once with its state; the daemon repeats them, one entry a connection. */
+#define URI_SHOWN 4096
+
+/* Each URI once; the daemon repeats them, one entry a connection. What a terminal shows is copied into reports: no password,
+ * and no query, which may be signed (--json has them). */
 static void print_uris(const json_t *status)
 {
 	json_t *seen = json_object(), *u;
 	const json_t *uris = json_object_get(json_array_get(json_object_get(status, "files"), 0), "uris");
+	char text[URI_SHOWN];
 	size_t i;
 	json_array_foreach(uris, i, u)
 	{
@@ -159,7 +164,7 @@ static void print_uris(const json_t *status)
 		if (json_object_get(seen, uri))
 			continue;
 		json_object_set_new(seen, uri, json_true());
-		show_field(stdout, json_object_size(seen) == 1 ? "URIs" : "", uri);
+		show_field(stdout, json_object_size(seen) == 1 ? "URIs" : "", uri_show_short(uri, text, sizeof(text)));
 	}
 	json_decref(seen);
 }
@@ -193,7 +198,9 @@ static void print_servers(const json_t *servers)
 		if (before)
 			continue;
 		char speed[24];
-		char *line = xasprintf("%zu to %.*s, %s", count, (int)len, uri, show_speed(sum, speed));
+		char text[URI_SHOWN];
+		uri_show_short(uri, text, sizeof(text));
+		char *line = xasprintf("%zu to %.*s, %s", count, (int)origin_len(text), text, show_speed(sum, speed));
 		show_field(stdout, lines++ == 0 ? "Connections" : "", line);
 		free(line);
 	}

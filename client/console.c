@@ -336,6 +336,18 @@ void console_show(struct console *c, const struct view *v, int64_t now)
 	fflush(stdout);
 }
 
+/* ---- waits ---- */
+
+void console_wait(struct console *c, const struct dl *d)
+{
+	char text[TEXT_MAX];
+	if (c->style.talk < CONSOLE_NOTICES)
+		return;
+	begin_notice(c);
+	printf("Download GID#%s is %s\n", d->gid, safe_text(c, d->wait, text));
+	fflush(stdout);
+}
+
 /* ---- ends ---- */
 
 static enum outcome outcome_of(const struct dl *d)

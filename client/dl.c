@@ -30,7 +30,7 @@ const char *json_text(const json_t *obj, const char *key)
 
 json_t *dl_keys(void)
 {
-	return json_pack("[s,s,s,s,s,s,s,s,s,s,s,s]", "gid", "status", "totalLength", "completedLength",
+	return json_pack("[s,s,s,s,s,s,s,s,s,s,s,s,s]", "gid", "status", "haul.wait", "totalLength", "completedLength",
 		"downloadSpeed", "connections", "verifiedLength", "errorCode", "errorMessage", "followedBy", "dir",
 		"files");
 }
@@ -69,6 +69,7 @@ static void read_gid(const char *text, char ret[17])
 
 void dl_clear(struct dl *d)
 {
+	free(d->wait);
 	free(d->error);
 	free(d->path);
 	free(d->uri);
@@ -91,10 +92,23 @@ void dl_read(const json_t *a, struct dl *ret)
 	ret->verified = json_num(a, "verifiedLength");
 	ret->conns = (unsigned)json_num(a, "connections");
 	ret->code = (int)json_num(a, "errorCode");
+	ret->wait = xstrdup(json_text(a, "haul.wait"));
 	ret->error = xstrdup(json_text(a, "errorMessage"));
 	ret->path = xstrdup(json_text(file, "path"));
 	ret->uri = xstrdup(json_text(uri, "uri"));
 	ret->name = name_of(json_text(a, "dir"), ret->path, json_text(uri, "uri"), ret->gid);
+}
+
+const char *dl_wait_reason(const struct dl *d)
+{
+	static const char begin[] = "waiting ", unit[] = " s ";
+	const char *s = d->wait;
+	size_t digits;
+	if (strncmp(s, begin, strlen(begin)) != 0)
+		return s;
+	s += strlen(begin);
+	digits = strspn(s, "0123456789");
+	return digits > 0 && strncmp(s + digits, unit, strlen(unit)) == 0 ? s + digits + strlen(unit) : s;
 }
 
 bool dl_is_ended(const struct dl *d)

@@ -17,6 +17,7 @@ struct dl {
 	uint64_t verified;    /* bytes hashed so far, 0: no check runs */
 	unsigned conns;
 	int code;	    /* errorCode of an ended download */
+	char *wait; /* why it is active and yet receives nothing, "waiting 41 s for example.org: ..."; owned */
 	char *error, *path; /* owned, never NULL after dl_read */
 	char *uri;	    /* the first one, owned, never NULL */
 	bool relative;	    /* its folder was given relative to the working directory; not from the answer */
@@ -29,6 +30,9 @@ json_t *dl_keys(void);
  * dl_read, whose `relative` stays. */
 void dl_read(const json_t *answer, struct dl *ret);
 void dl_clear(struct dl *d);
+
+/* What of d->wait stays the same while the seconds pass: "for example.org: ...". Points into it. */
+const char *dl_wait_reason(const struct dl *d);
 
 bool dl_is_ended(const struct dl *d); /* complete, error or removed */
 /* Part done, 0 to 1; 0 while the length is unknown. */

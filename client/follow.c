@@ -29,6 +29,7 @@ struct track {
 	bool checked;		 /* as in struct ended */
 	bool seen;		 /* running */
 	bool queued;		 /* it had to wait */
+	char *told;		 /* the last reason to wait that was told, or NULL */
 	uint64_t due;		 /* number of the notification that spoke of it, 0: none did */
 	TAILQ_ENTRY(track) open;
 	UT_hash_handle hh;
@@ -62,6 +63,7 @@ static void track_free(struct follow *fo, struct track *t)
 	TAILQ_REMOVE(&fo->open, t, open);
 	fo->nopen--;
 	dl_clear(&t->d);
+	free(t->told);
 	free(t);
 }
 
@@ -139,6 +141,17 @@ static void follow_children(struct follow *fo, const json_t *answer)
 	}
 }
 
+/* Each reason once, however long it lasts, and not while other connections of the download receive. */
+static void tell_wait(struct follow *fo, struct track *t)
+{
+	const char *why = dl_wait_reason(&t->d);
+	if (why[0] == '\0' || t->d.speed > 0 || (t->told && strcmp(t->told, why) == 0))
+		return;
+	free(t->told);
+	t->told = xstrdup(why);
+	progress_wait(fo->conf.prog, &t->d);
+}
+
 /* t may be gone afterwards. */
 static void track_update(struct follow *fo, struct track *t, const json_t *answer)
 {
@@ -157,6 +170,7 @@ static void track_update(struct follow *fo, struct track *t, const json_t *answe
 		if (t->queued)
 			t->since = term_now();
 	}
+	tell_wait(fo, t);
 	if (dl_is_ended(&t->d)) {
 		follow_children(fo, answer);
 		track_ended(fo, t);

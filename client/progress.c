@@ -341,6 +341,32 @@ static void end_console(const struct progress *p, const struct ended *e)
 		put_failure(p, e->d);
 }
 
+/* ---- waits ---- */
+
+static void wait_bar(struct progress *p, const struct dl *d)
+{
+	char name[1024], why[512];
+	progress_note(p, "%s: %s", term_fit(d->name, -1, p->term.utf8, name, sizeof(name)),
+		term_fit(d->wait, -1, p->term.utf8, why, sizeof(why)));
+}
+
+static void wait_console(struct progress *p, const struct dl *d)
+{
+	console_wait(p->console, d);
+}
+
+static void wait_json(struct progress *p, const struct dl *d)
+{
+	(void)p;
+	put_json(json_pack("{s:s,s:s,s:s}", "event", "waiting", "gid", d->gid, "reason", d->wait));
+}
+
+static void wait_nothing(struct progress *p, const struct dl *d)
+{
+	(void)p;
+	(void)d;
+}
+
 /* ---- by kind ---- */
 
 static void show_bar_or_summary(struct progress *p, const struct view *v)
@@ -374,11 +400,12 @@ static const struct {
 	unsigned interval; /* ms */
 	void (*show)(struct progress *p, const struct view *v);
 	void (*end)(const struct progress *p, const struct ended *e);
+	void (*wait)(struct progress *p, const struct dl *d);
 } kinds[] = {
-	[PROGRESS_BAR] = {BAR_MS, show_bar_or_summary, end_bar},
-	[PROGRESS_CONSOLE] = {CONSOLE_MS, show_console, end_console},
-	[PROGRESS_JSON] = {JSON_MS, show_json, end_json},
-	[PROGRESS_QUIET] = {JSON_MS, show_nothing, end_nothing},
+	[PROGRESS_BAR] = {BAR_MS, show_bar_or_summary, end_bar, wait_bar},
+	[PROGRESS_CONSOLE] = {CONSOLE_MS, show_console, end_console, wait_console},
+	[PROGRESS_JSON] = {JSON_MS, show_json, end_json, wait_json},
+	[PROGRESS_QUIET] = {JSON_MS, show_nothing, end_nothing, wait_nothing},
 };
 
 unsigned progress_interval(const struct progress *p)
@@ -407,6 +434,11 @@ void progress_end(struct progress *p, const struct ended *e)
 {
 	clear_bars(p);
 	kinds[p->style.kind].end(p, e);
+}
+
+void progress_wait(struct progress *p, const struct dl *d)
+{
+	kinds[p->style.kind].wait(p, d);
 }
 
 void progress_unfinished(struct progress *p, const struct ended *e)

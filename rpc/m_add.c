@@ -34,6 +34,8 @@ static int add(struct call *c, const json_t *list, const json_t *dict, int64_t p
 		err = own_options(c, dict, &s.opts);
 	if (err == 0)
 		err = param_position_check(c, pos);
+	if (err == 0 && c->run->is_user && opts_has(s.opts, OPT_DIR))
+		s.flags |= JOB_ANY_DIR;
 	if (err == 0)
 		err = engine_add(c->engine, &s, &gid, c->f);
 	opts_unref(s.opts);

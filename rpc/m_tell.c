@@ -201,6 +201,12 @@ static void k_owner(const struct show *s)
 	put_text(s, s->v->owner);
 }
 
+static void k_unchecked(const struct show *s)
+{
+	jw_key(s->c->w, s->key);
+	jw_bool(s->c->w, !opts_bool(s->v->opts, OPT_CHECK_CERTIFICATE));
+}
+
 static void k_unproven(const struct show *s)
 {
 	jw_key(s->c->w, s->key);

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dirs.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "rpc/dirs.h"
 
 #define WRONG_OPTION "We encountered a problem while processing the option '--%s'."
 

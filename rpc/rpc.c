@@ -34,6 +34,7 @@ static int open_one(struct rpc *r, const struct listen_req *at, struct fail *f)
 	q.cert = secure ? opts_str(r->opts, OPT_RPC_CERTIFICATE) : NULL;
 	q.key = secure ? opts_str(r->opts, OPT_RPC_PRIVATE_KEY) : NULL;
 	q.max_conns = ACCEPT_MAX;
+	q.own = true;
 	return listener_open(engine_net(r->env.engine), &q, conn_accept, r, slot, f);
 }
 

@@ -17,6 +17,11 @@ OPT(ALL_PROXY_PASSWD, .name = "all-proxy-passwd", .type = OT_STR, .flags = OF_JO
 OPT(ALL_PROXY_USER, .name = "all-proxy-user", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_SAME, .arg = "USER",
 	.help = "User name for all-proxy. It goes before one in the proxy's URI.")
+OPT(ALLOW_ADDRESS, .name = "allow-address", .type = OT_LIST, .flags = OF_START | OF_NORPC | OF_OWN, .group = "general",
+	.arg = "ADDR[/BITS][,...]", .check = opt_check_cidrs,
+	.help = "Addresses that may be asked although a redirect from outside leads to them, or although they are "
+		"link-local. It goes before deny-address. Otherwise a redirect may not lead from a public address to a "
+		"private one, nor from either to this machine. Given again, it adds to the list.")
 OPT(ALLOW_OVERWRITE, .name = "allow-overwrite", .type = OT_BOOL, .def = "false",
 	.flags = OF_JOB | OF_OPTARG | OF_BASIC, .group = "general", .aria2 = AS_BETTER,
 	.help = "Start over on a file that exists already. Without it, such a file is left alone: the download is "
@@ -192,6 +197,10 @@ OPT(DEFERRED_INPUT, .name = "deferred-input", .type = OT_BOOL, .def = "false",
 		"same, as in hauld.",
 	.why = "hauld reads the file at once into the queue on disk, which is made for 100,000 entries; haul get does as "
 		"aria2.")
+OPT(DENY_ADDRESS, .name = "deny-address", .type = OT_LIST, .flags = OF_START | OF_NORPC | OF_OWN, .group = "general",
+	.arg = "ADDR[/BITS][,...]", .check = opt_check_cidrs,
+	.help = "Addresses that are never asked, whoever names them. Link-local addresses, where clouds give out "
+		"credentials, and hauld's own RPC port are refused without it. Given again, it adds to the list.")
 OPT(DHT_ENTRY_POINT, .name = "dht-entry-point", .type = OT_STR, .flags = OF_START | OF_IGNORED, .group = "bt",
 	.aria2 = AS_NOT_YET, .arg = "HOST:PORT", .check = opt_check_host_port,
 	.help = "First node of the IPv4 DHT.")

@@ -14,6 +14,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "base/cidr.h"
 #include "base/hash.h"
 #include "base/name.h"
 #include "base/str.h"
@@ -442,6 +443,19 @@ int opt_check_host_port(const struct opt_def *d, const char *val, struct fail *f
 	(void)d;
 	if (!is_host_port(val, n, &host) || host == n)
 		return fail_set(f, ERR_INVAL, "must be HOST:PORT");
+	return 0;
+}
+
+int opt_check_cidrs(const struct opt_def *d, const char *val, struct fail *f)
+{
+	struct cidr c;
+
+	(void)d;
+	for (size_t n; *val; val += n + (val[n] != '\0')) {
+		n = strcspn(val, ",");
+		if (cidr_parse(val, n, &c) < 0)
+			return fail_set(f, ERR_INVAL, "must be addresses such as 192.0.2.1,10.0.0.0/8,fd00::/8");
+	}
 	return 0;
 }
 

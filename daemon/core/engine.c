@@ -90,7 +90,10 @@ static void place_later(struct loading *l)
 
 static bool keeps_journal(const struct job *j)
 {
-	return !job_is_ended(j) || (j->rec.state != JOB_COMPLETE && (j->rec.flags & JOB_PART) != 0);
+	if (!job_is_ended(j))
+		return true;
+	/* Of wrong bytes nobody needs to know that they were written. */
+	return j->rec.state != JOB_COMPLETE && j->rec.err != ERR_CHECKSUM && (j->rec.flags & JOB_PART) != 0;
 }
 
 /* Journals that nobody needs: a crash came between the end of their job and their removal. Start-up only, blocks. */
@@ -197,6 +200,7 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	e->net = c->net;
 	e->store = c->store;
 	e->global = opts_ref(c->global);
+	e->start_dir = xstrdup(opts_str(c->global, OPT_DIR));
 	otree_init(&e->jobs);
 	otree_init(&e->active);
 	otree_init(&e->stopped);
@@ -282,6 +286,7 @@ void engine_free(struct engine *e)
 	ranges_free(&e->view_have);
 	free(e->view_path);
 	free(e->progress_dir);
+	free(e->start_dir);
 	opts_unref(e->global);
 	OBJ_FREE(e);
 }

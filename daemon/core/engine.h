@@ -49,7 +49,7 @@ struct add_spec {
 	int64_t pos;	   /* place in the queue, -1: at the end */
 	uint32_t uid;	   /* owner */
 	const char *owner;
-	unsigned flags; /* enum job_flag */
+	unsigned flags; /* enum job_flag: JOB_FROM_INPUT, JOB_ANY_DIR */
 };
 /* ERR_BAD_URI or (gid taken) ERR_INVAL "No URI to download.", or puri_expand's error. gid and pause options are
  * honoured. */

@@ -3,9 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/name.h"
 #include "base/str.h"
 #include "core/engine_internal.h"
 
@@ -124,38 +122,10 @@ int engine_remove(struct engine *e, uint64_t gid, bool force, struct fail *f)
 	return 0;
 }
 
-/* A user's own file that could not be gone on with went back to its name when the transfer failed: it is looked for anew,
- * as it was the first time. */
-static bool part_went_back(const struct job *j)
-{
-	char *part;
-	bool gone;
-
-	if (j->rec.path == NULL || (j->rec.flags & JOB_USER_PART) == 0)
-		return false;
-	part = xasprintf("%s" NAME_SUFFIX, j->rec.path);
-	gone = access(part, F_OK) != 0;
-	free(part);
-	return gone;
-}
-
-/* The journal still proves that the wrong bytes were written. It has to be gone before a transfer opens it. */
-static void drop_wrong_bytes(struct engine *e, const struct job *j)
-{
-	char *path = journal_path(e, j->rec.gid);
-
-	unlink(path);
-	free(path);
-}
-
 /* j is in no list. */
 static void retry_job(struct engine *e, struct job *j)
 {
 	if ((j->rec.flags & JOB_PART) == 0) /* none, or another job has adopted it: what is still shown of it is history */
-		job_forget_file(j);
-	if (j->rec.err == ERR_CHECKSUM)
-		drop_wrong_bytes(e, j);
-	if (part_went_back(j))
 		job_forget_file(j);
 	job_set_state(j, JOB_WAITING);
 	j->hurry = true;

@@ -67,6 +67,7 @@ struct engine {
 	struct store *store;
 	struct opts *global;
 	char *progress_dir; /* of the transfers' journals */
+	char *start_dir;    /* option dir of the start */
 	char session_id[41];
 
 	struct otree jobs;    /* all but the kept ones, by GID */

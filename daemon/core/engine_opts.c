@@ -50,6 +50,8 @@ void engine_take_options(struct job *j, struct opts *o)
 		job_forget_file(j);
 		j->new_path = j->rec.state == JOB_ACTIVE;
 	}
+	if (j->rec.dir == NULL || dir == NULL || strcmp(j->rec.dir, dir) != 0)
+		j->rec.flags &= ~(uint32_t)JOB_ANY_DIR; /* who asks for another one is not known here */
 	free(j->rec.dir);
 	j->rec.dir = xstrdup(dir != NULL ? dir : "");
 	opts_unref(j->opts);

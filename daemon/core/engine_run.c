@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/dirs.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/uri.h"
@@ -317,6 +318,17 @@ static void take_end(struct job *j, const struct xfer_end *end)
 	j->rec.flags |= end->flags;
 }
 
+/* Other users may be able to plant links below an allowed folder. A dir that is below none was allowed once, or is the user's
+ * own word. malloc'd. */
+static char *root_of(const struct job *j)
+{
+	const struct engine *e = j->engine;
+	const char *dir = j->rec.dir != NULL ? j->rec.dir : "";
+	size_t n = dirs_root(e->start_dir, opts_str(e->global, OPT_ALLOWED_DIRS), dir);
+
+	return n == 0 || (j->rec.flags & JOB_ANY_DIR) != 0 ? xstrdup(dir) : xstrndup(dir, n);
+}
+
 static void begin(struct job *j);
 
 /* What was asked for wins over a failure, but not over a file that is complete. */
@@ -362,13 +374,14 @@ static void begin(struct job *j)
 		.end = on_end};
 	struct engine *e = j->engine;
 	struct ranges have;
-	char *journal = journal_path(e, j->rec.gid);
+	char *journal = journal_path(e, j->rec.gid), *root = root_of(j);
 	struct xfer_req req = {.loop = e->loop,
 		.net = e->net,
 		.gid = j->rec.gid,
 		.uris = j->uris,
 		.opts = j->opts,
 		.dir = j->rec.dir != NULL ? j->rec.dir : "",
+		.root = root,
 		.journal = journal,
 		.global_rate = &e->rate,
 		.origins = e->origins,
@@ -396,6 +409,7 @@ static void begin(struct job *j)
 	j->xfer = xfer_start(&req, &ops, j);
 	ranges_free(&have);
 	free(journal);
+	free(root);
 }
 
 void run_start(struct engine *e, struct job *j)

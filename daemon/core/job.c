@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "store/store_backend.h"
 
 #define REC_TEXT_MAX (64u << 20) /* far above what a request may carry */
 
@@ -46,6 +47,9 @@ void job_set_state(struct job *j, enum job_state to)
 		obj_die("move between job states", __FILE__, __LINE__);
 	j->rec.state = (int)to;
 }
+
+_Static_assert(JOB_WAITING == STORE_WAITING && JOB_COMPLETE == STORE_ENDED && JOB_ERROR == STORE_FAILED && JOB_GONE == STORE_GONE,
+	"the store knows these");
 
 static bool same_text(const char *a, const char *b)
 {

@@ -210,7 +210,7 @@ static bool link_died(struct lane *l, int *err)
 	if (err_retry(*err) != RETRY_NEXT || l->got > 0 || s->dead)
 		return false;
 	if (l->at_link && s->final_uri && (l->redirects > 0 || strcmp(l->uri, s->final_uri) == 0))
-		source_set_place(l->x, s, NULL);
+		source_set_place(l->x, s, NULL, ZONE_LOCAL);
 	if (l->at_link && !(s->link_fresh && means_expired(*err)))
 		return true;
 	if ((l->at_link || (s->linked && l->redirects > 0)) && means_expired(*err))
@@ -397,7 +397,7 @@ static int admit(struct lane *l)
 	if (!l->proto) {
 		err = fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
 	} else if (origin_room(o, loop_now(x->loop), &wait) == 0) {
-		source_set_place(x, l->src, l->uri);
+		source_set_place(x, l->src, l->uri, l->from);
 		l->src->link_fresh = true;
 		err = fail_set(&l->fail, ERR_AGAIN, NULL);
 	} else {
@@ -432,6 +432,7 @@ static int fetch(struct lane *l)
 		req.want.end = x->total;
 	req.if_range = l->whole ? NULL : if_range_of(l);
 	req.head_only = asks_head(l);
+	req.from = l->from;
 	l->asked = req.want;
 	l->if_range = req.if_range != NULL;
 	l->head = req.head_only;
@@ -472,6 +473,7 @@ void lane_begin(struct lane *l, struct source *src)
 	l->src = src;
 	l->at_link = src->final_uri != NULL;
 	l->redirects = 0;
+	l->from = src->final_uri ? src->final_from : ZONE_LOCAL;
 	l->on_trial = src->dead;
 	free(l->uri);
 	l->uri = xstrdup(src->final_uri ? src->final_uri : src->uri);

@@ -28,6 +28,8 @@ static void judge_redirect(struct lane *l, const struct fetch_head *h)
 	struct uri base, to;
 	struct fail f = {0};
 
+	if (h->zone > l->from)
+		l->from = h->zone;
 	if (!h->location || !*h->location) {
 		refuse(l, ERR_STATUS, "Got %d status, but no location header provided.", h->status);
 		return;
@@ -345,7 +347,7 @@ static void remember_place(struct lane *l)
 
 	if (l->redirects == 0 || strcmp(l->uri, s->uri) == 0)
 		return;
-	source_set_place(l->x, s, l->uri);
+	source_set_place(l->x, s, l->uri, l->from);
 	s->linked = s->link_fresh = true;
 }
 

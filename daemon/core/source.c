@@ -417,13 +417,14 @@ void source_brought(struct lane *l)
 
 /* ---- where it is asked ---- */
 
-void source_set_place(struct xfer *x, struct source *s, const char *uri)
+void source_set_place(struct xfer *x, struct source *s, const char *uri, enum zone from)
 {
 	struct uri u;
 	char *copy = xstrdup(uri);
 
 	free(s->final_uri);
 	s->final_uri = copy;
+	s->final_from = from;
 	origin_wait_cancel(&s->waiter);
 	origin_put(s->origin);
 	if (uri == NULL || uri_parse(uri, strlen(uri), &u, NULL) < 0) {

@@ -399,6 +399,7 @@ static void xfer_free(struct xfer *x)
 	ranges_free(&x->syncing);
 	opts_unref(x->opts);
 	free(x->dir);
+	free(x->root);
 	free(x->journal);
 	free(x->path);
 	free(x->etag);
@@ -460,6 +461,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->gid = req->gid;
 	x->opts = opts_ref(req->opts);
 	x->dir = xstrdup(req->dir);
+	x->root = xstrdup(req->root);
 	x->journal = xstrdup(req->journal);
 	x->mtime = x->cond_mtime = -1;
 	x->global_rate = req->global_rate;

@@ -71,6 +71,7 @@ struct xfer_req {
 	char *const *uris;        /* copied */
 	struct opts *opts;        /* a reference is taken */
 	const char *dir;
+	const char *root;         /* beginning of dir that links in it may not leave (disk/file.h) */
 	struct xfer_known known;
 	const char *journal;      /* path for the progress journal */
 	struct rate *global_rate; /* overall limit, shared; outlives the transfer */

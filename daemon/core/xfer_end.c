@@ -69,7 +69,7 @@ static void stop_work(struct xfer *x)
 static bool sync_wanted(const struct xfer *x)
 {
 	return x->file && x->dirty > 0 && !x->force && !x->discard && !x->final_synced && x->result.result != XFER_COMPLETE &&
-	       x->result.err != ERR_IO;
+	       x->result.err != ERR_IO && x->result.err != ERR_FOREIGN;
 }
 
 static void closed(void *arg, int err, const struct fail *f)
@@ -102,6 +102,8 @@ static enum dfile_fate file_fate(const struct xfer *x)
 {
 	if (x->discard)
 		return DFILE_UNLINK;
+	if (x->result.result == XFER_FAILED && (x->result.err == ERR_CHECKSUM || x->result.err == ERR_FOREIGN))
+		return DFILE_DOUBT;
 	if (x->result.result == XFER_FAILED && ranges_total(&x->written) == x->user_len)
 		return DFILE_RETURN;
 	return DFILE_KEEP;
@@ -144,8 +146,20 @@ void xfer_complete(struct xfer *x)
 	xfer_wind_down(x);
 }
 
+/* The bytes are wrong: none of them may count when the job is tried again, neither here nor in the journal (file_fate). */
+static void forget_bytes(struct xfer *x)
+{
+	ranges_free(&x->written);
+	ranges_free(&x->durable);
+	ranges_free(&x->syncing); /* a sync may be under way */
+	x->dirty = 0;
+	x->ops->progress(x->owner, &x->durable);
+}
+
 void xfer_fail(struct xfer *x, int err, const char *text)
 {
+	if (x->file && (err == ERR_FOREIGN || err == ERR_CHECKSUM))
+		forget_bytes(x);
 	if (x->ending) {
 		log_info(XFER, "%016llx: while stopping: %s", (unsigned long long)x->gid, text);
 		xfer_wind_down(x);
@@ -188,19 +202,10 @@ static void finish(struct xfer *x)
 	xfer_set_state(x, XS_FINISH);
 	if (opts_bool(x->opts, OPT_REMOTE_TIME))
 		how.mtime = x->mtime;
+	how.dense = !x->user_part;
 	how.replace = opts_bool(x->opts, OPT_ALLOW_OVERWRITE) || x->replaces;
 	x->pending++;
 	dfile_finish(x->file, &how, finished, x);
-}
-
-/* The bytes are wrong: none of them may count when the job is tried again. */
-static void checksum_wrong(struct xfer *x)
-{
-	ranges_free(&x->written);
-	ranges_free(&x->durable);
-	x->dirty = 0;
-	x->ops->progress(x->owner, &x->durable);
-	xfer_fail(x, ERR_CHECKSUM, "The checksum is wrong: the file was not given its name");
 }
 
 static void hashed(void *arg, int err, const unsigned char *digest, size_t len)
@@ -214,7 +219,7 @@ static void hashed(void *arg, int err, const unsigned char *digest, size_t len)
 		return;
 	}
 	if (len != x->hash_len || memcmp(digest, x->hash_want, len) != 0) {
-		checksum_wrong(x);
+		xfer_fail(x, ERR_CHECKSUM, "The checksum is wrong: the file was not given its name");
 		return;
 	}
 	x->hash_checked = true;

@@ -46,6 +46,7 @@ struct source {
 	char *uri;          /* as the user gave it; credentials belong to its origin */
 	struct uri u;       /* parsed */
 	char *final_uri;    /* where redirects led the last time, tried first by later fetches; NULL */
+	enum zone final_from; /* ... and the outermost that led there */
 	bool linked;        /* redirects led to a good answer before: the next one may be a link that expired */
 	bool link_fresh;    /* final_uri has not brought a byte yet */
 	bool dead;          /* given up: counts no more, but see may_return */
@@ -111,6 +112,7 @@ struct lane {
 	char *uri;           /* asked now (after redirects) */
 	bool at_link;        /* it began at its source's final_uri */
 	unsigned redirects;
+	enum zone from;     /* the outermost of those that redirected there; LOCAL: the user named it */
 	struct range asked;  /* range of the request under way; end -1: to the end */
 	bool whole;          /* the request had no Range field */
 	bool if_range;       /* ... and had If-Range */
@@ -147,7 +149,7 @@ struct xfer {
 	void *owner;
 	uint64_t gid;
 	struct opts *opts;
-	char *dir;
+	char *dir, *root;
 	char *journal;
 	enum xstate state;
 	struct source **sources; /* in the order of the list */
@@ -199,6 +201,7 @@ struct xfer {
 	bool hurry;              /* until the next try is decided: its origins are not waited for */
 	struct timer throttle;   /* runs while a lane waits for tokens */
 	struct timer tick;       /* each second */
+	uint64_t ticked_at;      /* ms: the last of them */
 	struct timer wake;       /* a source may be asked again */
 	struct deferred room;    /* something was written: paused lanes may read on */
 	struct deferred fill;    /* give idle lanes work, once per turn */
@@ -308,8 +311,8 @@ void source_note(struct lane *l, uint64_t now);
 void source_fade(struct xfer *x);     /* at each tick: best speeds of the past count less */
 void source_brought(struct lane *l);  /* bytes came: it is in order */
 unsigned source_lanes(const struct xfer *x, const struct source *s, bool receiving);
-/* Where redirects led: asked first from now on. NULL: the URI itself. */
-void source_set_place(struct xfer *x, struct source *s, const char *uri);
+/* Where redirects led, and the outermost of them: asked first from now on. NULL, LOCAL: the URI itself. */
+void source_set_place(struct xfer *x, struct source *s, const char *uri, enum zone from);
 bool source_any_alive(const struct xfer *x);
 const struct fail *source_last_fail(const struct xfer *x);
 /* What to do after a failed fetch: true: try the source again after *ret_ms; false: it was given up, or is used with fewer

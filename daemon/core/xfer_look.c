@@ -16,7 +16,8 @@ bool xfer_only_looks(const struct xfer *x)
 
 static void start_look(struct xfer *x, const char *name, dfile_open_cb cb)
 {
-	struct dfile_req req = {.dir = x->dir, .name = name, .how = OPEN_OVERWRITE, .rename = true, .total = -1, .dry = true};
+	struct dfile_req req = {.dir = x->dir, .root = x->root, .name = name, .how = OPEN_OVERWRITE, .rename = true, .total = -1,
+		.dry = true};
 
 	x->pending++;
 	x->opening = dfile_open(x->loop, &req, cb, x);

@@ -36,6 +36,7 @@ static void fill_req(const struct xfer *x, const char *name, struct dfile_req *r
 {
 	memset(req, 0, sizeof(*req));
 	req->dir = x->dir;
+	req->root = x->root;
 	req->name = name;
 	req->rename = opts_bool(x->opts, OPT_AUTO_FILE_RENAMING);
 	req->remove_control = opts_bool(x->opts, OPT_REMOVE_CONTROL_FILE);

@@ -4,6 +4,7 @@
 #include "core/xfer_int.h"
 
 #define TICK_MS 1000
+#define ASLEEP_MS 3000                /* a look that comes so long after the last one: the process was stopped meanwhile */
 #define SYNC_BYTES (8u * 1024 * 1024) /* a checkpoint is made when so much is unsynced, */
 #define SYNC_MS 5000                  /* or anything for so long */
 #define LAGGARD_AFTER_MS 5000         /* a connection may be given up as a laggard from then on, */
@@ -111,12 +112,23 @@ static void explain_wait(struct xfer *x, uint64_t now)
 	}
 }
 
+/* Nobody was slow, or silent, while we did not look. */
+static void forgive_sleep(struct xfer *x, uint64_t now)
+{
+	struct lane *l;
+
+	TAILQ_FOREACH(l, &x->lanes, link) l->since = l->last_data = now;
+}
+
 static void on_tick(void *arg)
 {
 	struct xfer *x = arg;
 	uint64_t now = loop_now(x->loop);
 	struct lane *l;
 
+	if (now - x->ticked_at >= ASLEEP_MS)
+		forgive_sleep(x, now);
+	x->ticked_at = now;
 	TAILQ_FOREACH(l, &x->lanes, link) source_note(l, now);
 	source_fade(x);
 	TAILQ_FOREACH(l, &x->lanes, link)
@@ -132,5 +144,6 @@ static void on_tick(void *arg)
 
 void xfer_pace_start(struct xfer *x)
 {
+	x->ticked_at = loop_now(x->loop);
 	timer_start(x->loop, &x->tick, TICK_MS, TICK_MS, on_tick, x);
 }

@@ -73,6 +73,24 @@ void dfile_return_name(struct dfile *f)
 		log_warn(DISK, "%s stays renamed to %s: errno %d", f->path, f->part, errno);
 }
 
+/* What is wrong now would be found right once the next write of ours was noted. */
+static int foreign(struct dfile *f)
+{
+	atomic_store(&f->foreign, true);
+	journal_unlink(f->journal);
+	return ERR_FOREIGN;
+}
+
+int dfile_guard(struct dfile *f, struct fail *fail)
+{
+	int err;
+
+	if (atomic_load(&f->foreign))
+		return fail_set(fail, ERR_FOREIGN, NULL);
+	err = guard_check(&f->guard, f->fs, f->fd, f->path, fail);
+	return err == ERR_FOREIGN ? foreign(f) : err;
+}
+
 void dfile_start_journal(struct dfile *f, const struct ranges *have)
 {
 	struct ranges ignored;
@@ -155,6 +173,7 @@ static int note_size(struct dop *op)
 
 	if (op->f->fs->fstat(op->f->fd, &st) == 0)
 		atomic_store(&op->f->size, st.st_size);
+	guard_note(&op->f->guard, op->f->fs, op->f->fd);
 	return 0;
 }
 
@@ -317,9 +336,13 @@ static int finish_data(struct dop *op)
 	struct dfile *f = op->f;
 	struct timespec t[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = op->how.mtime}};
 	struct stat st;
+	int err;
 
 	if (atomic_load(&f->sync_failed))
 		return fail_set(&op->fail, ERR_IO, "An earlier write to the disk failed: %s", f->path);
+	err = dfile_guard(f, &op->fail);
+	if (err)
+		return err;
 	if (f->fs->fstat(f->fd, &st) < 0)
 		return fs_fail(&op->fail, ERR_IO, "Failed to look at the file", f->path, errno);
 	if (st.st_size < op->how.size)
@@ -330,7 +353,11 @@ static int finish_data(struct dop *op)
 	atomic_store(&f->size, op->how.size);
 	if (op->how.mtime >= 0 && f->fs->futimens(f->fd, t) < 0)
 		log_warn(DISK, "%s: the time can't be set: errno %d", f->path, errno);
-	return f->fs->fsync(f->fd) < 0 ? sync_failed(op, errno) : 0;
+	guard_note(&f->guard, f->fs, f->fd); /* finishing may be tried again */
+	if (f->fs->fsync(f->fd) < 0)
+		return sync_failed(op, errno);
+	err = op->how.dense ? guard_check_whole(&f->guard, f->fs, f->fd, op->how.size, f->path, &op->fail) : 0;
+	return err ? foreign(f) : 0;
 }
 
 static int finish_name(struct dop *op)
@@ -339,7 +366,7 @@ static int finish_name(struct dop *op)
 	int r;
 
 	if (!fs_is_same(f->fs, f->fd, f->dirfd, f->part))
-		return fail_set(&op->fail, ERR_RENAME, "%s.part was moved or replaced by somebody else", f->path);
+		return fail_set(&op->fail, foreign(f), "%s.part was moved, removed or replaced by another program", f->path);
 	journal_set_finished(f->journal);
 	if (op->how.replace)
 		r = f->fs->renameat2(f->dirfd, f->part, f->dirfd, f->leaf, 0);
@@ -390,7 +417,7 @@ static void close_run(void *arg)
 	/* A part that is not ours any more (moved away, replaced) is left alone. */
 	if (drop && fs_is_same(f->fs, f->fd, f->dirfd, f->part) && f->fs->unlinkat(f->dirfd, f->part, 0) < 0)
 		log_warn(DISK, "%s.part can't be removed: errno %d", f->path, errno);
-	dfile_shut(f, drop);
+	dfile_shut(f, drop || f->fate == DFILE_DOUBT);
 }
 
 static void close_done(void *arg, int status)

@@ -31,6 +31,8 @@ enum open_how {
 
 struct dfile_req {
 	const char *dir;   /* made with parents when missing */
+	const char *root;  /* dir, or a beginning of it that ends with a component: links lead only so far as they stay below it.
+	                      NULL: dir */
 	const char *name;  /* relative to dir, may have folders ("sub/o.bin"), never leaves dir: no "..", no symlink out */
 	enum open_how how;
 	bool rename;       /* auto-file-renaming: NAME.1.EXT .. NAME.9999.EXT */
@@ -107,8 +109,10 @@ struct dfile_finish {
 	int64_t size;   /* the file is cut to this if it is longer; checked otherwise: ERR_IO when shorter */
 	int64_t mtime;  /* epoch, -1: leave */
 	bool replace;   /* allow-overwrite: an existing NAME is replaced; else ERR_EXISTS (and NAME.part stays) */
+	bool dense;     /* all of it was written by us, in this run or an earlier one */
 };
-/* Sync, set the time, rename to the final name (RENAME_NOREPLACE), remove a left-over NAME.aria2, sync the folder. The journal
+/* ERR_FOREIGN when another program has changed the file since we did, moved NAME.part away, or (dense) made a hole in it. Else
+ * sync, set the time, rename to the final name (RENAME_NOREPLACE), remove a left-over NAME.aria2, sync the folder. The journal
  * stays (it proves the rename to OPEN_RESUME) until the caller removes it, once it is durably known elsewhere that the file
  * is complete. The dfile stays open for reading; the caller closes it. */
 void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, void *arg);
@@ -116,6 +120,7 @@ void dfile_finish(struct dfile *f, const struct dfile_finish *how, dfile_cb cb, 
 enum dfile_fate {
 	DFILE_KEEP,   /* NAME.part and journal stay */
 	DFILE_UNLINK, /* both are removed, unless the file was finished */
+	DFILE_DOUBT,  /* NAME.part stays, but the journal, which would prove its bytes, goes */
 	DFILE_RETURN, /* a NAME that dfile_take took is cut to what it was and gets its name back; else as KEEP */
 };
 

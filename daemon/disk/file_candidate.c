@@ -195,6 +195,8 @@ int cand_open_begun(struct dfile_opening *o, struct stat *st)
 	err = check_room(o, st);
 	if (!err)
 		err = open_existing(o, o->f->leaf, st);
+	if (!err && st->st_nlink > 1) /* under another name it is a file that nobody spoke of */
+		err = ERR_SAME_FILE;
 	if (err != ERR_SAME_FILE && err != ERR_NOT_FOUND)
 		return err;
 	cand_let_go(o->f);

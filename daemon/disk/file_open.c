@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Opening the file of a transfer: its folders, the choice of a free name, the lock, the journal, room and allocation.
- * All on the pool. Below `dir` every component is opened from its parent's descriptor without following links, so no
- * name leaves it.
+ * All on the pool. `dir` is opened beneath the allowed folder (folder.h); below it every component is opened from its
+ * parent's descriptor without following links, so no name leaves it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "disk/file_open_priv.h"
+#include "disk/folder.h"
 #include "disk/journal.h"
 #include "ev/loop.h"
 #include "ev/work.h"
@@ -29,65 +30,22 @@
 
 /* ---- folders ---- */
 
-static int open_folder(const struct fs_ops *fs, int at, const char *path, int more)
-{
-	int flags = O_DIRECTORY | O_CLOEXEC | more;
-	int fd = fs->openat(at, path, O_RDONLY | flags, 0);
-
-	/* A folder may be used without the right to list it. */
-	return fd < 0 && errno == EACCES ? fs->openat(at, path, O_PATH | flags, 0) : fd;
-}
-
-static void make_parents(const struct fs_ops *fs, const char *dir)
-{
-	char *p = xstrdup(dir);
-
-	for (char *s = strchr(p + 1, '/'); s; s = strchr(s + 1, '/')) {
-		*s = '\0';
-		fs->mkdirat(AT_FDCWD, p, 0777); /* the last step tells what is wrong */
-		*s = '/';
-	}
-	free(p);
-}
-
 static int open_dir(struct dfile_opening *o)
 {
-	const char *dir = *o->req.dir ? o->req.dir : ".";
-	const struct fs_ops *fs = o->f->fs;
-	int made = 0;
+	const struct folder_req req = {.root = o->req.root, .dir = *o->req.dir ? o->req.dir : ".", .make = !o->req.dry};
+	int err = folder_open(o->f->fs, &req, &o->f->dirfd, &o->fail);
 
-	o->f->dirfd = open_folder(fs, AT_FDCWD, dir, 0);
-	if (o->f->dirfd < 0 && errno == ENOENT && o->req.dry)
-		return NO_FOLDER;
-	if (o->f->dirfd < 0 && errno == ENOENT) {
-		make_parents(fs, dir);
-		made = fs->mkdirat(AT_FDCWD, dir, 0777) < 0 && errno != EEXIST ? errno : 0;
-		o->f->dirfd = open_folder(fs, AT_FDCWD, dir, 0);
-	}
-	if (o->f->dirfd < 0)
-		return fs_fail(&o->fail, ERR_MKDIR, "Failed to make the directory", dir, made ? made : errno);
-	return 0;
+	return err == ERR_NOT_FOUND ? NO_FOLDER : err;
 }
 
 /* One folder of the name, made when missing; dirfd moves down into it. */
 static int descend(struct dfile_opening *o, const char *folder)
 {
 	struct dfile *f = o->f;
-	struct stat st;
-	int fd, cause = 0;
+	int fd, err = folder_step(f->fs, f->dirfd, folder, !o->req.dry, &fd, &o->fail);
 
-	if (!o->req.dry && f->fs->mkdirat(f->dirfd, folder, 0777) < 0 && errno != EEXIST)
-		cause = errno; /* it may be there all the same */
-	fd = open_folder(f->fs, f->dirfd, folder, O_NOFOLLOW);
-	if (fd < 0 && errno == ENOENT && o->req.dry)
-		return NO_FOLDER;
-	if (fd < 0) {
-		cause = cause ? cause : errno;
-		if (f->fs->fstatat(f->dirfd, folder, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
-			return fail_set(&o->fail, ERR_INVAL, "%s is a symbolic link in the name %s: not followed",
-				folder, o->req.name);
-		return fs_fail(&o->fail, ERR_MKDIR, "Failed to make the directory", folder, cause);
-	}
+	if (err)
+		return err == ERR_NOT_FOUND ? NO_FOLDER : err;
 	close(f->dirfd);
 	f->dirfd = fd;
 	return 0;
@@ -255,6 +213,7 @@ static int note_size(struct dfile_opening *o)
 	if (o->f->fs->fstat(o->f->fd, &st) < 0)
 		return fs_fail(&o->fail, ERR_OPEN, "Failed to look at the file", o->f->path, errno);
 	atomic_store(&o->f->size, st.st_size);
+	guard_note(&o->f->guard, o->f->fs, o->f->fd);
 	cand_read_part_id(o->f);
 	return 0;
 }
@@ -301,6 +260,7 @@ static void opening_free(struct dfile_opening *o)
 	alloc_end(&o->alloc);
 	ranges_free(&o->proof);
 	ranges_free(&o->begun);
+	free((char *)o->req.root);
 	free((char *)o->req.dir);
 	free((char *)o->req.name);
 	free((char *)o->req.part_id);
@@ -351,6 +311,7 @@ struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, df
 	struct dfile_opening *o = xcalloc(1, sizeof(*o));
 
 	o->req = *req;
+	o->req.root = xstrdup(req->root);
 	o->req.dir = xstrdup(req->dir);
 	o->req.name = xstrdup(req->name);
 	o->req.part_id = xstrdup(req->part_id);

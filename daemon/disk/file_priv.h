@@ -9,6 +9,7 @@
 
 #include "base/obj.h"
 #include "disk/file.h"
+#include "disk/guard.h"
 
 struct journal;
 struct wstream;
@@ -27,10 +28,12 @@ struct dfile {
 	char part_id[64];	 /* const after open */
 	struct journal *journal; /* const after open; NULL: none */
 	uint64_t reserve;
+	struct guard guard; /* pool threads, one after the other: opening, then batches, then dfile_finish */
 	_Atomic int64_t size;
 	atomic_bool cancel; /* long work is to be given up */
 	atomic_bool folder_synced;
 	atomic_bool sync_failed; /* sticky, see dfile_sync */
+	atomic_bool foreign;	 /* sticky: another program changed it */
 	atomic_bool finished;	 /* has its final name */
 	unsigned pending;	 /* operations and wstreams that need it */
 	TAILQ_HEAD(turn_list, wstream) turns; /* with something to write, in the order in which they do */
@@ -51,6 +54,10 @@ void dfile_free(struct dfile *f);
 void dfile_return_name(struct dfile *f);
 /* Pool thread: a journal that knows nothing but `have`, in place of any other. A failure is logged. */
 void dfile_start_journal(struct dfile *f, const struct ranges *have);
+
+/* Pool thread, nothing else of ours changing the file meanwhile: guard_check; after ERR_FOREIGN it stays so, and the journal is
+ * removed. */
+int dfile_guard(struct dfile *f, struct fail *fail);
 
 /* Whoever needs the file beyond the present call holds it; a closed file goes with the last release. Loop thread. */
 void dfile_hold(struct dfile *f);

@@ -5,15 +5,43 @@
 
 #include <errno.h>
 #include <linux/fs.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#define BENEATH_TRIES 64 /* somebody may rename folders all the time */
+#define PATH_SHOWN 200 /* bytes of a path in a message */
 
 static int real_openat(int dirfd, const char *path, int flags, mode_t mode)
 {
 	return openat(dirfd, path, flags, mode);
+}
+
+static int real_open_beneath(int dirfd, const char *path, int flags)
+{
+	struct open_how how = {.flags = (unsigned)flags,
+		.resolve = (uint64_t)RESOLVE_BENEATH | (uint64_t)RESOLVE_NO_MAGICLINKS};
+	long fd = -1;
+
+	errno = EAGAIN;
+	for (int i = 0; i < BENEATH_TRIES && fd < 0 && (errno == EAGAIN || errno == EINTR); i++)
+		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	return (int)fd;
+}
+
+static int real_fs_magic(int fd, unsigned long *ret)
+{
+	struct statfs st;
+	int r = fstatfs(fd, &st);
+
+	if (r == 0)
+		*ret = (unsigned long)st.f_type;
+	return r;
 }
 
 static int real_boot_id(char ret[FS_BOOT_ID_LEN])
@@ -42,11 +70,13 @@ static int real_set_lease(int fd, int kind)
 
 const struct fs_ops fs_real = {
 	.openat = real_openat,
+	.open_beneath = real_open_beneath,
 	.mkdirat = mkdirat,
 	.fstat = fstat,
 	.fstatat = fstatat,
 	.statx = statx,
 	.fstatvfs = fstatvfs,
+	.fs_magic = real_fs_magic,
 	.flock = flock,
 	.pread = pread,
 	.pwrite = pwrite,
@@ -67,13 +97,18 @@ const struct fs_ops fs_real = {
 
 int fs_fail(struct fail *f, int code, const char *what, const char *path, int cause)
 {
+	size_t len = strlen(path);
 	char buf[128];
+	const char *why = strerror_r(cause, buf, sizeof(buf));
 
 	if (cause == ENOSPC || cause == EDQUOT)
 		code = ERR_NO_SPACE;
 	else if (cause == EFBIG)
 		code = ERR_TOO_LARGE;
-	return fail_set(f, code, "%s %s, cause: %s", what, path, strerror_r(cause, buf, sizeof(buf)));
+	if (len <= PATH_SHOWN) /* longer, and it would push the cause out of the text */
+		return fail_set(f, code, "%s %s, cause: %s", what, path, why);
+	return fail_set(f, code, "%s %.*s...%s, cause: %s", what, PATH_SHOWN / 2, path, path + len - PATH_SHOWN / 2,
+		why);
 }
 
 int fs_pwrite_all(const struct fs_ops *fs, int fd, const void *p, size_t n, int64_t off)

@@ -19,11 +19,15 @@
 
 struct fs_ops {
 	int (*openat)(int dirfd, const char *path, int flags, mode_t mode);
+	/* openat2 (Linux 5.6), RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS: EXDEV when a link leads out of dirfd; a race with a
+	 * rename is tried again. ENOSYS: a kernel without it. */
+	int (*open_beneath)(int dirfd, const char *path, int flags);
 	int (*mkdirat)(int dirfd, const char *path, mode_t mode);
 	int (*fstat)(int fd, struct stat *ret);
 	int (*fstatat)(int dirfd, const char *path, struct stat *ret, int flags);
 	int (*statx)(int dirfd, const char *path, int flags, unsigned mask, struct statx *ret);
 	int (*fstatvfs)(int fd, struct statvfs *ret);
+	int (*fs_magic)(int fd, unsigned long *ret); /* f_type of fstatfs */
 	int (*flock)(int fd, int op);
 	ssize_t (*pread)(int fd, void *p, size_t n, off_t off);
 	ssize_t (*pwrite)(int fd, const void *p, size_t n, off_t off);

@@ -41,6 +41,7 @@ struct wstream {
 	int64_t started; /* write-out was started below this */
 	int slot;
 	int cause; /* errno, 0 */
+	struct fail foreign; /* of dfile_guard; code 0: none */
 };
 
 static void wstream_free(struct wstream *w)
@@ -85,9 +86,12 @@ static void on_pool(void *arg)
 	struct wstream *w = arg;
 	struct dfile *f = w->f;
 
+	if (dfile_guard(f, &w->foreign) < 0)
+		return;
 	if (w->slot == SLOT_UNASKED)
 		w->slot = journal_slot_get(f->journal);
 	write_batch(w);
+	guard_note(&f->guard, f->fs, f->fd);
 	if (w->to == w->from)
 		return;
 	journal_slot_move(f->journal, w->slot, w->off, w->to);
@@ -158,6 +162,8 @@ static void tell_error(struct wstream *w, int status)
 	drop_queue(w);
 	if (status)
 		fail_set(&f, status, NULL);
+	else if (w->foreign.code)
+		f = w->foreign;
 	else
 		fs_fail(&f, ERR_IO, "Failed to write into the file", w->f->path, w->cause);
 	if (!w->closing)
@@ -185,7 +191,7 @@ static void on_done(void *arg, int status)
 		atomic_store(&w->f->size, w->to);
 	if (w->to > from && !w->closing)
 		w->ops->written(w->owner, from, w->to);
-	if (status || w->cause)
+	if (status || w->cause || w->foreign.code)
 		tell_error(w, status);
 	go_on(w);
 	dfile_release(f);

@@ -17,7 +17,8 @@ struct wstream;
 struct wstream_ops {
 	/* Bytes [from, to) are in the file (not yet synced). */
 	void (*written)(void *owner, int64_t from, int64_t to);
-	/* A write failed (ERR_NO_SPACE, ERR_IO); the rest of the queue was dropped, `idle` still follows. */
+	/* A write failed (ERR_NO_SPACE, ERR_IO), or was not tried because another program has changed the file (ERR_FOREIGN);
+	 * the rest of the queue was dropped, `idle` still follows. */
 	void (*error)(void *owner, int err, const struct fail *f);
 	/* Nothing is queued or under way any more. Not called from inside wstream_push. */
 	void (*idle)(void *owner);

@@ -4,6 +4,7 @@
  */
 #include "net/dial.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
@@ -17,11 +18,13 @@
 #include "net/sock.h"
 
 #define STAGGER_MS 250 /* RFC 8305 section 5: Connection Attempt Delay */
+#define SLOW_MS	   600000 /* how long a family that was overtaken stands behind the other one */
 
 struct attempt {
 	uv_connect_t req;
 	struct dial *dial; /* NULL: given up, the socket is closing */
 	struct sock *sock;
+	int family;
 	LIST_ENTRY(attempt) link;
 };
 
@@ -33,6 +36,8 @@ struct dial {
 	unsigned next;
 	LIST_HEAD(attempt_list, attempt) attempts;
 	struct timer stagger;
+	char *host;
+	enum zone from;
 	struct fail fail; /* the first failure that says more than "unreachable" */
 	dial_cb cb;
 	void *arg;
@@ -51,11 +56,29 @@ static unsigned pick_next(const struct addrs *in, const bool *taken, int family)
 	return first;
 }
 
-/* RFC 8305 section 4: alternate the families, beginning with the one the system prefers. */
-static void interleave(const struct addrs *in, struct addrs *out)
+static uint64_t *slow_until(struct net *n, int family)
+{
+	return family == AF_INET6 ? &n->v6_slow_until : &n->v4_slow_until;
+}
+
+static bool is_slow(struct net *n, int family)
+{
+	return loop_now(n->loop) < *slow_until(n, family);
+}
+
+/* The one the system prefers, but for a family without a way out, which would cost each connection its delay (RFC 8305
+ * section 4: history counts). */
+static int first_family(struct net *n, const struct addrs *in)
+{
+	int family = in->a[0].ss_family, other = family == AF_INET6 ? AF_INET : AF_INET6;
+
+	return is_slow(n, family) && !is_slow(n, other) ? other : family;
+}
+
+/* RFC 8305 section 4: alternate the families, beginning with `family`. */
+static void interleave(const struct addrs *in, int family, struct addrs *out)
 {
 	bool taken[RESOLVE_MAX] = {false};
-	int family = in->a[0].ss_family;
 
 	for (out->n = 0; out->n < in->n; out->n++) {
 		unsigned pick = pick_next(in, taken, family);
@@ -82,6 +105,7 @@ static void dial_free(struct dial *d)
 	resolve_cancel(d->resolve);
 	timer_stop(&d->stagger);
 	drop_attempts(d);
+	free(d->host);
 	OBJ_FREE(d);
 }
 
@@ -109,6 +133,17 @@ static void note_failure(struct dial *d, const struct sockaddr_storage *ss, int 
 	}
 }
 
+/* One of `winner` is connected. When the first address was of the other family, that one has failed or is still silent after the
+ * delay: for some minutes it comes second. */
+static void note_families(struct dial *d, int winner)
+{
+	int first = d->addrs.a[0].ss_family;
+
+	*slow_until(d->net, winner) = 0;
+	if (first != winner)
+		*slow_until(d->net, first) = loop_now(d->net->loop) + SLOW_MS;
+}
+
 static void try_next(struct dial *d);
 
 static void on_connect(uv_connect_t *req, int status)
@@ -116,6 +151,8 @@ static void on_connect(uv_connect_t *req, int status)
 	struct attempt *a = req->data;
 	struct dial *d = a->dial;
 	struct sock *k = a->sock;
+
+	int family = a->family;
 
 	if (d != NULL)
 		LIST_REMOVE(a, link);
@@ -126,6 +163,7 @@ static void on_connect(uv_connect_t *req, int status)
 	if (status == 0 || status == UV_ECONNREFUSED || status == UV_ECONNRESET)
 		net_note_life(d->net);
 	if (status == 0) {
+		note_families(d, family);
 		finish(d, 0, k);
 		return;
 	}
@@ -155,6 +193,7 @@ static int attempt_start(struct dial *d, const struct sockaddr_storage *ss)
 		return r;
 	}
 	a->dial = d;
+	a->family = ss->ss_family;
 	LIST_INSERT_HEAD(&d->attempts, a, link);
 	return 0;
 }
@@ -181,6 +220,7 @@ static void try_next(struct dial *d)
 static void on_resolved(void *arg, int err, const struct fail *f, const struct addrs *a)
 {
 	struct dial *d = arg;
+	struct addrs may;
 
 	OBJ_CHECK(d, DIAL);
 	d->resolve = NULL;
@@ -189,16 +229,24 @@ static void on_resolved(void *arg, int err, const struct fail *f, const struct a
 		finish(d, err, NULL);
 		return;
 	}
-	interleave(a, &d->addrs);
+	may = *a;
+	err = zone_filter(d->net, d->host, &may, d->from, &d->fail);
+	if (err != 0) {
+		finish(d, err, NULL);
+		return;
+	}
+	interleave(&may, first_family(d->net, &may), &d->addrs);
 	try_next(d);
 }
 
-struct dial *dial_start(struct net *n, const char *host, uint16_t port, dial_cb cb, void *arg)
+struct dial *dial_start(struct net *n, const char *host, uint16_t port, enum zone from, dial_cb cb, void *arg)
 {
 	struct dial *d = xcalloc(1, sizeof(*d));
 
 	OBJ_INIT(d, DIAL);
 	d->net = n;
+	d->host = xstrdup(host);
+	d->from = from;
 	d->cb = cb;
 	d->arg = arg;
 	LIST_INIT(&d->attempts);

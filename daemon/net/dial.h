@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "net/zone.h"
 
 struct net;
 struct dial;
@@ -18,8 +19,9 @@ struct sock;
 /* err 0: k is connected and now the callee's. The dial is gone. */
 typedef void (*dial_cb)(void *arg, int err, const struct fail *f, struct sock *k);
 
-/* cb is called once, never before this returns. No deadline here: the caller has one and cancels. */
-struct dial *dial_start(struct net *n, const char *host, uint16_t port, dial_cb cb, void *arg);
+/* Only the addresses are tried that zone_check lets pass for `from`; ERR_DENIED when there is none. cb is called once, never
+ * before this returns. No deadline here: the caller has one and cancels. */
+struct dial *dial_start(struct net *n, const char *host, uint16_t port, enum zone from, dial_cb cb, void *arg);
 bool dial_resolving(const struct dial *d); /* no address is known yet */
 void dial_cancel(struct dial *d); /* cb is not called; NULL is fine */
 

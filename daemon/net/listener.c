@@ -36,6 +36,7 @@ struct listener {
 	bool warned;	       /* of errors, since the last connection that was taken */
 	struct deferred again; /* a place became free */
 	struct timer retry;
+	struct own_port own;   /* in the net's list until it is closed */
 	char *path; /* own Unix socket, removed at the end while it is still this one */
 	struct stat made;
 };
@@ -300,6 +301,15 @@ static int open_fd(const struct net *n, const struct listen_req *req, struct fai
 	return req->path != NULL ? open_unix(req, f) : open_tcp(n, req, f);
 }
 
+static void note_port(struct listener *l, bool own)
+{
+	socklen_t len = sizeof(l->own.at);
+
+	if (!own || getsockname(l->fd, (struct sockaddr *)&l->own.at, &len) != 0)
+		l->own.at.ss_family = AF_UNSPEC;
+	LIST_INSERT_HEAD(&l->net->own_ports, &l->own, link);
+}
+
 int listener_open(
 	struct net *n, const struct listen_req *req, accept_cb cb, void *owner, struct listener **ret, struct fail *f)
 {
@@ -337,6 +347,7 @@ int listener_open(
 	l->again.arg = l;
 	if (req->fd < 0 && req->path != NULL && lstat(req->path, &l->made) == 0)
 		l->path = xstrdup(req->path);
+	note_port(l, req->own);
 	l->poll.data = l;
 	start_polling(l);
 	*ret = l;
@@ -363,6 +374,7 @@ void listener_close(struct listener *l)
 		return;
 	OBJ_CHECK(l, LISTENER);
 	l->closing = true;
+	LIST_REMOVE(&l->own, link);
 	defer_cancel(l->net->loop, &l->again);
 	timer_stop(&l->retry);
 	if (l->path != NULL && lstat(l->path, &st) == 0 && st.st_dev == l->made.st_dev && st.st_ino == l->made.st_ino)

@@ -8,11 +8,14 @@
 
 #include <openssl/ssl.h>
 
+#include "base/log.h"
 #include "base/opt.h"
 #include "base/str.h"
 #include "ev/loop.h"
 #include "net/net_internal.h"
+#include "net/zone.h"
 #include "net/resolve.h"
+#include "net/sock.h"
 #include "net/stream.h"
 #include "net/tls.h"
 
@@ -52,6 +55,8 @@ static void read_options(struct net_conf *c, const struct opts *o)
 	c->interface = text_of(o, OPT_INTERFACE);
 	if (c->interface == NULL)
 		c->interface = text_of(o, OPT_MULTIPLE_INTERFACE);
+	c->allow_address = text_of(o, OPT_ALLOW_ADDRESS);
+	c->deny_address = text_of(o, OPT_DENY_ADDRESS);
 	c->overrides = text_of(o, OPT_RESOLVE);
 	c->check_certificate = opts_bool(o, OPT_CHECK_CERTIFICATE);
 	c->no_ipv6 = opts_bool(o, OPT_DISABLE_IPV6);
@@ -83,11 +88,14 @@ void net_unref(struct net *n)
 	if (--n->refs > 0)
 		return;
 	tls_ctx_free(n->tls);
+	zone_rules_free(n->zones);
 	free(n->window);
 	free(n->conf.ca_file);
 	free(n->conf.cert_file);
 	free(n->conf.key_file);
 	free(n->conf.interface);
+	free(n->conf.allow_address);
+	free(n->conf.deny_address);
 	free(n->conf.overrides);
 	free(n);
 }
@@ -105,13 +113,19 @@ int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail 
 	n->loop = l;
 	n->refs = 1;
 	LIST_INIT(&n->lingering);
+	LIST_INIT(&n->own_ports);
 	n->conf.check_certificate = true;
 	n->conf.min_tls = TLS1_2_VERSION;
 	if (o != NULL)
 		read_options(&n->conf, o);
+	if (!n->conf.check_certificate)
+		log_warn(TLS, "check-certificate=false: anybody on the way may read and change what comes over https");
+	n->zones = zone_rules_new(&n->conf);
 	n->resolver = resolver_new(n);
 	n->cpool = cpool_new(n);
-	r = tls_ctx_new(&n->conf, &n->tls, f);
+	r = n->conf.interface != NULL ? sock_check_interfaces(n->conf.interface, f) : 0;
+	if (r == 0)
+		r = tls_ctx_new(&n->conf, &n->tls, f);
 	if (r != 0) {
 		net_free(n);
 		return r;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
 
 #include "net/net.h"
 
@@ -21,6 +22,7 @@ struct stream;
 struct net_conf {
 	char *ca_file, *cert_file, *key_file;
 	char *interface; /* names or literal addresses to bind to in turn, commas between them */
+	char *allow_address, *deny_address; /* of net/zone.h: blocks, parted by line ends or commas */
 	char *overrides; /* the `resolve` option: HOST:PORT:ADDR lines */
 	bool check_certificate;
 	bool no_ipv6;
@@ -29,10 +31,18 @@ struct net_conf {
 	int dscp;
 };
 
+/* Where this daemon listens; owned by its listener. */
+struct own_port {
+	struct sockaddr_storage at;
+	LIST_ENTRY(own_port) link;
+};
+
 struct net {
 	struct loop *loop;
 	struct net_conf conf;
 	struct resolver *resolver;
+	struct zone_rules *zones;
+	LIST_HEAD(own_ports, own_port) own_ports;
 	struct tls_ctx *tls;
 	struct cpool *cpool;
 	struct http_state *http; /* not owned */
@@ -40,6 +50,7 @@ struct net {
 	void *life_arg;
 	char *window; /* NET_WINDOW bytes for ciphertext and for what is thrown away; used within one callback only */
 	size_t chop;
+	uint64_t v6_slow_until, v4_slow_until; /* ms: addresses of the family did not answer lately, see dial.c */
 	unsigned turn; /* sockets bound to an interface so far */
 	unsigned refs; /* its owner, streams and listeners: the last one frees it */
 	LIST_HEAD(lingering_list, stream) lingering; /* of stream_close_soon: nobody else would close these */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Resolver: uv_getaddrinfo with a cache in front. getaddrinfo tells no TTL, so good answers are kept for a minute and
+ * Resolver: getaddrinfo (net/lookup.h) with a cache in front. getaddrinfo tells no TTL, so good answers are kept for a minute and
  * bad ones for two seconds, enough to make the connections of one job ask once.
  */
 #include "net/resolve.h"
@@ -15,24 +15,20 @@
 #include "base/obj.h"
 #include "base/str.h"
 #include "ev/loop.h"
+#include "net/lookup.h"
 #include "net/net_internal.h"
+#include "net/zone.h"
 
 #define CACHE_MAX 512
 #define GOOD_MS	  60000
 #define BAD_MS	  2000
-
-/* One lookup on the pool. */
-struct lookup {
-	uv_getaddrinfo_t req;
-	struct entry *entry; /* NULL: nobody wants it any more */
-};
 
 TAILQ_HEAD(resolve_list, resolve);
 
 struct entry {
 	char *host; /* lower case */
 	struct resolver *resolver;
-	struct lookup *lookup; /* running, or NULL: then the rest is the answer */
+	struct lookup *lookup; /* under way, or NULL: then the rest is the answer */
 	int err;
 	struct fail fail;
 	struct addrs addrs; /* ports 0 */
@@ -50,6 +46,7 @@ struct override {
 struct resolver {
 	OBJ(RESOLVE);
 	struct net *net;
+	struct lookups *lookups;
 	struct entry *cache;
 	struct override *overrides;
 	size_t n_overrides;
@@ -70,21 +67,21 @@ struct resolve {
 };
 
 static const struct {
-	int uv_err;
+	int status;
 	const char *text;
 } causes[] = {
-	{UV_EAI_NONAME, "Name or service not known"},
-	{UV_EAI_NODATA, "The name has no address"},
-	{UV_EAI_AGAIN, "Temporary failure in name resolution"},
-	{UV_EAI_FAIL, "The name server failed"},
+	{EAI_NONAME, "Name or service not known"},
+	{EAI_NODATA, "The name has no address"},
+	{EAI_AGAIN, "Temporary failure in name resolution"},
+	{EAI_FAIL, "The name server failed"},
 };
 
-static const char *cause_text(int uv_err)
+static const char *cause_text(int status)
 {
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
-		if (causes[i].uv_err == uv_err)
+		if (causes[i].status == status)
 			return causes[i].text;
-	return uv_strerror(uv_err);
+	return gai_strerror(status);
 }
 
 static int fail_resolve(struct fail *f, int err, const char *host, const char *cause)
@@ -153,10 +150,8 @@ static void tell_later(struct resolve *q, int err, const struct fail *f, const s
 
 static void entry_free(struct resolver *r, struct entry *e)
 {
-	if (e->lookup != NULL) {
-		e->lookup->entry = NULL;
-		uv_cancel((uv_req_t *)&e->lookup->req);
-	}
+	if (e->lookup != NULL)
+		lookup_drop(e->lookup);
 	HASH_DEL(r->cache, e);
 	free(e->host);
 	free(e);
@@ -168,29 +163,21 @@ static void store_answer(struct entry *e, int status, const struct addrinfo *ai)
 	for (const struct addrinfo *i = status == 0 ? ai : NULL; i != NULL; i = i->ai_next)
 		add_addr(&e->addrs, i->ai_addr);
 	if (status == 0 && e->addrs.n == 0)
-		status = UV_EAI_NODATA;
+		status = EAI_NODATA;
 	if (status == 0)
 		e->err = 0;
 	else
-		e->err = fail_resolve(&e->fail, status == UV_EAI_AGAIN ? ERR_NO_NAMES : ERR_RESOLVE, e->host, cause_text(status));
+		e->err = fail_resolve(&e->fail, status == EAI_AGAIN ? ERR_NO_NAMES : ERR_RESOLVE, e->host, cause_text(status));
 	e->expires = loop_now(e->resolver->net->loop) + (e->err == 0 ? GOOD_MS : BAD_MS);
 }
 
-static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
+static void on_lookup(void *arg, int status, const struct addrinfo *ai)
 {
-	struct lookup *lk = req->data;
-	struct entry *e = lk->entry;
-	struct resolve_list waiting = TAILQ_HEAD_INITIALIZER(waiting);
+	struct entry *e = arg;
 	struct resolve *q;
 
-	free(lk);
-	if (e == NULL) {
-		uv_freeaddrinfo(ai);
-		return;
-	}
 	e->lookup = NULL;
 	store_answer(e, status, ai);
-	uv_freeaddrinfo(ai);
 	/* told later, each on its own: a callback may cancel the others or free the entry */
 	while ((q = TAILQ_FIRST(&e->waiting)) != NULL) {
 		TAILQ_REMOVE(&e->waiting, q, link);
@@ -199,25 +186,13 @@ static void on_lookup(uv_getaddrinfo_t *req, int status, struct addrinfo *ai)
 	}
 }
 
-/* AI_ADDRCONFIG is left out: glibc then refuses names of the loopback network on hosts without another one, and an
- * address that can't be reached fails at once in dial anyway. */
-static int start_lookup(struct entry *e)
+static void start_lookup(struct entry *e)
 {
-	struct net *n = e->resolver->net;
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = n->conf.no_ipv6 ? AF_INET : AF_UNSPEC};
-	struct lookup *lk = xcalloc(1, sizeof(*lk));
-	int r;
+	struct resolver *r = e->resolver;
 
-	lk->req.data = lk;
-	lk->entry = e;
-	r = uv_getaddrinfo(&n->loop->uv, &lk->req, on_lookup, e->host, NULL, &hints);
-	if (r != 0) {
-		free(lk);
-		store_answer(e, r, NULL);
-		return e->err;
-	}
-	e->lookup = lk;
-	return 0;
+	const char *host = zone_is_localhost(e->host) ? "localhost" : e->host;
+
+	e->lookup = lookup_start(r->lookups, host, r->net->conf.no_ipv6 ? AF_INET : AF_UNSPEC, on_lookup, e);
 }
 
 /* Insertion order is age: the first that can go is dead or the oldest. */
@@ -322,6 +297,7 @@ struct resolver *resolver_new(struct net *n)
 
 	OBJ_INIT(r, RESOLVE);
 	r->net = n;
+	r->lookups = lookups_new(n->loop);
 	for (char *l = text != NULL ? strtok_r(text, "\n", &save) : NULL; l != NULL; l = strtok_r(NULL, "\n", &save))
 		add_override(r, l);
 	free(text);
@@ -333,6 +309,7 @@ void resolver_free(struct resolver *r)
 	OBJ_CHECK(r, RESOLVE);
 	while (r->cache != NULL)
 		entry_free(r, r->cache);
+	lookups_free(r->lookups);
 	for (size_t i = 0; i < r->n_overrides; i++)
 		free(r->overrides[i].host);
 	free(r->overrides);
@@ -366,13 +343,25 @@ struct resolve *resolve_start(struct resolver *r, const char *host, uint16_t por
 	return q;
 }
 
+/* What nobody waits for any more need not be asked; when it has been, the answer is kept for the next one. */
+static void leave(struct resolve *q)
+{
+	struct entry *e = q->entry;
+
+	TAILQ_REMOVE(&e->waiting, q, link);
+	if (!TAILQ_EMPTY(&e->waiting) || !lookup_waits(e->lookup))
+		return;
+	lookup_drop(e->lookup);
+	e->lookup = NULL;
+}
+
 void resolve_cancel(struct resolve *q)
 {
 	if (q == NULL)
 		return;
 	OBJ_CHECK(q, RESOLVE);
 	if (q->entry != NULL)
-		TAILQ_REMOVE(&q->entry->waiting, q, link);
+		leave(q);
 	defer_cancel(q->resolver->net->loop, &q->tell);
 	OBJ_FREE(q);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Names to addresses: literals, the `resolve` option, and getaddrinfo on the pool with a small cache. Equal lookups at the
- * same time are one. Loop thread.
+ * Names to addresses: literals, the `resolve` option, and getaddrinfo on threads of its own with a small cache. Equal lookups
+ * at the same time are one. Loop thread.
  */
 #ifndef HAUL_NET_RESOLVE_H
 #define HAUL_NET_RESOLVE_H
@@ -30,7 +30,7 @@ typedef void (*resolve_cb)(void *arg, int err, const struct fail *f, const struc
 bool resolver_prepare(void);
 
 struct resolver *resolver_new(struct net *n);
-void resolver_free(struct resolver *r); /* no request may be open; lookups on the pool end by themselves */
+void resolver_free(struct resolver *r); /* no request may be open; lookups under way end by themselves */
 
 /* host: name or literal address without brackets. cb is called once, never before this returns; the handle is valid until
  * then. */

@@ -142,6 +142,23 @@ static int bind_local(struct net *n, struct sock *k, int fd, int family)
 	return r;
 }
 
+int sock_check_interfaces(const char *list, struct fail *f)
+{
+	struct sockaddr_storage ss;
+	char name[SOCK_NAME_MAX];
+	unsigned count = 1;
+
+	for (const char *s = strchr(list, ','); s != NULL; s = strchr(s + 1, ','))
+		count++;
+	for (unsigned i = 0; i < count; i++) {
+		nth_interface(list, i, name);
+		if (uv_ip4_addr(name, 0, (struct sockaddr_in *)&ss) == 0 ||
+			uv_ip6_addr(name, 0, (struct sockaddr_in6 *)&ss) == 0 || if_nametoindex(name) != 0)
+			return 0;
+	}
+	return fail_set(f, ERR_INTERFACE, "there is no interface or local address %.100s (interface); see `ip address`", list);
+}
+
 int sock_new(struct net *n, int family, struct sock **ret)
 {
 	struct sock *k = xcalloc(1, sizeof(*k));
@@ -232,6 +249,15 @@ void sock_peer_text(const struct sock *k, char ret[SOCK_NAME_MAX])
 	ret[0] = '\0';
 	if (getpeername(sock_fd(k), (struct sockaddr *)&ss, &len) == 0)
 		sock_addr_text((struct sockaddr *)&ss, ret);
+}
+
+enum zone sock_peer_zone(const struct sock *k)
+{
+	struct sockaddr_storage ss = {0};
+	socklen_t len = sizeof(ss);
+
+	getpeername(sock_fd(k), (struct sockaddr *)&ss, &len);
+	return zone_of((const struct sockaddr *)&ss);
 }
 
 static int is_net_down(int uv_err)

@@ -9,6 +9,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "net/zone.h"
 
 struct net;
 
@@ -27,6 +28,8 @@ struct sock {
 
 /* A TCP socket with the options of n (buffer, DSCP, local address), not connected. 0 or a libuv error. */
 int sock_new(struct net *n, int family, struct sock **ret);
+/* One of the names in the list of `interface` is an address, or an interface of this machine: 0, else ERR_INTERFACE. */
+int sock_check_interfaces(const char *list, struct fail *f);
 /* Takes a connected descriptor (closed on error) of a TCP or Unix socket. 0 or a libuv error. */
 int sock_adopt(struct net *n, int fd, struct sock **ret);
 /* Closes; frees it in libuv's callback, after closed(arg) if that is not NULL. */
@@ -35,6 +38,7 @@ int sock_fd(const struct sock *k); /* -1 when closed */
 
 /* "1.2.3.4:80", "[::1]:80" or "unix"; "" for anything else. */
 void sock_addr_text(const struct sockaddr *sa, char ret[SOCK_NAME_MAX]);
+enum zone sock_peer_zone(const struct sock *k); /* PUBLIC when it has none, or no IP address */
 void sock_peer_text(const struct sock *k, char ret[SOCK_NAME_MAX]);
 
 /* Fill f for a libuv error while connecting, or on a connected stream; returns the code. */

@@ -347,6 +347,7 @@ void stream_attach(struct stream *s, struct sock *k)
 	s->sock = k;
 	k->handle.data = s;
 	sock_peer_text(k, s->peer);
+	s->zone = sock_peer_zone(k);
 }
 
 void stream_opened(struct stream *s)
@@ -463,6 +464,12 @@ void stream_close_soon(struct stream *s)
 		stream_close(s);
 	else
 		stream_start_reading(s);
+}
+
+enum zone stream_zone(const struct stream *s)
+{
+	OBJ_CHECK(s, STREAM);
+	return s->zone;
 }
 
 const char *stream_peer(const struct stream *s)

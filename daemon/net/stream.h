@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "net/zone.h"
 
 struct net;
 struct stream;
@@ -47,6 +48,7 @@ struct dial_req {
 	const char *alpn; /* "http/1.1"; NULL: none */
 	uint64_t connect_timeout_ms; /* resolve + connect + TLS together; 0: no limit */
 	bool check_certificate;
+	enum zone from; /* who led here: zone_check. ERR_DENIED when no address may be asked */
 };
 
 /* Resolve, connect (all addresses, RFC 8305 in turn), TLS handshake with SNI and host name check. Never calls back before it
@@ -66,6 +68,8 @@ void stream_close_soon(struct stream *s);  /* sends what is unsent (at most 5 s)
 
 /* "1.2.3.4:443" of the peer, for logs and RPC; "" when unknown. Lives as long as the stream. */
 const char *stream_peer(const struct stream *s);
+/* Where the peer is; PUBLIC when unknown. */
+enum zone stream_zone(const struct stream *s);
 /* uid of the process at the other end, of a Unix socket or of TCP within this machine (net/peer.h); false: not known. */
 bool stream_peer_uid(const struct stream *s, uint32_t *ret);
 bool stream_is_unix(const struct stream *s); /* a Unix socket */
@@ -82,6 +86,7 @@ struct listen_req {
 	int fd; /* -1: none */
 	const char *cert, *key; /* PEM files; NULL: plain */
 	unsigned max_conns;     /* accepting pauses above this */
+	bool own;               /* streams of this net are never dialled to it (net/zone.h) */
 };
 
 /* A new accepted stream; the callee must call stream_set_owner or stream_close before it returns. For TLS the handshake is

@@ -101,6 +101,6 @@ struct stream *stream_dial(struct net *n, const struct dial_req *req, const stru
 	s->req = copy_req(req);
 	if (req->connect_timeout_ms > 0)
 		timer_start(n->loop, &s->timer, req->connect_timeout_ms, 0, on_timeout, s);
-	s->dial = dial_start(n, req->host, req->port, on_dialled, s);
+	s->dial = dial_start(n, req->host, req->port, req->from, on_dialled, s);
 	return s;
 }

@@ -56,6 +56,7 @@ struct stream {
 	void *gone_arg;
 	LIST_ENTRY(stream) lingering;
 	char peer[SOCK_NAME_MAX];
+	enum zone zone; /* of the peer */
 };
 
 /* stream.c */

@@ -145,7 +145,9 @@ void stream_tls_eof(struct stream *s)
 	struct fail f = {0};
 
 	if (s->state == ST_HANDSHAKE)
-		fail_set(&f, ERR_EOF, "The connection was closed during the TLS handshake");
+		fail_set(&f, ERR_EOF,
+			"The connection was closed during the TLS handshake: the server may only speak versions that are too old "
+			"(min-tls-version), or not TLS at all");
 	else
 		fail_set(&f, ERR_EOF, NULL);
 	stream_tell_end(s, &f);

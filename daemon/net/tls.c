@@ -13,6 +13,7 @@
 
 #include "base/str.h"
 #include "net/tls_internal.h"
+#include "net/tls_words.h"
 
 #define NAME_MAX_DNS 253
 
@@ -73,10 +74,10 @@ void tls_bio_setup(BIO_METHOD *m)
 static int fail_tls(struct tls *t, struct fail *f)
 {
 	long v = SSL_get_verify_result(t->ssl);
-	const char *text = tls_reason();
+	bool checked = t->session_key != NULL && SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE;
+	const char *text = tls_words(checked ? v : X509_V_OK, ERR_peek_error());
 
-	if (t->session_key != NULL && v != X509_V_OK && SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE)
-		text = X509_verify_cert_error_string(v);
+	ERR_clear_error();
 	return fail_set(f, ERR_TLS, "TLS: %s (%s)", text, t->name);
 }
 

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "net/net_internal.h"
 #include "net/tls_internal.h"
+#include "net/tls_words.h"
 
 #define SESSIONS_MAX 256
 #define OUT_KEEP     (256 * 1024) /* an output buffer above this is given back after use */
@@ -30,21 +31,20 @@ static const char *const bundles[] = {
 	"/etc/pki/tls/certs/ca-bundle.crt",
 	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 	"/etc/ssl/ca-bundle.pem",
+	"/var/lib/ca-certificates/ca-bundle.pem",
 	"/etc/pki/tls/cacert.pem",
 	"/etc/ssl/cert.pem",
+	"/usr/local/share/certs/ca-root-nss.crt",
 };
 
 static const unsigned char http11[] = "\x08http/1.1";
 
 const char *tls_reason(void)
 {
-	unsigned long e = ERR_peek_error();
-	const char *text = NULL;
+	const char *text = tls_words(X509_V_OK, ERR_peek_error());
 
-	if (e != 0)
-		text = ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e)) : ERR_reason_error_string(e);
 	ERR_clear_error();
-	return text != NULL ? text : "protocol error";
+	return text;
 }
 
 /* OpenSSL would ask the terminal. */

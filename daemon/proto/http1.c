@@ -38,6 +38,9 @@
 #define DRAIN_MAX 65536 /* bytes of a body that nobody wants, read to keep the connection ... */
 #define DRAIN_MS  2000	/* ... for at most this long */
 
+#define LATE_MS	  500	/* a deadline noticed so much too late means that the process was stopped: what came meanwhile ... */
+#define GRACE_MS  500	/* ... is read in this time, before it counts */
+
 enum fetch_state { FETCH_DIAL, FETCH_HEAD, FETCH_BODY, FETCH_DRAIN, FETCH_TAIL };
 
 struct http1 {
@@ -56,6 +59,7 @@ struct http1 {
 	struct http_asked asked;
 	bool keep_alive;
 	bool check_certificate;
+	enum zone from;	  /* of the request */
 	uint64_t connect_timeout_ms, timeout_ms;
 	/* running */
 	enum fetch_state state;
@@ -166,6 +170,8 @@ static void on_timer(void *arg)
 	} else {
 		if (f->state == FETCH_BODY && f->paused)
 			f->since = now;
+		else if (now - f->since >= f->timeout_ms + LATE_MS)
+			f->since = now + GRACE_MS - f->timeout_ms;
 		if (now - f->since >= f->timeout_ms)
 			finish_with(f, ERR_TIMEOUT, err_text(ERR_TIMEOUT));
 		else
@@ -335,6 +341,12 @@ static void on_answer(struct http1 *f, const struct http_answer *a, size_t used)
 		take_answer(f, a, used);
 }
 
+/* The beginning of an alert or handshake record of TLS (RFC 8446 5.1). */
+static bool is_tls(const struct span *in)
+{
+	return in->len >= 2 && (in->base[0] == 0x15 || in->base[0] == 0x16) && in->base[1] == 0x03;
+}
+
 static void on_head_bytes(struct http1 *f, size_t n)
 {
 	struct span in = http_body_head(&f->body, n);
@@ -343,9 +355,12 @@ static void on_head_bytes(struct http1 *f, size_t n)
 	size_t used;
 	int r = http_parse_head(&f->parser, in.base, in.len, &used, &why);
 
+	if (r < 0 && !f->answered && is_tls(&in))
+		r = fail_set(&why, ERR_TLS, "The server speaks TLS on this port: use https://");
 	f->answered = true;
 	if (r == 1)
 		r = http_head_read(&f->parser, &f->asked, &a, &why) < 0 ? why.code : 1;
+	a.h.zone = f->proxy.kind == PROXY_NONE ? stream_zone(f->s) : zone_of_name(f->uri.host);
 	if (r < 0)
 		finish(f, r, &why);
 	else if (r == 1)
@@ -520,6 +535,7 @@ static struct dial_req dial_req(const struct http1 *f)
 		.alpn = "http/1.1",
 		.connect_timeout_ms = f->connect_timeout_ms,
 		.check_certificate = f->check_certificate,
+		.from = forward ? ZONE_LOCAL : f->from, /* the proxy was named by the user */
 	};
 }
 
@@ -547,7 +563,7 @@ static void connect_fresh(struct http1 *f)
 {
 	const struct dial_req dial = dial_req(f);
 	const struct tunnel_req through = {.proxy = &f->proxy, .target = &f->uri, .user_agent = f->user_agent,
-		.timeout_ms = f->connect_timeout_ms};
+		.timeout_ms = f->connect_timeout_ms, .from = f->from};
 
 	timer_stop(&f->timer);
 	stream_close(f->s);
@@ -617,15 +633,16 @@ static void add_mark(struct buf *key, const char *secret)
 }
 
 /* Requests with different credentials never share a connection: some servers authenticate connections, not requests.
- * Nor do those that go different ways. */
+ * Nor do those that go different ways, or that others than the user led here: the connection may be to where these
+ * may not go. */
 static char *make_key(const struct http1 *f, const char *authorization)
 {
 	const struct proxy *p = &f->proxy;
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX);
-	buf_addf(&b, "%s|%s|%u|%s|", f->uri.scheme, f->uri.host, f->uri.port,
-		f->check_certificate ? "checked" : "unchecked");
+	buf_addf(&b, "%s|%s|%u|%s|%d|", f->uri.scheme, f->uri.host, f->uri.port,
+		f->check_certificate ? "checked" : "unchecked", (int)f->from);
 	add_mark(&b, authorization);
 	if (p->kind != PROXY_NONE) {
 		buf_addf(&b, "|%d|%s|%u|", (int)p->kind, p->host, p->port);
@@ -716,8 +733,11 @@ static int http1_start(struct net *n, const struct fetch_req *req, const struct 
 
 	if (r == 0)
 		r = proxy_choose(&f->uri, req->opts, &f->proxy, why);
+	if (r == 0 && f->proxy.kind != PROXY_NONE)
+		r = zone_check_name(n, f->uri.host, f->uri.port, req->from, why);
 	if (r == 0) {
 		read_opts(f, req->opts);
+		f->from = req->from;
 		f->asked.head_only = req->head_only;
 		f->asked.utf8_names = opts_bool(req->opts, OPT_CONTENT_DISPOSITION_DEFAULT_UTF8);
 		r = build_requests(f, req, why);

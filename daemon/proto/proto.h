@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "base/ranges.h"
 #include "base/str.h"
+#include "net/zone.h"
 
 struct net;
 struct opts;
@@ -28,12 +29,14 @@ struct fetch_req {
 	const char *if_range;  /* strong ETag or date for If-Range; NULL: none */
 	int64_t if_modified_since; /* epoch; -1: none */
 	bool head_only;        /* HEAD */
+	enum zone from;       /* the outermost of those that redirected here; LOCAL: nobody did */
 	const struct opts *opts; /* user-agent, header, referer, http-*, timeout, connect-timeout, ...; read by start() only */
 };
 
 /* The answer's head, valid during the callback; strings are checked: no control characters, bounded. */
 struct fetch_head {
 	int status;          /* 200, 206, 302, 404, 416 ... (final ones only, 1xx are swallowed, at most 32) */
+	enum zone zone;    /* where the answer came from; behind a proxy PUBLIC, unless the host is a number */
 	int64_t body_len;    /* bytes that will come, -1 unknown (chunked, close-delimited or coded) */
 	int64_t total;       /* size of the whole representation, -1 unknown: Content-Range total, or Content-Length of a 200 */
 	bool has_range;      /* a valid Content-Range with start and end */

@@ -44,6 +44,7 @@ struct tunnel {
 	struct stream *s; /* NULL while the target's name is looked up */
 	struct resolve *resolve;
 	struct timer timer;
+	enum zone from;
 	struct addrs addrs; /* of the target, PROXY_SOCKS5 only */
 	unsigned next_addr;
 	void (*step)(struct tunnel *t); /* what to do about in[0..have); may free t */
@@ -380,15 +381,18 @@ static void on_timer(void *arg)
 static void on_resolved(void *arg, int err, const struct fail *f, const struct addrs *a)
 {
 	struct tunnel *t = arg;
+	struct fail why = *f;
 
 	OBJ_CHECK(t, TUNNEL);
 	t->resolve = NULL;
-	if (err != 0) {
-		finish(t, err, f);
-		return;
+	if (err == 0) {
+		t->addrs = *a;
+		err = zone_filter(t->net, t->target->host, &t->addrs, t->from, &why);
 	}
-	t->addrs = *a;
-	dial_proxy(t);
+	if (err != 0)
+		finish(t, err, &why);
+	else
+		dial_proxy(t);
 }
 
 struct tunnel *tunnel_start(struct net *n, const struct tunnel_req *req, tunnel_cb cb, void *arg)
@@ -401,6 +405,7 @@ struct tunnel *tunnel_start(struct net *n, const struct tunnel_req *req, tunnel_
 	t->net = n;
 	t->proxy = req->proxy;
 	t->target = req->target;
+	t->from = req->from;
 	t->user_agent = xstrdup(req->user_agent);
 	t->cb = cb;
 	t->arg = arg;

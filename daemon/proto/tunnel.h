@@ -6,6 +6,7 @@
 #define HAUL_PROTO_TUNNEL_H
 
 #include "base/err.h"
+#include "net/zone.h"
 #include "proto/proxy.h"
 
 struct net;
@@ -16,6 +17,7 @@ struct tunnel_req {
 	const struct proxy *proxy; /* one that proxy_tunnels; not copied: must outlive the tunnel, as must target */
 	const struct uri *target;
 	const char *user_agent; /* copied; NULL or "": none */
+	enum zone from; /* of addresses that are looked up here (SOCKS5) only those are asked for that zone_check lets pass */
 	uint64_t timeout_ms;	/* to connect and to be answered; 0: no limit */
 };
 
@@ -24,7 +26,7 @@ struct tunnel_req {
 typedef void (*tunnel_cb)(void *arg, int err, const struct fail *f, struct stream *s);
 
 /* ERR_AUTH: the proxy asks for a login or refuses it; ERR_STATUS, ERR_STATUS_5XX: it will not; ERR_PROTO, ERR_LIMIT: its
- * answer is wrong, or bytes come behind it; ERR_CONNECT: it could not; or what connecting failed with. */
+ * answer is wrong, or bytes come behind it; ERR_DENIED; ERR_CONNECT: it could not; or what connecting failed with. */
 struct tunnel *tunnel_start(struct net *n, const struct tunnel_req *req, tunnel_cb cb, void *arg);
 void tunnel_cancel(struct tunnel *t); /* cb is not called; NULL is fine */
 

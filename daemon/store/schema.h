@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The tables of queue.db as numbered migrations: entry i brings a file of user_version i to i + 1, in one transaction.
  * Never change an entry that was released: add one. Columns are those of struct job_rec; `err` is the name of the code,
- * since the numbers of enum err are not fixed.
+ * since the numbers of enum err are not fixed. sum_* are checksums over groups of columns that change together (row_sum()
+ * of sqlite_row.h, which is registered on each connection): SQLite itself does not notice a bit that turned over in a value.
  */
 #ifndef HAUL_STORE_SCHEMA_H
 #define HAUL_STORE_SCHEMA_H
@@ -15,6 +16,10 @@ static const char *const schema_migrations[] = {
 	" ended_at INTEGER NOT NULL, flags INTEGER NOT NULL);"
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;",
 	"ALTER TABLE job ADD COLUMN part_id TEXT;",
+	"ALTER TABLE job ADD COLUMN sum_job INTEGER; ALTER TABLE job ADD COLUMN sum_place INTEGER;"
+	"ALTER TABLE job ADD COLUMN sum_have INTEGER;"
+	"UPDATE job SET sum_job=row_sum(gid, uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text,"
+	" added_at, ended_at, flags, part_id), sum_place=row_sum(gid, state, ord), sum_have=row_sum(gid, have, done);",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(schema_migrations) / sizeof(schema_migrations[0])))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Opening queue.db: mode, WAL, whose file it is, migrations; and the mapping between rows and struct job_rec.
+ * Opening queue.db: mode, WAL, whose file it is, migrations.
  */
 #include "store/sqlite_db.h"
 
@@ -10,104 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/str.h"
 #include "store/schema.h"
+#include "store/sqlite_row.h"
 
 #define BUSY_MS 5000 /* an operator's sqlite3 shell may hold the lock for a moment */
 
 bool sqlite_is_damage(int rc)
 {
 	return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
-}
-
-/* ---- rows ---- */
-
-static int err_from_name(const char *name)
-{
-	static const struct {
-		const char *name;
-		int code;
-	} all[] = {
-#define ERR(name_, code_, retry_, text_) {#name_, name_},
-#include "base/err_table.h"
-#undef ERR
-	};
-
-	if (!name)
-		return 0;
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (strcmp(all[i].name, name) == 0)
-			return all[i].code;
-	return ERR_UNKNOWN;
-}
-
-static char *text(sqlite3_stmt *st, int col)
-{
-	return xstrdup((const char *)sqlite3_column_text(st, col));
-}
-
-bool sqlite_read_job(sqlite3_stmt *st, struct job_rec *r)
-{
-	r->gid = (uint64_t)sqlite3_column_int64(st, 0);
-	r->state = sqlite3_column_int(st, 1);
-	r->ord = (uint64_t)sqlite3_column_int64(st, 2);
-	r->uid = (uint32_t)sqlite3_column_int64(st, 3);
-	r->owner = text(st, 4);
-	r->uris = text(st, 5);
-	r->opts = text(st, 6);
-	r->dir = text(st, 7);
-	r->path = text(st, 8);
-	r->total = sqlite3_column_int64(st, 9);
-	r->etag = text(st, 10);
-	r->last_modified = text(st, 11);
-	r->have = text(st, 12);
-	r->done = sqlite3_column_int64(st, 13);
-	r->err = err_from_name((const char *)sqlite3_column_text(st, 14));
-	r->err_text = text(st, 15);
-	r->added_at = sqlite3_column_int64(st, 16);
-	r->ended_at = sqlite3_column_int64(st, 17);
-	r->flags = (uint32_t)sqlite3_column_int64(st, 18);
-	r->part_id = text(st, 19);
-	return r->gid != 0 && r->state >= 0 && r->total >= -1 && r->done >= 0;
-}
-
-static void bind_text(sqlite3_stmt *st, int n, const char *s)
-{
-	sqlite3_bind_text(st, n, s, -1, SQLITE_STATIC); /* NULL binds NULL */
-}
-
-void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r)
-{
-	sqlite3_bind_int64(st, 1, (sqlite3_int64)r->gid);
-	sqlite3_bind_int(st, 2, r->state);
-	sqlite3_bind_int64(st, 3, (sqlite3_int64)r->ord);
-	sqlite3_bind_int64(st, 4, r->uid);
-	bind_text(st, 5, r->owner);
-	bind_text(st, 6, r->uris);
-	bind_text(st, 7, r->opts);
-	bind_text(st, 8, r->dir);
-	bind_text(st, 9, r->path);
-	sqlite3_bind_int64(st, 10, r->total);
-	bind_text(st, 11, r->etag);
-	bind_text(st, 12, r->last_modified);
-	bind_text(st, 13, r->have);
-	sqlite3_bind_int64(st, 14, r->done);
-	bind_text(st, 15, r->err ? err_name(r->err) : NULL);
-	bind_text(st, 16, r->err_text);
-	sqlite3_bind_int64(st, 17, r->added_at);
-	sqlite3_bind_int64(st, 18, r->ended_at);
-	sqlite3_bind_int64(st, 19, r->flags);
-	bind_text(st, 20, r->part_id);
-}
-
-sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
-{
-	sqlite3_stmt *st = NULL;
-
-	sqlite3_prepare_v3(db,
-		"INSERT OR REPLACE INTO job (" JOB_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1,
-		SQLITE_PREPARE_PERSISTENT, &st, NULL);
-	return st;
 }
 
 /* ---- opening ---- */
@@ -150,10 +62,33 @@ static int get_int(sqlite3 *db, const char *sql, int *ret)
 	return rc == SQLITE_DONE ? SQLITE_ERROR : rc;
 }
 
-static int migrate(sqlite3 *db, int from)
+/* A later daemon's change of the tables is not undone by an earlier one: the file is kept as it was, for the way back. */
+static void keep_copy(sqlite3 *db, const char *path, int version)
+{
+	char *copy = xasprintf("%s.v%d", path, version), *sql = sqlite3_mprintf("VACUUM INTO %Q", copy);
+	int fd;
+
+	unlink(copy);
+	fd = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	if (fd < 0 || exec(db, sql) != SQLITE_OK) {
+		log_warn(STORE, "no copy of %s can be kept as %s", path, copy);
+		unlink(copy);
+	} else {
+		log_notice(STORE, "%s is of an older hauld (format %d): it is brought to format %d, a copy is kept as %s", path,
+			version, SCHEMA_VERSION, copy);
+	}
+	sqlite3_free(sql);
+	free(copy);
+}
+
+static int migrate(sqlite3 *db, const char *path, int from)
 {
 	int rc = SQLITE_OK;
 
+	if (from > 0 && from < SCHEMA_VERSION)
+		keep_copy(db, path, from);
 	for (int v = from; v < SCHEMA_VERSION && rc == SQLITE_OK; v++) {
 		char *sql = xasprintf("BEGIN IMMEDIATE; %s PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT;",
 			schema_migrations[v], SCHEMA_APP_ID, v + 1);
@@ -191,7 +126,9 @@ static int set_up(sqlite3 *db, const char *path, struct fail *f)
 	}
 	/* Only now: this writes, and what is not ours stays as it is. */
 	rc = exec(db, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864; PRAGMA synchronous=FULL");
-	return rc == SQLITE_OK ? migrate(db, version) : rc;
+	if (rc == SQLITE_OK)
+		rc = migrate(db, path, version);
+	return (rc & 0xff) == SQLITE_ERROR ? SQLITE_CORRUPT : rc; /* the tables are not those of its version */
 }
 
 int sqlite_db_open(const char *path, sqlite3 **ret, bool *ret_damaged, struct fail *f)
@@ -208,6 +145,9 @@ int sqlite_db_open(const char *path, sqlite3 **ret, bool *ret_damaged, struct fa
 	if (rc == SQLITE_OK) {
 		sqlite3_extended_result_codes(db, 1);
 		sqlite3_busy_timeout(db, BUSY_MS);
+		rc = sqlite_row_functions(db);
+	}
+	if (rc == SQLITE_OK) {
 		f->code = 0;
 		rc = set_up(db, path, f);
 		err = f->code;

@@ -19,11 +19,12 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "store/sqlite_db.h"
+#include "store/sqlite_row.h"
 
 #define MAX_PARTS  4096 /* key ranges looked at: bounds the time spent on a very broken file */
 #define PAGE_MAX   65536
 #define TABLE_LEAF 0x0d /* first byte of a table's leaf page */
-#define ALL_ROWS   "SELECT " JOB_COLUMNS " FROM job WHERE gid BETWEEN ?1 AND ?2 ORDER BY gid"
+#define ALL_ROWS   "WHERE gid BETWEEN ?1 AND ?2 ORDER BY gid"
 
 struct rescue {
 	sqlite3 *from, *to;
@@ -45,7 +46,7 @@ static void save_row(struct rescue *r, sqlite3_stmt *row)
 	struct job_rec rec = {0};
 	int rc;
 
-	if (sqlite_read_job(row, &rec)) {
+	if (sqlite_read_job(row, &rec) != ROW_SENSELESS) {
 		sqlite_bind_job(r->put, &rec);
 		rc = sqlite3_step(r->put);
 		if (rc == SQLITE_DONE)
@@ -61,11 +62,13 @@ static void save_row(struct rescue *r, sqlite3_stmt *row)
 
 /* Rows of [lo, hi] in one direction until the end or a page that can't be read: true when the end was reached. *last:
  * the key of the last row that could be read; unchanged when there was none. */
-static bool walk(struct rescue *r, const char *sql, int64_t lo, int64_t hi, int64_t *last)
+static bool walk(struct rescue *r, const char *which, int64_t lo, int64_t hi, int64_t *last)
 {
+	char *sql = sqlite_jobs_sql(r->from, which);
 	sqlite3_stmt *st = NULL;
 	int rc = sqlite3_prepare_v2(r->from, sql, -1, &st, NULL);
 
+	free(sql);
 	if (rc == SQLITE_OK) {
 		sqlite3_bind_int64(st, 1, lo);
 		sqlite3_bind_int64(st, 2, hi);
@@ -96,8 +99,7 @@ static void read_part(struct rescue *r, int64_t lo, int64_t hi)
 
 	if (walk(r, ALL_ROWS, lo, hi, &a))
 		return;
-	if (walk(r, "SELECT " JOB_COLUMNS " FROM job WHERE gid BETWEEN ?1 AND ?2 ORDER BY gid DESC",
-		    a < hi ? a + 1 : hi, hi, &b))
+	if (walk(r, ALL_ROWS " DESC", a < hi ? a + 1 : hi, hi, &b))
 		return;
 	if (a >= hi || b <= lo || b - 1 < a + 1)
 		return;
@@ -126,6 +128,7 @@ static void read_meta(struct rescue *r)
 static void read_all(struct rescue *r, const char *path)
 {
 	if (sqlite3_open_v2(path, &r->from, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK) {
+		sqlite_row_functions(r->from);
 		sqlite3_db_config(
 			r->from, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* what is set aside stays as it was */
 		sqlite3_exec(r->from, "PRAGMA trusted_schema=OFF; PRAGMA query_only=ON", NULL, NULL, NULL);
@@ -164,7 +167,8 @@ static void read_leaf(struct rescue *r, const char *path, int page)
 		sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK) {
 		sqlite3_close(db); /* the next connection reads the new description */
 		db = NULL;
-		if (sqlite3_open_v2(path, &r->from, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK)
+		if (sqlite3_open_v2(path, &r->from, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+			sqlite_row_functions(r->from) == SQLITE_OK)
 			walk(r, ALL_ROWS, INT64_MIN, INT64_MAX, &last);
 		sqlite3_close(r->from);
 		r->from = NULL;
@@ -319,6 +323,30 @@ static int set_aside(const char *path, const char *aside)
 		free(to);
 	}
 	return rename(path, aside);
+}
+
+bool sqlite_copy_aside(const char *path)
+{
+	static const char *const suffixes[] = {"", "-wal"};
+	char *aside = aside_name(path);
+	bool ok = true;
+
+	for (size_t i = 0; i < 2 && ok; i++) {
+		char *from = xasprintf("%s%s", path, suffixes[i]), *to = xasprintf("%s%s", aside, suffixes[i]);
+		int fd = copy_to(from, to);
+
+		ok = fd >= 0 ? fsync(fd) == 0 : i > 0 && errno == ENOENT;
+		if (fd >= 0)
+			close(fd);
+		free(from);
+		free(to);
+	}
+	if (ok)
+		log_error(STORE, "the queue file as it was is kept as %s", aside);
+	else
+		log_error(STORE, "the queue file could not be copied to %s: %s", aside, strerror(errno));
+	free(aside);
+	return ok;
 }
 
 static char *rescued_name(const char *path)

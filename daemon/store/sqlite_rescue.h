@@ -4,6 +4,8 @@
 #ifndef HAUL_STORE_SQLITE_RESCUE_H
 #define HAUL_STORE_SQLITE_RESCUE_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 /* Reads what it can of the damaged file at path into a new one, sets the old one aside as PATH.damaged-YYYYMMDD-HHMMSS
@@ -11,6 +13,8 @@
  * read (then the file is set aside and there is none at path), or the new file can't be written (then all is as it
  * was). */
 int sqlite_rescue(const char *path, struct fail *f);
+/* Copies the file, which may be open, with its WAL to PATH.damaged-...; says so in the log. False: it could not. */
+bool sqlite_copy_aside(const char *path);
 /* A rescue that was interrupted between setting aside and putting in place is brought to its end. */
 void sqlite_rescue_resume(const char *path);
 

@@ -7,7 +7,11 @@
 
 #include "store/store.h"
 
-#define STORE_ENDED 3 /* states from this number on are those of ended jobs (JOB_COMPLETE in core/job.h) */
+/* Of enum job_state (core/job.h), whose numbers never change. */
+#define STORE_WAITING 0
+#define STORE_ENDED   3 /* states from this number on are those of ended jobs; complete */
+#define STORE_FAILED  4
+#define STORE_GONE    6
 
 enum sop_kind { SOP_PUT, SOP_DEL, SOP_STATE, SOP_ORD, SOP_PROGRESS, SOP_META };
 

@@ -1,23 +1,34 @@
 /* SPDX-License-Identifier: MIT
  * The SQLite backend: STATE_DIR/queue.db in WAL mode. With synchronous=FULL each commit syncs the WAL, so it survives a
- * power cut; with NORMAL it survives the process.
+ * power cut; with NORMAL it survives the process. Each synced commit is counted, in the database and beside it
+ * (commit_count.h).
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 #include "base/str.h"
+#include "store/commit_count.h"
+#include "store/rec_list.h"
 #include "store/sqlite_db.h"
 #include "store/sqlite_rescue.h"
+#include "store/sqlite_row.h"
 #include "store/store_backend.h"
+
+#define COMMITS "commits" /* name of the count in meta */
 
 /* One statement per sop_kind. */
 static const char *const op_sql[] = {
 	[SOP_PUT] = NULL, /* sqlite_prepare_put */
 	[SOP_DEL] = "DELETE FROM job WHERE gid=?",
-	[SOP_STATE] = "UPDATE job SET state=?2, ord=?3 WHERE gid=?1",
-	[SOP_ORD] = "UPDATE job SET ord=?2 WHERE gid=?1",
-	[SOP_PROGRESS] = "UPDATE job SET have=?2, done=?3 WHERE gid=?1",
+	[SOP_STATE] = "UPDATE job SET state=?2, ord=?3, sum_place=row_sum(gid, ?2, ?3) WHERE gid=?1",
+	/* The state is not ours to vouch for. */
+	[SOP_ORD] = "UPDATE job SET ord=?2, sum_place=CASE WHEN sum_place IS row_sum(gid, state, ord)"
+		    " THEN row_sum(gid, state, ?2) ELSE sum_place END WHERE gid=?1",
+	[SOP_PROGRESS] = "UPDATE job SET have=?2, done=?3, sum_have=row_sum(gid, ?2, ?3) WHERE gid=?1",
 	[SOP_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
 };
 
@@ -27,26 +38,57 @@ struct sqlite {
 	sqlite3 *db;
 	sqlite3_stmt *op[OP_COUNT];
 	struct rec_list rows; /* read at the opening, until load takes them */
+	struct rec_list mended; /* copies of those that were damaged */
 	bool full;	      /* synchronous is FULL now */
+	struct commit_count count;
+	uint64_t commits; /* synced ones so far */
 };
+
+/* SQLite's own look at the structure: a page that is torn or of another time can hide rows without an error. */
+static int check_pages(struct sqlite *s)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &st, NULL);
+	const char *text;
+
+	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		text = (const char *)sqlite3_column_text(st, 0);
+		rc = text != NULL && strcmp(text, "ok") == 0 ? SQLITE_OK : SQLITE_CORRUPT;
+	}
+	sqlite3_finalize(st);
+	return rc;
+}
+
+static void take_row(struct sqlite *s, sqlite3_stmt *st)
+{
+	struct job_rec *r = rec_list_add(&s->rows);
+
+	switch (sqlite_read_job(st, r)) {
+	case ROW_OK:
+		break;
+	case ROW_MENDED:
+		job_rec_copy(rec_list_add(&s->mended), r);
+		break;
+	case ROW_SENSELESS:
+		log_error(STORE, "a row of the queue makes no sense and is passed over (gid %016llx)",
+			(unsigned long long)r->gid);
+		job_rec_free(r);
+		s->rows.n--;
+	}
+}
 
 /* Every row, which also shows whether every page of the table can be read. */
 static int read_rows(struct sqlite *s)
 {
+	char *sql = sqlite_jobs_sql(s->db, "");
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(s->db, "SELECT " JOB_COLUMNS " FROM job", -1, &st, NULL);
+	int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
 
+	free(sql);
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
 		rc = sqlite3_step(st);
-		if (rc != SQLITE_ROW)
-			break;
-		struct job_rec *r = rec_list_add(&s->rows);
-		if (!sqlite_read_job(st, r)) {
-			log_error(STORE, "a row of the queue makes no sense and is passed over (gid %016llx)",
-				(unsigned long long)r->gid);
-			job_rec_free(r);
-			s->rows.n--;
-		}
+		if (rc == SQLITE_ROW)
+			take_row(s, st);
 	}
 	sqlite3_finalize(st);
 	return rc;
@@ -59,12 +101,15 @@ static int try_open(struct sqlite *s, const char *path, bool *ret_damaged, struc
 
 	if (err)
 		return err;
-	rc = read_rows(s);
+	rc = check_pages(s);
+	if (rc == SQLITE_OK)
+		rc = read_rows(s);
 	if (rc == SQLITE_DONE)
 		return 0;
 	*ret_damaged = sqlite_is_damage(rc) || (rc & 0xff) == SQLITE_ERROR; /* the tables' description is wrong */
-	err = fail_set(f, ERR_STORE, "The queue file %s can't be read: %s", path, sqlite3_errmsg(s->db));
+	err = fail_set(f, ERR_STORE, "The queue file %s can't be read: %s", path, sqlite3_errstr(rc));
 	rec_list_free(&s->rows);
+	rec_list_free(&s->mended);
 	if (*ret_damaged)
 		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(s->db);
@@ -82,69 +127,6 @@ static int prepare(struct sqlite *s, struct fail *f)
 		if (!s->op[i])
 			return fail_set(f, ERR_STORE, "The queue file has wrong tables: %s", sqlite3_errmsg(s->db));
 	return 0;
-}
-
-static void sq_close(void *b)
-{
-	struct sqlite *s = b;
-
-	for (size_t i = 0; i < OP_COUNT; i++)
-		sqlite3_finalize(s->op[i]);
-	if (s->db)
-		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	sqlite3_close(s->db);
-	rec_list_free(&s->rows);
-	free(s);
-}
-
-static int sq_open(const char *dir, void **ret, struct fail *f)
-{
-	struct sqlite *s = xcalloc(1, sizeof(*s));
-	char *path = xasprintf("%s/queue.db", dir);
-	bool damaged;
-	int err;
-
-	sqlite_rescue_resume(path);
-	s->full = true;
-	err = try_open(s, path, &damaged, f);
-	if (err && damaged) {
-		log_error(STORE, "%s", f->text);
-		err = sqlite_rescue(path, f);
-		if (!err)
-			err = try_open(s, path, &damaged, f);
-	}
-	if (!err)
-		err = prepare(s, f);
-	free(path);
-	if (err)
-		sq_close(s);
-	else
-		*ret = s;
-	return err;
-}
-
-static int sq_load(void *b, void (*cb)(void *arg, struct job_rec *r), void *arg, struct fail *f)
-{
-	struct sqlite *s = b;
-
-	(void)f;
-	rec_list_give(&s->rows, cb, arg);
-	return 0;
-}
-
-static char *sq_meta_get(void *b, const char *name)
-{
-	struct sqlite *s = b;
-	sqlite3_stmt *st = NULL;
-	char *value = NULL;
-
-	if (sqlite3_prepare_v2(s->db, "SELECT value FROM meta WHERE name=?", -1, &st, NULL) == SQLITE_OK) {
-		sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
-		if (sqlite3_step(st) == SQLITE_ROW)
-			value = xstrdup((const char *)sqlite3_column_text(st, 0));
-	}
-	sqlite3_finalize(st);
-	return value;
 }
 
 /* ---- commit ---- */
@@ -200,25 +182,179 @@ static int set_durable(struct sqlite *s, bool durable)
 	return rc;
 }
 
-static int sq_commit(void *b, const struct store_op *ops, size_t n, bool durable, struct fail *f)
+/* The count goes with the changes that it counts. */
+static int count_commit(struct sqlite *s)
 {
-	struct sqlite *s = b;
+	char text[24];
+	struct store_op op = {.kind = SOP_META, .name = (char *)COMMITS, .value = text};
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)s->commits + 1);
+	return apply(s, &op);
+}
+
+static int commit(struct sqlite *s, const struct store_op *ops, size_t n, bool durable, struct fail *f)
+{
 	int rc;
 
-	rec_list_free(&s->rows); /* nobody loads any more */
 	rc = set_durable(s, durable);
 	if (rc == SQLITE_OK)
 		rc = exec(s, "BEGIN IMMEDIATE");
 	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
 		rc = apply(s, &ops[i]);
+	if (rc == SQLITE_OK && durable)
+		rc = count_commit(s);
 	if (rc == SQLITE_OK)
 		rc = exec(s, "COMMIT");
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK) {
+		if (durable)
+			commit_count_write(&s->count, ++s->commits);
 		return 0;
+	}
 	fail_set(f, (rc & 0xff) == SQLITE_FULL ? ERR_NO_SPACE : ERR_STORE, "%s", sqlite3_errmsg(s->db));
 	if (!sqlite3_get_autocommit(s->db))
 		exec(s, "ROLLBACK");
 	return f->code;
+}
+
+static int sq_commit(void *b, const struct store_op *ops, size_t n, bool durable, struct fail *f)
+{
+	struct sqlite *s = b;
+
+	rec_list_free(&s->rows); /* nobody loads any more */
+	return commit(s, ops, n, durable, f);
+}
+
+/* ---- open and close ---- */
+
+static char *sq_meta_get(void *b, const char *name)
+{
+	struct sqlite *s = b;
+	sqlite3_stmt *st = NULL;
+	char *value = NULL;
+
+	if (sqlite3_prepare_v2(s->db, "SELECT value FROM meta WHERE name=?", -1, &st, NULL) == SQLITE_OK) {
+		sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+		if (sqlite3_step(st) == SQLITE_ROW)
+			value = xstrdup((const char *)sqlite3_column_text(st, 0));
+	}
+	sqlite3_finalize(st);
+	return value;
+}
+
+static void sq_close(void *b)
+{
+	struct sqlite *s = b;
+
+	for (size_t i = 0; i < OP_COUNT; i++)
+		sqlite3_finalize(s->op[i]);
+	if (s->db)
+		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	sqlite3_close(s->db);
+	commit_count_close(&s->count);
+	rec_list_free(&s->rows);
+	rec_list_free(&s->mended);
+	free(s);
+}
+
+static bool is_gone(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) < 0 ? errno == ENOENT : S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+/* An old queue is never taken for a new one. */
+static int refuse_gone(const struct sqlite *s, const char *path, const char *dir, struct fail *f)
+{
+	if (s->count.n == 0 || !is_gone(path))
+		return 0;
+	return fail_set(f, ERR_STORE,
+		"The queue file %s is gone, in which %llu changes were kept. Put it back; or remove %s/queue.commits too, to "
+		"begin with an empty queue",
+		path, (unsigned long long)s->count.n, dir);
+}
+
+static int open_or_rescue(struct sqlite *s, const char *path, struct fail *f)
+{
+	bool damaged;
+	int err = try_open(s, path, &damaged, f);
+
+	if (!err || !damaged)
+		return err;
+	log_error(STORE, "%s", f->text);
+	err = sqlite_rescue(path, f);
+	if (err && is_gone(path)) /* it was said that nothing can be read: the next start may begin anew */
+		commit_count_write(&s->count, 0);
+	return err ? err : try_open(s, path, &damaged, f);
+}
+
+/* What was mended stands in the file from now on, once the file as it was is kept. */
+static void keep_mended(struct sqlite *s, const char *path)
+{
+	struct store_op *ops;
+	struct fail f;
+
+	if (s->mended.n == 0)
+		return;
+	ops = xcalloc(s->mended.n, sizeof(*ops));
+	for (size_t i = 0; i < s->mended.n; i++)
+		ops[i] = (struct store_op){.kind = SOP_PUT, .rec = s->mended.v[i]}; /* borrowed */
+	if (sqlite_copy_aside(path) && commit(s, ops, s->mended.n, true, &f) != 0)
+		log_error(STORE, "what was damaged in the queue can't be written anew: %s", f.text);
+	free(ops);
+	rec_list_free(&s->mended);
+}
+
+/* The database knows of fewer commits than there were. */
+static void look_for_loss(struct sqlite *s, const char *path)
+{
+	char *text = sq_meta_get(s, COMMITS);
+
+	if (text == NULL || str_to_u64(text, strlen(text), &s->commits) < 0)
+		s->commits = 0;
+	free(text);
+	if (s->commits >= s->count.n)
+		return;
+	log_error(STORE, "The queue file lost its last %llu changes: it is an older copy, or %s-wal was damaged",
+		(unsigned long long)(s->count.n - s->commits), path);
+	if (s->mended.n == 0)
+		sqlite_copy_aside(path);
+	s->commits = s->count.n; /* said once */
+}
+
+static int sq_open(const char *dir, void **ret, struct fail *f)
+{
+	struct sqlite *s = xcalloc(1, sizeof(*s));
+	char *path = xasprintf("%s/queue.db", dir);
+	int err;
+
+	sqlite_rescue_resume(path);
+	s->full = true;
+	commit_count_open(&s->count, dir);
+	err = refuse_gone(s, path, dir, f);
+	if (!err)
+		err = open_or_rescue(s, path, f);
+	if (!err)
+		err = prepare(s, f);
+	if (!err) {
+		look_for_loss(s, path);
+		keep_mended(s, path);
+	}
+	free(path);
+	if (err)
+		sq_close(s);
+	else
+		*ret = s;
+	return err;
+}
+
+static int sq_load(void *b, void (*cb)(void *arg, struct job_rec *r), void *arg, struct fail *f)
+{
+	struct sqlite *s = b;
+
+	(void)f;
+	rec_list_give(&s->rows, cb, arg);
+	return 0;
 }
 
 const struct store_backend store_sqlite = {

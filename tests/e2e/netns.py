@@ -2,6 +2,7 @@
 import contextlib
 import http.client
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -93,6 +94,13 @@ class World:
         p.stdout.readline()
         return p
 
+    def names(self):
+        """A name server at THERE (dnsd.py), which the daemon's namespace asks: ip-netns(8) puts the file in the place of /etc/resolv.conf."""
+        os.makedirs("/etc/netns/" + self.a, exist_ok=True)
+        with open("/etc/netns/%s/resolv.conf" % self.a, "w") as f:
+            f.write("nameserver %s\n" % THERE)
+        self.serve(sys.executable, os.path.join(conftest.TESTS, "e2e", "dnsd.py"), THERE)
+
     def origin(self, port):
         self.serve(sys.executable, os.path.join(conftest.TESTS, "origin", "hostile.py"), "serve", "--port", str(port), "--bind", "0.0.0.0")
 
@@ -109,6 +117,7 @@ class World:
             p.stdout.close()
         for ns in (self.a, self.b):
             run("ip", "netns", "del", ns)
+        shutil.rmtree("/etc/netns/" + self.a, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -622,6 +622,37 @@ def test_nothing_is_drawn_from_the_background(served, hostile):
     assert "━" not in t.raw and "%" not in t.raw and "bg.bin  1.0MiB in " in t.raw
 
 
+WAITS = "waiting [0-9]+ s for 127.0.0.1: The response status is not successful. status=429"
+
+
+def test_get_says_why_it_waits(served, hostile, tools):
+    """Once for each reason, in each of its ways to talk."""
+    uri = hostile.base + "/fail/1K/a?code=429&times=1&after=3&id="
+    out = served.run("get", uri + "pipe", "--summary-interval=0").stdout
+    assert len(re.findall(r"\[NOTICE\] Download GID#[0-9a-f]{16} is " + WAITS, out)) == out.count("waiting ") == 1, out
+    events = [json.loads(x) for x in served.run("get", "--json", uri + "json").stdout.splitlines()]
+    waits = [e for e in events if e["event"] == "waiting"]
+    assert len(waits) == 1 and re.fullmatch(WAITS, waits[0]["reason"]) and waits[0]["gid"] == events[0]["gid"]
+    t = served.terminal("get", uri + "bars")
+    t.wait()
+    assert len(re.findall("haul: .*: " + WAITS, t.raw)) == 1, t.raw
+    assert "waiting" not in served.run("get", "-q", uri + "quiet").stdout
+
+
+@pytest.mark.parametrize("how", ["unpause", "retry", "pause"])
+def test_a_user_breaks_a_wait(served, hauld, hostile, tools, how):
+    """The server asked for an hour."""
+    gid = hauld.add(hostile.base + "/fail/1K/a?code=503&times=1&after=3600&id=" + how)
+    tools.wait_for(lambda: re.match("waiting [0-9]+ s for", hauld.status(gid, "haul.wait").get("haul.wait", "")))
+    if how == "retry":
+        assert hauld.rpc("haul.retry", gid) == gid
+    else:
+        if how == "pause":
+            served.ok("pause", gid)
+        assert hauld.rpc("aria2.unpause", gid) == gid
+    hauld.complete(gid, timeout=30)
+
+
 EVIL = "%1b%5b2J%0aevil%07%e2%80%ae"
 
 

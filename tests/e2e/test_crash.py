@@ -49,6 +49,7 @@ def sent_for(hostile, size, seed):
     return sum(r["body"] for r in hostile.log() if "/f/%d/%s?" % (size, seed) in r["line"])
 
 
+@pytest.mark.matrix("D01")
 @pytest.mark.parametrize("n", range(KILLS))
 def test_killed_while_jobs_are_added(make_hauld, hostile, tools, n):
     rnd = random.Random(1000 + n)
@@ -78,6 +79,7 @@ def progress_read(d, gid, tools):
     return int(s["completedLength"])
 
 
+@pytest.mark.matrix("D01", "D02")
 @pytest.mark.parametrize("n", range(3 if LONG else 1))
 def test_killed_again_and_again_with_16_connections(make_hauld, nginx, tools, n):
     rnd = random.Random(2000 + n)
@@ -115,6 +117,7 @@ def add_paused_until_it_ends(d, acked, refused):
         pass
 
 
+@pytest.mark.matrix("D04")
 @pytest.mark.parametrize("n", range(CUTS))
 def test_power_cut(ext4, nginx, tools, n):
     rnd = random.Random(3000 + n)

@@ -1,5 +1,7 @@
 """Credentials and cookies belong to an origin and are shown nowhere (tests/matrix/matrix.md C03, C04, C07, C09, C13)."""
+import base64
 import http.server
+import json
 import os
 import sqlite3
 import stat
@@ -7,6 +9,7 @@ import threading
 
 import pytest
 
+FAST_TEXT = {"retry-wait": "0", "timeout": "4", "max-tries": "2", "max-retry-wait": "1", "split": "1"}
 FAST = dict(retry_wait=0, timeout=4, max_tries=2, max_retry_wait=1, split=1)
 SECRETS = ("s3cret", "am9lOnMzY3JldA")  # a password, and in base64 with its name joe
 
@@ -64,6 +67,7 @@ def site():
     s.server.server_close()
 
 
+@pytest.mark.matrix("C03")
 @pytest.mark.parametrize("challenge", ["false", "true"])
 @pytest.mark.parametrize("path", ["/redir-cross", "/auth-cross"])
 def test_other_origin_learns_nothing(hauld, hostile, path, challenge):
@@ -76,6 +80,7 @@ def test_other_origin_learns_nothing(hauld, hostile, path, challenge):
     assert "s3cret" in str(hostile.log()) or "am9lOnMzY3JldA" in str(hostile.log())
 
 
+@pytest.mark.matrix("C03")
 def test_userinfo_stays_with_its_origin(hauld, hostile):
     """C03: the same for userinfo of the URI."""
     s = run(hauld, hostile.base.replace("//", "//user:pass@") + "/auth-cross/1M/a")
@@ -83,6 +88,7 @@ def test_userinfo_stays_with_its_origin(hauld, hostile):
     assert others(hostile) and not any("authorization" in str(r).lower() for r in others(hostile))
 
 
+@pytest.mark.matrix("C03")
 def test_userinfo_within_its_origin(hauld, site):
     """A redirect that stays there keeps it, as do options and headers."""
     site.pages["/r"] = (302, [("Location", "/there")], b"")
@@ -90,6 +96,7 @@ def test_userinfo_within_its_origin(hauld, site):
     assert [h.get("Authorization") for _, h in site.asked] == ["Basic am9lOnMzY3JldA=="] * 2
 
 
+@pytest.mark.matrix("C04")
 def test_https_to_http(make_hauld, hostile):
     """C04"""
     d = make_hauld("--ca-certificate=" + hostile.ca)
@@ -99,6 +106,7 @@ def test_https_to_http(make_hauld, hostile):
     assert not any("authorization" in str(r).lower() for r in plain)
 
 
+@pytest.mark.matrix("C07")
 def test_userinfo_in_a_redirect(make_hauld, hostile, tools):
     """C07: credentials that a server puts into a redirect are neither used nor shown."""
     d = make_hauld("--console-log-level=debug")
@@ -109,6 +117,7 @@ def test_userinfo_in_a_redirect(make_hauld, hostile, tools):
         assert "hunter2" not in str(text) and "ZXZpbDpodW50ZXIy" not in str(text)
 
 
+@pytest.mark.matrix("C07")
 def test_given_userinfo_is_not_logged(make_hauld, hostile):
     """The owner sees the URI as he gave it; the log has no password, nor a signed query."""
     d = make_hauld("--console-log-level=debug", "--log=" + "-")
@@ -137,6 +146,7 @@ def netrc(d_folder, text, mode=0o600):
     return path
 
 
+@pytest.mark.matrix("C13")
 def test_netrc(make_hauld, hostile, tools, tmp_path):
     """C13: exactly the host, nobody else."""
     path = netrc(tmp_path, "machine 127.0.0.1 login user password pass\nmachine other login joe password s3cret\ndefault login joe password s3cret\n")
@@ -152,6 +162,7 @@ def test_netrc(make_hauld, hostile, tools, tmp_path):
     no_secret(hostile.log(), open(d.log).read())
 
 
+@pytest.mark.matrix("C13")
 def test_netrc_of_the_home_folder(make_hauld, hostile, tmp_path):
     (tmp_path / "d").mkdir()
     netrc_path = os.path.join(str(tmp_path / "d"), ".netrc")
@@ -159,6 +170,7 @@ def test_netrc_of_the_home_folder(make_hauld, hostile, tmp_path):
     assert run(make_hauld(), hostile.base + "/auth/1M/a")["status"] == "complete"
 
 
+@pytest.mark.matrix("C13")
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
 def test_netrc_that_others_can_touch(make_hauld, hostile, tmp_path, mode):
     d = make_hauld("--netrc-path=" + netrc(tmp_path, "machine 127.0.0.1 login user password pass\n", mode))
@@ -188,6 +200,7 @@ def test_cookies_come_back(hauld, site):
     assert site.cookies() == [None, "deep=2; sid=1", "sid=1", "mine=1"]
 
 
+@pytest.mark.matrix("C09")
 def test_cookies_stay_with_their_host(hauld, site, hostile):
     """C09: foreign and public-suffix cookies are dropped, the rest is bounded."""
     run(hauld, hostile.base + "/cookies/1M/a?n=10000", timeout=20)
@@ -251,3 +264,70 @@ def test_request_options(hauld, site):
     assert (head["Pragma"], head["Cache-Control"], head["Connection"]) == ("no-cache", "no-cache", "close")
     assert run(hauld, site.base + "/y", referer="http://from.example/")["status"] == "complete"
     assert site.asked[1][1]["Referer"] == "http://from.example/" and "Connection" not in site.asked[1][1]
+
+
+# ---- R7: where secrets must not be ----
+
+@pytest.mark.matrix("R7", "C07")
+def test_secrets_are_nowhere(tmp_path, hostile):
+    """Passwords, cookies, tokens and the signed part of a query: not in the log at its most talkative, not in what haul shows, not in
+    what a caller is told who is not asked for it, not in the process list, and in files that only their owner can read."""
+    import subprocess
+    from conftest import BUILD, haul
+    from rpckit import SECRET, SecretHauld
+    words = ("pw-of-uri", "pw-of-option", "key-of-header", "value-of-cookie", "signed-part", "pw-of-netrc", "pw-of-proxy", SECRET)
+    base64s = tuple(base64.b64encode(("joe:" + w).encode()).decode().rstrip("=") for w in words)
+
+    def clean(what, text):
+        text = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+        assert not [w for w in words + base64s if w in text], (what, text[-3000:])
+    folder = tmp_path / "d"
+    folder.mkdir()
+    rc = netrc(folder, "machine localhost login joe password pw-of-netrc\n")
+    secret_file = tmp_path / "secret"
+    secret_file.write_text(SECRET + "\n")
+    log = folder / "full.log"
+    d = SecretHauld(folder, "--netrc-path=" + rc, "--log=%s" % log, "--log-level=debug", "--console-log-level=debug", "--all-proxy-user=joe",
+                    "--all-proxy-passwd=pw-of-proxy", "--save-session=%s/session" % folder)
+    d.start()
+    try:
+        where = hostile.base.replace("//", "//joe:pw-of-uri@")
+        opts = {"http-user": "joe", "http-passwd": "pw-of-option", "header": ["Authorization: Bearer key-of-header", "Cookie: sid=value-of-cookie"]}
+        gids = [d.rpc("aria2.addUri", [where + p], dict(FAST_TEXT, **o)) for p, o in [
+            ("/f/64K/a?X-Amz-Signature=signed-part&token=signed-part", {}), ("/auth/64K/b", opts), ("/fail/64K/c?times=9&code=404&sig=signed-part", opts),
+            ("/redir-auth/64K/d", {}), ("/garbage/64K/e?Signature=signed-part", opts)]]
+        gids.append(d.rpc("aria2.addUri", ["http://localhost:%d/auth/64K/n" % hostile.port], dict(FAST_TEXT, **{"no-netrc": "false"})))
+        gids.append(d.rpc("aria2.addUri", ["http://127.0.0.1:1/x?token=signed-part"], dict(FAST_TEXT, **{"max-tries": "1"})))
+        gids.append(d.rpc("aria2.addUri", [where + "/f/64K/p"], dict(FAST_TEXT, pause="true", **opts)))
+        for g in gids[:-1]:
+            d.wait(g)
+        for g in gids:
+            s = d.status(g, "status", "errorMessage", "files", "haul.wait")
+            clean("errorMessage", s.get("errorMessage", ""))
+            clean("path", s["files"][0]["path"])
+        env = {"HOME": str(tmp_path), "HAUL_URL": d.url, "HAUL_SECRET_FILE": str(secret_file)}
+        for args in (["ls"], ["ls", "--all"], *[["show", g] for g in gids]):
+            p = haul(*args, env=env)
+            clean("haul " + args[0], p.stdout + p.stderr)
+        for name in ("cmdline", "environ", "comm", "status"):
+            clean("/proc " + name, open("/proc/%d/%s" % (d.p.pid, name), "rb").read())
+        p = subprocess.run([os.path.join(BUILD, "haul"), "version"], env=dict(os.environ, **env), capture_output=True)
+        clean("haul version", p.stdout + p.stderr)
+        # who is not let in learns nothing
+        for call in ("aria2.tellStopped", "aria2.tellStatus", "aria2.getGlobalOption"):
+            body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": call, "params": ["token:wrong", gids[0]]}).encode()
+            assert b"Unauthorized" in d.post(body), call
+        assert "rpc-secret" not in d.rpc("aria2.getGlobalOption")
+        clean("options of all", {k: v for k, v in d.rpc("aria2.getGlobalOption").items() if k != "all-proxy-passwd"})
+        d.rpc("aria2.saveSession")
+    finally:
+        d.stop()
+    clean("log", open(log, "rb").read())
+    clean("console", open(d.log, "rb").read())
+    for at, _, names in os.walk(folder):
+        for n in names:
+            mode = os.stat(os.path.join(at, n)).st_mode
+            inside = open(os.path.join(at, n), "rb").read()
+            if any(w.encode() in inside for w in words):
+                assert mode & 0o077 == 0, (n, oct(mode))
+    assert os.stat(d.state).st_mode & 0o077 == 0 and os.stat(log).st_mode & 0o077 == 0

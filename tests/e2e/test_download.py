@@ -264,6 +264,7 @@ def test_overwriting_never_mixes_with_a_paused_download(hauld, hostile, tools):
     assert tools.sha256_of(path) == hostile.sha256("8M", "b")
 
 
+@pytest.mark.matrix("D06")
 def test_a_part_that_was_cut_is_fetched_again(hauld, hostile, tools):
     """D06: the stored progress is only believed for what is there."""
     gid = half(hauld, hostile, "a", out="cut.bin")
@@ -272,6 +273,7 @@ def test_a_part_that_was_cut_is_fetched_again(hauld, hostile, tools):
     assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256("8M", "a")
 
 
+@pytest.mark.matrix("D06")
 def test_a_part_that_was_replaced_is_not_taken(hauld, hostile, tools):
     gid = half(hauld, hostile, "a", out="r.bin")
     part = os.path.join(hauld.dir, "r.bin.part")

@@ -19,7 +19,7 @@ RIGHT = [  # path (4 MiB of seed "a" unless said)
     ("H01", "/drip/64K/a"), ("H02", "/cut/4M/a"), ("H02", "/rst/4M/a"), ("H04", "/len-more/4M/a"), ("H04", "/keepalive-junk/4M/a"),
     ("H13", "/head-lies/4M/a"), ("H15", "/range-200/4M/a"), ("H17", "/range-short/4M/a"), ("H17", "/range-bad/4M/a?kind=star"),
     ("H18", "/range-long/4M/a"), ("H20", "/range-unasked/4M/a"),
-    ("V08", "/ifrange-drop/4M/a"), ("C01", "/redir-chain/4M/a?n=10"),
+    ("V08", "/ifrange-drop/4M/a"),
 ]
 
 
@@ -46,8 +46,7 @@ REFUSED = [  # case, path, error codes that are right
     ("H23", "/header-many/1M/a", "22"), ("H24", "/status-1xx/1M/a", "22"), ("H25", "/header-odd/1M/a?kind=nul", "22"),
     ("H25", "/header-odd/1M/a?kind=space", "22"), ("H27", "/status/1M/a", "22"), ("H27", "/garbage/1M/a", "22 1"), ("H27", "/http09/1M/a", "22"),
     ("H28", "/te-odd/1M/a", "22"), ("V04", "/flip-len/4M/a?after=2", "8 0"),
-    ("T02", "/no-answer/1M/a", "2"), ("T03", "/slow-header/1M/a", "2"), ("C01", "/redir-loop/1M/a", "23"),
-    ("C02", "/redir-to/1M/a?to=file:///etc/passwd", "22"), ("C08", "/redir-none/1M/a", "22"), ("C08", "/redir-long/1M/a", "22"),
+    ("T02", "/no-answer/1M/a", "2"), ("T03", "/slow-header/1M/a", "2"),
 ]
 
 
@@ -90,46 +89,6 @@ def test_changed_while_down(make_hauld, hostile, tools):
         assert tools.sha256_of(s["files"][0]["path"]) == hostile.sha256("8M", "b")
     else:
         assert s["errorCode"] == "8" and "changed" in s["errorMessage"]
-
-
-def test_credentials_stay_with_their_origin(hauld, hostile):
-    """C03: nothing secret goes to another origin."""
-    s = fetch(hauld, hostile, "/redir-cross/1M/a", 1, http_user="joe", http_passwd="s3cret", header="X-Key: s3cret")
-    assert s["status"] == "complete"
-    other = [r for r in hostile.log() if r["port"] != hostile.port]
-    assert other and "s3cret" not in str(other) and "authorization" not in str(other).lower()
-    assert "s3cret" not in open(hauld.log).read()
-
-
-def test_tls_is_checked(make_hauld, hostile, tools):
-    """S01, S02: valid only when the CA, the name and the dates are right."""
-    d = make_hauld("--ca-certificate=" + hostile.ca)
-    s = d.wait(d.add(hostile.https + "/f/1M/a", **FAST))
-    assert s["status"] == "complete" and tools.sha256_of(s["files"][0]["path"]) == hostile.sha256("1M", "a")
-    for port in (3, 4, 5, 6):
-        s = d.wait(d.add("https://localhost:%d/f/1M/b" % (hostile.port + port), **FAST))
-        assert (s["status"], s["errorCode"]) == ("error", "1") and "TLS" in s["errorMessage"], s
-    s = d.wait(d.add(hostile.https + "/tls-trunc/1M/c", **FAST))
-    assert s["status"] == "error"
-
-
-NAMES = ["dotdot", "abs", "back", "nul", "newline", "escape", "rawescape", "extslash", "long", "dot", "dots", "empty", "dash", "hidden",
-         "control", "bidi", "badutf8", "overlong", "space", "shell", "twice", "quote", "device"]
-
-
-def test_names_from_servers_are_harmless(hauld, hostile):
-    """N01-N06: one part, in dir, nothing hidden or misleading."""
-    for kind in NAMES:
-        s = fetch(hauld, hostile, "/cd/1K/a/file.bin?kind=" + kind, 1)
-        if s["errorCode"] == "22" and kind in ("nul", "rawescape"):
-            continue  # a control character in a header: the answer is refused (H25)
-        assert s["status"] == "complete", (kind, s)
-        path = s["files"][0]["path"]
-        name = os.path.basename(path)
-        assert os.path.dirname(path) == hauld.dir and os.path.isfile(path), (kind, path)
-        assert not name.startswith((".", "-", " ")) and len(name.encode()) <= 255, (kind, name)
-        assert not any(ord(c) < 32 or ord(c) == 127 or c in "\u202e\u202d\u2066\u2067" for c in name), (kind, name)
-    assert sorted(os.listdir(hauld.folder)) == sorted(["dl", "state", "hauld.log"])
 
 
 def test_slow_bytes_are_seen_and_survive_a_kill(make_hauld, hostile, tools):

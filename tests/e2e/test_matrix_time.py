@@ -1,6 +1,9 @@
 """Slow, silent, gone: T of tests/matrix/matrix.md."""
 import contextlib
+import glob
 import json
+import signal
+import socket
 import time
 
 import conftest
@@ -19,6 +22,86 @@ def test_closed_without_a_byte(hauld, hostile, conns):
     s = hauld.wait(hauld.add(hostile.base + "/fin/1M/a", split=conns, max_connection_per_server=conns, **FAST))
     assert (s["status"], s["errorCode"]) == ("error", "1") and "closed the connection" in s["errorMessage"], s
     assert len(hostile.log()) == 3
+
+
+@pytest.mark.matrix("T08")
+@pytest.mark.parametrize("conns", [1, 4])
+def test_no_listener(hauld, tools, conns):
+    s = hauld.wait(hauld.add("http://127.0.0.1:%d/f" % tools.free_port(), split=conns, max_connection_per_server=conns, **FAST))
+    assert (s["status"], s["errorCode"]) == ("error", "1") and "refused" in s["errorMessage"], s
+
+
+@pytest.mark.matrix("T08")
+def test_a_listener_that_does_not_accept(hauld, hostile, tools):
+    """Its queue is full, so that the kernel answers nobody; a dead server beside a living one is no dead network."""
+    with socket.socket() as full, contextlib.ExitStack() as stack:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            c = stack.enter_context(socket.socket())
+            c.setblocking(False)
+            c.connect_ex(full.getsockname())
+        began = time.monotonic()
+        gid = hauld.add("http://127.0.0.1:%d/f" % full.getsockname()[1], **dict(FAST, connect_timeout=2, max_tries=2))
+        hauld.complete(hauld.add(hostile.base + "/f/1M/a"))
+        s = hauld.wait(gid)
+        assert (s["status"], s["errorCode"]) == ("error", "2"), s
+        assert time.monotonic() - began >= 4  # two tries
+
+
+@pytest.fixture
+def clock(tmp_path):
+    """(environment, set(text)) for a program whose real-time clock can be set; its monotonic one is left alone."""
+    libs = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    if not libs:
+        pytest.skip("libfaketime is not installed")
+    name = str(tmp_path / "clock")
+
+    def set(text):
+        with open(name, "w") as f:
+            f.write(text + "\n")
+    set("+0")
+    return dict(LD_PRELOAD=libs[0], FAKETIME_TIMESTAMP_FILE=name, FAKETIME_NO_CACHE="1", DONT_FAKE_MONOTONIC="1",
+                FAKETIME_DONT_FAKE_MONOTONIC="1", ASAN_OPTIONS="verify_asan_link_order=0"), set
+
+
+@pytest.mark.matrix("T09")
+@pytest.mark.parametrize("conns", [1, 4])
+def test_the_clock_is_set(make_hauld, hostile, tools, clock, conns):
+    """A day on, a day back, ten years on, while a download runs and another one waits for a server: nothing happens."""
+    env, set_clock = clock
+    d = make_hauld("--timeout=10", env=env)
+    path = "/f/6M/a?rate=%d&id=clock%d" % ((1 << 20) // conns, conns)
+    runs = d.add(hostile.base + path, split=conns, max_connection_per_server=conns, min_split_size="1M")
+    waits = d.add("http://127.0.0.1:%d/fail/1K/a?code=503&times=1&after=5&id=%d" % (hostile.port + 1, conns))
+    for i, offset in enumerate(("+1d", "-1d", "+10y", "+0")):
+        d.received(runs, (i + 1) << 20)
+        set_clock(offset)
+    assert tools.sha256_of(d.complete(runs)) == hostile.sha256("6M", "a")
+    d.complete(waits)
+    log = hostile.log()
+    assert len([r for r in log if r["line"].split()[1] == path]) <= conns + 2 and hostile.sent() <= (6 << 20) + (conns << 20), log
+    refused, served = [r["t"] for r in log if r["line"].split()[1].startswith("/fail/")]
+    assert 4.9 <= served - refused < 30
+
+
+@pytest.mark.matrix("T10")
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.long)])
+def test_stopped_and_continued(hauld, hostile, tools, seconds, conns):
+    """As long as its timeout, and longer: it goes on or tries again."""
+    opts = dict(split=conns, max_connection_per_server=conns, min_split_size="1M", timeout=2, retry_wait=0)
+    gids = [hauld.add(hostile.base + "/f/4M/%s?rate=%d" % (seed, (1 << 20) // conns), **opts) for seed in "abc"]
+    paused = hauld.add(hostile.base + "/f/1K/d", pause="true")
+    for g in gids:
+        hauld.received(g, 1)
+    hauld.p.send_signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    hauld.p.send_signal(signal.SIGCONT)
+    for g, seed in zip(gids, "abc"):
+        assert tools.sha256_of(hauld.complete(g)) == hostile.sha256("4M", seed)
+    assert hauld.status(paused)["status"] == "paused"
+    assert hostile.sent() <= (3 * 4 << 20) + (3 * conns << 20)
 
 
 @pytest.fixture
@@ -111,3 +194,77 @@ def test_a_dead_server_beside_a_living_one(cable, tools):
     s = d.wait(dies, timeout=60)
     assert (s["status"], s["errorCode"]) == ("error", "2"), s
     assert d.status(lives)["status"] == "active"
+
+
+@pytest.fixture
+def names(cable):
+    """names(*options) -> (world with a name server and a web server, daemon)."""
+    def make(*options):
+        w, d = cable(4, *options)
+        w.names()
+        w.origin(PORT)
+        return w, d.start()
+    return make
+
+
+def url(name, path):
+    return "http://%s.test:%d%s" % (name, PORT, path)
+
+
+@pytest.mark.matrix("T06", "T07")
+def test_names_that_are_not_there(names):
+    _, d = names("--max-tries=2", "--retry-wait=0", "--max-retry-wait=1", "--connect-timeout=4")
+    for name, text in (("none", "not known"), ("fail", "Temporary failure"), ("drop", "no name server answered in time")):
+        began = time.monotonic()
+        s = d.wait(d.add(url(name, "/f/1K/a")))
+        assert (s["status"], s["errorCode"]) == ("error", "19") and text in s["errorMessage"], s
+        assert time.monotonic() - began < 40
+        assert d.tail().count(s["errorMessage"]) >= 2, d.tail()  # tried again
+
+
+@pytest.mark.matrix("T06")
+def test_a_name_that_comes_back(names, tools):
+    """The first answer is that there is none."""
+    w, d = names("--max-tries=10", "--retry-wait=1", "--max-retry-wait=2")
+    gid = d.add(url("good", "/f/1K/a"))
+    assert d.complete(gid)
+    w.started[0].kill()
+    w.started[0].wait()
+    gid = d.add(url("other", "/f/1K/b"))
+    tools.wait_for(lambda: "name resolution" in d.status(gid, "haul.wait").get("haul.wait", "").lower() or
+                   "no answer from the network" in d.status(gid, "haul.wait").get("haul.wait", ""))
+    w.names()
+    d.complete(gid)
+
+
+@pytest.mark.matrix("T07")
+@pytest.mark.parametrize("conns", [1, 4])
+def test_odd_name_servers(names, tools, conns):
+    w, d = names("--max-tries=3", "--connect-timeout=10")
+    for name in ("late", "many", "hop"):
+        gid = d.add(url(name, "/cut/4M/%s?every=512K" % name), split=conns, max_connection_per_server=conns, min_split_size="1M")
+        content = conftest.hostile_module.Content(4 << 20, name)
+        assert tools.sha256_of(d.complete(gid)) == content.sha256()
+
+
+@pytest.mark.matrix("T07")
+def test_dead_names_hold_up_nobody(names, tools):
+    """40 names at once that get no answer: a download that runs, one that begins, and the RPC go on."""
+    w, d = names("--max-tries=1", "--connect-timeout=6", "--max-concurrent-downloads=100")
+    runs = d.add(url("good", "/f/3M/a?rate=1M"))
+    d.received(runs, 1)
+    dead = [d.add(url("drop%d" % i, "/f/1K/a")) for i in range(40)]
+    began = time.monotonic()
+    late = 0
+    fresh = d.add(url("fresh", "/f/1K/b"))
+    while d.status(runs, "status")["status"] == "active":
+        t = time.monotonic()
+        d.rpc("aria2.getGlobalStat")
+        late = max(late, time.monotonic() - t)
+        assert time.monotonic() - began < 30
+    assert d.status(runs)["status"] == "complete" and late < 1, late
+    d.complete(fresh)
+    print("a new name beside dead ones: %.1f s, RPC at most %.3f s" % (time.monotonic() - began, late))
+    for g in dead:
+        s = d.wait(g, timeout=60)
+        assert (s["status"], s["errorCode"]) == ("error", "19"), s

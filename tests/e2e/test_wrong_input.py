@@ -42,11 +42,13 @@ def test_state_directory_unusable(tools, tmp_path):
     assert r.returncode == 41 and "file" in r.stderr, r.stderr
 
 
+@pytest.mark.matrix("D11")
 def test_two_daemons_on_one_state(hauld, tools):
     r = run(tools, "--state-dir=" + hauld.state, "--rpc-listen-port=%d" % tools.free_port())
     assert r.returncode == 42 and "nother hauld" in r.stderr, r.stderr
 
 
+@pytest.mark.matrix("D11")
 def test_newer_state_is_refused(hauld, tools):
     import sqlite3
     hauld.kill()
@@ -58,6 +60,7 @@ def test_newer_state_is_refused(hauld, tools):
     assert r.returncode == 44 and "newer" in r.stderr, r.stderr
 
 
+@pytest.mark.matrix("D05")
 def test_damaged_state_is_set_aside_not_dropped(hauld, tools):
     for i in range(50):
         hauld.rpc("aria2.addUri", ["http://127.0.0.1:9/f%d" % i], {"pause": "true"})
@@ -80,6 +83,7 @@ def test_broken_requests(hauld, body, code):
     assert hauld.rpc("aria2.getVersion")
 
 
+@pytest.mark.matrix("D07")
 def test_full_disk(make_hauld, hostile, tools, tmp_path):
     """D07: no room is said at once, with the cause; the daemon goes on."""
     d = make_hauld("--reserve-space=999T")

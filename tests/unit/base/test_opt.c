@@ -676,6 +676,8 @@ static const char *sample(const struct opt_def *d, char buf[64])
 
 	if (d->check == opt_check_header)
 		return "A: 1\nB: =2\n";
+	if (d->check == opt_check_cidrs)
+		return "10.0.0.0/8,::1\nfd00::/8\n";
 	if (d->check == opt_check_absolute)
 		return "/a\n/b..c\n";
 	if (d->check == opt_check_resolve)

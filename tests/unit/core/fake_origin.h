@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "core/origin.h"
 #include "ev/loop.h"
 #include "ev/timer.h"
 #include "proto/proto.h"
@@ -40,6 +41,7 @@ struct fake_server {
 	bool refuses_head;     /* 405 for HEAD */
 	bool head_lies;        /* HEAD tells half the size and another ETag */
 	int64_t mtime;         /* 304 for an If-Modified-Since from then on; 0: never */
+	unsigned silent_first, silent_last; /* no answer to these requests, counted from 1; 0: to each an answer */
 	unsigned leads_to;     /* redirects to a new link at server leads_to - 1; 0: no */
 	unsigned link_uses;    /* a link takes so many requests, then 403; 0: any number */
 	unsigned links_dead_after; /* 403 for each link from the n-th request on; 0: never */
@@ -57,6 +59,7 @@ struct fake_net {
 	struct fake_server *origins;
 	size_t n;
 	uint64_t seed;
+	struct origins *records; /* told of each sign of life; NULL: nobody */
 };
 
 static struct fake_net fake; /* proto_find and net_loop have no argument to find it by */
@@ -81,7 +84,7 @@ struct fake_fetch {
 	void *owner;
 	struct timer timer;
 	struct range want;
-	bool head, unmodified, cut;
+	bool head, unmodified, cut, silent;
 	bool if_range, head_sent, paused, in_call, gone;
 	char if_range_text[64];
 	unsigned version;
@@ -108,6 +111,12 @@ static void fake_done(struct fake_fetch *f, int err)
 		fail_set(&why, err, NULL);
 	fake_free(f);
 	ops->done(owner, err, &why);
+}
+
+static void fake_life(void)
+{
+	if (fake.records)
+		origins_alive(fake.records, loop_now(fake.loop));
 }
 
 static void fake_again(struct fake_fetch *f)
@@ -195,6 +204,7 @@ static void fake_head(struct fake_fetch *f)
 	if (f->head)
 		f->at = f->end = h.body_len = 0;
 	f->head_sent = true;
+	fake_life();
 	f->in_call = true;
 	f->ops->head(f->owner, &h);
 	f->in_call = false;
@@ -230,6 +240,7 @@ static bool fake_body(struct fake_fetch *f)
 		s.base[i] = (char)content_at(f->version, f->at + (int64_t)i);
 	f->at += (int64_t)n;
 	f->o->sent += (int64_t)n;
+	fake_life();
 	f->in_call = true;
 	f->ops->data(f->owner, n);
 	f->in_call = false;
@@ -245,6 +256,10 @@ static void fake_step(void *arg)
 	static const int faults[] = {ERR_RESET, ERR_EOF, ERR_TIMEOUT};
 	struct fake_fetch *f = arg;
 
+	if (f->silent) {
+		fake_done(f, ERR_TIMEOUT);
+		return;
+	}
 	if (fake_random(100) < f->o->fault_percent) {
 		fake_done(f, faults[fake_random(3)]);
 		return;
@@ -260,6 +275,8 @@ static void fake_step(void *arg)
 	if (fake_body(f))
 		fake_again(f);
 }
+
+#define FAKE_SILENCE_MS 1000 /* what the client takes for one */
 
 static int fake_start(struct net *n, const struct fetch_req *req, const struct fetch_ops *ops, void *owner, void **ret,
 	struct fail *fail)
@@ -282,12 +299,16 @@ static int fake_start(struct net *n, const struct fetch_req *req, const struct f
 	f->o->requests++;
 	f->link = strstr(req->uri, "/link-") ? (unsigned)strtoul(strstr(req->uri, "/link-") + 6, NULL, 10) : 0;
 	f->o->used[f->link % 256]++;
+	f->silent = f->o->requests >= f->o->silent_first && f->o->requests <= f->o->silent_last;
 	f->cut = f->o->cut_at > 0 && (f->o->cut_first == 0 || f->o->requests <= f->o->cut_first);
 	f->o->heads += req->head_only;
 	f->o->conditional += req->if_modified_since >= 0;
 	f->o->open++;
 	f->version = f->o->version + (f->o->flip_after && f->o->requests > f->o->flip_after ? 1 : 0);
-	fake_again(f);
+	if (f->silent)
+		timer_start(fake.loop, &f->timer, FAKE_SILENCE_MS, 0, fake_step, f);
+	else
+		fake_again(f);
 	*ret = f;
 	return 0;
 }

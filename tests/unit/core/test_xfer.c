@@ -345,6 +345,33 @@ static void test_links_that_expire(void **state)
 	}
 }
 
+/* Nobody is heard for far more tries than are allowed: they don't count, where life had been; a first download has none. */
+static void test_the_network_is_gone(void **state)
+{
+	(void)state;
+	for (unsigned first = 1; first <= 2; first++) {
+		struct fake_server o = {
+			.size = 2 * MIB, .version = 1, .cut_at = MIB, .cut_first = 1, .silent_first = first, .silent_last = 9};
+		struct world w;
+
+		open_world(&w, &o, 1, first);
+		fake.records = w.origins;
+		w.loop.speedup = 100;
+		set(&w, OPT_SPLIT, "1");
+		set(&w, OPT_MAX_TRIES, "3");
+		run(&w, one_uri);
+		if (first == 1) {
+			assert_int_equal(w.end.result, XFER_FAILED);
+			assert_int_equal(w.end.err, ERR_TIMEOUT);
+			assert_int_equal(o.requests, 3);
+		} else {
+			expect_right(&w, o.size);
+			assert_int_equal(o.requests, 10);
+		}
+		close_world(&w);
+	}
+}
+
 /* No link works any more: as many tries as are allowed, then the job fails with what it was told; none at all when it never did. */
 static void test_links_that_stay_dead(void **state)
 {
@@ -1009,9 +1036,8 @@ static void test_begun_by_aria2_but_no_ranges(void **state)
 	close_world(&w);
 }
 
-/* Not even in a later run, of which the server has lost its ranges. */
-/* As soon as aria2's file is a part of ours, with most of it still to come. */
-static void stop_when_taken_over(void *arg)
+/* In the middle, however long the claim took. */
+static void stop_when_claimed(void *arg)
 {
 	struct world *w = arg;
 
@@ -1019,6 +1045,7 @@ static void stop_when_taken_over(void *arg)
 		stop_now(w);
 }
 
+/* Not even in a later run, of which the server has lost its ranges. */
 static void test_users_bytes_are_never_thrown_away(void **state)
 {
 	struct fake_server o = {.size = BEGUN_SIZE, .version = 1};
@@ -1029,7 +1056,7 @@ static void test_users_bytes_are_never_thrown_away(void **state)
 	set(&w, OPT_ALWAYS_RESUME, "false");
 	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "2M");
 	put_begun(&w, 1);
-	timer_start(&w.loop, &w.stop_at, 20, 20, stop_when_taken_over, &w);
+	timer_start(&w.loop, &w.stop_at, 20, 20, stop_when_claimed, &w);
 	run(&w, one_uri);
 	timer_stop(&w.stop_at);
 	assert_int_equal(w.end.result, XFER_STOPPED);
@@ -1203,6 +1230,7 @@ int main(void)
 		cmocka_unit_test(test_mirrors),
 		cmocka_unit_test(test_links_that_expire),
 		cmocka_unit_test(test_links_that_stay_dead),
+		cmocka_unit_test(test_the_network_is_gone),
 		cmocka_unit_test(test_changed_file_fails_or_begins_anew),
 		cmocka_unit_test(test_wrong_range_is_refused),
 		cmocka_unit_test(test_if_range_dropped),

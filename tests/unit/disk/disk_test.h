@@ -19,8 +19,9 @@
 #include <cmocka.h>
 
 #include "base/str.h"
-#include "disk/file.h"
+#include "disk/file_priv.h"
 #include "disk/fs.h"
+#include "disk/guard.h"
 #include "ev/loop.h"
 
 struct disk_test {
@@ -79,10 +80,12 @@ static bool hit(const char *call)
 		return hit(#name) ? -1 : fs_real.name args;                                                            \
 	}
 FAULTY(int, openat, (int d, const char *p, int f, mode_t m), (d, p, f, m))
+FAULTY(int, open_beneath, (int d, const char *p, int f), (d, p, f))
 FAULTY(int, mkdirat, (int d, const char *p, mode_t m), (d, p, m))
 FAULTY(int, fstat, (int d, struct stat *s), (d, s))
 FAULTY(int, fstatat, (int d, const char *p, struct stat *s, int f), (d, p, s, f))
 FAULTY(int, statx, (int d, const char *p, int f, unsigned m, struct statx *s), (d, p, f, m, s))
+FAULTY(int, fs_magic, (int d, unsigned long *m), (d, m))
 FAULTY(int, flock, (int d, int o), (d, o))
 FAULTY(ssize_t, pread, (int d, void *p, size_t n, off_t o), (d, p, n, o))
 FAULTY(int, fallocate, (int d, int m, off_t o, off_t n), (d, m, o, n))
@@ -139,11 +142,13 @@ static int faulty_boot_id(char ret[FS_BOOT_ID_LEN])
 
 static const struct fs_ops fs_faulty = {
 	.openat = faulty_openat,
+	.open_beneath = faulty_open_beneath,
 	.mkdirat = faulty_mkdirat,
 	.fstat = faulty_fstat,
 	.fstatat = faulty_fstatat,
 	.statx = faulty_statx,
 	.fstatvfs = faulty_fstatvfs,
+	.fs_magic = faulty_fs_magic,
 	.flock = faulty_flock,
 	.pread = faulty_pread,
 	.pwrite = faulty_pwrite,
@@ -260,6 +265,13 @@ __attribute__((unused)) static int open_name(struct disk_test *t, const char *na
 	struct dfile_req req = req_of(t, name, how);
 
 	return do_open(t, &req);
+}
+
+/* Bytes of ours, without a wstream. */
+__attribute__((unused)) static void our_bytes(struct dfile *f, const char *text)
+{
+	assert_int_equal(pwrite(f->fd, text, strlen(text), 0), strlen(text));
+	guard_note(&f->guard, &fs_real, f->fd);
 }
 
 __attribute__((unused)) static int do_sync(struct disk_test *t, struct dfile *f)

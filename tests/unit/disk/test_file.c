@@ -177,7 +177,7 @@ static void test_links_not_followed(void **state)
 		req.name = "p";
 		assert_int_equal(do_open(t, &req), how == OPEN_RESUME ? ERR_OPEN : ERR_EXISTS);
 		req.name = "out/x";
-		assert_int_equal(do_open(t, &req), ERR_INVAL);
+		assert_int_equal(do_open(t, &req), ERR_CREATE);
 	}
 	assert_file(t, "target", "precious");
 	assert_false(is_there(t, "nowhere"));
@@ -274,7 +274,7 @@ static void test_overwrite(void **state)
 	f = t->file;
 	assert_file(t, "o", "old");
 	assert_file(t, "o.part", "");
-	assert_int_equal(pwrite(dfile_fd(f), "new", 3, 0), 3);
+	our_bytes(f, "new");
 	assert_int_equal(do_finish(t, f, 3, false), ERR_EXISTS);
 	assert_file(t, "o", "old");
 	assert_int_equal(do_finish(t, f, 3, true), 0);
@@ -616,7 +616,7 @@ static void test_finish(void **state)
 	req.journal = t->journal;
 	assert_int_equal(do_open(t, &req), 0);
 	f = t->file;
-	assert_int_equal(pwrite(dfile_fd(f), "0123456789", 10, 0), 10);
+	our_bytes(f, "0123456789");
 	assert_int_equal(do_finish(t, f, 11, false), ERR_IO);
 	assert_true(is_there(t, "sub/f.part"));
 	assert_int_equal(do_finish(t, f, 8, false), 0);
@@ -686,7 +686,7 @@ static void test_part_replaced(void **state)
 	assert_int_equal(open_name(t, "p", OPEN_NEW), 0);
 	unlink(at(t, "p.part"));
 	put_file(t, "p.part", "another's");
-	assert_int_equal(do_finish(t, t->file, 0, false), ERR_RENAME);
+	assert_int_equal(do_finish(t, t->file, 0, false), ERR_FOREIGN);
 	do_close(t, t->file, true);
 	assert_file(t, "p.part", "another's");
 }
@@ -776,7 +776,7 @@ static void whole_life(struct disk_test *t, enum open_how how)
 	f = t->file;
 	if (t->finished || t->exists_whole)
 		return;
-	assert_int_equal(pwrite(dfile_fd(f), "bytes", 5, 0), 5);
+	our_bytes(f, "bytes");
 	if (do_sync(t, f) == 0 && do_finish(t, f, 5, false) == 0)
 		assert_true(is_there(t, "v.1") || how != OPEN_NEW);
 	check_folder(t, true);

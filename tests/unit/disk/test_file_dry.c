@@ -145,7 +145,7 @@ static void test_odd_things(void **state)
 		assert_int_equal(look(t, *n, OPEN_OVERWRITE, -1), 0);
 		expect(t, want, -1, "");
 	}
-	assert_int_equal(look(t, "l/x", OPEN_NEW, -1), ERR_INVAL);
+	assert_int_equal(look(t, "l/x", OPEN_NEW, -1), ERR_CREATE);
 }
 
 /* check_whole reports a file of full size, whatever else would be done about it. */

@@ -43,7 +43,7 @@ static void net_with(struct fixture *x, const char *addrs, uint16_t port)
 
 static void dial_host(struct fixture *x, struct result *r, uint16_t port)
 {
-	dial_start(x->n, "host", port, on_dial, r);
+	dial_start(x->n, "host", port, ZONE_LOCAL, on_dial, r);
 	assert_int_equal(r->called, 0);
 	WAIT_FOR(x, r->called);
 	assert_int_equal(r->called, 1);
@@ -74,7 +74,7 @@ static void assert_order(const char *families, const char *want)
 		((struct sockaddr_in *)&in.a[in.n])->sin_port = (in_port_t)in.n;
 		in.n++;
 	}
-	interleave(&in, &out);
+	interleave(&in, in.a[0].ss_family, &out);
 	assert_int_equal(out.n, in.n);
 	for (unsigned i = 0; i < out.n; i++) {
 		got[2 * i] = out.a[i].ss_family == AF_INET6 ? '6' : '4';
@@ -129,7 +129,7 @@ static void test_stagger(void **state)
 
 	listen_at("127.0.0.2", port, 5, &fd);
 	for (int i = 0; i < 3; i++)
-		d[i] = dial_start(x->n, "127.0.0.1", port, on_dial, &fill[i]);
+		d[i] = dial_start(x->n, "127.0.0.1", port, ZONE_LOCAL, on_dial, &fill[i]);
 	WAIT_FOR(x, fill[0].called);
 	net_with(x, "127.0.0.1,127.0.0.2", port);
 	uv_update_time(&x->l.uv);
@@ -174,11 +174,64 @@ static void test_unreachable(void **state)
 
 	net_with(x, "255.255.255.255", 80);
 	dial_host(x, &r, 80);
+	assert_int_equal(r.err, ERR_DENIED);
+	x->n->conf.allow_address = xstrdup("255.255.255.255");
+	zone_rules_free(x->n->zones);
+	x->n->zones = zone_rules_new(&x->n->conf);
+	r.called = 0;
+	dial_host(x, &r, 80);
 	assert_true(r.err == ERR_NET_DOWN || r.err == ERR_CONNECT);
 	assert_int_equal(sock_fail_connect(&f, UV_ENETUNREACH), ERR_NET_DOWN);
 	assert_int_equal(sock_fail_connect(&f, UV_EHOSTUNREACH), ERR_NET_DOWN);
 	assert_int_equal(sock_fail_connect(&f, UV_ETIMEDOUT), ERR_TIMEOUT);
 	assert_int_equal(sock_fail_connect(&f, UV_EACCES), ERR_CONNECT);
+}
+
+/* Only the addresses that the redirect may lead to are asked. */
+static void test_inward(void **state)
+{
+	struct fixture *x = *state;
+	struct result r = {0};
+	int fd;
+	uint16_t port = listen_at("127.0.0.1", 0, 5, &fd);
+
+	net_with(x, "127.0.0.1", port);
+	dial_start(x->n, "host", port, ZONE_PRIVATE, on_dial, &r);
+	WAIT_FOR(x, r.called);
+	assert_int_equal(r.err, ERR_DENIED);
+	assert_non_null(strstr(r.fail.text, "redirect"));
+	close(fd);
+}
+
+/* IPv6 that leads nowhere costs its delay once; when it works again it comes first again. */
+static void test_slow_family(void **state)
+{
+	struct fixture *x = *state;
+	struct addrs in = {.n = 2};
+	struct result r = {0};
+	int fd;
+	uint16_t port = listen_at("127.0.0.1", 0, 5, &fd);
+
+	in.a[0].ss_family = AF_INET6;
+	in.a[1].ss_family = AF_INET;
+	assert_int_equal(first_family(x->n, &in), AF_INET6);
+	net_with(x, "::1,127.0.0.1", port); /* nobody listens at ::1 */
+	dial_host(x, &r, port);
+	assert_int_equal(r.err, 0);
+	sock_close(r.k, NULL, NULL);
+	assert_int_equal(first_family(x->n, &in), AF_INET);
+	in.n = 1; /* there is nothing else */
+	x->n->v4_slow_until = UINT64_MAX;
+	assert_int_equal(first_family(x->n, &in), AF_INET6);
+	x->n->v6_slow_until = 0;
+	in.n = 2;
+	assert_int_equal(first_family(x->n, &in), AF_INET6);
+	net_with(x, "127.0.0.1", port);
+	r.called = 0;
+	dial_host(x, &r, port);
+	assert_int_equal(x->n->v4_slow_until, 0);
+	sock_close(r.k, NULL, NULL);
+	close(fd);
 }
 
 static void test_socket_options(void **state)
@@ -240,6 +293,8 @@ int main(void)
 		NET_TEST(test_stagger),
 		NET_TEST(test_all_refused),
 		NET_TEST(test_unreachable),
+		NET_TEST(test_inward),
+		NET_TEST(test_slow_family),
 		NET_TEST(test_socket_options),
 		NET_TEST(test_interface_by_name),
 	};

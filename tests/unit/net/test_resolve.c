@@ -3,47 +3,47 @@
  */
 #include "net_test.h"
 
-static int fake_getaddrinfo(uv_loop_t *l, uv_getaddrinfo_t *req, uv_getaddrinfo_cb cb, const char *node,
-	const char *service, const struct addrinfo *hints);
-static int fake_cancel(uv_req_t *req);
-static void fake_freeaddrinfo(struct addrinfo *ai);
+#include "net/lookup.h"
+
+static struct lookup *fake_start(struct lookups *s, const char *host, int family, lookup_cb cb, void *arg);
+static bool fake_waits(const struct lookup *lk);
+static void fake_drop(struct lookup *lk);
 #include "net/sock.h"
-#define uv_getaddrinfo	fake_getaddrinfo
-#define uv_cancel	fake_cancel
-#define uv_freeaddrinfo fake_freeaddrinfo
+#define lookup_start fake_start
+#define lookup_waits fake_waits
+#define lookup_drop  fake_drop
 #include "net/resolve.c"
 
-/* The lookups that run. The seam of the macros has no argument for a test's own state. */
+/* The lookups so far. The seam of the macros has no argument for a test's own state. */
 static struct {
-	uv_getaddrinfo_t *req[CACHE_MAX + 8];
-	uv_getaddrinfo_cb cb[CACHE_MAX + 8];
+	lookup_cb cb[CACHE_MAX + 8];
+	void *arg[CACHE_MAX + 8];
 	char last[64];
-	int last_family, n, canceled;
+	int last_family, n, dropped;
+	bool waits; /* they don't begin */
 	uint64_t now;
 } dns;
 
-static int fake_getaddrinfo(uv_loop_t *l, uv_getaddrinfo_t *req, uv_getaddrinfo_cb cb, const char *node,
-	const char *service, const struct addrinfo *hints)
+static struct lookup *fake_start(struct lookups *s, const char *host, int family, lookup_cb cb, void *arg)
 {
-	(void)l;
-	assert_null(service);
-	snprintf(dns.last, sizeof(dns.last), "%s", node);
-	dns.last_family = hints->ai_family;
-	dns.req[dns.n] = req;
+	(void)s;
+	snprintf(dns.last, sizeof(dns.last), "%s", host);
+	dns.last_family = family;
+	dns.arg[dns.n] = arg;
 	dns.cb[dns.n++] = cb;
-	return 0;
+	return (struct lookup *)&dns;
 }
 
-static int fake_cancel(uv_req_t *req)
+static bool fake_waits(const struct lookup *lk)
 {
-	(void)req;
-	dns.canceled++;
-	return UV_EBUSY;
+	(void)lk;
+	return dns.waits;
 }
 
-static void fake_freeaddrinfo(struct addrinfo *ai)
+static void fake_drop(struct lookup *lk)
 {
-	(void)ai;
+	(void)lk;
+	dns.dropped++;
 }
 
 /* Lookup i is done. */
@@ -56,7 +56,7 @@ static void reply(int i, int status, const char *addr)
 
 	if (addr != NULL)
 		uv_ip4_addr(addr, 0, &a);
-	dns.cb[i](dns.req[i], status, status == 0 ? &ai : NULL);
+	dns.cb[i](dns.arg[i], status, status == 0 ? &ai : NULL);
 }
 
 struct result {
@@ -146,7 +146,7 @@ static void test_equal_lookups_are_one(void **state)
 	assert_int_equal(c.called, 0);
 	assert_string_equal(b.addr, "192.0.2.7:80");
 	assert_int_equal(b.n, 1);
-	reply(1, UV_EAI_NONAME, NULL);
+	reply(1, EAI_NONAME, NULL);
 	turn(x);
 	assert_int_equal(c.err, ERR_RESOLVE);
 	assert_string_equal(c.fail.text, "Name resolution for example.com failed: Name or service not known");
@@ -177,9 +177,9 @@ static void test_cache_times(void **state)
 	dns.now += 59999;
 	ask_once(x, 1, 0);
 	dns.now += 1;
-	ask_once(x, 2, UV_EAI_AGAIN);
+	ask_once(x, 2, EAI_AGAIN);
 	dns.now += 1999;
-	ask_once(x, 2, UV_EAI_AGAIN);
+	ask_once(x, 2, EAI_AGAIN);
 	dns.now += 1;
 	ask_once(x, 3, 0);
 	ask_once(x, 3, 0);
@@ -243,7 +243,7 @@ static void test_overrides(void **state)
 	r.called = 0;
 	resolve_start(x->n->resolver, "cdn.test", 8080, on_result, &r);
 	assert_int_equal(dns.n, 1);
-	reply(0, UV_EAI_NONAME, NULL);
+	reply(0, EAI_NONAME, NULL);
 	turn(x);
 	assert_int_equal(r.called, 1);
 }
@@ -261,7 +261,29 @@ static void test_ipv4_only(void **state)
 	assert_int_equal(r.called, 1);
 }
 
-/* A lookup on the pool can outlive everything. */
+/* A lookup under way is kept for the next one who asks; one that has not begun is not worth it. */
+static void test_nobody_waits_any_more(void **state)
+{
+	struct fixture *x = *state;
+	struct result r;
+
+	resolve_cancel(ask_for(x, "example.org", &r));
+	assert_int_equal(dns.dropped, 0);
+	ask_for(x, "example.org", &r);
+	assert_int_equal(dns.n, 1);
+	reply(0, EAI_AGAIN, NULL);
+	turn(x);
+	assert_int_equal(r.err, ERR_NO_NAMES);
+	dns.waits = true;
+	resolve_cancel(ask_for(x, "example.com", &r));
+	assert_int_equal(dns.dropped, 1);
+	ask_for(x, "example.com", &r);
+	assert_int_equal(dns.n, 3);
+	reply(2, 0, "192.0.2.1");
+	turn(x);
+	assert_int_equal(r.err, 0);
+}
+
 static void test_free_while_looking_up(void **state)
 {
 	struct fixture *x = *state;
@@ -269,11 +291,8 @@ static void test_free_while_looking_up(void **state)
 
 	resolve_cancel(ask_for(x, "example.org", &r));
 	resolver_free(x->n->resolver);
-	assert_int_equal(dns.canceled, 1);
+	assert_int_equal(dns.dropped, 1);
 	x->n->resolver = resolver_new(x->n);
-	reply(0, 0, "192.0.2.1");
-	turn(x);
-	assert_int_equal(r.called, 0);
 }
 
 #define NET_TEST(f) cmocka_unit_test_setup_teardown(f, setup, fixture_teardown)
@@ -288,6 +307,7 @@ int main(void)
 		NET_TEST(test_cancel),
 		NET_TEST(test_overrides),
 		NET_TEST(test_ipv4_only),
+		NET_TEST(test_nobody_waits_any_more),
 		NET_TEST(test_free_while_looking_up),
 	};
 

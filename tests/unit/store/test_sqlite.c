@@ -92,8 +92,10 @@ static void on_row(void *arg, struct job_rec *r)
 	t->n++;
 	if (r->gid < sizeof(t->seen))
 		t->seen[r->gid] = 1;
-	assert_true(r->ord >= t->last_ord);
-	t->last_ord = r->ord;
+	if (r->state < STORE_ENDED) { /* the ended ones follow, in an order of their own */
+		assert_true(r->ord >= t->last_ord);
+		t->last_ord = r->ord;
+	}
 }
 
 static size_t load(struct sq_test *t)
@@ -254,9 +256,16 @@ static void test_older(void **state)
 	struct sq_test *t = *state;
 
 	fill(t, 10);
-	sql(t, "ALTER TABLE job DROP COLUMN part_id; PRAGMA user_version=1");
+	sql(t, "ALTER TABLE job DROP COLUMN part_id; ALTER TABLE job DROP COLUMN sum_job; ALTER TABLE job DROP COLUMN sum_place;"
+	       "ALTER TABLE job DROP COLUMN sum_have; PRAGMA user_version=1");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
+	assert_mode(t, "queue.db.v1", 0600); /* as it was */
+	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
+	close_it(t);
+	assert_int_equal(open_it(t), 0); /* with its checksums */
+	assert_int_equal(load(t), 10);
+	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
 }
 
 static void test_newer(void **state)
@@ -267,7 +276,7 @@ static void test_newer(void **state)
 	sql(t, "PRAGMA user_version=1000");
 	assert_int_equal(open_it(t), ERR_STORE_NEWER);
 	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
-	sql(t, "PRAGMA user_version=2");
+	sql(t, "PRAGMA user_version=3");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
 }
@@ -295,7 +304,191 @@ static void test_senseless_row(void **state)
 	       "INSERT INTO job (gid,state,ord,uid,total,done,added_at,ended_at,flags,err) VALUES "
 	       "(8,4,100,0,0,0,0,0,0,'ERR_FROM_MARS')");
 	assert_int_equal(open_it(t), 0);
-	assert_int_equal(load(t), 4);
+	assert_int_equal(load(t), 5); /* without a checksum they are damaged: failed downloads */
+	assert_true(count_files(t, "queue.db.damaged") >= 1);
+}
+
+static void on_checked_row(void *arg, struct job_rec *r)
+{
+	struct job_rec *want = arg;
+
+	if (r->gid != want->gid)
+		return;
+	job_rec_free(want);
+	*want = *r;
+	memset(r, 0, sizeof(*r));
+}
+
+/* The row of gid 2 after a change behind the daemon's back. */
+static struct job_rec damaged_by(struct sq_test *t, const char *change)
+{
+	struct job_rec r = {.gid = 2};
+	struct fail f;
+	size_t kept;
+
+	nftw(t->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	assert_int_equal(mkdir(t->dir, 0700), 0);
+	fill(t, 3);
+	sql(t, change);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(store_load(t->s, on_checked_row, &r, &f), 0);
+	close_it(t);
+	kept = count_files(t, "queue.db.damaged");
+	assert_true(kept >= 1);
+	assert_int_equal(open_it(t), 0); /* mended for good */
+	close_it(t);
+	assert_int_equal(count_files(t, "queue.db.damaged"), kept);
+	return r;
+}
+
+static void test_damaged_values(void **state)
+{
+	struct sq_test *t = *state;
+	struct job_rec r = damaged_by(t, "UPDATE job SET have='0-99999', done=99999 WHERE gid=2");
+
+	assert_null(r.have);
+	assert_int_equal(r.done, 0);
+	assert_int_equal(r.state, 0);
+	assert_non_null(strstr(r.uris, "example.org"));
+	job_rec_free(&r);
+	r = damaged_by(t, "UPDATE job SET state=3 WHERE gid=2");
+	assert_int_equal(r.state, STORE_WAITING);
+	assert_non_null(strstr(r.opts, "split=5"));
+	job_rec_free(&r);
+	r = damaged_by(t, "UPDATE job SET uris='http://example.com/other' WHERE gid=2");
+	assert_int_equal(r.state, STORE_FAILED);
+	assert_int_equal(r.err, ERR_RECORD);
+	assert_string_equal(r.uris, "http://example.com/other");
+	assert_null(r.opts);
+	job_rec_free(&r);
+	r = damaged_by(t, "UPDATE job SET uris=CAST(x'687474703aff' AS TEXT) WHERE gid=2");
+	assert_int_equal(r.state, STORE_FAILED);
+	assert_null(r.uris);
+	job_rec_free(&r);
+	r = damaged_by(t, "UPDATE job SET sum_job=NULL, sum_have=NULL, sum_place=NULL WHERE gid=2");
+	assert_int_equal(r.state, STORE_FAILED);
+	job_rec_free(&r);
+}
+
+/* Changes through every door keep the sums right. */
+static void test_sums_follow(void **state)
+{
+	struct sq_test *t = *state;
+
+	fill(t, 3);
+	assert_int_equal(open_it(t), 0);
+	store_set_state(t->s, 1, 2, 10);
+	store_set_ord(t->s, 2, 11);
+	store_progress(t->s, 3, "0-100", 100);
+	store_progress(t->s, 1, NULL, 0);
+	close_it(t);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 3);
+	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
+}
+
+/* ---- losses ---- */
+
+static void copy(const char *from, const char *to)
+{
+	char cmd[1000];
+
+	snprintf(cmd, sizeof(cmd), "cp %s %s", from, to);
+	assert_int_equal(system(cmd), 0);
+}
+
+/* Three commits; the state as kill -9 would leave it is copied away after each, and put back by restore(). */
+static void three_commits(struct sq_test *t)
+{
+	static const char *const names[] = {"queue.db", "queue.db-wal", "queue.commits"};
+	char from[400], to[400];
+
+	assert_int_equal(open_it(t), 0);
+	for (uint64_t i = 1; i <= 3; i++) {
+		put(t->s, i, i);
+		assert_int_equal(flush(t), 0);
+		for (size_t k = 0; k < 3; k++) {
+			snprintf(from, sizeof(from), "%s/%s", t->dir, names[k]);
+			snprintf(to, sizeof(to), "%s/keep%llu-%s", t->dir, (unsigned long long)i, names[k]);
+			copy(from, to);
+		}
+	}
+	close_it(t);
+}
+
+static void restore(struct sq_test *t, const char *name, int n)
+{
+	char from[400], to[400];
+
+	snprintf(from, sizeof(from), "%s/keep%d-%s", t->dir, n, name);
+	snprintf(to, sizeof(to), "%s/%s", t->dir, name);
+	copy(from, to);
+}
+
+static void test_damaged_wal(void **state)
+{
+	struct sq_test *t = *state;
+	char wal[200];
+	char junk[64];
+
+	three_commits(t);
+	snprintf(wal, sizeof(wal), "%s/queue.db-wal", t->dir);
+	memset(junk, 0x5a, sizeof(junk));
+	restore(t, "queue.db", 3);
+	restore(t, "queue.db-wal", 3);
+	restore(t, "queue.commits", 3);
+	assert_int_equal(open_it(t), 0); /* as after kill -9: all is there */
+	assert_int_equal(load(t), 3);
+	close_it(t);
+	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
+	restore(t, "queue.db", 3);
+	restore(t, "queue.db-wal", 3);
+	write_at(wal, size_of(wal) - 2000, junk, sizeof(junk)); /* the last commit's frames */
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 2);
+	assert_int_equal(count_files(t, "queue.db.damaged"), 2); /* with its -wal */
+	put(t->s, 4, 4);
+	close_it(t);
+	assert_int_equal(open_it(t), 0); /* said once */
+	assert_int_equal(load(t), 3);
+	assert_int_equal(count_files(t, "queue.db.damaged"), 2);
+}
+
+/* A power cut may leave an older count, or none. */
+static void test_older_count(void **state)
+{
+	struct sq_test *t = *state;
+	char path[200];
+
+	three_commits(t);
+	restore(t, "queue.commits", 1);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 3);
+	close_it(t);
+	snprintf(path, sizeof(path), "%s/queue.commits", t->dir);
+	assert_int_equal(truncate(path, 11), 0);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 3);
+	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
+	assert_mode(t, "queue.commits", 0600);
+}
+
+static void test_gone(void **state)
+{
+	struct sq_test *t = *state;
+	char path[200];
+
+	fill(t, 3);
+	snprintf(path, sizeof(path), "%s/queue.commits", t->dir);
+	assert_int_equal(truncate(t->db, 0), 0);
+	assert_int_equal(open_it(t), ERR_STORE);
+	assert_non_null(strstr(t->fail.text, "is gone"));
+	assert_int_equal(unlink(t->db), 0);
+	assert_int_equal(open_it(t), ERR_STORE);
+	assert_int_equal(size_of(t->db), -1);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 0);
 }
 
 /* ---- kill -9 ---- */
@@ -534,9 +727,8 @@ static void test_interrupted_rescue(void **state)
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 5);
 	close_it(t);
-	assert_int_equal(rename(t->db, aside), 0); /* only the bad one: nothing is made of it */
-	assert_int_equal(open_it(t), 0);
-	assert_int_equal(load(t), 0);
+	assert_int_equal(rename(t->db, aside), 0); /* only the bad one: nothing is made of it, and not begun over it */
+	assert_int_equal(open_it(t), ERR_STORE);
 }
 
 /* ---- a full disk, by a shim over the system's VFS ---- */
@@ -643,6 +835,11 @@ int main(void)
 		T(test_newer),
 		T(test_foreign),
 		T(test_senseless_row),
+		T(test_damaged_values),
+		T(test_sums_follow),
+		T(test_damaged_wal),
+		T(test_older_count),
+		T(test_gone),
 		T(test_kill),
 		T(test_one_bad_page),
 		T(test_bad_first_page),

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "rpc/dirs.h"
+#include "base/dirs.h"
 
 static void below_the_roots(void **state)
 {
