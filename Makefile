@@ -193,7 +193,7 @@ install: all docs ## install to DESTDIR/PREFIX: programs, man pages, systemd uni
 	$(BUILD)/hauld --print=bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/haul
 
 clean: ## remove what was built
-	rm -rf build build-asan build-fuzz
+	rm -rf build build-asan build-fuzz build-fuzz-cov
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'

@@ -164,7 +164,11 @@ static void print_uris(const json_t *status)
 		if (json_object_get(seen, uri))
 			continue;
 		json_object_set_new(seen, uri, json_true());
-		show_field(stdout, json_object_size(seen) == 1 ? "URIs" : "", uri_show_short(uri, text, sizeof(text)));
+		const char *why = json_text(u, "haul.givenUp");
+		uri_show_short(uri, text, sizeof(text));
+		char *line = why[0] ? xasprintf("%s (given up: %s)", text, why) : xstrdup(text);
+		show_field(stdout, json_object_size(seen) == 1 ? "URIs" : "", line);
+		free(line);
 	}
 	json_decref(seen);
 }

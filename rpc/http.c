@@ -83,7 +83,7 @@ static int on_value(llhttp_t *p, const char *at, size_t n)
 
 	if (h->field >= 0) {
 		if (!h->in_value)
-			h->val[h->field] = h->head.len + 1;
+			h->value = h->head.len;
 		h->in_value = true;
 		buf_add(&h->head, at, n);
 	}
@@ -95,8 +95,7 @@ static int on_value_end(llhttp_t *p)
 	struct http *h = &((struct conn *)p->data)->http;
 
 	if (h->field >= 0) {
-		if (!h->in_value)
-			h->val[h->field] = h->head.len + 1;
+		h->val[h->field] = 1 + (h->in_value ? h->value : h->head.len);
 		buf_add(&h->head, "", 1);
 	}
 	h->in_value = false;

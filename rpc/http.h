@@ -37,6 +37,7 @@ struct http {
 	size_t name_len;
 	int field;                    /* enum http_field being read, or -1 */
 	bool in_value;
+	size_t value;                 /* in_value: where in head the one being read begins */
 	bool head_done;
 	bool whole;                   /* a request is complete */
 	bool keep;                    /* the connection may serve another one */
@@ -46,7 +47,7 @@ struct http {
 	enum http_refusal refusal;
 	struct buf url;
 	struct buf head;                  /* values of the fields, each ended by NUL */
-	size_t val[HTTP_FIELD_COUNT];     /* 1 + offset in head; 0: not there */
+	size_t val[HTTP_FIELD_COUNT];     /* 1 + offset in head; 0: not there, or not whole yet */
 	struct buf body;
 };
 

@@ -109,6 +109,8 @@ static void put_uris(struct call *c, uint64_t gid)
 	jw_open(c->w, '[');
 	for (size_t i = 0; i < got && i < n; i++) {
 		jw_open(c->w, '{');
+		if (u[i].why != NULL)
+			jw_pair(c->w, "haul.givenUp", u[i].why);
 		jw_pair(c->w, "status", u[i].used ? "used" : "waiting");
 		jw_pair(c->w, "uri", u[i].uri);
 		jw_close(c->w, '}');

@@ -508,7 +508,8 @@ OPT(METALINK_VERSION, .name = "metalink-version", .type = OT_STR, .flags = OF_JO
 	.help = "Version wanted.")
 OPT(MIN_SPLIT_SIZE, .name = "min-split-size", .ch = 'k', .type = OT_SIZE, .def = "20971520", .min = 1048576,
 	.max = 1073741824, .flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_SAME, .arg = "SIZE",
-	.help = "A range is split between connections only while both parts are at least this large.")
+	.help = "A range is split between connections only while both parts are at least this large. A connection that "
+		"crawls is relieved of less.")
 OPT(MIN_TLS_VERSION, .name = "min-tls-version", .type = OT_ENUM, .def = "TLSv1.2",
 	.values = "TLSv1.1|TLSv1.2|TLSv1.3", .flags = OF_START | OF_CLIENT, .group = "general",
 	.aria2 = AS_SAME, .arg = "VERSION",
@@ -764,8 +765,8 @@ OPT(SSH_HOST_KEY_MD, .name = "ssh-host-key-md", .type = OT_STR, .flags = OF_JOB 
 OPT(STALL_TIMEOUT, .name = "stall-timeout", .type = OT_INT, .def = "15", .max = 600,
 	.flags = OF_JOB | OF_OWN,
 	.group = "http", .arg = "SEC",
-	.help = "Give a connection up when it brought no byte for so long while others of the download did. "
-		"0: never.")
+	.help = "Give a connection up when it brought no byte for so long while others of the download did, or another URI "
+		"is there to be asked. 0: never.")
 OPT(STATE_DIR, .name = "state-dir", .type = OT_PATH,
 	.flags = OF_START | OF_NORPC | OF_OWN | OF_BASIC, .group = "general",
 	.arg = "DIR",
@@ -805,10 +806,10 @@ OPT(TRUNCATE_CONSOLE_READOUT, .name = "truncate-console-readout", .type = OT_BOO
 		"the bars.",
 	.why = "Bars always fit the terminal; this is about the readout in their place.")
 OPT(URI_SELECTOR, .name = "uri-selector", .type = OT_ENUM, .def = "feedback", .values = "inorder|feedback|adaptive",
-	.flags = OF_JOB | OF_IGNORED, .group = "http", .aria2 = AS_NOT_YET, .arg = "METHOD",
-	.help = "Which URI the next connection takes. Accepted; no effect yet. The one with the fewest "
-		"connections is taken, in the order given.",
-	.why = "The URI with the fewest connections is taken, in the order given.")
+	.flags = OF_JOB, .group = "http", .aria2 = AS_BETTER, .arg = "METHOD",
+	.help = "Which URI the next connection takes. inorder: the first in the list that works and has room. feedback, "
+		"adaptive: in proportion to what a connection to each brings, new ones first.",
+	.why = "Measured within each download, connection by connection; server-stat files are not needed for it.")
 OPT(USE_HEAD, .name = "use-head", .type = OT_BOOL, .def = "false",
 	.flags = OF_JOB | OF_OPTARG, .group = "http", .aria2 = AS_BETTER,
 	.help = "Begin with a HEAD request. It saves the first GET for a file that is there already, and costs a round trip for "

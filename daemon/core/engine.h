@@ -135,6 +135,7 @@ size_t engine_list(const struct engine *e, enum engine_list l, size_t from, size
 struct uri_view {
 	const char *uri;
 	bool used; /* a connection has been made with it */
+	const char *why; /* it was given up for; NULL: it was not */
 };
 /* As getUris shows them (used first, one entry a connection, then the waiting ones); returns the number, writes at most
  * max. */

@@ -370,10 +370,14 @@ static const char *if_range_of(const struct lane *l)
 {
 	const struct xfer *x = l->x;
 
+	const char *tag;
+	bool own;
+
 	if (l->src->skip_if_range || !x->pinned)
 		return NULL;
-	if (x->etag)
-		return strncmp(x->etag, "W/", 2) == 0 ? NULL : x->etag;
+	tag = source_tag(x, l->src, &own);
+	if (tag && (own || !x->last_modified))
+		return strncmp(tag, "W/", 2) == 0 ? NULL : tag;
 	return x->last_modified;
 }
 

@@ -131,36 +131,56 @@ static bool text_same(const char *a, const char *b)
 	return strcmp(a, b) == 0;
 }
 
-/* Does the answer belong to the version that was pinned? Validators that one of the two lacks prove nothing. */
-static bool same_version(const struct xfer *x, const struct fetch_head *h, struct fail *f)
+static bool same_date(const struct xfer *x, const struct fetch_head *h)
 {
+	return x->last_modified && h->last_modified && text_same(x->last_modified, h->last_modified);
+}
+
+/* Different servers may make different ETags of the same file (RFC 9110 8.8.3): between origins the date counts for more. */
+static bool same_tag(const struct lane *l, const struct fetch_head *h)
+{
+	bool own;
+	const char *tag = source_tag(l->x, l->src, &own);
+
+	return !tag || !h->etag || text_same(tag, h->etag) || (!own && same_date(l->x, h));
+}
+
+/* Does the answer belong to the version that was pinned? Validators that one of the two lacks prove nothing. */
+static bool same_version(const struct lane *l, const struct fetch_head *h, struct fail *f)
+{
+	const struct xfer *x = l->x;
+
 	if (h->total >= 0 && x->total >= 0 && h->total != x->total && !h->coded) {
 		fail_set(f, ERR_CHANGED, "The file changed on the server: its size was %lld, now it is %lld", (long long)x->total,
 			(long long)h->total);
 		return false;
 	}
-	if (x->etag && h->etag && !text_same(x->etag, h->etag)) {
+	if (!same_tag(l, h)) {
 		fail_set(f, ERR_CHANGED, "The file changed on the server: another ETag");
 		return false;
 	}
-	if (x->last_modified && h->last_modified && !text_same(x->last_modified, h->last_modified)) {
+	if (x->last_modified && h->last_modified && !same_date(x, h)) {
 		fail_set(f, ERR_CHANGED, "The file changed on the server: another Last-Modified");
 		return false;
 	}
 	return true;
 }
 
-/* Can the two be told apart at all? A weak ETag alone says nothing about bytes (RFC 9110 8.8.1). */
+/* Can the two be told apart at all? A weak ETag alone says nothing about bytes (RFC 9110 8.8.1), nor does that of another
+ * origin, unless they agree. */
 static bool comparable(const struct xfer *x, const struct fetch_head *h)
 {
 	if (x->last_modified && h->last_modified)
 		return true;
-	return x->etag && h->etag && strncmp(x->etag, "W/", 2) != 0;
+	return x->etag && h->etag && strncmp(x->etag, "W/", 2) != 0 && text_same(x->etag, h->etag);
 }
 
 /* The answer is about to be taken beside others. */
-static void note_proof(struct xfer *x, const struct fetch_head *h)
+static void note_proof(struct lane *l, const struct fetch_head *h)
 {
+	struct xfer *x = l->x;
+
+	source_set_tag(x, l->src, h->etag, false);
 	if (x->unproven || comparable(x, h))
 		return;
 	x->unproven = true;
@@ -168,9 +188,11 @@ static void note_proof(struct xfer *x, const struct fetch_head *h)
 }
 
 /* A server that sent validators and now sends none can't be checked any more. */
-static bool validators_lost(const struct xfer *x, const struct fetch_head *h)
+static bool validators_lost(const struct lane *l, const struct fetch_head *h)
 {
-	return (x->etag || x->last_modified) && !h->etag && !h->last_modified;
+	bool own;
+
+	return !h->etag && !h->last_modified && (l->x->last_modified || source_tag(l->x, l->src, &own));
 }
 
 static bool has_validator(const struct xfer *x)
@@ -184,11 +206,11 @@ static void judge_whole_for_range(struct lane *l, const struct fetch_head *h)
 	struct xfer *x = l->x;
 	struct fail f = {0};
 
-	if (!same_version(x, h, &f)) {
+	if (!same_version(l, h, &f)) {
 		refuse(l, f.code, "%s", f.text);
 		return;
 	}
-	if (l->if_range && has_validator(x) && !validators_lost(x, h)) {
+	if (l->if_range && has_validator(x) && !validators_lost(l, h)) {
 		/* The same version, and yet no range: it mishandles If-Range, or has no ranges at all. Ask once without. */
 		l->src->skip_if_range = true;
 		refuse(l, ERR_AGAIN, "The server ignores If-Range; asking again without it");
@@ -201,7 +223,7 @@ static void judge_whole_for_range(struct lane *l, const struct fetch_head *h)
 	if (l->seg->next == 0 && !l->src->no_ranges && source_lanes(x, l->src, false) <= 1) {
 		l->answer_end = x->total; /* usable as it is */
 		l->src->no_ranges = true;
-		note_proof(x, h);
+		note_proof(l, h);
 		return;
 	}
 	l->src->no_ranges = true;
@@ -220,16 +242,16 @@ static void judge_range(struct lane *l, const struct fetch_head *h)
 			(long long)l->asked.start);
 	} else if (h->coded) {
 		refuse(l, ERR_CODING, "The server sent a part of a coded file");
-	} else if (!same_version(x, h, &f)) {
+	} else if (!same_version(l, h, &f)) {
 		refuse(l, f.code, "%s", f.text);
-	} else if (validators_lost(x, h) && !opts_str(x->opts, OPT_CHECKSUM)) {
+	} else if (validators_lost(l, h) && !opts_str(x->opts, OPT_CHECKSUM)) {
 		refuse(l, ERR_CHANGED, "The server no longer tells which version of the file it sends");
 	} else if (h->total < 0 && !comparable(x, h)) {
 		refuse(l, ERR_BAD_RANGE, "The server sent a range without the file's size or a validator");
 	} else {
 		l->src->ranged = true;
 		l->answer_end = h->range.end;
-		note_proof(x, h);
+		note_proof(l, h);
 	}
 }
 
@@ -248,6 +270,7 @@ static void pin(struct lane *l, const struct fetch_head *h)
 	free(x->last_modified);
 	x->etag = copy_or_null(h->etag);
 	x->last_modified = copy_or_null(h->last_modified);
+	source_set_tag(x, l->src, h->etag, true);
 	x->mtime = h->mtime;
 	x->total = h->coded ? -1 : h->total;
 	x->pinned = true;
@@ -333,11 +356,11 @@ static void judge_body(struct lane *l, const struct fetch_head *h)
 		judge_whole_for_range(l, h);
 	else if (nothing_yet(l) && h->status == 200)
 		pin_anew(l, h);
-	else if (!same_version(x, h, &f)) {
+	else if (!same_version(l, h, &f)) {
 		refuse(l, f.code, "%s", f.text);
 	} else {
 		l->answer_end = x->total;
-		note_proof(x, h);
+		note_proof(l, h);
 	}
 }
 

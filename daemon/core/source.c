@@ -54,6 +54,7 @@ static void source_free(struct source *s)
 	uri_free(&s->u);
 	free(s->uri);
 	free(s->final_uri);
+	free(s->tag);
 	OBJ_FREE(s);
 }
 
@@ -348,7 +349,7 @@ void source_put_aside(struct source *s, uint64_t now)
 	if (s->aside_ms > ASIDE_MOST_MS)
 		s->aside_ms = ASIDE_MOST_MS;
 	s->aside_until = now + s->aside_ms;
-	log_info(XFER, "%s: others come first for %llu s", uri_show_short(s->uri, show, sizeof(show)),
+	log_debug(XFER, "%s: others come first for %llu s", uri_show_short(s->uri, show, sizeof(show)),
 		(unsigned long long)(s->aside_ms / 1000));
 }
 
@@ -376,7 +377,7 @@ static void judge(const struct xfer *x, struct source *s, uint64_t now)
 
 	if (s->dead)
 		return;
-	if (on_trial && s->speed >= best / GOOD_FACTOR)
+	if (s->aside_ms > 0 && s->speed >= best / GOOD_FACTOR)
 		s->aside_ms = 0;
 	else if (s->speed < best / SLOW_FACTOR && (on_trial || s->samples >= SAMPLES_LEAST))
 		source_put_aside(s, now);
@@ -415,7 +416,37 @@ void source_brought(struct lane *l)
 	log_info(XFER, "%s: answers again", s->u.host);
 }
 
-/* ---- where it is asked ---- */
+/* ---- where it is asked, and what for ---- */
+
+const char *source_tag(const struct xfer *x, const struct source *s, bool *ret_own)
+{
+	*ret_own = true;
+	for (size_t i = 0; i < x->nsources; i++) {
+		const struct source *t = x->sources[i];
+
+		if (t->tag && (t == s || t->origin == s->origin)) {
+			*ret_own = true;
+			return t->tag;
+		}
+		*ret_own &= t->origin == s->origin;
+	}
+	return x->etag;
+}
+
+void source_set_tag(struct xfer *x, struct source *s, const char *etag, bool first)
+{
+	char *copy = xstrdup(etag);
+
+	for (size_t i = 0; first && i < x->nsources; i++) {
+		free(x->sources[i]->tag);
+		x->sources[i]->tag = NULL;
+	}
+	if (s->tag || !copy) {
+		free(copy);
+		return;
+	}
+	s->tag = copy;
+}
 
 void source_set_place(struct xfer *x, struct source *s, const char *uri, enum zone from)
 {
@@ -509,7 +540,9 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 		give_up(s, true, loop_now(x->loop));
 		return false;
 	}
-	if (l->got == 0)
+	if (l->got == 0) {
+		source_put_aside(s, loop_now(x->loop));
 		*ret_ms = wait_after(x, l, cls, &s->fail);
+	}
 	return true;
 }

@@ -562,6 +562,11 @@ void xfer_view(const struct xfer *x, struct job_view *v)
 	v->wait = x->wait.text[0] ? x->wait.text : NULL;
 }
 
+static const char *given_up_for(const struct source *s)
+{
+	return s->dead ? s->fail.text : NULL;
+}
+
 size_t xfer_uris(const struct xfer *x, struct uri_view *ret, size_t max)
 {
 	const struct lane *l;
@@ -570,11 +575,11 @@ size_t xfer_uris(const struct xfer *x, struct uri_view *ret, size_t max)
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
 		if (l->src && connected(l) && n++ < max)
-			ret[n - 1] = (struct uri_view){.uri = l->src->uri, .used = true};
+			ret[n - 1] = (struct uri_view){.uri = l->src->uri, .used = true, .why = given_up_for(l->src)};
 	}
 	for (size_t i = 0; i < x->nsources; i++)
 		if (n++ < max)
-			ret[n - 1] = (struct uri_view){.uri = x->sources[i]->uri, .used = false};
+			ret[n - 1] = (struct uri_view){.uri = x->sources[i]->uri, .why = given_up_for(x->sources[i])};
 	return n;
 }
 

@@ -51,6 +51,7 @@ struct source {
 	bool link_fresh;    /* final_uri has not brought a byte yet */
 	bool dead;          /* given up: counts no more, but see may_return */
 	bool may_return;    /* dead of what may pass (no answer, too slow): asked again now and then while others work */
+	char *tag;          /* its ETag for the version being fetched, which others may know by another one; NULL: not seen */
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
 	bool no_ranges;     /* answers ranges with the whole file */
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
@@ -299,6 +300,11 @@ bool lane_is_silent(const struct lane *l, uint64_t now); /* it waits for the ser
 int source_list_set(struct xfer *x, char *const *uris);
 void source_list_free(struct xfer *x);
 struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait); /* for one more lane; NULL: none; *ret_wait ms */
+/* The ETag by which the origin of s knows the version that is being fetched; NULL: there is none. *ret_own false: it has not
+ * shown any, so this one is, or may be, that of another origin. */
+const char *source_tag(const struct xfer *x, const struct source *s, bool *ret_own);
+/* An answer with that ETag (NULL: none) is of the version. first: it decided what the version is. */
+void source_set_tag(struct xfer *x, struct source *s, const char *etag, bool first);
 /* Bytes that the next segment for it may have at most. */
 int64_t source_portion(const struct source *s);
 bool source_may_return(const struct xfer *x, const struct source *s, uint64_t now); /* dead, and due to be asked again */

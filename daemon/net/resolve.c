@@ -189,7 +189,6 @@ static void on_lookup(void *arg, int status, const struct addrinfo *ai)
 static void start_lookup(struct entry *e)
 {
 	struct resolver *r = e->resolver;
-
 	const char *host = zone_is_localhost(e->host) ? "localhost" : e->host;
 
 	e->lookup = lookup_start(r->lookups, host, r->net->conf.no_ipv6 ? AF_INET : AF_UNSPEC, on_lookup, e);

@@ -136,6 +136,15 @@ static int read_coding(
 	return 0;
 }
 
+/* Such a body has ranges with heads of their own in it (RFC 9110 14.6); a Content-Range beside that has no place. */
+static bool is_multipart(const struct http_parser *p)
+{
+	static const char type[] = "multipart/byteranges";
+	const char *s = http_field(p, "Content-Type");
+
+	return s != NULL && strncasecmp(s, type, sizeof(type) - 1) == 0;
+}
+
 static int read_range(const struct http_parser *p, struct http_answer *a, struct fail *f)
 {
 	const char *s = http_field(p, "Content-Range");
@@ -150,7 +159,7 @@ static int read_range(const struct http_parser *p, struct http_answer *a, struct
 	if (s == NULL || (p->status != 206 && p->status != 416))
 		return 0;
 	has = http_content_range(s, &h->range, &h->total) == 1;
-	h->has_range = has && p->status == 206;
+	h->has_range = has && p->status == 206 && !is_multipart(p);
 	if (!h->has_range)
 		h->range = (struct range){0, 0};
 	if (h->has_range && a->framing == FRAMING_LENGTH && a->length != h->range.end - h->range.start)

@@ -268,3 +268,66 @@ def test_dead_names_hold_up_nobody(names, tools):
     for g in dead:
         s = d.wait(g, timeout=60)
         assert (s["status"], s["errorCode"]) == ("error", "19"), s
+
+
+# ---- T01-T04: servers that are slow or silent ----
+
+
+def ends(d, hostile, path, conns, **opts):
+    return d.wait(d.add(hostile.base + path, split=conns, max_connection_per_server=conns, **dict(FAST, **opts)))
+
+
+@pytest.mark.matrix("T01")
+@pytest.mark.parametrize("conns", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_slower_than_the_limit(hauld, hostile, conns):
+    """Too slow for ten seconds, on each connection."""
+    s = ends(hauld, hostile, "/slow/4M/a?rate=1000", conns, lowest_speed_limit="2K")
+    assert (s["status"], s["errorCode"]) == ("error", "5") and "slow" in s["errorMessage"].lower(), s
+    assert int(s["completedLength"]) > 0
+
+
+@pytest.mark.matrix("T02")
+@pytest.mark.parametrize("conns", [1, 4])
+def test_no_answer(hauld, hostile, conns):
+    s = ends(hauld, hostile, "/no-answer/1M/a", conns, timeout=1)
+    assert (s["status"], s["errorCode"]) == ("error", "2") and s["errorMessage"], s
+    assert len(hostile.log()) == FAST["max_tries"]
+
+
+@pytest.mark.matrix("T02")
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("resumed", [False, True])
+def test_each_answer_stops_in_the_middle(make_hauld, hostile, tools, conns, resumed):
+    """Tries that brought something do not count: all of it comes, a piece for each."""
+    d = make_hauld()
+    gid = d.add(hostile.base + "/stall/2M/a?at=512K", split=conns, max_connection_per_server=conns, **dict(FAST, timeout=1))
+    if resumed:
+        d.received(gid, 512 << 10)
+        d.kill()
+        d.start()
+    assert tools.sha256_of(d.complete(gid)) == hostile.sha256("2M", "a")
+    assert hostile.sent() <= (2 << 20) + conns * (1 << 20)
+
+
+@pytest.mark.matrix("T03")
+@pytest.mark.parametrize("conns", [1, 4])
+def test_a_header_byte_by_byte(hauld, hostile, conns):
+    s = ends(hauld, hostile, "/slow-header/1M/a", conns, timeout=2)
+    assert (s["status"], s["errorCode"]) == ("error", "2"), s
+
+
+@pytest.mark.matrix("T04")
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("resumed", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_a_stuck_tail_is_fetched_by_another_connection(make_hauld, hostile, tools, conns, resumed):
+    """The connection that came to the last bytes crawls at 10 B/s: two hours for them."""
+    d = make_hauld()
+    gid = d.add(hostile.base + "/stall-tail/4M/a?id=t04-%d%d" % (conns, resumed), split=conns, max_connection_per_server=conns, **FAST)
+    if resumed:
+        d.received(gid, 3 << 20)
+        d.kill()
+        d.start()
+    began = time.monotonic()
+    assert tools.sha256_of(d.complete(gid)) == hostile.sha256("4M", "a")
+    assert time.monotonic() - began < 30
+    assert hostile.sent() <= (4 << 20) + conns * (1 << 20) * (2 if resumed else 1)

@@ -198,13 +198,63 @@ static void check_retry_after(const char *s)
 	CHECK(got == (want < 0 ? -1 : want * 1000));
 }
 
-/* Whatever it looks like, its wait is in range, and there is none without the two letters that name one. */
-static void check_limit(const char *s)
+/* The next piece of *s up to `end`, without blanks around it; malloc'd, NULL: there is none. */
+static char *piece(const char **s, char end)
 {
-	int64_t got = http_limit_field(s);
+	const char *stop = *s != NULL ? strchrnul(*s, end) : NULL, *from = *s, *to = stop;
+
+	if (stop == NULL)
+		return NULL;
+	*s = *stop != '\0' ? stop + 1 : NULL;
+	while (from < to && (*from == ' ' || *from == '\t'))
+		from++;
+	while (to > from && (to[-1] == ' ' || to[-1] == '\t'))
+		to--;
+	return strndup(from, (size_t)(to - from));
+}
+
+#define NOT_PLAIN -3
+
+/* Of "x;r=0;t=30", with names of letters and numbers of at most 15 digits: t when the last r is 0; NOT_PLAIN: of another form. */
+static int64_t ref_policy(const char *text)
+{
+	const char *s = text;
+	char *part = piece(&s, ';');
+	unsigned __int128 left = 1, seconds = 0;
+	bool plain = part[0] != '\0' && letters(part, strlen(part)), timed = false;
+
+	free(part);
+	while ((part = piece(&s, ';')) != NULL) {
+		size_t i = 2;
+		unsigned __int128 v = 0;
+		bool number = strlen(part) <= 17 && strlen(part) > 2 && ref_number(part, &i, &v) && part[i] == '\0';
+
+		plain &= number && (strncmp(part, "r=", 2) == 0 || strncmp(part, "t=", 2) == 0);
+		timed |= plain && part[0] == 't';
+		*(plain && part[0] == 'r' ? &left : &seconds) = v;
+		free(part);
+	}
+	return !plain ? NOT_PLAIN : left == 0 && timed ? (int64_t)seconds : -1;
+}
+
+/* Whatever it looks like, the wait is in range, and there is none without the two letters that name one. */
+static void check_limit(const char *value)
+{
+	const char *s = value;
+	int64_t got = http_limit_field(value), want = -1;
+	bool plain = true;
+	char *part;
 
 	CHECK(got >= -1 && got <= 86400);
-	CHECK(got < 0 || (strstr(s, "r=") != NULL && strstr(s, "t=") != NULL));
+	CHECK(got < 0 || (strstr(value, "r=") != NULL && strstr(value, "t=") != NULL));
+	while ((part = piece(&s, ',')) != NULL) {
+		int64_t one = ref_policy(part);
+
+		plain &= one != NOT_PLAIN;
+		want = one > want ? one : want;
+		free(part);
+	}
+	CHECK(!plain || got == (want < 86400 ? want : 86400));
 }
 
 static size_t trimmed(const char **s)

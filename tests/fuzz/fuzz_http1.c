@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * F01: a whole answer, head and body, through the HTTP/1.1 protocol over a stream in memory, in one piece and in random cuts:
- * the verdict and the bytes must not depend on the cuts. Input: options, seed of the cuts, then the bytes of the server.
+ * the verdict and the bytes must not depend on the cuts. Input: options, seed of the cuts (and which proxy), then the bytes of
+ * the server; those of a proxy that makes a tunnel in turns (fuzz_wire.h).
  */
 #include "fuzz.h"
 
@@ -221,6 +222,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		opts_set(o, OPT_HTTP_PASSWD, "p", NULL);
 		opts_set(o, OPT_HTTP_AUTH_CHALLENGE, "true", NULL);
 	}
+	whole.w.turns = cut.w.turns = !same_way;
 	whole.w.p = cut.w.p = in.p;
 	whole.w.n = cut.w.n = in.n;
 	run_fetch(&whole, o);

@@ -14,16 +14,18 @@
 #define FILE_KEPT   (1 << 13)	       /* bytes from the segment's beginning on that are compared */
 #define FIRST_START (BLOCK_SIZE - 120) /* so that a block is full in the middle of small segments */
 
+#define ASKED_MOST 3
+
 enum option { NEW = 1, STRONG = 2, DATED = 4, NO_END = 8, LATE_FILE = 16, HAD_RANGES = 32, RESET = 64, CHECKSUM = 128 };
 
 struct run {
 	unsigned options;
 	struct wire w;
 	struct xfer x;
-	struct source src;
+	struct source *src;
 	struct origins *origins;
 	struct lane *l;
-	int64_t start;		  /* of the segment */
+	int64_t start, end;	  /* of the segment; end -1: not known at first */
 	bool named;		  /* the file's name is known, it waits to be opened */
 	/* between the lane and the protocol */
 	const struct fetch_ops *lane_ops;
@@ -35,10 +37,6 @@ struct run {
 	bool block_out, refused;
 	int64_t pushed;		  /* everything from start to here was written */
 	unsigned char file[FILE_KEPT], body[FILE_KEPT];
-	/* the result */
-	unsigned failures;
-	int err;
-	struct fail why;
 };
 
 static struct run *now;
@@ -269,26 +267,8 @@ void xfer_open_new(struct xfer *x, const char *server_name, const char *uri)
 		open_file(now);
 }
 
-void source_set_place(struct xfer *x, struct source *s, const char *uri)
+bool net_offline(void)
 {
-	(void)x;
-	free(s->final_uri);
-	s->final_uri = uri != NULL ? xstrdup(uri) : NULL;
-}
-
-unsigned source_lanes(const struct xfer *x, const struct source *s, bool receiving)
-{
-	(void)x, (void)s, (void)receiving;
-	return 1;
-}
-
-bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f, uint64_t *ret_ms)
-{
-	(void)x, (void)l, (void)ret_ms;
-	CHECK(err < 0 && f->text[0] != '\0');
-	now->failures++;
-	now->err = err;
-	now->why = *f;
 	return false;
 }
 
@@ -296,8 +276,8 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 
 static void set_up(struct run *r, struct opts *o, int64_t length, int64_t behind)
 {
+	static char *uris[] = {(char *)"http://host.test/file", NULL};
 	struct xfer *x = &r->x;
-	struct uri u;
 
 	x->loop = &the_loop;
 	x->origins = r->origins = origins_new(4, 1);
@@ -309,13 +289,13 @@ static void set_up(struct run *r, struct opts *o, int64_t length, int64_t behind
 	x->state = (r->options & NEW) ? XS_PROBE : XS_RUN;
 	TAILQ_INIT(&x->lanes);
 	TAILQ_INIT(&x->segs);
-	r->src.uri = (char *)"http://host.test/file";
-	CHECK(uri_parse(r->src.uri, strlen(r->src.uri), &u, NULL) == 0);
-	r->src.u = u;
-	r->src.ranged = (r->options & HAD_RANGES) != 0;
+	CHECK(source_list_set(x, uris) == 0 || x->nsources == 1);
+	r->src = x->sources[0];
+	r->src->ranged = (r->options & HAD_RANGES) != 0;
 	r->l = lane_new(x);
 	if (r->options & NEW) {
 		r->start = r->pushed = 0;
+		r->end = -1;
 		segment_new(r->l, 0, -1);
 		return;
 	}
@@ -323,8 +303,28 @@ static void set_up(struct run *r, struct opts *o, int64_t length, int64_t behind
 	x->etag = (r->options & STRONG) ? xstrdup("\"e\"") : NULL;
 	x->last_modified = (r->options & DATED) ? xstrdup("Sun, 06 Nov 1994 08:49:37 GMT") : NULL;
 	x->total = (r->options & NO_END) ? -1 : r->start + length + behind;
-	segment_new(r->l, r->start, (r->options & NO_END) ? -1 : r->start + length);
+	r->end = (r->options & NO_END) ? -1 : r->start + length;
+	segment_new(r->l, r->start, r->end);
 	segment_attach_file(r->l->seg);
+}
+
+static int64_t rest_end(const struct run *r)
+{
+	return r->end < r->x.total ? r->end : r->x.total;
+}
+
+/* As the transfer does, for what is still free of a segment that was asked for. */
+static bool asks_again(const struct run *r)
+{
+	return r->l->state == LANE_IDLE && !r->src->dead && r->x.state == XS_RUN && r->pushed < rest_end(r);
+}
+
+static bool ask_again(struct run *r)
+{
+	segment_new(r->l, r->pushed, rest_end(r));
+	segment_attach_file(r->l->seg);
+	lane_begin(r->l, r->src);
+	return true;
 }
 
 static void check_segment(const struct run *r)
@@ -343,12 +343,12 @@ static void run_lane(struct run *r, struct opts *o, int64_t length, int64_t behi
 	now = r;
 	wire = &r->w;
 	r->w.reset = (r->options & RESET) != 0;
-	r->w.dials_max = 2 * REDIRECTS_MAX + 8;
+	r->w.dials_max = (ASKED_MOST + 1) * (REDIRECTS_MAX + 1);
 	r->w.shared = http_state_new(o);
 	r->pushed = r->start;
 	set_up(r, o, length, behind);
-	lane_begin(r->l, &r->src);
-	for (unsigned idle = 0; idle < 3;) {
+	lane_begin(r->l, r->src);
+	for (unsigned idle = 0, again = 0; idle < 3;) {
 		bool moved = wire_step(&r->w);
 
 		check_segment(r);
@@ -356,11 +356,13 @@ static void run_lane(struct run *r, struct opts *o, int64_t length, int64_t behi
 			open_file(r);
 		else if (!moved && r->l->waiter.waiting)
 			r->l->waiter.cb(r->l->waiter.arg);
+		else if (!moved && asks_again(r) && again++ < ASKED_MOST)
+			moved = ask_again(r);
 		else if (!moved)
 			lane_resume(r->l);
 		idle = moved ? 0 : idle + 1;
 	}
-	CHECK(r->l->fetch == NULL && (r->l->state == LANE_IDLE || r->l->state == LANE_WAIT));
+	CHECK(r->l->fetch == NULL && r->l->state == LANE_IDLE);
 }
 
 static void tear_down(struct run *r)
@@ -372,8 +374,7 @@ static void tear_down(struct run *r)
 	free(r->x.last_modified);
 	free(r->x.digest);
 	ranges_free(&r->x.taken);
-	uri_free(&r->src.u);
-	free(r->src.final_uri);
+	source_list_free(&r->x);
 	origins_free(r->origins);
 	http_state_free(r->w.shared);
 }
@@ -390,7 +391,7 @@ static void check_run(const struct run *r)
 
 	if (getenv("FUZZ_PRINT") != NULL)
 		fprintf(stderr, "options %u: %s, wrote %lld-%lld of %lld, %u dials, now at %s\n", r->options,
-			r->failures > 0 ? r->why.text : "no failure", (long long)r->start, (long long)r->pushed,
+			r->src->fail.code != 0 ? r->src->fail.text : "no failure", (long long)r->start, (long long)r->pushed,
 			(long long)x->total, r->w.dials, r->l->uri);
 	CHECK(r->start <= r->pushed && (x->total < 0 || r->pushed <= x->total));
 	CHECK(ranges_total(&x->written) == r->pushed - r->start && x->written.n <= 1);
@@ -399,15 +400,18 @@ static void check_run(const struct run *r)
 
 static void compare(const struct run *a, const struct run *b)
 {
+	const struct source *s = a->src, *t = b->src;
+
 	check_run(a);
 	check_run(b);
-	CHECK(a->failures == b->failures && a->err == b->err && strcmp(a->why.text, b->why.text) == 0);
+	CHECK(s->fail.code == t->fail.code && strcmp(s->fail.text, t->fail.text) == 0);
+	CHECK(s->dead == t->dead && s->tries == t->tries && s->not_found == t->not_found && s->ready_at == t->ready_at);
 	CHECK(a->pushed == b->pushed && memcmp(a->file, b->file, FILE_KEPT) == 0);
 	CHECK(a->x.total == b->x.total && a->x.state == b->x.state && a->x.unproven == b->x.unproven);
 	CHECK(same(a->x.etag, b->x.etag) && same(a->x.last_modified, b->x.last_modified) && same(a->x.digest, b->x.digest));
-	CHECK(same(a->l->uri, b->l->uri) && same(a->src.final_uri, b->src.final_uri));
-	CHECK(a->src.no_ranges == b->src.no_ranges && a->src.ranged == b->src.ranged && a->src.no_head == b->src.no_head);
-	CHECK(a->src.skip_if_range == b->src.skip_if_range && a->w.dials == b->w.dials && a->l->state == b->l->state);
+	CHECK(same(a->l->uri, b->l->uri) && same(s->final_uri, t->final_uri));
+	CHECK(s->no_ranges == t->no_ranges && s->ranged == t->ranged && s->no_head == t->no_head);
+	CHECK(s->skip_if_range == t->skip_if_range && a->w.dials == b->w.dials && a->l->state == b->l->state);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

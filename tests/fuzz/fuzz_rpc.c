@@ -17,7 +17,7 @@
 
 #define UNPACKED_MAX (8u << 20)
 
-enum option { SECRET = 1, SAVE = 2, HOLD = 4, LATE_END = 8, JSONP = 16 };
+enum option { SECRET = 1, SAVE = 2, HOLD = 4, LATE_END = 8, JSONP = 16, STRANGER = 32, STUCK = 64, NO_DISK = 128 };
 
 /* Text up to and without end, moved behind it; NULL: there is none. */
 static const char *upto(const char **p, const char *limit, const char *end, size_t *ret_n)
@@ -125,6 +125,16 @@ static void check_sent(const struct stream *s)
 			break;
 }
 
+/* The client is another one, of whom nothing is known. */
+static void reconnect(struct fixture *x)
+{
+	x->s.ops->end(x->s.owner, 0, &(struct fail){0});
+	stream_done(&x->s);
+	stream_init(&x->s);
+	the_peer_uid = -1;
+	conn_accept(x->rpc, &x->s);
+}
+
 static void start(struct fixture *x, unsigned options)
 {
 	if (options & SECRET)
@@ -132,11 +142,13 @@ static void start(struct fixture *x, unsigned options)
 	opts_set(x->opts, OPT_RPC_ALLOW_JSONP, (options & JSONP) ? "true" : "false", NULL);
 	if (options & SAVE)
 		opts_set(x->e.global, OPT_SAVE_SESSION, "/nowhere", NULL);
-	x->e.hold = (options & HOLD) != 0;
+	x->e.hold = (options & (HOLD | NO_DISK)) != 0;
+	x->s.stuck = (options & STUCK) != 0;
 }
 
-static void settle(struct fixture *x)
+static void settle(struct fixture *x, unsigned options)
 {
+	int err = (options & NO_DISK) ? ERR_STORE : 0;
 	struct fail none = {0};
 
 	for (int i = 0; i < 20 && (x->e.waiters > 0 || x->e.save_cb != NULL); i++) {
@@ -145,7 +157,7 @@ static void settle(struct fixture *x)
 		x->e.save_cb = NULL;
 		if (cb != NULL)
 			cb(x->e.save_arg, 0, &none);
-		fake_commit(&x->e, 0, NULL);
+		fake_commit(&x->e, err, err != 0 ? "no room" : NULL);
 		deliver(&x->s);
 		uv_run(&x->loop.uv, UV_RUN_NOWAIT);
 	}
@@ -162,6 +174,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_setup(LOG_LVL_ERROR, true, NULL, LOG_LVL_ERROR);
 	setup(&state);
 	x = state;
+	if (options & STRANGER)
+		reconnect(x);
 	start(x, options);
 	while (in.n > 0 && !x->s.closed) {
 		size_t n = 1 + fuzz_random(&random) % (random % 4 == 0 ? 30 : 2000);
@@ -172,7 +186,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		in.n -= n;
 		uv_run(&x->loop.uv, UV_RUN_NOWAIT);
 	}
-	settle(x);
+	for (int i = 0; i < 100 && (options & STUCK) && !x->s.closed; i++)
+		unstick(&x->s);
+	settle(x, options);
 	if (!x->s.closed && (options & LATE_END))
 		x->s.ops->end(x->s.owner, 0, &(struct fail){0});
 	check_sent(&x->s);

@@ -13,6 +13,9 @@
 #include "base/str.h"
 #include "store/store_backend.h"
 
+#define MAX_PARTS 200
+#include "store/sqlite_rescue.c"
+
 #define JOBS	 40
 #define NEW_GID	 0xabcdef
 #define FILE_MAX (1 << 18)

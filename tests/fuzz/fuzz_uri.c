@@ -54,6 +54,11 @@ static char *curl_part(CURLU *h, CURLUPart part, unsigned flags)
 	return s;
 }
 
+static bool is_fetched(const struct uri *u)
+{
+	return strcmp(u->scheme, "http") == 0 || strcmp(u->scheme, "https") == 0;
+}
+
 static bool is_ascii(const char *s)
 {
 	while (*s > 0)
@@ -62,13 +67,14 @@ static bool is_ascii(const char *s)
 }
 
 /* Would curl ask another server than we do? International names are left out: curl 7.88 loses memory over them, and leaves
- * them to the same library as we do. It also takes ".x:" for a scheme, which has to begin with a letter (RFC 3986 3.1). */
+ * them to the same library as we do. It also takes ".x:" for a scheme, which has to begin with a letter (RFC 3986 3.1), and
+ * knows none of more than 40 letters. */
 static void compare_curl(CURLU *h, const struct uri *u)
 {
 	char *scheme = curl_part(h, CURLUPART_SCHEME, 0), *host = curl_part(h, CURLUPART_HOST, 0);
 	char *port = curl_part(h, CURLUPART_PORT, CURLU_DEFAULT_PORT);
 
-	if (host != NULL && is_ascii(host) && scheme != NULL && isalpha((unsigned char)scheme[0])) {
+	if (is_fetched(u) && host != NULL && is_ascii(host) && scheme != NULL && isalpha((unsigned char)scheme[0])) {
 		CHECK(strcasecmp(scheme, u->scheme) == 0);
 		CHECK(strcasecmp(host, u->host) == 0);
 		CHECK(port == NULL || u->port == 0 || atoi(port) == u->port);

@@ -21,7 +21,8 @@
 struct stream {
 	const struct stream_ops *ops;
 	void *owner;
-	size_t at; /* bytes that were read */
+	size_t at;   /* bytes that were read */
+	size_t gate; /* turns: so far the bytes go that the peer has sent */
 	bool open, paused, ended;
 };
 
@@ -31,10 +32,14 @@ struct wire {
 	size_t n;
 	uint32_t random; /* of the cuts; 0: none */
 	bool reset;	 /* its end is not orderly */
+	bool turns;	 /* the peer speaks when spoken to: each time a byte that says how many follow; 0: all the rest */
 	unsigned dials, dials_max;
 	struct http_state *shared;
 	struct stream *s; /* NULL: closed */
 	struct deferred *deferred[DEFERRED_MAX];
+	struct timer *timer; /* that is due at once; others never end */
+	void (*timer_cb)(void *arg);
+	void *timer_arg;
 };
 
 static struct loop the_loop;
@@ -77,12 +82,20 @@ void defer_cancel(struct loop *l, struct deferred *d)
 
 void timer_start(struct loop *l, struct timer *t, uint64_t delay, uint64_t every, void (*cb)(void *arg), void *arg)
 {
-	(void)l, (void)t, (void)delay, (void)every, (void)cb, (void)arg;
+	(void)l, (void)every;
+	timer_stop(t);
+	if (delay > 0)
+		return;
+	CHECK(wire->timer == NULL);
+	wire->timer = t;
+	wire->timer_cb = cb;
+	wire->timer_arg = arg;
 }
 
 void timer_stop(struct timer *t)
 {
-	(void)t;
+	if (wire->timer == t)
+		wire->timer = NULL;
 }
 
 bool timer_running(const struct timer *t)
@@ -108,6 +121,10 @@ void stream_write(struct stream *s, const void *p, size_t n)
 {
 	(void)p;
 	CHECK(s == wire->s && n > 0);
+	if (!wire->turns || s->at < s->gate || s->at == wire->n)
+		return;
+	n = wire->p[s->at++];
+	s->gate = n > 0 && n < wire->n - s->at ? s->at + n : wire->n;
 }
 
 void stream_resume(struct stream *s)
@@ -198,12 +215,13 @@ static size_t wire_cut(struct wire *w, size_t n)
 static bool wire_read(struct wire *w)
 {
 	struct stream *s = w->s;
+	size_t limit = w->turns ? s->gate : w->n;
 	struct span to = {NULL, 0};
 	size_t n;
 
 	if (s->ended || s->paused)
 		return false;
-	if (s->at == w->n) {
+	if (s->at >= limit) {
 		struct fail f;
 		int err = w->reset ? fail_set(&f, ERR_RESET, "reset") : 0;
 
@@ -218,7 +236,7 @@ static bool wire_read(struct wire *w)
 		s->paused = true;
 		return true;
 	}
-	n = wire_cut(w, to.len < w->n - s->at ? to.len : w->n - s->at);
+	n = wire_cut(w, to.len < limit - s->at ? to.len : limit - s->at);
 	memcpy(to.base, w->p + s->at, n);
 	s->at += n;
 	s->ops->data(s->owner, n);
@@ -240,10 +258,19 @@ static bool wire_deferred(struct wire *w)
 	return false;
 }
 
+static bool wire_timer(struct wire *w)
+{
+	if (w->timer == NULL)
+		return false;
+	w->timer = NULL;
+	w->timer_cb(w->timer_arg);
+	return true;
+}
+
 /* What is due next happens; false: nothing is. */
 static bool wire_step(struct wire *w)
 {
-	bool moved = false;
+	bool moved = wire_timer(w);
 
 	if (w->s != NULL && !w->s->open && !w->s->ended) {
 		w->s->open = moved = true;

@@ -47,22 +47,35 @@ static size_t check_frame(const unsigned char *p, size_t left)
 }
 
 #define REQUEST_MAX "4096"
-#define FED_MAX	    (2u << 20)
-#define SENT_MAX    (1u << 20)
+#define FED_MAX	    (512u << 10)
+#define SENT_MAX    (512u << 10)
 #define HELD_MAX    (256 * 1024) /* for a connection that is owed no answer */
 #define PER_ANSWER  4		 /* bytes held for each byte of the answers being made: their buffers grow by doubling */
 #define PER_JOB	    (16 * 1024)	 /* of a download that was added */
 
 enum option { REPEAT = 15, STUCK = 16, SECRET = 32 };
 
-/* The test's own buffers take their memory now, so that it does not count. */
-static void reserve(struct buf *b, size_t n)
-{
-	char *zeros = calloc(1, n);
+/* The stream's own buffers, which are the test's: made once, with room for what may come, so that they do not count. */
+static struct buf kept_in, kept_sent;
 
-	CHECK(buf_add(b, zeros, n) == 0);
-	buf_reset(b);
-	free(zeros);
+static void take_buffer(struct buf *b, struct buf *kept, size_t room)
+{
+	buf_free(b);
+	if (kept->data == NULL) {
+		char *zeros = calloc(1, room);
+
+		buf_init(kept, b->max);
+		CHECK(buf_add(kept, zeros, room) == 0);
+		free(zeros);
+	}
+	buf_reset(kept);
+	*b = *kept;
+}
+
+static void give_back(struct buf *b, struct buf *kept)
+{
+	*kept = *b;
+	buf_init(b, b->max);
 }
 
 /* answers: bytes of them in one round, the most so far. */
@@ -108,9 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		opts_set(x->opts, OPT_RPC_SECRET, "s", NULL);
 	feed(&x->s, HANDSHAKE);
 	CHECK(strncmp(x->s.sent.data, "HTTP/1.1 101 ", 13) == 0);
-	buf_reset(&x->s.sent);
-	reserve(&x->s.in, FED_MAX);
-	reserve(&x->s.sent, 2 * SENT_MAX);
+	take_buffer(&x->s.in, &kept_in, FED_MAX);
+	take_buffer(&x->s.sent, &kept_sent, 4 * SENT_MAX);
 	x->s.stuck = (options & STUCK) != 0;
 	before = heap_mark();
 	for (size_t fed = 0; times > 0 && fed + in.n <= FED_MAX && x->s.sent.len < SENT_MAX && !x->s.closed; times--) {
@@ -126,6 +138,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		unstick(&x->s);
 	while (at < x->s.sent.len && !(x->s.stuck && x->s.closed))
 		at += check_frame((unsigned char *)x->s.sent.data + at, x->s.sent.len - at);
+	give_back(&x->s.in, &kept_in);
+	give_back(&x->s.sent, &kept_sent);
 	teardown(&state);
 	return 0;
 }

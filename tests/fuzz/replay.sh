@@ -10,10 +10,13 @@ for src in tests/fuzz/fuzz_*.c; do
 	t=${t%.c}
 	${MAKE:-make} --no-print-directory BUILD="$B" "$B/tests/fuzz/$t" >/dev/null || { f=$((f + 1)); continue; }
 	n=$(ls tests/fuzz/corpus/"$t" | wc -l)
+	began=$(date +%s)
 	if [ "$n" -gt 0 ] && out=$("$B/tests/fuzz/$t" tests/fuzz/corpus/"$t"/* 2>&1); then
 		p=$((p + 1))
+		tests/matrix/note.sh "$src" passed $(($(date +%s) - began))
 	else
 		f=$((f + 1))
+		tests/matrix/note.sh "$src" failed $(($(date +%s) - began))
 		echo "replay $t ($n inputs):"
 		echo "$out" | tail -20
 		for i in tests/fuzz/corpus/"$t"/*; do

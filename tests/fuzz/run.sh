@@ -11,12 +11,15 @@ ${MAKE:-make} --no-print-directory -j"$(nproc)" BUILD=$B CC="$CC" WARN= OPT='-O1
 [ $# -gt 0 ] || set -- $(ls tests/fuzz/fuzz_*.c | sed 's|.*/fuzz_||; s|\.c$||')
 p=0
 f=0
-mkdir -p $B/fuzz $B/findings
+mkdir -p $B/fuzz $B/findings $B/dict
+tests/fuzz/seeds.py --dict $B/dict || exit 1
 for t in "$@"; do
 	"$CC" @$B/fuzz.flags $SAN -fsanitize=fuzzer -o $B/fuzz/"$t" tests/fuzz/fuzz_"$t".c $B/libhauld.a $(cat $B/fuzz.libs) || exit 1
 	mkdir -p $B/corpus/"$t"
-	if ASAN_OPTIONS=detect_stack_use_after_return=0 $B/fuzz/"$t" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 -rss_limit_mb=2048 \
-		-max_len=20000 -print_final_stats=1 -artifact_prefix=$B/findings/"$t"- $B/corpus/"$t" tests/fuzz/corpus/"$t" >$B/fuzz/"$t".log 2>&1; then
+	dict=
+	[ ! -f "$B/dict/$t.dict" ] || dict=-dict=$B/dict/$t.dict
+	if ASAN_OPTIONS=detect_stack_use_after_return=0:quarantine_size_mb=16 $B/fuzz/"$t" -max_total_time="${FUZZ_SECONDS:-60}" -timeout=20 -rss_limit_mb=2048 \
+		-max_len=20000 -print_final_stats=1 $dict -artifact_prefix=$B/findings/"$t"- $B/corpus/"$t" tests/fuzz/corpus/"$t" >$B/fuzz/"$t".log 2>&1; then
 		p=$((p + 1))
 		echo "fuzz $t: $(sed -n 's/^stat::number_of_executed_units: *//p' $B/fuzz/"$t".log) runs," \
 			"$(grep -o 'cov: [0-9]*' $B/fuzz/"$t".log | tail -1)"

@@ -1,11 +1,53 @@
 #!/usr/bin/env python3
-"""Writes the first inputs of every fuzz target to tests/fuzz/corpus/. Kept findings (finding-*) lie there too and stay."""
+"""Writes the first inputs of every fuzz target to tests/fuzz/corpus/. Kept findings (finding-*) lie there too and stay.
+
+    seeds.py --dict FOLDER    the words that targets are to try, out of the product's tables, as FOLDER/NAME.dict
+"""
 import base64
 import gzip
 import json
 import os
+import re
+import sqlite3
 import struct
+import sys
+import tempfile
 import zlib
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def column(path, pattern):
+    with open(os.path.join(TOP, path)) as f:
+        return re.findall(pattern, f.read())
+
+
+def write_dicts(folder):
+    options = column("daemon/base/opt_table.h", r'\.name = "([^"]+)"')
+    answer = ["HTTP/1.1 200 OK\r\n", "HTTP/1.1 206 P\r\n", "HTTP/1.1 302 F\r\n", "HTTP/1.1 100 C\r\n\r\n", "\r\n\r\n", "\r\n0\r\n\r\n", "bytes ", "chunked", "gzip", "deflate", "close", "keep-alive",
+              "Basic realm=", "none", "W/", "sha-256=:"] + ["\r\n%s: " % f for f in (
+                  "Content-Length", "Content-Range", "Transfer-Encoding", "Content-Encoding", "Connection", "ETag", "Last-Modified", "Location", "Accept-Ranges", "Retry-After", "Set-Cookie", "Content-Type",
+                  "Content-Disposition", "Repr-Digest", "Content-Digest", "Digest", "Content-MD5", "WWW-Authenticate", "Proxy-Authenticate")]
+    words = {
+        "http1": answer, "lane": answer,
+        "rpc": column("rpc/method_table.h", r'METHOD\("([^"]+)"') + column("rpc/key_table.h", r'KEY\("([^"]+)"') + options + [
+            "token:s", "methodName", '"params":[', '"id":', "POS_SET", "POS_CUR", "POS_END", "0000000000001001", "Host: localhost\r\n", "Origin: http://", "Sec-Fetch-Site: cross-site\r\n", "Expect: 100-continue\r\n",
+            "Authorization: Basic ", "Accept-Encoding: gzip\r\n", "Content-Length: ", "Transfer-Encoding: chunked\r\n", "GET /jsonrpc?", "POST /rpc HTTP/1.1\r\n", "jsoncallback=", "<methodCall>", "<value>", "<struct>", "<member>",
+            "<name>", "<array><data>", "<base64>", "<boolean>"],
+        "text": [o + "=" for o in options] + ["machine ", "login ", "password ", "default", "macdef ", "; Domain=", "; Path=", "; Secure", "; HttpOnly", "; Max-Age=", "; Expires=", "__Host-", "__Secure-", "\tTRUE\t/\tFALSE\t",
+                                              "#HttpOnly_", "SQLite format 3", "true", "false", "[1-9]", "{a,b}", "sha-256=", "md5=", "${HOME}"],
+        "uri": ["http://", "https://", "//", "/../", "/./", "%2e", "@", ":80", "[::1]", "127.0.0.1", "0x7f", "xn--", "?", "#"],
+        "name": ["attachment; ", "filename=", "filename*=UTF-8''", "iso-8859-1'en'", "%2F", "\\\"", ".part", ".aria2", "/"],
+        "field": ["bytes ", "/*", "*/", "-", "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Feb", "29", ";r=0", ";t=", ", ", "9223372036854775807"],
+    }
+    for name, list_ in words.items():
+        with open(os.path.join(folder, name + ".dict"), "w") as f:
+            f.writelines('"%s"\n' % "".join(c if c.isalnum() or c in " -_./:;=*?#@[]{}<>%$'," else "\\x%02x" % ord(c) for c in w) for w in list_)
+
+
+if sys.argv[1:2] == ["--dict"]:
+    write_dicts(sys.argv[2])
+    sys.exit()
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 
@@ -23,6 +65,7 @@ def answer(head, body=b"", options=0, cut=7):
 
 
 RANGE, HEAD, GZIP, RESET, PAUSES, CREDENTIALS, CANCELS, PROXY = 1, 2, 4, 8, 16, 32, 64, 128
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 packed = gzip.compress(b"hello world " * 400, mtime=0)
 deflated = zlib.compress(b"abc" * 100)
 raw = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -34,7 +77,7 @@ put("http1", [
     answer("HTTP/1.1 206 Partial Content\nContent-Range: bytes 10-99/*\nTransfer-Encoding: chunked\n", b"5a;ext=1\r\n" + b"y" * 90 + b"\r\n0\r\nTrailer: x\r\n\r\n", RANGE | PAUSES),
     answer("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", b"3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n"),
     answer("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\nContent-Encoding: gzip\n", b"%x\r\n" % len(packed) + packed + b"\r\n0\r\n\r\n", GZIP | PAUSES),
-    answer("HTTP/1.1 200 OK\nContent-Length: %d\nContent-Encoding: gzip\n" % len(packed), packed, GZIP),
+    answer("HTTP/1.1 200 OK\nContent-Length: %d\nContent-Encoding: gzip\n" % len(packed), packed, GZIP), answer("HTTP/1.1 200 OK\nContent-Encoding: gzip\n", packed + packed + b"junk", GZIP), answer("HTTP/1.1 200 OK\nContent-Encoding: gzip\n", packed + packed[:9], GZIP),
     answer("HTTP/1.1 200 OK\nContent-Length: %d\nContent-Encoding: deflate\n" % len(deflated), deflated, GZIP),
     answer("HTTP/1.1 200 OK\nContent-Encoding: deflate\n", raw_deflated, GZIP),
     answer("HTTP/1.1 200 OK\nContent-Length: 10\nContent-Length: 10\n", b"0123456789junk"),
@@ -54,10 +97,13 @@ put("http1", [
     answer("HTTP/1.1 200 OK\nAccept-Ranges: none\nX: a\n b\nContent-Length: 1\n", b"1"),
     answer("HTTP/1.1 200 OK\nSet-Cookie: a=b; Path=/; Domain=host.test; Max-Age=60; Secure; HttpOnly\nSet-Cookie: c=d; expires=Sun, 06 Nov 2044 08:49:37 GMT\nContent-Length: 1\n", b"1"),
     answer("HTTP/1.1 407 No\nProxy-Authenticate: Basic realm=x\nContent-Length: 0\n", b"", PROXY, 4),
-    answer("HTTP/1.1 200 OK\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", PROXY, 5),
-    bytes([PROXY, 6]) + b"\5\0\5\0\0\1\x7f\0\0\1\0\x50HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    bytes([PROXY, 7]) + b"\5\2\1\0\5\0\0\3\4host\0\x50HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-    bytes([PROXY, 7]) + b"\5\2\1\1", bytes([PROXY, 2]) + b"\5\xff", bytes([PROXY, 2]) + b"\5\0\5\5\0\4" + b"\0" * 18,
+    *[bytes([PROXY | how, way]) + b"".join(bytes([len(x) % 256]) + x for x in turns) for how, way, turns in (
+        # CONNECT; then SOCKS without and with a login: greeting, login, where to, and the origin's answer
+        (0, 5, [b"HTTP/1.1 200 OK\r\n\r\n", OK]), (0, 5, [b"HTTP/1.1 100 C\r\n\r\nHTTP/1.0 200 OK\r\nX: y\r\n\r\n", OK]), (0, 5, [b"HTTP/1.1 407 No\r\n\r\n"]), (0, 1, [b"HTTP/1.1 502 No\r\n\r\n"]),
+        (0, 1, [b"HTTP/1.1 403 No\r\n\r\n"]), (0, 1, [b"HTTP/1.1 200 OK\r\n\r\njunk"]), (0, 1, [b"nonsense"]), (RESET, 1, []),
+        (0, 6, [b"\5\0", b"\5\0\0\1\x7f\0\0\1\0\x50", OK]), (0, 6, [b"\5\0", b"\5\0\0\4" + b"\0" * 18, OK]), (0, 6, [b"\5\0", b"\5\0\0\3\4host\0\x50", OK]), (0, 6, [b"\5\2"]),
+        (0, 7, [b"\5\2", b"\1\0", b"\5\0\0\3\4host\0\x50", OK]), (0, 7, [b"\5\2", b"\1\1"]), (0, 7, [b"\5\0", b"\5\0\0\1\x7f\0\0\1\0\x50", OK]), (0, 2, [b"\5\xff"]),
+        (0, 2, [b"\5\0", b"\5\5\0\1" + b"\0" * 6]), (0, 2, [b"\5\0", b"\5\0\0\7"]), (0, 2, [b"\4\0"]), (RESET, 2, [b"\5\0"]), (PAUSES, 2, [b"\5\0junk"]))],
     b"\x00\x01HTTP/1.1 200 OK\nContent-Length: 1\n\n1", b"\x00\x01\x00\xff\xfe", b"\x00\x01", b"\x00\x01HTTP/2 200\r\n\r\n", b"\x00\x01ICY 200 OK\r\n\r\nmusic",
 ])
 NEW, STRONG, DATED, NO_END, LATE_FILE, HAD_RANGES, BROKEN, CHECKSUM = 1, 2, 4, 8, 16, 32, 64, 128
@@ -97,6 +143,7 @@ put("lane", [
     lane(NEW, 0, 0, 0, "HTTP/1.1 200 OK\nContent-Length: 0\n"), lane(NO_END, 0, 0, 0, "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n", b"3\r\nabc\r\n0\r\n\r\n"),
     lane(NO_END, 9, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 9-11/12\nContent-Length: 3\n", b"abc"), lane(STRONG, 10, 0, 0, "HTTP/1.1 206 P\nContent-Range: bytes 10-10/11\nContent-Length: 1\n", b"a"),
 ])
+put("field", ["a;r=0;t=30", "a;r=0;t=30, b;r=12;t=900", "a;r=0;t=3,b;t=5;r=0", "a ; r=0 ; t=99999999", '"x;,y";r=0;t=1', "a;r=0;r=1;t=5", "a;t=5", "a;r=00;t=007", ",,a;r=0;t=1", "a;r=0;t=1.5"], first=50)
 put("field", ["bytes 0-99/200", "bytes 0-99/*", "bytes */200", "bytes */*", "BYTES 5-4/9", "bytes 0-9223372036854775807/*", "bytes 0-9223372036854775806/9223372036854775807",
               "bytes 18446744073709551616-1/2", "bytes=0-1/2", "bytes 0 - 1/2", "120", "0", "99999999999999999999999", "-1", "+5", " 5 ", "5, 5", "0x10", "",
               "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "Tue, 29 Feb 2000 23:59:60 GMT",
@@ -149,11 +196,16 @@ METHODS = [("aria2.addUri", ADD), ("aria2.tellActive", '[["gid","status"]]'), ("
            ("aria2.changePosition", '["0000000000001001",1,"POS_CUR"]'), ("aria2.changeUri", '["0000000000001001",1,["http://h/x"],["http://n/x"],0]'),
            ("aria2.pause", '["0000000000001001"]'), ("aria2.unpause", '["0000000000001001"]'), ("aria2.remove", '["0000000000001001"]'), ("aria2.pauseAll", "[]"),
            ("aria2.purgeDownloadResult", "[]"), ("aria2.removeDownloadResult", '["0000000000001001"]'), ("aria2.saveSession", "[]"), ("aria2.getVersion", "[]"),
-           ("aria2.getSessionInfo", "[]"), ("aria2.shutdown", "[]"), ("system.listMethods", "[]"), ("aria2.addTorrent", '["AAAA"]'), ("aria2.addMetalink", '["AAAA"]')]
+           ("aria2.forcePause", '["0000000000001001"]'), ("aria2.unpauseAll", "[]"), ("aria2.forcePauseAll", "[]"), ("aria2.forceRemove", '["0000000000001001"]'), ("aria2.getPeers", '["0000000000001001"]'),
+           ("haul.retry", '["0000000000001001"]'), ("system.listNotifications", "[]"), ("aria2.forceShutdown", "[]"), ("aria2.tellStatus", '["00000000000010ff"]'),
+           ("aria2.tellStatus", '["0000000000001001",["haul.addedAt","haul.endedAt","haul.owner","haul.unproven","haul.wait","bitfield","verifiedLength","nothing"]]'),
+           ("aria2.tellStatus", '[5]'), ("aria2.tellWaiting", '["0",10]'), ("aria2.addUri", '[["http://h/x"],{"dir":"/etc","input-file":"x","out":"../x","no-such":"1","split":4}]'),
+           ("aria2.changeGlobalOption", '[{"rpc-secret":"x","log":"/x","dir":"relative","max-overall-download-limit":"5K"}]'), ("aria2.getSessionInfo", "[]"), ("aria2.shutdown", "[]"), ("system.listMethods", "[]"), ("aria2.addTorrent", '["AAAA"]'), ("aria2.addMetalink", '["AAAA"]')]
 chain = post('{"id":0,"method":"aria2.addUri","params":%s}' % ADD)
 put("rpc", [chain + call(m, p)[2:] for m, p in METHODS] + [
-    post("[" + ",".join('{"id":%d,"method":"%s","params":%s}' % (i, m, p) for i, (m, p) in enumerate(METHODS[:24])) + "]"),
+    post("[" + ",".join('{"id":%d,"method":"%s","params":%s}' % (i, m, p) for i, (m, p) in enumerate(METHODS[:39])) + "]"),
     post('{"id":1,"method":"system.multicall","params":[[%s]]}' % ",".join('{"methodName":"%s","params":%s}' % mp for mp in METHODS[:20])),
+    *[call(m, p, options=o) for o in (32, 33, 64, 128, 196) for m, p in (METHODS[0], METHODS[4])], call("aria2.addUri", '["token:s",["http://h/x"]]', options=33), post("[" + ",".join(['{"method":"system.listMethods"}'] * 900) + "]", options=64),
     call("aria2.tellActive", '["token:s"]', options=1), call("aria2.tellActive", '["token:no"]', options=5), call("aria2.saveSession", options=6),
     call("aria2.getGlobalOption", fields="Accept-Encoding: gzip\r\n"), post("{", fields="Expect: 100-continue\r\n"),
     b"\x00\x01GET /jsonrpc?method=aria2.tellActive&id=1&params=W10%3D HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -162,6 +214,11 @@ put("rpc", [chain + call(m, p)[2:] for m, p in METHODS] + [
     b"\x00\x01POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: a.b\r\n\r\n",
     b"\x08\x01POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{", b"\x00\x01HEAD / HTTP/1.1\r\nHost: [::1]:6800\r\nConnection: close\r\n\r\n",
     post('{"id":"\\u0000\\ud83d\\ude00","method":"\\uffff"}'), post(b'{"id":"\xff","method":1}'), post("[[[[[[[[[]]]]]]]]]"), post('{"id":1e999,"method":"x"}'),
+    *[post('{"id":{"b":1.5,"a":[true,null]},"method":"aria2.tell\x01\tActive","params":[\n]}', fields=f) for f in (
+        "Origin: http://evil.example\r\n", "Origin: http://127.0.0.1:6800\r\n", "Origin: null\r\n", "Origin: file://\r\n", "Sec-Fetch-Site: cross-site\r\n", "Origin: http://localhost:99\r\nSec-Fetch-Site: same-origin\r\n",
+        "Authorization: Basic OnM=\r\n", "haul-as-user: 1\r\n", "X: %s\r\n" % ("y" * 17000), "Host: again\r\n", "Content-Length: 3\r\n", "Expect: 200\r\n")],
+    post("[]", fields="Transfer-Encoding: chunked\r\n"), b"\x00\x01POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"\x00\x01POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n",
+    b"\x00\x01PUT /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", b"\x00\x01POST /other HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", b"\x00\x01GET /" + b"x" * 17000,
     *[call(m, p, fields="Accept-Encoding: gzip\r\n") for m, p in METHODS[:3]],
     *[get("method=%s&id=1&params=%s&jsoncallback=cb.x" % (m, base64.b64encode(p.encode()).decode().replace("=", "%3D").replace("+", "%2B")), 16) for m, p in METHODS[:8]],
     get("params=" + base64.b64encode(b'[{"id":1,"method":"aria2.tellActive"},{"id":2,"method":"x"}]').decode().replace("=", "%3D"), 16), get("jsoncallback=a(b&method=x", 16),
@@ -213,6 +270,27 @@ put("text", ["nmachine host.test login u password p\ndefault login x password y\
 put("text", ["j" + x for x in (
     '{"id":"1",}', '[1,]', '{"a":"line\none\ttab\x01"} trailing', '"\\x\\u0041\\\n"', '[007,-00,0,-1,0.0,1e05,10,00.5]', "[" * 51 + "]" * 51, '{"a":[true,null,{"b":"\\"}"}]}',
     '"' + "\x02" * 40 + '"', '"\x00"', '"\\', "-", "--05", ",,}", "")], first=50)
+
+
+
+def database(statements):
+    """The bytes of a SQLite file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "db")
+        db = sqlite3.connect(path)
+        db.executescript("PRAGMA page_size=512;" + statements)
+        db.close()
+        with open(path, "rb") as f:
+            return f.read()
+
+
+FIREFOX = """CREATE TABLE moz_cookies (id INTEGER PRIMARY KEY, originAttributes TEXT, name TEXT, value TEXT, host TEXT, path TEXT, expiry INTEGER, lastAccessed INTEGER, isSecure INTEGER, isHttpOnly INTEGER);
+    INSERT INTO moz_cookies VALUES (1, '', 'n', 'v', '.example.com', '/', 2000000000, 1, 1, 1), (2, '', 'm', 'w', 'h.test', '/x', 2000000000000, 2, 0, 0), (3, 'x', 'o', 'p', 'h', '/', 0, 3, 0, 0), (4, '', NULL, X'00', 5, '', 'x', 4, 0, 0);"""
+CHROMIUM = """CREATE TABLE cookies (host_key TEXT, path TEXT, is_secure INTEGER, is_httponly INTEGER, expires_utc INTEGER, name TEXT, value TEXT, encrypted_value BLOB, last_access_utc INTEGER);
+    INSERT INTO cookies VALUES ('.example.com', '/', 1, 1, 13350000000000000, 'n', 'v', '', 1), ('h.test', '/', 0, 0, 0, 'm', '', X'763130ff', 2), ('h', '/', 0, 0, -5, 'o', 'p', '', 3);"""
+put("text", [b"k" + database(FIREFOX), b"k" + database(CHROMIUM), b"k" + database(CHROMIUM.replace("is_", "")), b"k" + database("CREATE TABLE x (y)"),
+             "vresolve=h:80:127.0.0.1\nssh-host-key-md=sha-1=" + "0a" * 20 + "\ndht-entry-point=h:6881\nno-proxy=a,.b\nrpc-allowed-host=x,y\nallowed-dirs=/a:/b\nindex-out=1=x\nstate-dir=/x\n",
+             "vssh-host-key-md=md5=zz\ndht-entry-point=h\nrpc-allowed-host=,\nallowed-dirs=a\nstate-dir=../x\nselect-file=3-1,x\nbt-prioritize-piece=mid\n"], first=90)
 
 SITE = "shttps://a.b.example.com/x/y\nhttps://c.b.example.com/x/z\n"
 put("text", [

@@ -7,7 +7,10 @@ trap 'rm -rf "$work"' EXIT
 for t in "$@"; do
 	d=$work/$(basename "$t")
 	mkdir -p "$d"
+	began=$(date +%s)
 	if TMPDIR=$d timeout 300 "$t" >"$work/log" 2>&1; then rc=0; else rc=$?; fi
+	src=tests/unit/${t##*tests/unit/}.c
+	[ ! -f "$src" ] || tests/matrix/note.sh "$src" "$([ $rc = 0 ] && echo passed || echo failed)" $(($(date +%s) - began))
 	n=$(grep -c '^\[       OK' "$work/log")
 	m=$(grep -c '^\[  FAILED  \] [a-z]' "$work/log")
 	if [ $rc != 0 ]; then

@@ -5,6 +5,7 @@
 #ifndef HAUL_TEST_ENGINE_ENV_H
 #define HAUL_TEST_ENGINE_ENV_H
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -42,6 +43,7 @@ struct env {
 static void *test_mem; /* the backend's content, from one store to the next */
 static atomic_bool test_commit_fails;
 static atomic_uint test_commits;
+static pthread_mutex_t test_disk = PTHREAD_MUTEX_INITIALIZER; /* a test that holds it has a disk that does not answer */
 
 static int be_open(const char *dir, void **ret, struct fail *f)
 {
@@ -64,6 +66,8 @@ static char *be_meta_get(void *b, const char *name)
 static int be_commit(void *b, const struct store_op *ops, size_t n, bool durable, struct fail *f)
 {
 	test_commits++;
+	pthread_mutex_lock(&test_disk);
+	pthread_mutex_unlock(&test_disk);
 	if (test_commit_fails)
 		return fail_set(f, ERR_COMMIT, "no space left");
 	return store_mem.commit(b, ops, n, durable, f);

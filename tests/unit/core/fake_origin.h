@@ -17,6 +17,8 @@
 #include "ev/timer.h"
 #include "proto/proto.h"
 
+#define FAKE_TIMEOUT_MS 60000
+
 enum tag_kind { TAG_STRONG, TAG_WEAK, TAG_NONE, TAG_UNSTABLE };
 
 /* One server; URI "fake://h<index>/name". */
@@ -27,6 +29,7 @@ struct fake_server {
 	bool ignores_if_range; /* sends the range of another version all the same */
 	bool drops_on_if_range; /* sends all of it whenever If-Range is there */
 	enum tag_kind tag;
+	unsigned tags_from;    /* added to the number in its ETags: another server makes others */
 	bool dated;            /* Last-Modified, another one for each version */
 	unsigned version;      /* which bytes it serves */
 	unsigned flip_after;   /* another version from the n-th request on; 0: never */
@@ -41,6 +44,11 @@ struct fake_server {
 	bool refuses_head;     /* 405 for HEAD */
 	bool head_lies;        /* HEAD tells half the size and another ETag */
 	int64_t mtime;         /* 304 for an If-Modified-Since from then on; 0: never */
+	unsigned rate;         /* bytes/s of each connection; 0: as fast as it goes */
+	unsigned mute_first;   /* the first n requests are never answered */
+	unsigned stall_percent; /* of steps after which a connection is silent for good */
+	int64_t stall_at;      /* the first connection that gets there is silent from then on; 0: none */
+	bool no_total;         /* a 206 without being asked, of a file of unknown size */
 	unsigned silent_first, silent_last; /* no answer to these requests, counted from 1; 0: to each an answer */
 	unsigned leads_to;     /* redirects to a new link at server leads_to - 1; 0: no */
 	unsigned link_uses;    /* a link takes so many requests, then 403; 0: any number */
@@ -87,7 +95,8 @@ struct fake_fetch {
 	bool head, unmodified, cut, silent;
 	bool if_range, head_sent, paused, in_call, gone;
 	char if_range_text[64];
-	unsigned version;
+	unsigned version, number;
+	size_t last; /* bytes of the last stretch */
 	unsigned link; /* the number in its URI, 0: none */
 	int64_t at, end;
 };
@@ -124,11 +133,35 @@ static void fake_again(struct fake_fetch *f)
 	timer_start(fake.loop, &f->timer, fake_random(4) == 0 ? 1 : 0, 0, fake_step, f);
 }
 
+/* The next stretch after n bytes, as the server's rate has it. */
+static void fake_go_on(struct fake_fetch *f, size_t n)
+{
+	if (f->o->rate > 0)
+		timer_start(fake.loop, &f->timer, n * 1000 / f->o->rate, 0, fake_step, f);
+	else
+		fake_again(f);
+}
+
+/* From now on nothing comes. */
+static bool fake_stalls(struct fake_fetch *f)
+{
+	struct fake_server *o = f->o;
+
+	if (!f->head_sent && f->number <= o->mute_first)
+		return true;
+	if (fake_random(100) < o->stall_percent)
+		return true;
+	if (o->stall_at == 0 || !f->head_sent || f->at < o->stall_at)
+		return false;
+	o->stall_at = 0;
+	return true;
+}
+
 static void fake_etag(const struct fake_fetch *f, char *buf, size_t n)
 {
-	unsigned v = f->o->tag == TAG_UNSTABLE ? f->o->requests : f->version + (f->head && f->o->head_lies ? 100 : 0);
+	unsigned v = f->o->tag == TAG_UNSTABLE ? 1000 * (unsigned)(1 + f->o - fake.origins) + f->o->requests : f->version + (f->head && f->o->head_lies ? 100 : 0);
 
-	snprintf(buf, n, "%s\"v%u\"", f->o->tag == TAG_WEAK ? "W/" : "", f->o->tag == TAG_WEAK ? 0 : v);
+	snprintf(buf, n, "%s\"v%u\"", f->o->tag == TAG_WEAK ? "W/" : "", f->o->tag == TAG_WEAK ? 0 : v + f->o->tags_from);
 }
 
 static void fake_date(const struct fake_fetch *f, char *buf, size_t n)
@@ -201,6 +234,12 @@ static void fake_head(struct fake_fetch *f)
 	} else if (status == 200 && !f->o->no_length) {
 		h.total = h.body_len = f->head && f->o->head_lies ? f->o->size / 2 : f->o->size;
 	}
+	if (f->o->no_total) {
+		h.status = 206;
+		h.has_range = true;
+		h.range = (struct range){0, f->o->size};
+		h.total = -1;
+	}
 	if (f->head)
 		f->at = f->end = h.body_len = 0;
 	f->head_sent = true;
@@ -233,11 +272,12 @@ static bool fake_body(struct fake_fetch *f)
 		f->paused = true;
 		return false;
 	}
-	n = 1 + fake_random(100000);
+	n = 1 + fake_random(f->o->rate > 0 ? f->o->rate / 5 + 1 : 100000);
 	n = n > s.len ? s.len : n;
 	n = (int64_t)n > f->end - f->at ? (size_t)(f->end - f->at) : n;
 	for (size_t i = 0; i < n; i++)
 		s.base[i] = (char)content_at(f->version, f->at + (int64_t)i);
+	f->last = n;
 	f->at += (int64_t)n;
 	f->o->sent += (int64_t)n;
 	fake_life();
@@ -251,6 +291,11 @@ static bool fake_body(struct fake_fetch *f)
 	return true;
 }
 
+static void fake_timeout(void *arg)
+{
+	fake_done(arg, ERR_TIMEOUT);
+}
+
 static void fake_step(void *arg)
 {
 	static const int faults[] = {ERR_RESET, ERR_EOF, ERR_TIMEOUT};
@@ -258,6 +303,10 @@ static void fake_step(void *arg)
 
 	if (f->silent) {
 		fake_done(f, ERR_TIMEOUT);
+		return;
+	}
+	if (fake_stalls(f)) {
+		timer_start(fake.loop, &f->timer, FAKE_TIMEOUT_MS, 0, fake_timeout, f);
 		return;
 	}
 	if (fake_random(100) < f->o->fault_percent) {
@@ -273,7 +322,7 @@ static void fake_step(void *arg)
 		return;
 	}
 	if (fake_body(f))
-		fake_again(f);
+		fake_go_on(f, f->last);
 }
 
 #define FAKE_SILENCE_MS 1000 /* what the client takes for one */
@@ -297,6 +346,7 @@ static int fake_start(struct net *n, const struct fetch_req *req, const struct f
 	if (f->o->requests < sizeof(f->o->asked) / sizeof(f->o->asked[0]))
 		f->o->asked[f->o->requests] = req->want;
 	f->o->requests++;
+	f->number = f->o->requests;
 	f->link = strstr(req->uri, "/link-") ? (unsigned)strtoul(strstr(req->uri, "/link-") + 6, NULL, 10) : 0;
 	f->o->used[f->link % 256]++;
 	f->silent = f->o->requests >= f->o->silent_first && f->o->requests <= f->o->silent_last;

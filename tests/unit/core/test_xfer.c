@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The transfer engine against servers without sockets: splitting, failures, versions, restarts; and a simulation with random
+ * The transfer engine against servers without sockets: splitting, failures, versions, restarts; and F10: a simulation with random
  * servers, faults and stops from fixed seeds, in which no wrong file may ever be called complete.
  */
 #include <setjmp.h>
@@ -19,6 +19,7 @@
 #include "core/xfer.h"
 
 #include "fake_origin.h"
+#include "quick_time.h"
 #include "unit/disk/make_control.h"
 
 #define MIB (1 << 20)
@@ -146,6 +147,7 @@ static void set(struct world *w, enum opt id, const char *value)
 static void open_world(struct world *w, struct fake_server *origins, size_t n, uint64_t seed)
 {
 	memset(w, 0, sizeof(*w));
+	quick_time(&w->loop);
 	w->origins = origins_new(8, seed);
 	assert_int_equal(loop_init(&w->loop, 16 * MIB), 0);
 	fake = (struct fake_net){.loop = &w->loop, .origins = origins, .n = n, .seed = seed};
@@ -227,6 +229,11 @@ static bool final_exists(const struct world *w)
 
 	snprintf(path, sizeof(path), "%s/f", w->dir);
 	return stat(path, &st) == 0;
+}
+
+static void loop_stop_cb(void *arg)
+{
+	loop_stop(arg);
 }
 
 static char *one_uri[] = {"fake://h0/f", NULL};
@@ -1117,6 +1124,308 @@ static void test_of_another_size_than_aria2_had(void **state)
 	close_world(&w);
 }
 
+/* ---- several sources ---- */
+
+static void open_mirrors(struct world *w, struct fake_server *origins, size_t n, uint64_t seed)
+{
+	open_world(w, origins, n, seed);
+	set(w, OPT_MAX_RETRY_WAIT, "4");
+}
+
+/* Runs to the end; returns the seconds of its world that it took. */
+static uint64_t run_for(struct world *w, char *const *uris)
+{
+	uint64_t began = loop_now(&w->loop);
+
+	run(w, uris);
+	return (loop_now(&w->loop) - began) / 1000;
+}
+
+static int64_t sent_by(const struct fake_server *o, size_t n)
+{
+	int64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += o[i].sent;
+	return sum;
+}
+
+static char *two_uris[] = {"fake://h0/f", "fake://h1/f", NULL};
+
+static void test_mirrors_share_the_work(void **state)
+{
+	struct fake_server o[2] = {{.size = 16 * MIB, .version = 1, .rate = 1000000}, {.size = 16 * MIB, .version = 1, .rate = 1000000}};
+	struct world w;
+
+	(void)state;
+	open_mirrors(&w, o, 2, 60);
+	run(&w, two_uris);
+	expect_right(&w, o[0].size);
+	assert_true(o[0].sent > o[0].size / 4 && o[1].sent > o[0].size / 4);
+	assert_in_range(sent_by(o, 2), o[0].size, o[0].size + MIB);
+	close_world(&w);
+}
+
+/* Beside a fast mirror a crawling one costs little, whether it comes first or last, however large min-split-size is. */
+static void test_a_crawling_mirror_costs_little(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		struct fake_server o[2] = {{.size = 8 * MIB, .version = 1, .rate = 1000000}, {.size = 8 * MIB, .version = 1, .rate = 1000000}};
+		struct world w;
+
+		o[i & 1].rate = 10000; /* alone: 840 s */
+		open_mirrors(&w, o, 2, 61);
+		set(&w, OPT_MAX_CONNECTION_PER_SERVER, i & 2 ? "4" : "1");
+		set(&w, OPT_MIN_SPLIT_SIZE, i & 4 ? "20M" : "1M");
+		assert_in_range(run_for(&w, two_uris), 1, 60);
+		expect_right(&w, o[0].size);
+		assert_true(o[i & 1].sent < MIB);
+		assert_in_range(sent_by(o, 2), o[0].size, o[0].size + MIB);
+		close_world(&w);
+	}
+}
+
+/* One that is far slower than the best gets no work that the best could do. */
+static void test_a_slow_mirror_comes_last(void **state)
+{
+	struct fake_server o[2] = {{.size = 64 * MIB, .version = 1, .rate = 100000}, {.size = 64 * MIB, .version = 1, .rate = 2000000}};
+	struct world w;
+
+	(void)state;
+	open_mirrors(&w, o, 2, 62);
+	assert_in_range(run_for(&w, two_uris), 1, 60);
+	expect_right(&w, o[0].size);
+	assert_true(o[0].sent < 5 * MIB);
+	assert_in_range(o[0].requests, 1, 6);
+	close_world(&w);
+}
+
+/* The first one takes the connection and says nothing, as long as timeout: the second is asked after stall-timeout. */
+static void test_a_silent_first_mirror(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct fake_server o[3] = {{.mute_first = 99}, {.size = 4 * MIB, .version = 1, .mute_first = i & 1 ? 99 : 0},
+			{.size = 4 * MIB, .version = 1}};
+		char *uris[] = {"fake://h0/f", "fake://h1/f", "fake://h2/f", NULL};
+		struct world w;
+
+		open_mirrors(&w, o, 3, 63);
+		set(&w, OPT_CONDITIONAL_GET, i & 2 ? "true" : "false");
+		assert_in_range(run_for(&w, uris), 14, i & 1 ? 50 : 25);
+		expect_right(&w, 4 * MIB);
+		close_world(&w);
+	}
+}
+
+/* ... and in the middle of the file. */
+static void test_a_mirror_falls_silent(void **state)
+{
+	(void)state;
+	for (int conns = 1; conns <= 4; conns += 3) {
+		struct fake_server o[2] = {{.size = 4 * MIB, .version = 1, .stall_percent = 20}, {.size = 4 * MIB, .version = 1, .rate = 500000}};
+		struct world w;
+
+		open_mirrors(&w, o, 2, 64);
+		set(&w, OPT_SPLIT, conns == 1 ? "1" : "4");
+		set(&w, OPT_MIN_SPLIT_SIZE, "20M");
+		assert_in_range(run_for(&w, two_uris), 1, 100);
+		expect_right(&w, o[0].size);
+		assert_in_range(sent_by(o, 2), o[0].size, o[0].size + MIB);
+		close_world(&w);
+	}
+}
+
+/* Its tries are used up at the beginning, and later it works. */
+static void test_a_dead_mirror_returns(void **state)
+{
+	struct fake_server o[2] = {{.size = 64 * MIB, .version = 1, .rate = 200000}, {.size = 64 * MIB, .version = 1, .rate = 2000000, .fail_first = 2}};
+	struct world w;
+
+	(void)state;
+	open_mirrors(&w, o, 2, 65);
+	set(&w, OPT_MAX_TRIES, "2");
+	set(&w, OPT_STREAM_PIECE_SELECTOR, "inorder");
+	run(&w, two_uris);
+	expect_right(&w, o[0].size);
+	assert_true(o[1].sent > o[0].size / 3);
+	close_world(&w);
+}
+
+/* What says that the file is another one is not asked again, nor can it be the last hope. */
+static void test_a_lying_mirror_is_dropped(void **state)
+{
+	static const unsigned tags[] = {TAG_STRONG, TAG_NONE};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct fake_server o[2] = {{.size = 64 * MIB, .version = 1, .rate = 1000000, .tag = (enum tag_kind)tags[i]},
+			{.size = 64 * MIB + (int64_t)i, .version = 2, .rate = 1000000, .tag = (enum tag_kind)tags[i]}};
+		struct uri_view shown[4];
+		struct world w;
+		size_t n;
+
+		open_mirrors(&w, o, 2, 66);
+		timer_start(&w.loop, &w.stop_at, 10000, 0, loop_stop_cb, &w.loop);
+		start(&w, two_uris);
+		loop_run(&w.loop);
+		n = xfer_uris(w.x, shown, 4);
+		for (size_t k = 0; k < n && k < 4; k++)
+			if (strcmp(shown[k].uri, two_uris[1]) == 0)
+				assert_non_null(strstr(shown[k].why, i == 0 ? "ETag" : "size"));
+			else
+				assert_null(shown[k].why);
+		while (!w.ended)
+			loop_run(&w.loop);
+		expect_right(&w, o[0].size);
+		assert_in_range(o[1].requests, 1, 2); /* at the same time */
+		assert_int_equal(o[1].sent, 0);
+		close_world(&w);
+	}
+}
+
+/* Servers make ETags of their own. With the same date they are mirrors all the same, and each has to stay with its ETag; without
+ * one nothing tells that they have the same file. */
+static void test_mirrors_with_etags_of_their_own(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		bool dated = i & 1, resumed = i & 2, changes = i & 4;
+		struct fake_server o[2] = {{.size = 16 * MIB, .version = 1, .rate = 1000000, .dated = dated},
+			{.size = 16 * MIB, .version = 1, .rate = 1000000, .dated = dated, .tags_from = 50, .flip_after = changes ? 4 : 0}};
+		struct world w;
+
+		open_mirrors(&w, o, 2, 80 + (uint64_t)i);
+		set(&w, OPT_STREAM_PIECE_SELECTOR, "inorder");
+		if (resumed) {
+			timer_start(&w.loop, &w.stop_at, 2000, 0, stop_now, &w);
+			run(&w, two_uris);
+			assert_int_equal(w.end.result, XFER_STOPPED);
+		}
+		run(&w, two_uris);
+		expect_right(&w, o[0].size);
+		assert_int_equal(w.end.flags & JOB_UNPROVEN, 0);
+		if (!dated)
+			assert_int_equal(o[1].sent, 0);
+		else
+			assert_true(o[1].sent > (changes ? MIB / 2 : o[1].size / 4));
+		close_world(&w);
+	}
+}
+
+/* The last bytes of one connection don't come: another one fetches them, and no byte is written twice. */
+static void test_the_tail_is_raced(void **state)
+{
+	static const int64_t before_end[] = {1, 1000, 65536, 262144};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct fake_server o = {.size = 6 * MIB, .version = 1, .stall_at = 6 * MIB - before_end[i]};
+		struct world w;
+
+		open_mirrors(&w, &o, 1, 67 + i);
+		assert_in_range(run_for(&w, one_uri), 0, 14);
+		expect_right(&w, o.size);
+		assert_in_range(o.sent, o.size, o.size + 262144);
+		close_world(&w);
+	}
+}
+
+static void test_uris_in_order(void **state)
+{
+	struct fake_server o[2] = {{.size = 16 * MIB, .version = 1, .rate = 500000}, {.size = 16 * MIB, .version = 1, .rate = 1000000}};
+	struct world w;
+
+	(void)state;
+	open_mirrors(&w, o, 2, 70);
+	set(&w, OPT_URI_SELECTOR, "inorder");
+	run(&w, two_uris);
+	expect_right(&w, o[0].size);
+	assert_int_equal(o[1].requests, 0);
+	close_world(&w);
+	o[0].requests = 0;
+	open_mirrors(&w, o, 2, 71);
+	set(&w, OPT_URI_SELECTOR, "inorder");
+	set(&w, OPT_MAX_CONNECTION_PER_SERVER, "2");
+	run(&w, two_uris);
+	assert_true(o[0].requests > 0 && o[1].requests > 0);
+	close_world(&w);
+}
+
+/* A part of a file of unknown size is no beginning, whoever is asked next. */
+static void test_a_part_without_a_total(void **state)
+{
+	struct fake_server o[2] = {{.size = MIB, .version = 1, .no_total = true}, {.size = 4 * MIB, .version = 1}};
+	struct world w;
+
+	(void)state;
+	open_mirrors(&w, o, 2, 72);
+	run(&w, two_uris);
+	expect_right(&w, o[1].size);
+	close_world(&w);
+}
+
+/* The list changes again and again while it runs; what is taken off is not used any more. */
+struct changing {
+	struct world *w;
+	struct timer timer;
+	unsigned n;
+};
+
+static void change_list(void *arg)
+{
+	struct changing *c = arg;
+	char buf[64];
+	char *uris[] = {"fake://h0/f", buf, NULL};
+
+	snprintf(buf, sizeof(buf), "fake://h1/f?%u", c->n++);
+	if (c->w->x)
+		xfer_set_uris(c->w->x, c->n % 3 ? uris : uris + 1);
+}
+
+static void test_the_list_changes(void **state)
+{
+	struct fake_server o[2] = {{.size = 16 * MIB, .version = 1, .rate = 300000}, {.size = 16 * MIB, .version = 1, .rate = 300000}};
+	struct uri_view shown[2];
+	struct changing c = {0};
+	struct world w;
+
+	(void)state;
+	open_mirrors(&w, o, 2, 73);
+	c.w = &w;
+	timer_start(&w.loop, &c.timer, 500, 500, change_list, &c);
+	timer_start(&w.loop, &w.stop_at, 5000, 0, loop_stop_cb, &w.loop);
+	start(&w, one_uri);
+	loop_run(&w.loop);
+	assert_in_range(xfer_uris(w.x, shown, 2), 1, 6); /* four connections at most, and the list */
+	while (!w.ended)
+		loop_run(&w.loop);
+	timer_stop(&c.timer);
+	expect_right(&w, o[0].size);
+	assert_true(c.n > 10);
+	close_world(&w);
+}
+
+/* A list that is as long as one may be is looked through without delay. */
+static void test_a_long_list(void **state)
+{
+	struct fake_server o = {.size = 4 * MIB, .version = 1};
+	char **uris = xcalloc(100001, sizeof(*uris));
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < 100000; i++)
+		uris[i] = xasprintf("fake://h0/f?%zu", i);
+	open_mirrors(&w, &o, 1, 74);
+	run(&w, uris); /* which takes minutes where each is compared with each */
+	expect_right(&w, o.size);
+	close_world(&w);
+	for (size_t i = 0; i < 100000; i++)
+		free(uris[i]);
+	free(uris);
+}
+
 /* ---- simulation ---- */
 
 static void random_origin(struct fake_server *o, int64_t size)
@@ -1206,6 +1515,96 @@ static void simulate(uint64_t seed)
 	close_world(&w);
 }
 
+static void random_mirror(struct fake_server *o, int64_t size)
+{
+	static const unsigned rates[] = {50000, 100000, 1000000, 1000000, 5000000, 0};
+
+	*o = (struct fake_server){
+		.size = size,
+		.version = 1,
+		.rate = rates[fake_random(6)],
+		.fault_percent = fake_random(3) == 0 ? fake_random(6) : 0,
+		.stall_percent = fake_random(4) == 0 ? fake_random(12) : 0,
+		.mute_first = fake_random(5) == 0 ? fake_random(4) : 0,
+		.fail_first = fake_random(5) == 0 ? fake_random(4) : 0,
+		.gone = fake_random(8) == 0,
+		.gone_after = fake_random(8) == 0 ? 1 + fake_random(3) : 0,
+		.busy_above = fake_random(6) == 0 ? 1 + fake_random(3) : 0,
+		.stall_at = fake_random(4) == 0 && size > 1 ? 1 + (int64_t)fake_random((uint32_t)size - 1) : 0,
+	};
+	if (fake_random(8) == 0) { /* it lies */
+		o->version = 2;
+		o->size += fake_random(2);
+	}
+}
+
+static void describe_mirror(const struct fake_server *o)
+{
+	print_message("size %lld version %u rate %u faults %u stalls %u silent %u first %u gone %d %u busy %u stall at %lld: requests %u sent %lld\n",
+		(long long)o->size, o->version, o->rate, o->fault_percent, o->stall_percent, o->mute_first, o->fail_first, o->gone,
+		o->gone_after, o->busy_above, (long long)o->stall_at, o->requests, (long long)o->sent);
+}
+
+/* Mirrors of different speed and mood, of which the first (in whatever place) is in order: it always ends, with the right file,
+ * in bounded time, with few bytes that were fetched twice. */
+static void simulate_mirrors(uint64_t seed)
+{
+	static const char *const selectors[] = {"inorder", "feedback", "adaptive"};
+	char *uris[] = {"fake://h0/f", "fake://h1/f", "fake://h2/f", "fake://h3/f", NULL};
+	struct fake_server o[4];
+	struct world w;
+	size_t n, good;
+	int64_t size;
+	uint64_t took;
+	bool stopped = false, unlike = false;
+
+	open_mirrors(&w, o, 4, seed * 7919 + 3);
+	n = 2 + fake_random(3);
+	good = fake_random((uint32_t)n);
+	size = 1 + (int64_t)fake_random(4 * MIB);
+	for (size_t i = 0; i < n; i++)
+		random_mirror(&o[i], size);
+	o[good] = (struct fake_server){.size = size, .version = 1, .rate = o[good].rate};
+	uris[n] = NULL;
+	for (size_t i = 0; i < n; i++)
+		unlike |= o[i].version != 1;
+	if (unlike) /* the first answer says what the file is: that of the good one */
+		for (size_t i = 0; i < good; i++)
+			o[i].gone = true;
+	set(&w, OPT_URI_SELECTOR, selectors[fake_random(3)]);
+	set(&w, OPT_SPLIT, fake_random(3) ? "4" : "1");
+	set(&w, OPT_MAX_CONNECTION_PER_SERVER, fake_random(2) ? "4" : "1");
+	set(&w, OPT_MIN_SPLIT_SIZE, fake_random(2) ? "1M" : "20M");
+	for (unsigned stops = fake_random(3);; stops--) {
+		if (stops > 0)
+			timer_start(&w.loop, &w.stop_at, fake_random(10000), 0, stop_now, &w);
+		took = run_for(&w, uris);
+		timer_stop(&w.stop_at);
+		if (w.end.result != XFER_STOPPED)
+			break;
+		stopped = true;
+		stops += stops == 0;
+	}
+	if (getenv("XFER_LOG")) {
+		print_message("seed %llu: %llu s, twice %lld\n", (unsigned long long)seed, (unsigned long long)took,
+			(long long)(sent_by(o, n) - size));
+		for (size_t i = 0; i < n; i++)
+			describe_mirror(&o[i]);
+	}
+	if (w.end.result != XFER_COMPLETE)
+		fail_msg("seed %llu: failed: %s", (unsigned long long)seed, w.end_text);
+	if (version_of(&w, size) != 1)
+		fail_msg("seed %llu: a wrong file", (unsigned long long)seed);
+	if (!stopped && sent_by(o, n) > size + 4 * MIB)
+		fail_msg("seed %llu: %lld bytes for %lld", (unsigned long long)seed, (long long)sent_by(o, n), (long long)size);
+	for (size_t i = 0; i < n; i++)
+		if (o[i].requests > 150)
+			fail_msg("seed %llu: %u requests to one of them", (unsigned long long)seed, o[i].requests);
+	if (took > 900)
+		fail_msg("seed %llu: %llu s", (unsigned long long)seed, (unsigned long long)took);
+	close_world(&w);
+}
+
 static void test_simulation(void **state)
 {
 	const char *only = getenv("XFER_SEED");
@@ -1217,6 +1616,20 @@ static void test_simulation(void **state)
 		simulate(strtoull(only, NULL, 10));
 	for (uint64_t seed = 0; seed < n && !only; seed++)
 		simulate(seed);
+}
+
+static void test_simulation_of_mirrors(void **state)
+{
+	const char *only = getenv("XFER_SEED"), *from = getenv("XFER_FROM");
+	const char *rounds = getenv("XFER_ROUNDS");
+	uint64_t first = from ? strtoull(from, NULL, 10) : 0;
+	uint64_t n = rounds ? strtoull(rounds, NULL, 10) : 20;
+
+	(void)state;
+	if (only)
+		simulate_mirrors(strtoull(only, NULL, 10));
+	for (uint64_t seed = first; seed < first + n && !only; seed++)
+		simulate_mirrors(seed);
 }
 
 int main(void)
@@ -1256,9 +1669,24 @@ int main(void)
 		cmocka_unit_test(test_users_bytes_are_never_thrown_away),
 		cmocka_unit_test(test_stopped_before_the_claim_is_durable),
 		cmocka_unit_test(test_of_another_size_than_aria2_had),
+		cmocka_unit_test(test_mirrors_share_the_work),
+		cmocka_unit_test(test_a_crawling_mirror_costs_little),
+		cmocka_unit_test(test_a_slow_mirror_comes_last),
+		cmocka_unit_test(test_a_silent_first_mirror),
+		cmocka_unit_test(test_a_mirror_falls_silent),
+		cmocka_unit_test(test_a_dead_mirror_returns),
+		cmocka_unit_test(test_a_lying_mirror_is_dropped),
+		cmocka_unit_test(test_mirrors_with_etags_of_their_own),
+		cmocka_unit_test(test_the_tail_is_raced),
+		cmocka_unit_test(test_uris_in_order),
+		cmocka_unit_test(test_a_part_without_a_total),
+		cmocka_unit_test(test_the_list_changes),
+		cmocka_unit_test(test_a_long_list),
 		cmocka_unit_test(test_simulation),
+		cmocka_unit_test(test_simulation_of_mirrors),
 	};
 
 	log_setup(getenv("XFER_LOG") ? LOG_LVL_DEBUG : LOG_LVL_ERROR, false, NULL, LOG_LVL_ERROR);
+	cmocka_set_test_filter(getenv("XFER_TEST"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -172,6 +172,11 @@ static void test_range_heads(void **state)
 	assert_int_equal(answer.h.total, 100);
 	assert_int_equal(answer.h.body_len, 5);
 	assert_int_equal(read("206 Part", "Content-Range: bytes 5-9/100\r\nContent-Length: 6\r\n"), ERR_BAD_RANGE);
+	/* its range lies between boundaries in the body, whatever the head says */
+	assert_int_equal(read("206 Part", "Content-Type: Multipart/Byteranges; boundary=x\r\n"
+					  "Content-Range: bytes 5-9/100\r\nContent-Length: 5\r\n"), 0);
+	assert_false(answer.h.has_range);
+	assert_int_equal(answer.h.range.end, 0);
 	assert_int_equal(
 		read("206 Part", "Content-Type: multipart/byteranges; boundary=B\r\nContent-Length: 5\r\n"), 0);
 	assert_false(answer.h.has_range);

@@ -462,6 +462,9 @@ static void broken_requests(void **state)
 		"GET /jsonrpc?id=1&method=aria2.pauseAll HTTP/1.1\r\n" HOST "Sec-Fetch-Site: cross-site\r\n\r\n",
 		"HTTP/1.1 403");
 	expect_refusal(x, "\x16\x03\x01\x02\x00\x01", "HTTP/1.1 400");
+	/* What is refused in the middle of a field has no such field. */
+	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\nAccept-Encoding:\x1dgzip\r\n", "HTTP/1.1 400");
+	expect_refusal(x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Accept-Encoding: gz\x1d", "HTTP/1.1 400");
 	expect_refusal(
 		x, "POST /jsonrpc HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n{\"id\":1}", "HTTP/1.1 500");
 	assert_int_equal(x->e.changes, 0);

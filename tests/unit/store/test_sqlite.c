@@ -281,6 +281,17 @@ static void test_newer(void **state)
 	assert_int_equal(load(t), 10);
 }
 
+static int header_byte(const struct sq_test *t, off_t at)
+{
+	int fd = open(t->db, O_RDONLY | O_CLOEXEC);
+	unsigned char byte = 0xff;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &byte, 1, at), 1);
+	close(fd);
+	return byte;
+}
+
 static void test_foreign(void **state)
 {
 	struct sq_test *t = *state;
@@ -288,7 +299,8 @@ static void test_foreign(void **state)
 	sql(t, "CREATE TABLE recipes (x); INSERT INTO recipes VALUES (1)");
 	assert_int_equal(open_it(t), ERR_STORE);
 	assert_non_null(strstr(t->fail.text, "not a queue file"));
-	sql(t, "INSERT INTO recipes VALUES (2)"); /* left alone */
+	assert_int_equal(header_byte(t, 18), 1); /* left alone: not even made one with a write-ahead log */
+	sql(t, "INSERT INTO recipes VALUES (2)");
 	unlink(t->db);
 	sql(t, "PRAGMA application_id=77");
 	assert_int_equal(open_it(t), ERR_STORE);
