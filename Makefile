@@ -17,7 +17,7 @@ HARDEN = -fstack-protector-strong -fPIE
 LLHTTP_DIR ?= /usr/share/llhttp
 
 VERSION = 0.1.0
-CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) $(SAN) -DHAUL_VERSION='"$(VERSION)"' -I. -Idaemon -MMD -MP \
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARN) $(OPT) $(HARDEN) $(SAN) -DHAUL_VERSION='"$(VERSION)"' -Duthash_malloc=xmalloc -I. -Idaemon -MMD -MP \
 	$(shell pkg-config --cflags $(PKGS) 2>/dev/null) $(CFLAGS)
 LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now $(SAN) $(LDFLAGS)
 LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lwslay -lpthread -lm
@@ -147,6 +147,15 @@ asan: test-deps browser-deps ## build with ASan and UBSan, run the whole suite u
 asan-run:
 	@ASAN_OPTIONS=quarantine_size_mb=16 BUILD=$(BUILD) MAKE='$(MAKE)' tests/all.sh
 
+valgrind: test-deps $(UNIT_BIN) ## run the unit tests and some downloads under valgrind's memcheck
+	$(call install,valgrind libc6-dbg)
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tests/valgrind.sh $(UNIT_BIN)
+
+torture: test-deps ## fail each call of each kind once, in every scenario (an hour or more)
+	@$(MAKE) --no-print-directory all
+	@HAUL_LONG=1 HAUL_BUILD=$$(realpath $(BUILD)) /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_matrix_torture.py
+
 fuzz: test-deps ## run the fuzzers, 60 s each (needs clang)
 	$(call install,clang libcurl4-openssl-dev)
 	@tests/fuzz/run.sh
@@ -189,5 +198,5 @@ clean: ## remove what was built
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | sort | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 
-.PHONY: all deps test-deps browser-deps run test test-long unit lint asan asan-run fuzz bench bench-check docs install clean help
+.PHONY: all deps test-deps browser-deps run test test-long unit lint asan asan-run valgrind torture fuzz bench bench-check docs install clean help
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fds.h"
 #include "client/cmd.h"
 
 static int run_without_command(const struct cli *cli)
@@ -47,6 +48,8 @@ int main(int argc, char **argv)
 	struct fail f = {0};
 	setlocale(LC_CTYPE, "");
 	signal(SIGPIPE, SIG_IGN);
+	if (fds_hold_standard() < 0)
+		return EXIT_OTHER;
 	int code = cli_parse(argc, argv, &cli, &f) < 0 ? cli_fail(&f) : run(&cli);
 	cli_free(&cli);
 	if (fflush(stdout) != 0 && code == 0)

@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +15,9 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/fds.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "core/engine.h"
 #include "core/hook.h"
@@ -277,15 +281,21 @@ static int open_rpc(struct app *a, struct fail *f)
 	return a->rpc_wanted ? rpc_new(&rc, &a->rpc, f) : 0;
 }
 
-static void watch_signals(struct app *a)
+static int watch_signals(struct app *a, struct fail *f)
 {
 	static const int numbers[N_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
 	for (size_t i = 0; i < N_SIGNALS; i++) {
-		uv_signal_init(&a->loop.uv, &a->signals[i]);
-		a->signals[i].data = a;
-		uv_signal_start(&a->signals[i], on_signal, numbers[i]);
+		int err = uv_signal_init(&a->loop.uv, &a->signals[i]);
+
+		if (err == 0) {
+			a->signals[i].data = a; /* marks it for clean_up */
+			err = uv_signal_start(&a->signals[i], on_signal, numbers[i]);
+		}
+		if (err != 0)
+			return fail_set(f, ERR_UNKNOWN, "signals can't be watched: %s", uv_strerror(err));
 	}
+	return 0;
 }
 
 static void start_timers(struct app *a)
@@ -336,25 +346,47 @@ static void tell_ready(struct app *a)
 	detached_ready(a, 0);
 }
 
+static void on_abort(int sig)
+{
+	static const char text[] = "hauld: the system gives no memory, descriptors or threads for a start\n";
+
+	(void)sig;
+	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? 2 : 1);
+}
+
+/* libuv aborts where it can't have what its loop and its threads are made of: here that is a start that failed. */
+static int start_loop(struct app *a, struct fail *f)
+{
+	int err;
+
+	signal(SIGABRT, on_abort);
+	err = loop_init(&a->loop, (size_t)opts_num(a->opts, OPT_MEMORY_LIMIT));
+	a->looping = err == 0;
+	if (err == 0)
+		err = work_pool_start(&a->loop, POOL_THREADS);
+	signal(SIGABRT, SIG_DFL);
+	return err < 0 ? fail_set(f, err, NULL) : 0;
+}
+
 static int start(struct app *a, struct fail *f)
 {
 	int err = engine_log_setup(a->opts, f);
 
-	if (err == 0 && loop_init(&a->loop, (size_t)opts_num(a->opts, OPT_MEMORY_LIMIT)) < 0)
-		err = fail_set(f, ERR_NOMEM, NULL);
 	if (err < 0)
 		return err;
-	a->looping = true;
 	raise_file_limit(a->opts);
-	err = open_modules(a, f);
+	err = start_loop(a, f);
+	if (err == 0)
+		err = open_modules(a, f);
 	if (err == 0)
 		err = add_named(a, f);
 	if (err == 0)
 		err = open_rpc(a, f);
+	if (err == 0)
+		err = watch_signals(a, f);
 	if (err < 0)
 		return err;
 	engine_on_shutdown(a->engine, on_shutdown, a);
-	watch_signals(a);
 	start_timers(a);
 	if (!a->rpc_wanted) {
 		a->sub = (struct event_sub){.cb = on_event, .arg = a};
@@ -373,9 +405,8 @@ static void clean_up(struct app *a)
 
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
 		timer_stop(timers[i]);
-	if (a->signals[0].data != NULL)
-		for (size_t i = 0; i < N_SIGNALS; i++)
-			uv_close((uv_handle_t *)&a->signals[i], NULL);
+	for (size_t i = 0; i < N_SIGNALS && a->signals[i].data != NULL; i++)
+		uv_close((uv_handle_t *)&a->signals[i], NULL);
 	if (a->sub.cb != NULL)
 		engine_unsubscribe(a->engine, &a->sub);
 	hooks_free(a->hooks);
@@ -390,8 +421,10 @@ static void clean_up(struct app *a)
 	if (a->net != NULL)
 		net_free(a->net);
 	http_state_free(a->http);
-	if (a->looping && loop_close(&a->loop) != 0)
+	if (a->looping && loop_close(&a->loop) != 0) {
 		log_debug(MAIN, "something was still open at the end");
+		a->stuck = true;
+	}
 }
 
 /* aria2's exit codes for a process that was given its downloads; one that serves RPC ends well when it is told to. */
@@ -468,12 +501,45 @@ static bool print_and_end(const struct opts *o, int *ret_code)
 	return true;
 }
 
+static void *ssl_malloc(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return n > 0 ? mem_malloc(n) : NULL;
+}
+
+static void *ssl_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return mem_realloc(p, n);
+}
+
+static void ssl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+/* Libraries whose structs are small draw on the reserve as well; libuv has no use for a NULL. */
+static void set_up_memory(void)
+{
+	mem_init();
+	uv_replace_allocator(xmalloc, xrealloc, xcalloc, free);
+	json_set_alloc_funcs(mem_malloc, free);
+	CRYPTO_set_mem_functions(ssl_malloc, ssl_realloc, ssl_free);
+}
+
 int main(int argc, char **argv)
 {
 	struct app a = {.ready_fd = -1};
 	struct fail f = {0};
 	int err, code;
 
+	if (fds_hold_standard() < 0)
+		return 1; /* there is nowhere to say why */
+	set_up_memory();
 	err = conf_load(argc, argv, &a.opts, &a.words, &f);
 	if (err < 0) {
 		fprintf(stderr, "hauld: %s\n", f.text[0] != '\0' ? f.text : err_text(err));
@@ -486,10 +552,13 @@ int main(int argc, char **argv)
 			fprintf(stderr, "hauld: can't go into the background: %s\n", strerror(errno));
 			return 1;
 		}
-		work_pool_size(POOL_THREADS);
 		a.rpc_wanted = opts_bool(a.opts, OPT_ENABLE_RPC);
 		a.done_check = (struct deferred){.cb = on_done_check, .arg = &a};
 		code = run(&a);
+	}
+	if (a.stuck) { /* exit would wait for libuv's threads, and one of them does not come back */
+		fflush(NULL);
+		_exit(code);
 	}
 	log_close();
 	free(a.words);

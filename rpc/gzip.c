@@ -21,7 +21,7 @@ bool gzip_buf(struct buf *b)
 		return false;
 	if (deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
 		return false;
-	buf_init(&packed, b->max);
+	buf_init_foreign(&packed, b->max);
 	z.next_in = (unsigned char *)b->data;
 	z.avail_in = (unsigned)b->len;
 	do {

@@ -128,7 +128,8 @@ static int on_body(llhttp_t *p, const char *at, size_t n)
 
 	if (len > body_max(c) || c->rpc->body_sum + more > BODY_SUM_MAX)
 		return refuse(h, HTTP_DROP);
-	buf_add(&h->body, at, n);
+	if (buf_add(&h->body, at, n) != 0)
+		return refuse(h, HTTP_DROP);
 	h->counted += more;
 	c->rpc->body_sum += more;
 	return 0;
@@ -156,7 +157,7 @@ void http_init(struct conn *c)
 	h->field = -1;
 	buf_init(&h->url, HTTP_HEAD_MAX * 2);
 	buf_init(&h->head, HTTP_HEAD_MAX * 2);
-	buf_init(&h->body, SIZE_MAX / 4);
+	buf_init_foreign(&h->body, SIZE_MAX / 4);
 }
 
 void http_reset(struct conn *c)

@@ -22,7 +22,7 @@
 void reply_init(struct reply *r)
 {
 	memset(r, 0, sizeof(*r));
-	buf_init(&r->out, JSONRPC_ANSWER_MAX);
+	buf_init_foreign(&r->out, JSONRPC_ANSWER_MAX);
 	r->status = 200;
 }
 

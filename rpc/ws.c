@@ -125,11 +125,9 @@ static void on_frame_data(wslay_event_context_ptr ctx, const struct wslay_event_
 	if (w->control)
 		return;
 	w->total += a->data_length;
-	if (w->total > text_max(c)) {
+	if (w->too_long || w->total > text_max(c) || buf_add(&w->text, a->data, a->data_length) != 0) {
 		w->too_long = true;
 		buf_free(&w->text);
-	} else {
-		buf_add(&w->text, a->data, a->data_length);
 	}
 	if (w->total / OVERLONG > text_max(c)) {
 		wslay_event_queue_close(ctx, WSLAY_CODE_MESSAGE_TOO_BIG, NULL, 0);
@@ -150,7 +148,7 @@ static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_
 	m->invalid = wslay_is_ctrl_frame(a->opcode);
 	if (!m->invalid) {
 		m->text = w->text;
-		buf_init(&w->text, w->text.max);
+		buf_init_foreign(&w->text, w->text.max);
 		w->too_long = false;
 		w->total = 0;
 	}
@@ -290,7 +288,7 @@ void ws_start(struct conn *c, const char *key)
 	STAILQ_INIT(&w->waiting);
 	TAILQ_INIT(&w->under_way);
 	TAILQ_INIT(&w->delayed);
-	buf_init(&w->text, SIZE_MAX / 4);
+	buf_init_foreign(&w->text, SIZE_MAX / 4);
 	w->trusted = !auth_needs_token(c->rpc->opts);
 	c->ws = w;
 	make_contexts(c);

@@ -126,8 +126,14 @@ void xmlrpc_encode(struct reply *r)
 		error = too_large = json_pack("{s:i,s:s}", "code", 1, "message", JSONRPC_TOO_LARGE);
 	if (r->multicall && result != NULL)
 		name_faults(result);
-	buf_init(&xml, JSONRPC_ANSWER_MAX * 4);
+	buf_init_foreign(&xml, JSONRPC_ANSWER_MAX * 4);
 	put_response(&xml, result, error);
+	if (xml.err != 0) {
+		json_decref(too_large);
+		too_large = json_pack("{s:i,s:s}", "code", 1, "message", JSONRPC_TOO_LARGE);
+		buf_free(&xml);
+		put_response(&xml, NULL, too_large);
+	}
 	buf_free(&r->out);
 	r->out = xml;
 	r->status = 200;

@@ -17,6 +17,7 @@
 static int buf_grow(struct buf *b, size_t n)
 {
 	size_t want, cap;
+	char *data;
 
 	if (n > b->max - b->len) {
 		b->err = ERR_LIMIT;
@@ -32,7 +33,12 @@ static int buf_grow(struct buf *b, size_t n)
 	cap = b->cap > 0 ? b->cap : BUF_FIRST;
 	while (cap < want)
 		cap *= 2;
-	b->data = xrealloc(b->data, cap);
+	data = b->foreign ? mem_realloc(b->data, cap) : xrealloc(b->data, cap);
+	if (data == NULL) {
+		b->err = ERR_NOMEM;
+		return ERR_NOMEM;
+	}
+	b->data = data;
 	b->cap = cap;
 	return 0;
 }
@@ -43,10 +49,25 @@ void buf_init(struct buf *b, size_t max)
 	b->max = max;
 }
 
+void buf_init_foreign(struct buf *b, size_t max)
+{
+	buf_init(b, max);
+	b->foreign = true;
+}
+
+/* Its memory is somebody else's now, or free. */
+static void forget(struct buf *b)
+{
+	b->data = NULL;
+	b->len = 0;
+	b->cap = 0;
+	b->err = 0;
+}
+
 void buf_free(struct buf *b)
 {
 	free(b->data);
-	buf_init(b, b->max);
+	forget(b);
 }
 
 void buf_reset(struct buf *b)
@@ -125,6 +146,6 @@ char *buf_take(struct buf *b)
 {
 	char *text = b->data != NULL ? b->data : xstrdup("");
 
-	buf_init(b, b->max);
+	forget(b);
 	return text;
 }

@@ -5,6 +5,7 @@
 #ifndef HAUL_BASE_BUF_H
 #define HAUL_BASE_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -14,10 +15,12 @@ struct buf {
 	size_t len;
 	size_t cap; /* private */
 	size_t max; /* most bytes it may hold */
-	int err;    /* sticky ERR_LIMIT after the first add that did not fit: check once at the end */
+	int err;    /* sticky after the first add that did not fit (ERR_LIMIT, ERR_NOMEM): check once at the end */
+	bool foreign; /* private: a peer decides its size */
 };
 
 void buf_init(struct buf *b, size_t max);
+void buf_init_foreign(struct buf *b, size_t max); /* for what a peer sends or asks for: when large, an add may give ERR_NOMEM */
 void buf_free(struct buf *b);  /* frees the memory, ready for use again */
 void buf_reset(struct buf *b); /* len and err to 0, memory kept */
 int buf_add_slow(struct buf *b, const void *p, size_t n); /* buf_add where memory has to grow */
@@ -27,7 +30,7 @@ int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 
 void buf_drop(struct buf *b, size_t n); /* the first n bytes go */
 char *buf_take(struct buf *b);          /* gives the malloc'd text to the caller ("" when empty), b is empty then */
 
-/* 0 or ERR_LIMIT, then nothing was added. Inline, since answers are made of thousands of small pieces. */
+/* 0, or the error, then nothing was added. Inline, since answers are made of thousands of small pieces. */
 static inline int buf_add(struct buf *b, const void *p, size_t n)
 {
 	if (b->err != 0 || b->cap - b->len <= n || n > b->max - b->len)

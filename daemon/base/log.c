@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -111,6 +113,17 @@ static size_t put_time(char *buf, size_t size)
 	return n + (size_t)snprintf(buf + n, size - n, ".%03ld ", ts.tv_nsec / 1000000);
 }
 
+/* A pipe that nobody empties must not hold up the daemon. What poll calls writable takes a line whole: a line is shorter than
+ * PIPE_BUF (pipe(7)). */
+static bool takes_line(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+
+	return poll(&p, 1, 0) != 0;
+}
+
+_Static_assert(LOG_TEXT_MAX + 100 < PIPE_BUF, "see takes_line");
+
 /* What cannot be written is lost: there is nobody left to tell. */
 static void put_line(int fd, bool journal, enum log_level lvl, enum log_group grp, const char *text, size_t len)
 {
@@ -128,7 +141,7 @@ static void put_line(int fd, bool journal, enum log_level lvl, enum log_group gr
 	v[0] = (struct iovec){head, n};
 	v[1] = (struct iovec){(char *)text, len};
 	v[2] = (struct iovec){"\n", 1};
-	if (writev(fd, v, 3) < 0)
+	if (!takes_line(fd) || writev(fd, v, 3) < 0)
 		return;
 }
 

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +13,6 @@
 #include <openssl/evp.h>
 
 #include "base/err.h"
-
-static _Noreturn void die_nomem(void)
-{
-	static const char text[] = "out of memory\n";
-
-	fwrite(text, 1, sizeof(text) - 1, stderr);
-	abort();
-}
 
 /* -1 for anything that is no hex digit. */
 static int hex_val(char c)
@@ -76,62 +67,6 @@ static bool base64_is_valid(const char *s, size_t n, size_t *ret_pad)
 	}
 	*ret_pad = pad;
 	return true;
-}
-
-void *xmalloc(size_t n)
-{
-	void *p = malloc(n > 0 ? n : 1);
-
-	if (p == NULL)
-		die_nomem();
-	return p;
-}
-
-void *xcalloc(size_t n, size_t size)
-{
-	void *p = calloc(n > 0 ? n : 1, size > 0 ? size : 1);
-
-	if (p == NULL)
-		die_nomem();
-	return p;
-}
-
-void *xrealloc(void *p, size_t n)
-{
-	void *q = realloc(p, n > 0 ? n : 1);
-
-	if (q == NULL)
-		die_nomem();
-	return q;
-}
-
-char *xstrdup(const char *s)
-{
-	return s != NULL ? xstrndup(s, strlen(s)) : NULL;
-}
-
-char *xstrndup(const char *s, size_t n)
-{
-	size_t len = strnlen(s, n);
-	char *p = xmalloc(len + 1);
-
-	memcpy(p, s, len);
-	p[len] = '\0';
-	return p;
-}
-
-char *xasprintf(const char *fmt, ...)
-{
-	va_list ap;
-	char *s;
-	int n;
-
-	va_start(ap, fmt);
-	n = vasprintf(&s, fmt, ap);
-	va_end(ap);
-	if (n < 0)
-		die_nomem();
-	return s;
 }
 
 size_t str_utf8_next(const char *s, size_t n, uint32_t *ret)
@@ -322,9 +257,7 @@ char *str_base64(const void *p, size_t n)
 	unsigned char *text;
 	size_t pos, out = 0;
 
-	if (n > SIZE_MAX / 2)
-		die_nomem();
-	text = xmalloc(n / 3 * 4 + 5);
+	text = xmalloc(n > SIZE_MAX / 2 ? SIZE_MAX : n / 3 * 4 + 5); /* SIZE_MAX: there is never so much */
 	text[0] = '\0';
 	for (pos = 0; pos < n; pos += step)
 		out += (size_t)EVP_EncodeBlock(text + out, in + pos, (int)(n - pos < step ? n - pos : step));
@@ -339,7 +272,7 @@ void *str_unbase64(const char *s, size_t n, size_t *ret_len)
 
 	if (!base64_is_valid(s, n, &pad))
 		return NULL;
-	out = malloc(n / 4 * 3 + 1);
+	out = mem_malloc(n / 4 * 3 + 1);
 	if (out == NULL)
 		return NULL;
 	len = EVP_DecodeBlock(out, (const unsigned char *)s, (int)n);

@@ -9,19 +9,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/mem.h"
+
 /* A piece of memory that somebody else owns. */
 struct span {
 	char *base;
 	size_t len;
 };
-
-/* Allocation that aborts when memory is out: for everything whose size does not come from the wire. */
-void *xmalloc(size_t n);
-void *xcalloc(size_t n, size_t size);
-void *xrealloc(void *p, size_t n);
-char *xstrdup(const char *s); /* NULL gives NULL */
-char *xstrndup(const char *s, size_t n);
-char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* s (n bytes) made safe to print into buf: control characters, DEL, C1, bidi controls and invalid UTF-8 become \xNN; cut at a
  * character boundary with "..." at its end. Always ends with NUL; returns buf. */

@@ -122,6 +122,8 @@ int engine_add(struct engine *e, const struct add_spec *s, uint64_t *ret_gid, st
 	int err;
 
 	OBJ_CHECK(e, ENGINE);
+	if (mem_short())
+		return fail_set(f, ERR_NOMEM, "Out of memory: nothing is added until there is more.");
 	err = uri_list_collect(s, &list, f);
 	if (err == 0)
 		err = choose_gid(e, s->opts, &gid, f);

@@ -89,6 +89,7 @@ struct engine {
 	struct volumes *volumes;
 
 	bool running, stopping;
+	bool told_files; /* the log says that there are fewer slots than asked for */
 	bool stop_flush; /* nothing runs any more; waiting for the store */
 	struct deferred stop_turn;
 	void (*stop_cb)(void *arg);

@@ -6,7 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fds.h"
+#include "base/log.h"
 #include "core/engine_internal.h"
+
+/* What each job needs: its file, journal and folder, a connection, and one in passing. What the daemon needs for itself. */
+#define JOB_FILES 5
+#define OWN_FILES 32
 
 #define SLOTS_MS 1000 /* how often slots that follow the speed are looked at again while jobs wait */
 
@@ -27,6 +33,19 @@ static bool slots_rule(const struct opts *o, double *ret_a, double *ret_b)
 	return true;
 }
 
+static size_t capped_by_files(struct engine *e, size_t n)
+{
+	size_t max = fds_max(), most = max > OWN_FILES + JOB_FILES ? (max - OWN_FILES) / JOB_FILES : 1;
+
+	if (n <= most)
+		return n;
+	if (!e->told_files)
+		log_warn(CORE, "%zu downloads at a time instead of %zu: there may be %zu open files only (rlimit-nofile)",
+			most, n, max);
+	e->told_files = true;
+	return most;
+}
+
 static size_t slots(struct engine *e, bool *ret_by_speed)
 {
 	size_t max = (size_t)opts_num(e->global, OPT_MAX_CONCURRENT_DOWNLOADS);
@@ -35,10 +54,10 @@ static size_t slots(struct engine *e, bool *ret_by_speed)
 
 	*ret_by_speed = slots_rule(e->global, &a, &b);
 	if (!*ret_by_speed)
-		return max;
+		return capped_by_files(e, max);
 	engine_stat(e, &stat);
 	n = stat.speed > 0 ? ceil(a + b * log10((double)stat.speed * 8 / 1e6)) : 1;
-	return n <= 1 ? 1 : n >= (double)max ? max : (size_t)n;
+	return n <= 1 ? 1 : capped_by_files(e, n >= (double)max ? max : (size_t)n);
 }
 
 static void on_slots(void *arg)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fds.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "core/xfer_int.h"
@@ -274,6 +275,8 @@ static unsigned lanes_wanted(const struct xfer *x)
 	int64_t possible = 0;
 	unsigned busy = lanes_busy(x);
 
+	if (busy > 0 && (mem_short() || fds_scarce()))
+		return 0;
 	for (size_t i = 0; i < x->nsources && possible < split; i++) {
 		const struct source *s = x->sources[i];
 

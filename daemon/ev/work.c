@@ -6,12 +6,12 @@
 #include <stdbool.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/obj.h"
 #include "base/str.h"
 #include "ev/loop.h"
 
 #define POOL_ENV	"UV_THREADPOOL_SIZE"
-#define POOL_MIN	4
 #define POOL_MAX	64
 #define UV_POOL_DEFAULT 4
 
@@ -88,15 +88,6 @@ static void start(struct work *w)
 	uv_queue_work(&w->loop->uv, &w->req, on_work, on_after); /* fails only without a function */
 }
 
-void work_pool_size(unsigned threads)
-{
-	char text[16];
-
-	threads = threads < POOL_MIN ? POOL_MIN : threads > POOL_MAX ? POOL_MAX : threads;
-	snprintf(text, sizeof(text), "%u", threads);
-	setenv(POOL_ENV, text, 0);
-}
-
 struct work *work_submit(struct loop *l, enum work_class cls, work_fn fn, work_done done, void *arg)
 {
 	struct work *w = xcalloc(1, sizeof(*w));
@@ -128,4 +119,59 @@ void work_cancel(struct work *w)
 	} else if (!w->canceled.armed) {
 		uv_cancel((uv_req_t *)&w->req);
 	}
+}
+
+/* ---- the pool ---- */
+
+static void hold_thread(void *arg)
+{
+	uv_sem_wait(arg);
+}
+
+/* How many of `want` threads the system gives at the same time. libuv ends the process when it gets fewer than it asks for. */
+static unsigned threads_given(unsigned want)
+{
+	uv_thread_t t[POOL_MAX];
+	unsigned n = 0;
+	uv_sem_t gate;
+
+	if (uv_sem_init(&gate, 0) != 0)
+		return 0;
+	while (n < want && uv_thread_create(&t[n], hold_thread, &gate) == 0)
+		n++;
+	for (unsigned i = 0; i < n; i++)
+		uv_sem_post(&gate);
+	for (unsigned i = 0; i < n; i++)
+		uv_thread_join(&t[i]);
+	uv_sem_destroy(&gate);
+	return n;
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void nothing_done(void *arg, int err)
+{
+	(void)arg;
+	(void)err;
+}
+
+int work_pool_start(struct loop *l, unsigned threads)
+{
+	const char *set = getenv(POOL_ENV);
+	unsigned long want = set != NULL ? strtoul(set, NULL, 10) : threads;
+	char text[16];
+
+	want = want < 1 ? 1 : want > POOL_MAX ? POOL_MAX : want;
+	threads = threads_given((unsigned)want);
+	if (threads == 0)
+		return ERR_THREADS;
+	if (threads < want)
+		log_warn(MAIN, "the system gives %u of %lu threads", threads, want);
+	snprintf(text, sizeof(text), "%u", threads);
+	setenv(POOL_ENV, text, 1);
+	work_submit(l, WORK_DISK, nothing, nothing_done, NULL); /* libuv starts its threads with the first item */
+	return 0;
 }

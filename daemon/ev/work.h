@@ -14,8 +14,9 @@ enum work_class { WORK_DISK, WORK_HASH };
 typedef void (*work_fn)(void *arg);               /* on a pool thread */
 typedef void (*work_done)(void *arg, int status); /* on the loop thread; 0, or ERR_CANCELED when fn never ran */
 
-/* To be called before the first use of the pool: threads = 4..64, sets UV_THREADPOOL_SIZE unless the user has set it. */
-void work_pool_size(unsigned threads);
+/* Starts the pool, at the process's start: `threads` (1..64) unless UV_THREADPOOL_SIZE says otherwise, or as many as the system
+ * gives, with a warning. 0, or ERR_THREADS when it gives none. */
+int work_pool_start(struct loop *l, unsigned threads);
 
 /* The handle is valid until done is called; most callers ignore it. */
 struct work *work_submit(struct loop *l, enum work_class cls, work_fn fn, work_done done, void *arg);

@@ -18,6 +18,7 @@
 
 #define BACKLOG	     128
 #define ACCEPT_BURST 64	   /* per turn, so that a flood does not hold up the rest */
+#define SHORT_CONNS  16	   /* while memory is short: enough to ask, and to end the daemon */
 #define RETRY_MS     100   /* after an error that is not the connection's */
 #define HANDSHAKE_MS 10000 /* for the peer's part of a TLS handshake */
 
@@ -141,6 +142,12 @@ static void start_polling(void *arg)
 		uv_poll_start(&l->poll, UV_READABLE, on_readable);
 }
 
+static void pause_accepting(struct listener *l)
+{
+	uv_poll_stop(&l->poll);
+	timer_start(l->net->loop, &l->retry, RETRY_MS, 0, start_polling, l);
+}
+
 static bool accept_failed(struct listener *l, int err)
 {
 	if (err == EINTR || err == ECONNABORTED)
@@ -152,8 +159,7 @@ static bool accept_failed(struct listener *l, int err)
 	l->warned = true;
 	if ((err == EMFILE || err == ENFILE) && drop_one(l))
 		return true;
-	uv_poll_stop(&l->poll);
-	timer_start(l->net->loop, &l->retry, RETRY_MS, 0, start_polling, l);
+	pause_accepting(l);
 	return false;
 }
 
@@ -168,6 +174,10 @@ static void on_readable(uv_poll_t *h, int status, int events)
 	for (int i = 0; i < ACCEPT_BURST && !l->closing; i++) {
 		if (l->max_conns > 0 && l->conns >= l->max_conns) {
 			uv_poll_stop(&l->poll);
+			return;
+		}
+		if (l->conns >= SHORT_CONNS && mem_short()) { /* further ones wait in the backlog */
+			pause_accepting(l);
 			return;
 		}
 		fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -305,7 +315,7 @@ int listener_open(
 {
 	struct ssl_ctx_st *tls = NULL;
 	struct listener *l;
-	int fd;
+	int fd, err;
 
 	if (req->cert != NULL) {
 		tls = tls_server_ctx_new(n->tls, req->cert, req->key != NULL ? req->key : req->cert, f);
@@ -318,6 +328,13 @@ int listener_open(
 		return fd;
 	}
 	l = xcalloc(1, sizeof(*l));
+	err = uv_poll_init(&n->loop->uv, &l->poll, fd);
+	if (err != 0) {
+		close(fd);
+		free(l);
+		tls_server_ctx_free(tls);
+		return fail_set(f, ERR_PORT, "can't listen: %s", uv_strerror(err));
+	}
 	OBJ_INIT(l, LISTENER);
 	l->net = net_ref(n);
 	l->fd = fd;
@@ -331,7 +348,6 @@ int listener_open(
 	if (req->fd < 0 && req->path != NULL && lstat(req->path, &l->made) == 0)
 		l->path = xstrdup(req->path);
 	note_port(l, req->own);
-	uv_poll_init(&n->loop->uv, &l->poll, fd);
 	l->poll.data = l;
 	start_polling(l);
 	*ret = l;

@@ -106,6 +106,10 @@ int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail 
 	int r;
 
 	signal(SIGPIPE, SIG_IGN); /* libuv writes without MSG_NOSIGNAL */
+	if (!resolver_prepare()) {
+		free(n);
+		return fail_set(f, ERR_NOMEM, NULL);
+	}
 	n->loop = l;
 	n->refs = 1;
 	LIST_INIT(&n->lingering);

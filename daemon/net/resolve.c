@@ -5,7 +5,9 @@
 #include "net/resolve.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <netinet/in.h>
+#include <resolv.h>
 #include <string.h>
 #include <strings.h>
 #include <uthash.h>
@@ -275,6 +277,16 @@ static void add_override(struct resolver *r, char *line)
 	o.port = (uint16_t)num;
 	r->overrides = xrealloc(r->overrides, (r->n_overrides + 1) * sizeof(o));
 	r->overrides[r->n_overrides++] = o;
+}
+
+bool resolver_prepare(void)
+{
+	struct __res_state st = {0};
+	bool ok = res_ninit(&st) == 0 || errno != ENOMEM;
+
+	if (ok)
+		res_nclose(&st);
+	return ok;
 }
 
 struct resolver *resolver_new(struct net *n)

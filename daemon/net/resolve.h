@@ -5,6 +5,7 @@
 #ifndef HAUL_NET_RESOLVE_H
 #define HAUL_NET_RESOLVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -23,6 +24,10 @@ struct addrs {
 
 /* err 0: a holds at least one address. a and f are valid during the call only. */
 typedef void (*resolve_cb)(void *arg, int err, const struct fail *f, const struct addrs *a);
+
+/* Lets glibc read its configuration while the process has one thread: a lookup that can't get memory for that, on the pool,
+ * leaves glibc 2.36 locked for ever. false: no memory. */
+bool resolver_prepare(void);
 
 struct resolver *resolver_new(struct net *n);
 void resolver_free(struct resolver *r); /* no request may be open; lookups under way end by themselves */

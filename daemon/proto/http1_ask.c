@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "base/hash.h"
@@ -14,17 +15,21 @@
 #include "proto/http_req.h"
 #include "proto/http_state.h"
 
-/* A mark of a secret, so that it need not stand in the key itself. */
+/* A mark of a secret, so that it need not stand in the key itself. Without memory for a digest it fits no other. */
 static void add_mark(struct buf *key, const char *secret)
 {
-	unsigned char digest[HASH_MAX];
+	unsigned char digest[HASH_MAX] = {0};
 	struct hash *h;
 
 	if (secret == NULL)
 		return;
 	h = hash_new("sha-256");
-	hash_update(h, secret, strlen(secret));
-	hash_final(h, digest);
+	if (h != NULL) {
+		hash_update(h, secret, strlen(secret));
+		hash_final(h, digest);
+	} else if (getrandom(digest, 16, 0) != 16) {
+		memcpy(digest, &key, sizeof(key));
+	}
 	hash_free(h);
 	for (int i = 0; i < 16; i++)
 		buf_addf(key, "%02x", digest[i]);

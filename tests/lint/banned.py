@@ -8,8 +8,8 @@ RULES = [  # pattern, where (regular expression of paths), reason
     (r"\buv_default_loop\b", r".", "every function takes its loop"),
     (r"\b(strcpy|strcat|sprintf|vsprintf|gets|strtok|alloca|system|popen|tmpnam|mktemp)\s*\(", r".", "unbounded or unsafe"),
     (r"(?<![_\w])exit\s*\(", r"^(?!daemon/main\.c|client/).*", "only main.c ends the process"),
-    (r"\babort\s*\(", r"^(?!daemon/base/(obj\.h|str\.c)).*", "runtime errors belong to one job, client or call"),
-    (r"\b(malloc|calloc|realloc|strdup|strndup)\s*\(", r"^(?!daemon/base/str\.c).*", "xmalloc and friends (base/str.h)"),
+    (r"\babort\s*\(", r"^(?!daemon/base/(obj\.h|mem\.c)).*", "runtime errors belong to one job, client or call"),
+    (r"\b(malloc|calloc|realloc|strdup|strndup)\s*\(", r"^(?!daemon/base/mem\.c).*", "xmalloc and friends (base/mem.h)"),
     (r"\b(TODO|FIXME|XXX|HACK)\b", r".", "do it, or file it"),
     (r"[ \t]+$", r".", "blank at the end of a line"),
 ]

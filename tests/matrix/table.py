@@ -72,6 +72,7 @@ def document(path):
     print("Each row is a case of [tests/matrix/matrix.md](../tests/matrix/matrix.md), decided by tests with the real programs; `make test-long`")
     print("runs all of them and writes this page. \"Seconds\" is the longest test of the row. aria2's column is aria2 1.36.0 (Debian 12),")
     print("measured once by hand; **bold** is a failure of it. What is not right yet stands in [known-gaps.md](known-gaps.md).\n")
+    print(open(os.path.join(HERE, "head.md")).read())
     print("%s, commit %s, Linux %s, %s CPUs.\n" % (datetime.date.today(), commit, platform.release(), os.cpu_count()))
     for title, rows in cases():
         if title[0] not in GROUPS:

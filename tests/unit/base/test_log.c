@@ -107,6 +107,26 @@ static void console_and_file_are_independent(void **state)
 	assert_null(strstr(content(t, t->err_path), "nowhere"));
 }
 
+static void pipe_that_nobody_reads_holds_nothing_up(void **state)
+{
+	int fds[2], n = 0, saved = dup(STDERR_FILENO);
+	char buf[4096];
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	dup2(fds[1], STDERR_FILENO);
+	close(fds[1]);
+	assert_int_equal(log_setup(LOG_LVL_WARN, false, NULL, LOG_LVL_WARN), 0);
+	for (int i = 0; i < 5000; i++) /* far more than a pipe holds */
+		log_warn(CORE, "line %d of many that nobody reads", i);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	for (ssize_t r = 1; r > 0; n += r > 0)
+		r = read(fds[0], buf, sizeof(buf));
+	assert_true(n > 0);
+	close(fds[0]);
+}
+
 static void file_can_be_changed_and_left(void **state)
 {
 	struct fixture *t = *state;
@@ -179,6 +199,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(console_and_file_are_independent),
 		T(file_can_be_changed_and_left),
+		T(pipe_that_nobody_reads_holds_nothing_up),
 		T(stderr_as_file_gets_a_line_once),
 		T(journal_gets_priorities),
 		T(text_is_one_bounded_safe_line),

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <cmocka.h>
 #include <uv.h>
 
@@ -124,6 +125,30 @@ static void test_close_waits_for_running(void **state)
 		work_submit(&s->l, WORK_HASH, job, on_done, s);
 }
 
+/* libuv would end the process; here it is an error, before it has begun. */
+static void test_pool_without_threads(void **state)
+{
+	struct shared *s = *state;
+	struct rlimit old, none;
+
+#ifdef __SANITIZE_ADDRESS__
+	skip(); /* it needs address space of its own for each thread */
+#endif
+	if (getenv("HAUL_VALGRIND") != NULL)
+		skip();
+	setenv("UV_THREADPOOL_SIZE", "64", 1);
+	assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
+	none = old;
+	none.rlim_cur = 1 << 20;
+	assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+	assert_int_equal(work_pool_start(&s->l, 8), ERR_THREADS);
+	assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
+	assert_int_equal(work_pool_start(&s->l, 8), 0);
+	assert_string_equal(getenv("UV_THREADPOOL_SIZE"), "64");
+	setenv("UV_THREADPOOL_SIZE", "8", 1);
+	loop_run(&s->l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,8 +156,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hashes_leave_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_close_waits_for_running, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pool_without_threads, setup, teardown),
 	};
 
-	work_pool_size(8);
+	setenv("UV_THREADPOOL_SIZE", "8", 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
