@@ -262,6 +262,10 @@ static void opened_new(void *arg, int err, const struct fail *f, const struct df
 		whole_already(x, o->path, 0); /* as aria2 shows it */
 		return;
 	}
+	if (o->finished) { /* by an earlier life, which ended before its name was known */
+		whole_already(x, o->path, opts_str(x->opts, OPT_CHECKSUM) ? 0 : JOB_UNPROVEN);
+		return;
+	}
 	if (o->exists_whole) {
 		xfer_found_whole(x, o->path, o->whole_fd, o->found_size);
 		return;

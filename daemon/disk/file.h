@@ -57,8 +57,9 @@ struct dfile_opened {
 	const char *path;    /* final path, dir + "/" + name; lives as long as file */
 	struct ranges *journal; /* OPEN_RESUME: what the journal proves to be written (same boot, same file); may be empty;
 	                           valid in the callback */
-	bool finished;       /* OPEN_RESUME: NAME.part is gone and NAME is the file that the journal belongs to: it was renamed by
-	                        dfile_finish in an earlier life; file is NULL, path valid in the callback only */
+	bool finished;       /* RESUME: NAME.part is gone and NAME is the file that the journal belongs to: it was renamed by
+	                        dfile_finish in an earlier life; also with NEW, when that life had told nobody its name;
+	                        file is NULL, path valid in the callback only */
 	bool exists_whole;   /* OPEN_CONTINUE, check_whole: the existing NAME has exactly total bytes: nothing was renamed,
 	                        nothing opened for writing; file is NULL, path valid in the callback only */
 	int64_t found_size;  /* OPEN_RESUME: size of NAME.part before anything was allocated: nothing beyond it can be there.

@@ -12,6 +12,8 @@
 #include "disk/file_open_priv.h"
 #include "disk/journal.h"
 
+#define TAKEN_MEANWHILE 2
+
 static char *candidate(const char *leaf, unsigned n)
 {
 	const char *dot = strrchr(leaf, '.');
@@ -67,13 +69,42 @@ static int check_room(struct dfile_opening *o, const struct stat *st)
 		alloc_missing(st ? st : &nothing, o->req.total), o->req.reserve, &o->fail);
 }
 
-static int create_part(struct dfile_opening *o)
+void cand_let_go(struct dfile *f)
+{
+	journal_close(f->journal, true); /* of a part that is not to be */
+	f->journal = NULL;
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+}
+
+/* A file without a name first: NAME.part never lies there without our lock and without the journal that names it, whenever
+ * the process is killed. 1: not here. */
+static int create_unnamed(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
-	int err = check_room(o, NULL);
+	char self[40];
+	int cause;
 
-	if (err)
-		return err;
+	f->fd = f->fs->openat(f->dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	if (f->fd < 0)
+		return 1;
+	lock(o, f->fd);
+	dfile_start_journal(f, &(struct ranges){0});
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
+	if (f->fs->linkat(AT_FDCWD, self, f->dirfd, f->part, AT_SYMLINK_FOLLOW) == 0) {
+		o->made_part = true;
+		return 0;
+	}
+	cause = errno;
+	cand_let_go(f);
+	return cause == EEXIST ? TAKEN_MEANWHILE : 1;
+}
+
+static int create_named(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+
 	f->fd = f->fs->openat(f->dirfd, f->part, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (f->fd < 0)
 		return errno == EEXIST ? TAKEN
@@ -82,11 +113,19 @@ static int create_part(struct dfile_opening *o)
 	return lock(o, f->fd);
 }
 
-void cand_let_go(struct dfile *f)
+static int create_part(struct dfile_opening *o)
 {
-	if (f->fd >= 0)
-		close(f->fd);
-	f->fd = -1;
+	struct stat st;
+	int err = check_room(o, NULL);
+
+	if (!err)
+		err = cand_look(o, o->f->part, &st); /* before a journal is begun: an old one may say that it is ours */
+	if (err != TAKEN)
+		return err < 0 ? err : TAKEN;
+	err = create_unnamed(o);
+	if (err == TAKEN_MEANWHILE)
+		return TAKEN;
+	return err ? create_named(o) : 0;
 }
 
 /* A regular file, opened for writing: 0 with f->fd and *st; TAKEN for anything else that lies there. */
@@ -169,6 +208,24 @@ static int name_still_free(struct dfile_opening *o)
 	return TAKEN;
 }
 
+/* NAME is there: did our own earlier life finish it (dfile_finish), and end before that was known? */
+static bool is_finished(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+	struct stat st;
+	int fd = f->fs->openat(f->dirfd, f->leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+
+	if (fd >= 0) {
+		o->finished = f->journal_path && f->fs->fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+			      (o->req.total < 0 || st.st_size == o->req.total) &&
+			      journal_is_finished(f->fs, f->journal_path, fd);
+		close(fd);
+	}
+	if (o->finished)
+		control_remove(f->fs, f->dirfd, f->leaf, f->path);
+	return o->finished;
+}
+
 int cand_new(struct dfile_opening *o)
 {
 	struct stat st;
@@ -177,7 +234,7 @@ int cand_new(struct dfile_opening *o)
 	if (err < 0)
 		return err;
 	if (err == 0)
-		return TAKEN;
+		return is_finished(o) ? 0 : TAKEN;
 	err = create_part(o);
 	if (err == TAKEN)
 		return take_own_part(o);
@@ -259,25 +316,6 @@ int cand_overwrite(struct dfile_opening *o)
 	return create_part(o);
 }
 
-/* NAME.part is gone: was it renamed by dfile_finish? */
-static int look_finished(struct dfile_opening *o)
-{
-	struct dfile *f = o->f;
-	struct stat st;
-	int fd;
-
-	fd = f->fs->openat(f->dirfd, f->leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
-	if (fd >= 0) {
-		o->finished = f->journal_path && f->fs->fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-			      (o->req.total < 0 || st.st_size == o->req.total) &&
-			      journal_is_finished(f->fs, f->journal_path, fd);
-		close(fd);
-	}
-	if (o->finished)
-		control_remove(f->fs, f->dirfd, f->leaf, f->path);
-	return o->finished ? 0 : ERR_NOT_FOUND;
-}
-
 void cand_read_part_id(struct dfile *f)
 {
 	struct statx st;
@@ -312,7 +350,7 @@ int cand_resume(struct dfile_opening *o)
 		err = ERR_NOT_FOUND;
 	}
 	if (err == ERR_NOT_FOUND)
-		return look_finished(o);
+		return is_finished(o) ? 0 : ERR_NOT_FOUND;
 	if (err == TAKEN)
 		return fail_set(
 			&o->fail, ERR_OPEN, "Failed to open the file %s.part, cause: no regular file", o->f->path);

@@ -169,6 +169,8 @@ static void start_journal(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
 
+	if (f->journal) /* begun with the part */
+		return;
 	if (o->req.how != OPEN_RESUME)
 		dfile_start_journal(f, &(struct ranges){0});
 	else if (f->journal_path && journal_open(f->fs, f->journal_path, f->fd, &o->proof, &f->journal) < 0)

@@ -73,6 +73,24 @@ def test_killed_while_jobs_are_added(make_hauld, hostile, tools, n):
         os.unlink(os.path.join(d.dir, out))
 
 
+@pytest.mark.matrix("D01")
+@pytest.mark.parametrize("n", range(40 if LONG else 6))
+def test_killed_while_small_files_come_and_go(make_hauld, hostile, tools, n):
+    """A file may have its name before the queue file knows it, and a part may lie there before its journal does."""
+    rnd = random.Random(4000 + n)
+    d = make_hauld("--max-concurrent-downloads=16")
+    acked = {}
+    for i in range(16):
+        size, seed, out = rnd.randrange(1, 60000), "t%d-%d" % (n, i), "small%d" % i
+        acked[out] = (d.add("%s/f/%d/%s" % (hostile.base, size, seed), out=out), size, seed)
+    time.sleep(rnd.uniform(0, 0.05))
+    d.kill()
+    d.start()
+    tools.wait_for(lambda: all(j["status"] not in ("active", "waiting") for j in everything(d)), 120, 0.2)
+    assert sorted(os.listdir(d.dir)) == sorted(acked)
+    assert [o for o in acked if tools.sha256_of(os.path.join(d.dir, o)) != hostile.sha256(acked[o][1], acked[o][2])] == []
+
+
 def progress_read(d, gid, tools):
     """-> completedLength, once the part and its journal were opened: for some milliseconds after a start it can be 0."""
     s = tools.wait_for(lambda: next((s for s in [d.status(gid)] if s["completedLength"] != "0" or s["connections"] != "0"), None))

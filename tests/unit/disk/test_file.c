@@ -100,11 +100,11 @@ static void test_renaming(void **state)
 }
 
 /* Another job finishes as x.bin between our look at that name and the making of our part. */
-static int racing_openat(int dirfd, const char *path, int flags, mode_t mode)
+static int racing_linkat(int from, const char *name, int dirfd, const char *path, int flags)
 {
-	if ((flags & O_CREAT) && strcmp(path, "x.bin.part") == 0)
+	if (strcmp(path, "x.bin.part") == 0)
 		close(openat(dirfd, "x.bin", O_CREAT | O_EXCL | O_WRONLY, 0600));
-	return fs_real.openat(dirfd, path, flags, mode);
+	return fs_real.linkat(from, name, dirfd, path, flags);
 }
 
 static void test_name_taken_meanwhile(void **state)
@@ -113,7 +113,7 @@ static void test_name_taken_meanwhile(void **state)
 	struct fs_ops racing = fs_real;
 	struct dfile_req req = req_of(t, "x.bin", OPEN_NEW);
 
-	racing.openat = racing_openat;
+	racing.linkat = racing_linkat;
 	req.fs = &racing;
 	assert_int_equal(do_open(t, &req), 0);
 	assert_string_equal(t->path, at(t, "x.1.bin"));
@@ -151,7 +151,7 @@ static void test_all_names_taken(void **state)
 	fail_at("openat", 2, EEXIST); /* the first one opens the folder */
 	fault.lasting = true;
 	assert_int_equal(open_name(t, "x", OPEN_NEW), ERR_RENAME);
-	assert_int_equal(fault.count, 1 + 10000);
+	assert_int_equal(fault.count, 1 + 2 * 10000); /* without a name first, then with it */
 }
 
 /* ---- what lies there ---- */
@@ -353,6 +353,51 @@ static void test_no_space(void **state)
 	req.how = OPEN_NEW;
 	assert_int_equal(do_open(t, &req), 0); /* as big.1: fits */
 	do_close(t, t->file, true);
+}
+
+/* Killed between the rename and the moment when the name was known elsewhere: the same job opens it as new. */
+static void test_new_finds_what_it_finished(void **state)
+{
+	struct disk_test *t = *state;
+	struct dfile_req req = req_of(t, "quick", OPEN_NEW);
+
+	req.journal = t->journal;
+	req.total = 3;
+	assert_int_equal(do_open(t, &req), 0);
+	our_bytes(t->file, "abc");
+	assert_int_equal(do_finish(t, t->file, 3, false), 0);
+	do_close(t, t->file, false);
+	assert_int_equal(do_open(t, &req), 0);
+	assert_true(t->finished);
+	assert_null(t->file);
+	assert_string_equal(t->path, at(t, "quick"));
+	assert_false(is_there(t, "quick.1.part"));
+	req.total = 4; /* another file */
+	assert_int_equal(do_open(t, &req), 0);
+	assert_string_equal(t->path, at(t, "quick.1"));
+	do_close(t, t->file, true);
+}
+
+/* From the moment it lies there, a part is locked and its journal says whose it is. */
+static void test_a_part_is_never_without_its_journal(void **state)
+{
+	struct disk_test *t = *state;
+	struct dfile_req req = req_of(t, "tmp", OPEN_NEW);
+
+	req.journal = t->journal;
+	req.total = 3;
+	fail_at("linkat", 1, EIO); /* as where links are not known: the other way */
+	assert_int_equal(do_open(t, &req), 0);
+	assert_true(is_there(t, "tmp.part"));
+	do_close(t, t->file, true);
+	fail_at("openat", 0, 0);
+	assert_int_equal(do_open(t, &req), 0);
+	assert_true(is_there(t, "tmp.part"));
+	do_close(t, t->file, false); /* as if killed: nobody was told of it */
+	assert_int_equal(do_open(t, &req), 0);
+	assert_string_equal(t->path, at(t, "tmp"));
+	do_close(t, t->file, true);
+	assert_false(is_there(t, "tmp.part"));
 }
 
 static int do_trim(struct disk_test *t, int64_t (*have)[2], size_t n)
@@ -860,6 +905,8 @@ int main(void)
 		T(test_resume),
 		T(test_one_owner),
 		T(test_no_space),
+		T(test_new_finds_what_it_finished),
+		T(test_a_part_is_never_without_its_journal),
 		T(test_trim),
 		T(test_trim_leaves_what_was_taken),
 		T(test_resume_gives_up_what_it_allocated),
