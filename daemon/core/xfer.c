@@ -405,6 +405,7 @@ static void xfer_free(struct xfer *x)
 	free(x->want_name);
 	free(x->look_name);
 	free(x->cond_name);
+	free(x->result_uri);
 	defer_cancel(x->loop, &x->finale);
 	defer_cancel(x->loop, &x->room);
 	OBJ_FREE(x);

@@ -218,6 +218,7 @@ struct xfer {
 	bool ending;             /* an end was decided; result holds which */
 	struct xfer_end result;
 	char result_text[sizeof(((struct fail *)0)->text)];
+	char *result_uri;        /* sources may go before the end is told */
 	struct deferred finale;  /* calls end() from a clean stack */
 	struct fail wait;        /* its text: why nothing happens; "" */
 };

@@ -39,7 +39,7 @@ struct world {
 	struct xfer *x;
 	struct job_memory mem;
 	struct xfer_end end;
-	char end_text[200];
+	char end_text[200], end_uri[64];
 	bool ended;
 	struct timer stop_at;
 	enum { STOP_NEVER, STOP_WHEN_NAMED, STOP_WHEN_REPLACING } stop_when; /* once */
@@ -48,6 +48,7 @@ struct world {
 	struct deferred settled; /* answers to durable() */
 	struct deferred stopping;
 	bool stops_when_asked;   /* the transfer is stopped before that answer */
+	struct deferred at_progress; /* once, when progress is told; cb NULL: nothing */
 };
 
 static void stop_now(void *arg);
@@ -87,6 +88,8 @@ static void on_progress(void *owner, const struct ranges *have)
 	struct world *w = owner;
 
 	ranges_copy(&w->mem.have, have);
+	if (w->at_progress.cb)
+		defer(&w->loop, &w->at_progress);
 }
 
 static void forget_all(struct world *w)
@@ -131,6 +134,7 @@ static void on_end(void *owner, const struct xfer_end *e)
 
 	w->end = *e;
 	snprintf(w->end_text, sizeof(w->end_text), "%s", e->err_text ? e->err_text : "");
+	snprintf(w->end_uri, sizeof(w->end_uri), "%s", e->uri ? e->uri : "");
 	w->ended = true;
 	w->x = NULL;
 	loop_stop(&w->loop);
@@ -1517,6 +1521,25 @@ static void test_the_list_changes(void **state)
 	close_world(&w);
 }
 
+/* The failure is that of a URI which is taken off the list while the file is closed. */
+static void test_the_list_changes_at_the_end(void **state)
+{
+	struct fake_server o[2] = {{.size = 4 * MIB, .version = 1, .cut_at = 2 * MIB, .gone_after = 1}, {.size = 4 * MIB, .version = 1}};
+	struct changing c = {.n = 2};
+	struct world w;
+
+	(void)state;
+	open_world(&w, o, 2, 75);
+	set(&w, OPT_SPLIT, "1");
+	c.w = &w;
+	w.at_progress = (struct deferred){.cb = change_list, .arg = &c};
+	run(&w, one_uri);
+	assert_int_equal(c.n, 3);
+	assert_int_equal(w.end.result, XFER_FAILED);
+	assert_string_equal(w.end_uri, one_uri[0]);
+	close_world(&w);
+}
+
 /* A list that is as long as one may be is looked through without delay. */
 static void test_a_long_list(void **state)
 {
@@ -1795,6 +1818,7 @@ int main(void)
 		cmocka_unit_test(test_uris_in_order),
 		cmocka_unit_test(test_a_part_without_a_total),
 		cmocka_unit_test(test_the_list_changes),
+		cmocka_unit_test(test_the_list_changes_at_the_end),
 		cmocka_unit_test(test_a_long_list),
 		cmocka_unit_test(test_simulation),
 		cmocka_unit_test(test_simulation_of_mirrors),
