@@ -134,6 +134,8 @@ void xfer_restart(struct xfer *x)
 		xfer_fail_sources(x, ERR_NO_RANGE);
 		return;
 	}
+	if (x->restarts > 0) /* bytes came each time, so that no source was told to wait */
+		source_hold_off(x, x->restarts - 1);
 	x->restarts++;
 	xfer_reset(x);
 }

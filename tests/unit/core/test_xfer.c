@@ -312,6 +312,26 @@ static void test_unknown_length(void **state)
 	}
 }
 
+/* What a connection brings before it breaks is of no use where the next one has to begin at 0: no reason to ask without end. */
+static void test_beginning_anew_takes_its_time(void **state)
+{
+	(void)state;
+	for (int chunked = 0; chunked < 2; chunked++) {
+		struct fake_server o = {.size = 3 * MIB, .version = 1, .no_ranges = true, .no_length = chunked, .chunked = chunked,
+			.cut_at = MIB};
+		struct world w;
+
+		open_world(&w, &o, 1, 2);
+		set(&w, OPT_MAX_TRIES, "0");
+		set(&w, OPT_MAX_RETRY_WAIT, "60");
+		timer_start(&w.loop, &w.stop_at, 120000, 0, stop_now, &w);
+		run(&w, one_uri);
+		assert_int_equal(w.end.result, XFER_STOPPED);
+		assert_in_range(o.requests, 6, 16);
+		close_world(&w);
+	}
+}
+
 static void test_a_server_that_allows_two(void **state)
 {
 	struct fake_server o = {.size = 8 * MIB, .version = 1, .busy_above = 2};
@@ -1772,6 +1792,7 @@ int main(void)
 		cmocka_unit_test(test_splits_up_to_the_limit),
 		cmocka_unit_test(test_no_ranges),
 		cmocka_unit_test(test_unknown_length),
+		cmocka_unit_test(test_beginning_anew_takes_its_time),
 		cmocka_unit_test(test_a_server_that_allows_two),
 		cmocka_unit_test(test_mirrors),
 		cmocka_unit_test(test_links_that_expire),
