@@ -380,6 +380,23 @@ static void test_links_that_expire(void **state)
 	}
 }
 
+/* Where redirects led does not answer any more: the first URI may lead elsewhere. */
+static void test_links_to_a_place_that_is_down(void **state)
+{
+	struct fake_server o[2] = {{.leads_to = 2},
+		{.size = 2 * MIB, .version = 1, .link_uses = 1, .links_hang_up = true, .cut_at = MIB, .cut_first = 1}};
+	struct world w;
+
+	(void)state;
+	open_world(&w, o, 2, 7);
+	set(&w, OPT_SPLIT, "1");
+	set(&w, OPT_MAX_TRIES, "3");
+	run(&w, one_uri);
+	expect_right(&w, o[1].size);
+	assert_int_equal(o[0].links, 2);
+	close_world(&w);
+}
+
 /* Nobody is heard for far more tries than are allowed: they don't count, where life had been; a first download has none. */
 static void test_the_network_is_gone(void **state)
 {
@@ -1797,6 +1814,7 @@ int main(void)
 		cmocka_unit_test(test_mirrors),
 		cmocka_unit_test(test_links_that_expire),
 		cmocka_unit_test(test_links_that_stay_dead),
+		cmocka_unit_test(test_links_to_a_place_that_is_down),
 		cmocka_unit_test(test_the_network_is_gone),
 		cmocka_unit_test(test_changed_file_fails_or_begins_anew),
 		cmocka_unit_test(test_wrong_range_is_refused),
