@@ -60,6 +60,8 @@ struct source {
 	unsigned tries;     /* failures in a row without a byte of progress */
 	unsigned not_found; /* 404s so far */
 	uint64_t ready_at;  /* ms: not asked before, after a try that brought nothing */
+	unsigned lanes_max; /* at a time, until more_at (ms): one more was led to a place that turned it away */
+	uint64_t more_at;
 	/* goodput, bytes/s of one connection */
 	uint64_t speed;     /* smoothed over its connections; 0: not measured yet */
 	uint64_t best;      /* of its best connection lately; fades */

@@ -397,6 +397,25 @@ static void test_links_to_a_place_that_is_down(void **state)
 	close_world(&w);
 }
 
+/* Redirects lead the second connection to a server that turns it away at once, while the first one is served by another. */
+static void test_links_to_another_place_that_refuses(void **state)
+{
+	(void)state;
+	for (int hangs_up = 0; hangs_up < 2; hangs_up++) {
+		struct fake_server o[3] = {{.leads_to = 2, .leads_on_to = 3}, {.size = 6 * MIB, .version = 1, .link_uses = 1, .rate = 100000},
+			{.link_uses = 0, .links_dead_after = hangs_up ? 0 : 1, .links_hang_up = hangs_up}};
+		struct world w;
+
+		o[2].requests = 1; /* from the first on */
+		open_world(&w, o, 3, 7);
+		set(&w, OPT_SPLIT, "2");
+		run(&w, one_uri);
+		expect_right(&w, o[1].size);
+		assert_in_range(o[2].requests, 2, 12); /* it takes a minute */
+		close_world(&w);
+	}
+}
+
 /* Nobody is heard for far more tries than are allowed: they don't count, where life had been; a first download has none. */
 static void test_the_network_is_gone(void **state)
 {
@@ -1815,6 +1834,7 @@ int main(void)
 		cmocka_unit_test(test_links_that_expire),
 		cmocka_unit_test(test_links_that_stay_dead),
 		cmocka_unit_test(test_links_to_a_place_that_is_down),
+		cmocka_unit_test(test_links_to_another_place_that_refuses),
 		cmocka_unit_test(test_the_network_is_gone),
 		cmocka_unit_test(test_changed_file_fails_or_begins_anew),
 		cmocka_unit_test(test_wrong_range_is_refused),
