@@ -204,7 +204,7 @@ struct xfer {
 	/* limits */
 	struct rate rate;
 	struct rate *global_rate;
-	bool hurry;              /* until the next try is decided: its origins are not waited for */
+	bool hurry;              /* until the next try is decided, or no lane is free for one: its origins are not waited for */
 	struct timer throttle;   /* runs while a lane waits for tokens */
 	struct timer tick;       /* each second */
 	uint64_t ticked_at;      /* ms: the last of them */

@@ -1596,6 +1596,63 @@ static void test_the_list_changes_at_the_end(void **state)
 	close_world(&w);
 }
 
+struct hurrying {
+	struct world *w;
+	struct timer timer;
+	struct origin *o;
+	unsigned turn;
+	bool hurried;
+	unsigned room;
+};
+
+/* Every three seconds: its origin holds off, the user hurries, its origin holds off again, and what it says then counts. */
+static void hurry_step(void *arg)
+{
+	struct hurrying *h = arg;
+	uint64_t now = loop_now(&h->w->loop), wait;
+	struct fail why;
+
+	fail_set(&why, ERR_TOO_MANY, NULL);
+	switch (h->turn++) {
+	case 0:
+	case 2:
+		origin_back_off(h->o, now, 100000, 100000, -1, &why);
+		break;
+	case 1:
+		h->hurried = xfer_hurry(h->w->x);
+		break;
+	case 3:
+		h->room = origin_room(h->o, now, &wait);
+		break;
+	}
+}
+
+/* The one that is hurried for gets no lane: its origin is asked for once, not again each second while others are served. */
+static void test_hurry_is_once(void **state)
+{
+	struct fake_server o[2] = {{.size = 4 * MIB, .version = 1, .rate = 100000}, {.size = 4 * MIB, .version = 1}};
+	char *uris[] = {"fake://h0/f", "fake://h1/f", NULL};
+	struct hurrying h = {.room = 99};
+	struct world w;
+	struct uri u;
+
+	(void)state;
+	open_mirrors(&w, o, 2, 76);
+	set(&w, OPT_SPLIT, "1");
+	assert_int_equal(uri_parse(uris[1], strlen(uris[1]), &u, NULL), 0);
+	h.w = &w;
+	h.o = origin_get(w.origins, &u);
+	uri_free(&u);
+	timer_start(&w.loop, &h.timer, 3000, 3000, hurry_step, &h);
+	run(&w, uris);
+	timer_stop(&h.timer);
+	origin_put(h.o);
+	expect_right(&w, o[0].size);
+	assert_true(h.hurried);
+	assert_int_equal(h.room, 0);
+	close_world(&w);
+}
+
 /* A list that is as long as one may be is looked through without delay. */
 static void test_a_long_list(void **state)
 {
@@ -1878,6 +1935,7 @@ int main(void)
 		cmocka_unit_test(test_a_part_without_a_total),
 		cmocka_unit_test(test_the_list_changes),
 		cmocka_unit_test(test_the_list_changes_at_the_end),
+		cmocka_unit_test(test_hurry_is_once),
 		cmocka_unit_test(test_a_long_list),
 		cmocka_unit_test(test_simulation),
 		cmocka_unit_test(test_simulation_of_mirrors),
