@@ -544,7 +544,7 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 	s->fail = *f;
 	s->fail.code = err;
 	s->status = l->status;
-	if (l->got > 0) /* tries that brought bytes are no failures of the source */
+	if (l->got > 0) /* this one begins a new row of failures */
 		s->tries = 0;
 	else
 		s->cant_resume |= err_exit_code(err) == err_exit_code(ERR_NO_RANGE);
