@@ -361,8 +361,8 @@ static void fill_run(struct xfer *x)
 		when_idle(x, wait);
 }
 
-/* Nobody is about to ask: no lane is free for it. The hurry is over then, or it would go on to lift what the origins tell all other
- * jobs. */
+/* Nobody is about to ask: no lane is free for it. The hurry is over then, or it would go on to lift what the origins tell all
+ * other jobs. */
 static bool all_receive(const struct xfer *x)
 {
 	const struct lane *l;
