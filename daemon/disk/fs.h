@@ -46,6 +46,9 @@ struct fs_ops {
 	int (*set_lease)(int fd, int kind);
 	/* The text that names this boot of the machine, NUL-terminated. */
 	int (*boot_id)(char ret[FS_BOOT_ID_LEN]);
+	/* Which disk a device number means now: one that is unplugged and plugged in again, or a loop device that is set up anew,
+	 * gets another number (Linux 5.15). 0: not known, or no disk. */
+	uint64_t (*disk_seq)(unsigned major, unsigned minor);
 };
 
 extern const struct fs_ops fs_real;

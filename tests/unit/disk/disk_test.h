@@ -50,6 +50,7 @@ static struct {
 	size_t limit;
 	uint64_t room; /* bytes free, 0: the truth */
 	const char *boot;
+	uint64_t disk; /* disk_seq, 0: the truth */
 	atomic_int writing; /* pwritev calls under way */
 	atomic_bool overlap; /* there were two at a time */
 } fault;
@@ -140,6 +141,11 @@ static int faulty_boot_id(char ret[FS_BOOT_ID_LEN])
 	return 0;
 }
 
+static uint64_t faulty_disk_seq(unsigned major, unsigned minor)
+{
+	return fault.disk ? fault.disk : fs_real.disk_seq(major, minor);
+}
+
 static const struct fs_ops fs_faulty = {
 	.openat = faulty_openat,
 	.open_beneath = faulty_open_beneath,
@@ -165,6 +171,7 @@ static const struct fs_ops fs_faulty = {
 	.lseek = faulty_lseek,
 	.set_lease = faulty_set_lease,
 	.boot_id = faulty_boot_id,
+	.disk_seq = faulty_disk_seq,
 };
 
 static int setup(void **state)
