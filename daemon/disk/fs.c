@@ -93,6 +93,7 @@ static int real_set_lease(int fd, int kind)
 const struct fs_ops fs_real = {
 	.openat = real_openat,
 	.open_beneath = real_open_beneath,
+	.readlinkat = readlinkat,
 	.mkdirat = mkdirat,
 	.fstat = fstat,
 	.fstatat = fstatat,

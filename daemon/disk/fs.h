@@ -22,6 +22,7 @@ struct fs_ops {
 	/* openat2 (Linux 5.6), RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS: EXDEV when a link leads out of dirfd; a race with a
 	 * rename is tried again. ENOSYS: a kernel without it. */
 	int (*open_beneath)(int dirfd, const char *path, int flags);
+	ssize_t (*readlinkat)(int dirfd, const char *path, char *ret, size_t size);
 	int (*mkdirat)(int dirfd, const char *path, mode_t mode);
 	int (*fstat)(int fd, struct stat *ret);
 	int (*fstatat)(int dirfd, const char *path, struct stat *ret, int flags);

@@ -146,9 +146,15 @@ static uint64_t faulty_disk_seq(unsigned major, unsigned minor)
 	return fault.disk ? fault.disk : fs_real.disk_seq(major, minor);
 }
 
+static ssize_t faulty_readlinkat(int dirfd, const char *path, char *ret, size_t size)
+{
+	return hit("readlinkat") ? -1 : fs_real.readlinkat(dirfd, path, ret, size);
+}
+
 static const struct fs_ops fs_faulty = {
 	.openat = faulty_openat,
 	.open_beneath = faulty_open_beneath,
+	.readlinkat = faulty_readlinkat,
 	.mkdirat = faulty_mkdirat,
 	.fstat = faulty_fstat,
 	.fstatat = faulty_fstatat,
