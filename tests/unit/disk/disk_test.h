@@ -51,6 +51,7 @@ static struct {
 	uint64_t room; /* bytes free, 0: the truth */
 	const char *boot;
 	uint64_t disk; /* disk_seq, 0: the truth */
+	bool no_links; /* st_nlink is 0 */
 	atomic_int writing; /* pwritev calls under way */
 	atomic_bool overlap; /* there were two at a time */
 } fault;
@@ -83,7 +84,6 @@ static bool hit(const char *call)
 FAULTY(int, openat, (int d, const char *p, int f, mode_t m), (d, p, f, m))
 FAULTY(int, open_beneath, (int d, const char *p, int f), (d, p, f))
 FAULTY(int, mkdirat, (int d, const char *p, mode_t m), (d, p, m))
-FAULTY(int, fstat, (int d, struct stat *s), (d, s))
 FAULTY(int, fstatat, (int d, const char *p, struct stat *s, int f), (d, p, s, f))
 FAULTY(int, statx, (int d, const char *p, int f, unsigned m, struct statx *s), (d, p, f, m, s))
 FAULTY(int, fs_magic, (int d, unsigned long *m), (d, m))
@@ -119,6 +119,15 @@ static ssize_t faulty_pwritev(int d, const struct iovec *v, int n, off_t o)
 	else
 		r = fs_real.pwritev(d, v, n, o);
 	atomic_fetch_sub(&fault.writing, 1);
+	return r;
+}
+
+static int faulty_fstat(int d, struct stat *s)
+{
+	int r = hit("fstat") ? -1 : fs_real.fstat(d, s);
+
+	if (r == 0 && fault.no_links)
+		s->st_nlink = 0;
 	return r;
 }
 
