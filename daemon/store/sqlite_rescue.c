@@ -327,26 +327,59 @@ static int set_aside(const char *path, const char *aside)
 	return rename(path, aside);
 }
 
-bool sqlite_copy_aside(const char *path)
+/* The open database through SQLite's own descriptor: closing another one of the same file would drop the locks of this process
+ * (fcntl(2)), and the next program that looks into the queue would take away the WAL that is written to. */
+static bool copy_open(sqlite3 *db, int to)
 {
-	static const char *const suffixes[] = {"", "-wal"};
-	char *aside = aside_name(path);
-	bool ok = true;
+	sqlite3_file *file = NULL;
+	sqlite3_int64 size = 0;
+	char buf[PAGE_MAX];
 
-	for (size_t i = 0; i < 2 && ok; i++) {
-		char *from = xasprintf("%s%s", path, suffixes[i]), *to = xasprintf("%s%s", aside, suffixes[i]);
-		int fd = copy_to(from, to);
-
-		ok = fd >= 0 ? fsync(fd) == 0 : i > 0 && errno == ENOENT;
-		if (fd >= 0)
-			close(fd);
-		free(from);
-		free(to);
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+		file->pMethods->xFileSize(file, &size) != SQLITE_OK)
+		return false;
+	for (sqlite3_int64 at = 0, n; at < size; at += n) {
+		n = size - at < PAGE_MAX ? size - at : PAGE_MAX;
+		if (file->pMethods->xRead(file, buf, (int)n, at) != SQLITE_OK || write(to, buf, (size_t)n) != n)
+			return false;
 	}
+	return true;
+}
+
+static bool copy_open_to(sqlite3 *db, const char *to)
+{
+	int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool ok = fd >= 0 && copy_open(db, fd) && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Nobody locks a WAL itself. There may be none. */
+static bool copy_wal_to(const char *path, const char *aside)
+{
+	char *from = xasprintf("%s-wal", path), *to = xasprintf("%s-wal", aside);
+	int fd = copy_to(from, to);
+	bool ok = fd >= 0 ? fsync(fd) == 0 : errno == ENOENT;
+
+	if (fd >= 0)
+		close(fd);
+	free(from);
+	free(to);
+	return ok;
+}
+
+bool sqlite_copy_aside(struct sqlite3 *db, const char *path)
+{
+	char *aside = aside_name(path);
+	bool ok = copy_open_to(db, aside) && copy_wal_to(path, aside);
+
 	if (ok)
 		log_error(STORE, "the queue file as it was is kept as %s", aside);
 	else
 		log_error(STORE, "the queue file could not be copied to %s: %s", aside, strerror(errno));
+	sync_folder(path);
 	free(aside);
 	return ok;
 }
