@@ -200,17 +200,20 @@ static bool means_expired(int err)
 	return err == ERR_STATUS || err == ERR_AUTH;
 }
 
-/* The place where redirects had led is of no use any more: the first URI is asked again, by this lane and all that begin from now
- * on; those that are being served go on. True: at once. A link that brought nothing since it was given out, be it asked again or
- * for the first time, counts as a try: *err says so. */
+/* The place where redirects had led is of no use any more, or does not answer: the first URI is asked again, by this lane and all
+ * that begin from now on; those that are being served go on. True: at once. A link that brought nothing since it was given out, be
+ * it asked again or for the first time, counts as a try: *err says so. */
 static bool link_died(struct lane *l, int *err)
 {
 	struct source *s = l->src;
+	bool refused = err_retry(*err) == RETRY_NEXT;
 
-	if (err_retry(*err) != RETRY_NEXT || l->got > 0 || s->dead)
+	if (l->got > 0 || s->dead || !(refused || l->status == 0))
 		return false;
 	if (l->at_link && s->final_uri && (l->redirects > 0 || strcmp(l->uri, s->final_uri) == 0))
 		source_set_place(l->x, s, NULL, ZONE_LOCAL);
+	if (!refused) /* nobody there: a try like any other, and the next one may be led elsewhere */
+		return false;
 	if (l->at_link && !(s->link_fresh && means_expired(*err)))
 		return true;
 	if ((l->at_link || (s->linked && l->redirects > 0)) && means_expired(*err))
@@ -401,8 +404,10 @@ static int admit(struct lane *l)
 	if (!l->proto) {
 		err = fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
 	} else if (origin_room(o, loop_now(x->loop), &wait) == 0) {
-		source_set_place(x, l->src, l->uri, l->from);
-		l->src->link_fresh = true;
+		if (l->redirects > 0) {
+			source_set_place(x, l->src, l->uri, l->from);
+			l->src->link_fresh = true;
+		}
 		err = fail_set(&l->fail, ERR_AGAIN, NULL);
 	} else {
 		origin_use_begin(&l->use, o);

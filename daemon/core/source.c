@@ -510,6 +510,17 @@ static uint64_t wait_after(struct xfer *x, const struct lane *l, enum retry_clas
 	return backoff(BACKOFF_FIRST_MS, least, most, l->src->tries - 1);
 }
 
+void source_hold_off(struct xfer *x, unsigned times)
+{
+	uint64_t most = (uint64_t)opts_num(x->opts, OPT_MAX_RETRY_WAIT) * 1000;
+	uint64_t least = (uint64_t)opts_num(x->opts, OPT_RETRY_WAIT) * 1000;
+	uint64_t at = loop_now(x->loop) + backoff(BACKOFF_FIRST_MS, least, most, times);
+
+	for (size_t i = 0; i < x->nsources; i++)
+		if (x->sources[i]->ready_at < at)
+			x->sources[i]->ready_at = at;
+}
+
 bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f, uint64_t *ret_ms)
 {
 	struct source *s = l->src;

@@ -134,6 +134,8 @@ void xfer_restart(struct xfer *x)
 		xfer_fail_sources(x, ERR_NO_RANGE);
 		return;
 	}
+	if (x->restarts > 0) /* bytes came each time, so that no source was told to wait */
+		source_hold_off(x, x->restarts - 1);
 	x->restarts++;
 	xfer_reset(x);
 }
@@ -405,6 +407,7 @@ static void xfer_free(struct xfer *x)
 	free(x->want_name);
 	free(x->look_name);
 	free(x->cond_name);
+	free(x->result_uri);
 	defer_cancel(x->loop, &x->finale);
 	defer_cancel(x->loop, &x->room);
 	OBJ_FREE(x);

@@ -55,6 +55,7 @@ struct fake_server {
 	unsigned silent_first, silent_last; /* no answer to these requests, counted from 1; 0: to each an answer */
 	unsigned leads_to;     /* redirects to a new link at server leads_to - 1; 0: no */
 	unsigned link_uses;    /* a link takes so many requests, then 403; 0: any number */
+	bool links_hang_up;    /* ... then the connection ends without an answer */
 	unsigned links_dead_after; /* 403 for each link from the n-th request on; 0: never */
 	unsigned links;        /* given out */
 	unsigned used[256];    /* of each link here: requests */
@@ -317,6 +318,10 @@ static void fake_step(void *arg)
 	}
 	if (fake_random(100) < f->o->fault_percent) {
 		fake_done(f, faults[fake_random(3)]);
+		return;
+	}
+	if (!f->head_sent && f->o->links_hang_up && f->o->used[f->link % 256] > f->o->link_uses) {
+		fake_done(f, ERR_RESET);
 		return;
 	}
 	if (!f->head_sent) {
