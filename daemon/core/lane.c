@@ -200,9 +200,9 @@ static bool means_expired(int err)
 	return err == ERR_STATUS || err == ERR_AUTH;
 }
 
-/* The place where redirects had led is of no use any more, or does not answer: the first URI is asked again, by this lane and all
- * that begin from now on; those that are being served go on. True: at once. A link that brought nothing since it was given out, be
- * it asked again or for the first time, counts as a try: *err says so. */
+/* The place where redirects had led is of no use any more, or does not answer: the first URI is asked again, by this lane and
+ * all that begin from now on; those that are being served go on. True: at once. A link that brought nothing since it was given
+ * out, be it asked again or for the first time, counts as a try: *err says so. */
 static bool link_died(struct lane *l, int *err)
 {
 	struct source *s = l->src;

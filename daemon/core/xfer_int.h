@@ -323,7 +323,7 @@ void source_put_aside(struct source *s, uint64_t now);
 void source_note(struct lane *l, uint64_t now);
 void source_fade(struct xfer *x);     /* at each tick: best speeds of the past count less */
 void source_brought(struct lane *l);  /* bytes came: it is in order */
-void source_hold_off(struct xfer *x, unsigned times); /* what came was of no use: none is asked for a while, longer each time (from 0) */
+void source_hold_off(struct xfer *x, unsigned times); /* what came was of no use: none is asked for a while, by `times` longer */
 unsigned source_lanes(const struct xfer *x, const struct source *s, bool receiving);
 /* Where redirects led, and the outermost of them: asked first from now on. NULL, LOCAL: the URI itself. */
 void source_set_place(struct xfer *x, struct source *s, const char *uri, enum zone from);
