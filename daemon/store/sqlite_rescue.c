@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/durable.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "store/sqlite_db.h"
@@ -279,22 +280,6 @@ static void read_grafted(struct rescue *r, const char *path, const char *fresh_p
 
 /* ---- files ---- */
 
-static void sync_folder(const char *path)
-{
-	char *dir = xstrdup(path);
-	char *slash = strrchr(dir, '/');
-	int fd;
-
-	if (slash)
-		*slash = '\0';
-	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-	free(dir);
-}
-
 static char *aside_name(const char *path)
 {
 	time_t now = time(NULL);
@@ -379,7 +364,7 @@ bool sqlite_copy_aside(struct sqlite3 *db, const char *path)
 		log_error(STORE, "the queue file as it was is kept as %s", aside);
 	else
 		log_error(STORE, "the queue file could not be copied to %s: %s", aside, strerror(errno));
-	sync_folder(path);
+	durable_folder_of(path);
 	free(aside);
 	return ok;
 }
@@ -444,7 +429,7 @@ static int put_in_place(const struct rescue *r, const char *path, const char *tm
 	else
 		log_error(STORE, "The queue file was damaged. %zu jobs were saved%s; the old file is kept as %s",
 			r->rows, r->holes ? ", others may be missing" : "", aside);
-	sync_folder(path);
+	durable_folder_of(path);
 	free(rescued);
 	free(aside);
 	return err;
