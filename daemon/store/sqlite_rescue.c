@@ -298,7 +298,7 @@ static char *aside_name(const char *path)
 	return name;
 }
 
-static int set_aside(const char *path, const char *aside)
+static void set_wal_aside(const char *path, const char *aside)
 {
 	static const char *const suffixes[] = {"-wal", "-shm"};
 
@@ -309,7 +309,15 @@ static int set_aside(const char *path, const char *aside)
 		free(from);
 		free(to);
 	}
-	return rename(path, aside);
+}
+
+/* The database first: whatever comes in between, it never lies there without its WAL, to be taken for all there is. */
+static int set_aside(const char *path, const char *aside)
+{
+	if (rename(path, aside) < 0)
+		return -1;
+	set_wal_aside(path, aside);
+	return 0;
 }
 
 /* The open database through SQLite's own descriptor: closing another one of the same file would drop the locks of this process
@@ -376,12 +384,16 @@ static char *rescued_name(const char *path)
 
 void sqlite_rescue_resume(const char *path)
 {
-	char *rescued = rescued_name(path);
+	char *rescued = rescued_name(path), *aside = aside_name(path);
 	struct stat st;
 
-	if (lstat(path, &st) < 0 && errno == ENOENT && rename(rescued, path) == 0)
-		log_notice(STORE, "%s: an interrupted rescue was completed", path);
+	if (lstat(path, &st) < 0 && errno == ENOENT && lstat(rescued, &st) == 0) {
+		set_wal_aside(path, aside); /* of the damaged one: it must not be played into the new one */
+		if (rename(rescued, path) == 0)
+			log_notice(STORE, "%s: an interrupted rescue was completed", path);
+	}
 	free(rescued);
+	free(aside);
 }
 
 /* ---- the whole ---- */
