@@ -807,6 +807,21 @@ static void test_random_damage(void **state)
 	}
 }
 
+/* Killed between the two renames of setting aside: the damaged one's WAL is still there. */
+static void test_rescue_beside_old_wal(void **state)
+{
+	struct sq_test *t = *state;
+	char rescued[128];
+
+	three_commits(t);
+	snprintf(rescued, sizeof(rescued), "%s.rescued", t->db);
+	assert_int_equal(rename(t->db, rescued), 0);
+	restore(t, "queue.db-wal", 1);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 3);
+	assert_int_equal(count_files(t, "queue.db.damaged"), 1);
+}
+
 static void test_interrupted_rescue(void **state)
 {
 	struct sq_test *t = *state;
@@ -942,6 +957,7 @@ int main(void)
 		T(test_nothing_to_save),
 		T(test_random_damage),
 		T(test_interrupted_rescue),
+		T(test_rescue_beside_old_wal),
 		T(test_disk_full),
 		T(test_100k),
 	};
