@@ -344,7 +344,7 @@ void console_wait(struct console *c, const struct dl *d)
 	if (c->style.talk < CONSOLE_NOTICES)
 		return;
 	begin_notice(c);
-	printf("Download GID#%s is %s\n", d->gid, safe_text(c, d->wait, text));
+	printf("Download GID#%s: %s\n", d->gid, safe_text(c, d->wait, text));
 	fflush(stdout);
 }
 

@@ -361,6 +361,20 @@ static void fill_run(struct xfer *x)
 		when_idle(x, wait);
 }
 
+/* Nobody is about to ask: no lane is free for it. The hurry is over then, or it would go on to lift what the origins tell all
+ * other jobs. */
+static bool all_receive(const struct xfer *x)
+{
+	const struct lane *l;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state != LANE_IDLE && l->state != LANE_BODY)
+			return false;
+	}
+	return lanes_busy(x) > 0;
+}
+
 static void fill(void *arg)
 {
 	struct xfer *x = arg;
@@ -372,6 +386,7 @@ static void fill(void *arg)
 		fill_probe(x);
 	else if (x->state == XS_RUN)
 		fill_run(x);
+	x->hurry &= !all_receive(x);
 }
 
 static void on_room(void *arg)

@@ -54,6 +54,7 @@ struct fake_server {
 	bool no_total;         /* a 206 without being asked, of a file of unknown size */
 	unsigned silent_first, silent_last; /* no answer to these requests, counted from 1; 0: to each an answer */
 	unsigned leads_to;     /* redirects to a new link at server leads_to - 1; 0: no */
+	unsigned leads_on_to;  /* ... all but the first link at this one; 0: as leads_to */
 	unsigned link_uses;    /* a link takes so many requests, then 403; 0: any number */
 	bool links_hang_up;    /* ... then the connection ends without an answer */
 	unsigned links_dead_after; /* 403 for each link from the n-th request on; 0: never */
@@ -221,7 +222,9 @@ static void fake_head(struct fake_fetch *f)
 
 	fake_etag(f, tag, sizeof(tag));
 	fake_date(f, date, sizeof(date));
-	snprintf(link, sizeof(link), "fake://h%u/link-%u/f", f->o->leads_to - 1, ++f->o->links);
+	snprintf(link, sizeof(link), "fake://h%u/link-%u/f",
+		(f->o->links > 0 && f->o->leads_on_to ? f->o->leads_on_to : f->o->leads_to) - 1, f->o->links + 1);
+	f->o->links++;
 	h.location = status == 302 ? link : NULL;
 	f->o->refused += status == 403;
 	h.etag = f->o->tag == TAG_NONE ? NULL : tag;

@@ -165,6 +165,27 @@ static void one_who_waits_can_be_paused_changed_and_removed(void **state)
 	assert_false(engine_busy(v->e));
 }
 
+static void one_who_waits_can_be_hurried(void **state)
+{
+	struct env *v = *state;
+	struct fail f;
+
+	add(v, 1, false);
+	settle(v);
+	for (int i = 0; i < 3; i++) {
+		no_room(1, 1000, ERR_NO_SPACE);
+		assert_true(waits(v, 1));
+		if (i < 2)
+			assert_int_equal(i == 0 ? engine_unpause(v->e, 1, NULL) : engine_retry(v->e, 1, NULL, NULL), 0);
+		else
+			engine_unpause_all(v->e);
+		settle(v);
+		assert_int_equal(state_of(v, 1), JOB_ACTIVE);
+	}
+	add(v, 2, false);
+	assert_int_equal(engine_unpause(v->e, 2, &f), ERR_WRONG_STATE); /* it only has no slot */
+}
+
 static void after_a_crash_it_runs_and_finds_out(void **state)
 {
 	struct env *v = *state;
@@ -184,7 +205,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {T(the_slot_goes_to_the_next), T(they_keep_their_order), T(it_goes_on_by_itself),
 		T(not_everything_waits), T(what_was_asked_for_wins),
 		T(one_who_goes_wants_no_room_any_more), T(one_who_waits_can_be_paused_changed_and_removed),
-		T(after_a_crash_it_runs_and_finds_out)};
+		T(one_who_waits_can_be_hurried), T(after_a_crash_it_runs_and_finds_out)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -397,6 +397,25 @@ static void test_links_to_a_place_that_is_down(void **state)
 	close_world(&w);
 }
 
+/* Redirects lead the second connection to a server that turns it away at once, while the first one is served by another. */
+static void test_links_to_another_place_that_refuses(void **state)
+{
+	(void)state;
+	for (int hangs_up = 0; hangs_up < 2; hangs_up++) {
+		struct fake_server o[3] = {{.leads_to = 2, .leads_on_to = 3}, {.size = 6 * MIB, .version = 1, .link_uses = 1, .rate = 100000},
+			{.link_uses = 0, .links_dead_after = hangs_up ? 0 : 1, .links_hang_up = hangs_up}};
+		struct world w;
+
+		o[2].requests = 1; /* from the first on */
+		open_world(&w, o, 3, 7);
+		set(&w, OPT_SPLIT, "2");
+		run(&w, one_uri);
+		expect_right(&w, o[1].size);
+		assert_in_range(o[2].requests, 2, 12); /* it takes a minute */
+		close_world(&w);
+	}
+}
+
 /* Nobody is heard for far more tries than are allowed: they don't count, where life had been; a first download has none. */
 static void test_the_network_is_gone(void **state)
 {
@@ -1577,6 +1596,63 @@ static void test_the_list_changes_at_the_end(void **state)
 	close_world(&w);
 }
 
+struct hurrying {
+	struct world *w;
+	struct timer timer;
+	struct origin *o;
+	unsigned turn;
+	bool hurried;
+	unsigned room;
+};
+
+/* Every three seconds: its origin holds off, the user hurries, its origin holds off again, and what it says then counts. */
+static void hurry_step(void *arg)
+{
+	struct hurrying *h = arg;
+	uint64_t now = loop_now(&h->w->loop), wait;
+	struct fail why;
+
+	fail_set(&why, ERR_TOO_MANY, NULL);
+	switch (h->turn++) {
+	case 0:
+	case 2:
+		origin_back_off(h->o, now, 100000, 100000, -1, &why);
+		break;
+	case 1:
+		h->hurried = xfer_hurry(h->w->x);
+		break;
+	case 3:
+		h->room = origin_room(h->o, now, &wait);
+		break;
+	}
+}
+
+/* The one that is hurried for gets no lane: its origin is asked for once, not again each second while others are served. */
+static void test_hurry_is_once(void **state)
+{
+	struct fake_server o[2] = {{.size = 4 * MIB, .version = 1, .rate = 100000}, {.size = 4 * MIB, .version = 1}};
+	char *uris[] = {"fake://h0/f", "fake://h1/f", NULL};
+	struct hurrying h = {.room = 99};
+	struct world w;
+	struct uri u;
+
+	(void)state;
+	open_mirrors(&w, o, 2, 76);
+	set(&w, OPT_SPLIT, "1");
+	assert_int_equal(uri_parse(uris[1], strlen(uris[1]), &u, NULL), 0);
+	h.w = &w;
+	h.o = origin_get(w.origins, &u);
+	uri_free(&u);
+	timer_start(&w.loop, &h.timer, 3000, 3000, hurry_step, &h);
+	run(&w, uris);
+	timer_stop(&h.timer);
+	origin_put(h.o);
+	expect_right(&w, o[0].size);
+	assert_true(h.hurried);
+	assert_int_equal(h.room, 0);
+	close_world(&w);
+}
+
 /* A list that is as long as one may be is looked through without delay. */
 static void test_a_long_list(void **state)
 {
@@ -1815,6 +1891,7 @@ int main(void)
 		cmocka_unit_test(test_links_that_expire),
 		cmocka_unit_test(test_links_that_stay_dead),
 		cmocka_unit_test(test_links_to_a_place_that_is_down),
+		cmocka_unit_test(test_links_to_another_place_that_refuses),
 		cmocka_unit_test(test_the_network_is_gone),
 		cmocka_unit_test(test_changed_file_fails_or_begins_anew),
 		cmocka_unit_test(test_wrong_range_is_refused),
@@ -1858,6 +1935,7 @@ int main(void)
 		cmocka_unit_test(test_a_part_without_a_total),
 		cmocka_unit_test(test_the_list_changes),
 		cmocka_unit_test(test_the_list_changes_at_the_end),
+		cmocka_unit_test(test_hurry_is_once),
 		cmocka_unit_test(test_a_long_list),
 		cmocka_unit_test(test_simulation),
 		cmocka_unit_test(test_simulation_of_mirrors),
