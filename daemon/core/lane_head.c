@@ -27,6 +27,7 @@ static void judge_redirect(struct lane *l, const struct fetch_head *h)
 {
 	struct uri base, to;
 	struct fail f = {0};
+	char shown[100];
 
 	if (h->zone > l->from)
 		l->from = h->zone;
@@ -43,7 +44,8 @@ static void judge_redirect(struct lane *l, const struct fetch_head *h)
 		return;
 	}
 	if (uri_resolve(&base, h->location, strlen(h->location), &to, &f) < 0 || !proto_find(to.scheme)) {
-		refuse(l, ERR_STATUS, "Redirected to a URI that is not supported");
+		refuse(l, ERR_STATUS, "Redirected to a URI that is not supported: %s",
+			uri_show_short(h->location, shown, sizeof(shown)));
 	} else {
 		l->redirect_to = uri_text(&to); /* without userinfo: a server can't make us log in elsewhere */
 		if (!l->redirect_to)

@@ -21,6 +21,7 @@
 #define MORE_AGAIN_MS	 30000 /* after so long it is tried with one more than it was found to take */
 #define ASKED_MOST_MS	 3600000 /* a server that wants to be left alone for longer is asked again after that, by one fetch */
 #define HOLD_MOST_MS	 60000 /* what a good answer says of the requests to come is believed for so long */
+#define JITTER_MOST_MS 60000
 #define CAREFUL_MOST	 64    /* above this a careful beginning is over */
 #define LOST_FIRST_MS	 1000  /* without a network it is looked for so soon, */
 #define LOST_MOST_MS	 30000 /* at least so often, */
@@ -274,10 +275,12 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-/* Up to a quarter more, so that those who were turned away together don't come back together. */
+/* Up to a quarter more, a minute at most, so that those who were turned away together don't come back together. */
 static uint64_t with_jitter(struct origin *o, uint64_t ms)
 {
-	return ms + mix(o->all->seed++) % (ms / 4 + 1);
+	uint64_t more = ms / 4 < JITTER_MOST_MS ? ms / 4 : JITTER_MOST_MS;
+
+	return ms + mix(o->all->seed++) % (more + 1);
 }
 
 static uint64_t asked_wait(struct origin *o, int64_t asked)
@@ -364,12 +367,12 @@ static const char *reason(const struct origin *o, uint64_t now, char *buf, size_
 
 void origin_explain(const struct origin *o, uint64_t now, struct fail *ret)
 {
-	char buf[80];
+	char buf[80], wait[32];
 
 	ret->text[0] = '\0';
 	if (o->ready_at > now)
-		fail_set(ret, o->why.code, "waiting %llu s for %.60s: %s", (unsigned long long)((o->ready_at - now + 999) / 1000),
-			o->host, reason(o, now, buf, sizeof(buf)));
+		fail_set(ret, o->why.code, "waiting %s for %.60s: %s", str_wait(o->ready_at - now, wait), o->host,
+			reason(o, now, buf, sizeof(buf)));
 	else if (o->active >= o->max)
 		fail_set(ret, 0, "waiting for %.60s: it takes %u connection%s at a time", o->host, o->max,
 			o->max == 1 ? "" : "s");

@@ -237,12 +237,15 @@ static void without_a_network_all_wait(void **state)
 
 static void a_user_breaks_a_wait(void **state)
 {
-	struct fail why = because("busy");
+	struct fail text, why = because("busy");
 	struct origin *o = get("http://h/");
 
 	(void)state;
-	origin_back_off(o, 1000, 0, 60000, 3600000, &why);
+	assert_in_range(origin_back_off(o, 1000, 0, 60000, 3600000, &why), 3600000, 3660000);
 	assert_int_equal(room(o, 2000), 0);
+	origin_explain(o, 1000, &text);
+	assert_memory_equal(text.text, "waiting 6", 9); /* 60 min, or 61 */
+	assert_non_null(strstr(text.text, " min for h: busy"));
 	origin_hurry(o);
 	assert_int_equal(room(o, 2000), 1); /* politeness stays */
 	origin_put(o);
