@@ -11,6 +11,7 @@
 
 #include <uthash.h>
 
+#include "base/log.h"
 #include "base/obj.h"
 #include "base/str.h"
 #include "core/backoff.h"
@@ -324,15 +325,22 @@ void origin_hold(struct origin *o, uint64_t now, int64_t ms)
 bool origin_lost(struct origin *o, uint64_t now, uint64_t since, bool got)
 {
 	struct reach_try t = {.since = since, .got = got};
+	struct reach *r = &o->all->reach;
+	bool was_gone = r->gone;
+	char buf[80];
 
 	OBJ_CHECK(o, ORIGIN);
 	t.known = o->answered;
-	if (!reach_lost(&o->all->reach, &t))
+	if (!reach_lost(r, &t))
 		return false;
+	if (!was_gone)
+		log_warn(CORE, "%s: downloads wait, and go on by themselves when there is one",
+			reach_text(r, now, time(NULL), buf, sizeof(buf)));
 	if (o->ready_at <= now)
 		o->ready_at = now + with_jitter(o, backoff(LOST_FIRST_MS, 0, LOST_MOST_MS, o->lost++));
 	o->max = 1;
 	o->careful = true;
+	o->why.text[0] = '\0';
 	return true;
 }
 
@@ -340,6 +348,7 @@ void origins_alive(struct origins *s, uint64_t now)
 {
 	if (!reach_alive(&s->reach, now))
 		return;
+	log_notice(CORE, "the network answers again");
 	for (struct origin *o = s->table; o != NULL; o = o->hh.next) {
 		if (o->lost > 0)
 			o->ready_at = now + mix(s->seed++) % BACK_MS;
@@ -365,6 +374,19 @@ static const char *reason(const struct origin *o, uint64_t now, char *buf, size_
 	return o->lost > 0 ? reach_text(&o->all->reach, now, time(NULL), buf, size) : o->why.text;
 }
 
+/* While it is asked with caution, others wait for what made us cautious. */
+static void explain_full(const struct origin *o, uint64_t now, struct fail *ret)
+{
+	char buf[80];
+	const char *why = o->careful ? reason(o, now, buf, sizeof(buf)) : "";
+
+	if (why[0] != '\0')
+		fail_set(ret, o->why.code, "waiting for %.60s: %s", o->host, why);
+	else
+		fail_set(ret, 0, "waiting for %.60s: it takes %u connection%s at a time", o->host, o->max,
+			o->max == 1 ? "" : "s");
+}
+
 void origin_explain(const struct origin *o, uint64_t now, struct fail *ret)
 {
 	char buf[80], wait[32];
@@ -374,6 +396,5 @@ void origin_explain(const struct origin *o, uint64_t now, struct fail *ret)
 		fail_set(ret, o->why.code, "waiting %s for %.60s: %s", str_wait(o->ready_at - now, wait), o->host,
 			reason(o, now, buf, sizeof(buf)));
 	else if (o->active >= o->max)
-		fail_set(ret, 0, "waiting for %.60s: it takes %u connection%s at a time", o->host, o->max,
-			o->max == 1 ? "" : "s");
+		explain_full(o, now, ret);
 }
