@@ -873,6 +873,7 @@ def test_watch(served, hauld, hostile, cols, rows):
     s = t.screen
     assert s.alternate is not None and not s.cursor and not t.echo()
     assert not s.wrapped and len(s.lines) <= rows
+    assert re.match(r"1 active, 12 waiting, 0 ended   [0-9.]+.iB/s( |$)", s.lines[0]), s.lines[0]
     assert "q quits" in s.lines[rows - 1] and gids[0][:8] in s.text()
     if rows == 10:
         assert "of 13" in s.lines[rows - 1] and gids[11][:8] not in s.text()
