@@ -148,6 +148,8 @@ def test_add_prints_gids(served, hauld, hostile):
     assert {hauld.rpc("aria2.getOption", g)["dir"] for g in gids} == {served.path("sub")}
     event = json.loads(served.ok("add", "--json", hostile.base + "/f/1K/c"))
     assert event == {"event": "added", "gid": event["gid"], "uri": hostile.base + "/f/1K/c"}
+    secret = served.ok("add", "--json", "--pause=true", hostile.base.replace("://", "://me:s3cret@") + "/f/1K/d")
+    assert json.loads(secret)["uri"] == hostile.base + "/f/1K/d"
     assert hauld.complete(event["gid"]) == os.path.join(hauld.dir, "c")
 
 
@@ -195,7 +197,8 @@ def test_show_says_why_it_waits(served, hauld, hostile):
     assert json.loads(served.ok("show", "--json", gid))["haul.wait"].startswith("waiting ")
     hauld.rpc("aria2.changeGlobalOption", {"max-concurrent-downloads": "1"})
     behind = hauld.add(hostile.base + "/f/1K/b")
-    assert re.search(r"^Waits +for its turn: at most 1 downloads", served.ok("show", behind), re.M)
+    assert re.search(r"^Waits +for its turn \(max-concurrent-downloads is 1\)$", served.ok("show", behind), re.M)
+    assert served.ok("show", gid).count("Waits ") == served.ok("show", behind).count("Waits ") == 1
     paused = hauld.add(hostile.base + "/f/1K/c", pause="true")
     assert "Waits" not in served.ok("show", paused)
 
@@ -659,7 +662,7 @@ def test_get_says_why_it_waits(served, hostile, tools):
 def test_a_user_breaks_a_wait(served, hauld, hostile, tools, how):
     """The server asked for an hour."""
     gid = hauld.add(hostile.base + "/fail/1K/a?code=503&times=1&after=3600&id=" + how)
-    tools.wait_for(lambda: re.match("waiting [0-9]+ s for", hauld.status(gid, "haul.wait").get("haul.wait", "")))
+    tools.wait_for(lambda: re.match("waiting [0-9]+ min for", hauld.status(gid, "haul.wait").get("haul.wait", "")))
     if how == "retry":
         assert hauld.rpc("haul.retry", gid) == gid
     else:
@@ -886,6 +889,7 @@ def test_watch(served, hauld, hostile, cols, rows):
     s = t.screen
     assert s.alternate is not None and not s.cursor and not t.echo()
     assert not s.wrapped and len(s.lines) <= rows
+    assert re.match(r"1 active, 12 waiting, 0 ended   [0-9.]+.iB/s( |$)", s.lines[0]), s.lines[0]
     assert "q quits" in s.lines[rows - 1] and gids[0][:8] in s.text()
     if rows == 10:
         assert "of 13" in s.lines[rows - 1] and gids[11][:8] not in s.text()
