@@ -34,6 +34,11 @@ void dl_clear(struct dl *d);
 /* What of d->wait stays the same while the seconds pass: "for example.org: ...". Points into it. */
 const char *dl_wait_reason(const struct dl *d);
 
+/* malloc'd: the URI without user name and password. */
+char *dl_shown_uri(const char *uri);
+/* --json tells of a download that was added. New reference. */
+json_t *dl_added(const char *gid, const char *uri);
+
 bool dl_is_ended(const struct dl *d); /* complete, error or removed */
 /* Part done, 0 to 1; 0 while the length is unknown. */
 double dl_part(const struct dl *d);

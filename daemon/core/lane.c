@@ -208,9 +208,9 @@ static bool was_at_place(const struct lane *l)
 	return l->at_link && s->final_uri && (l->redirects > 0 || strcmp(l->uri, s->final_uri) == 0);
 }
 
-/* The place where redirects had led is of no use any more: the first URI is asked again, by this lane and all that begin from now
- * on; those that are being served go on. True: at once. A link that brought nothing since it was given out, be it asked again or
- * for the first time, counts as a try: *err says so. */
+/* The place where redirects had led is of no use any more: the first URI is asked again, by this lane and all that begin from
+ * now on; those that are being served go on. True: at once. A link that brought nothing since it was given out, be it asked
+ * again or for the first time, counts as a try: *err says so. */
 static bool link_died(struct lane *l, int *err)
 {
 	struct source *s = l->src;

@@ -146,6 +146,30 @@ static void only_the_last_rows_are_kept(void **state)
 	console_free(c);
 }
 
+static void wait_twice(struct console *c)
+{
+	struct dl d = example();
+	char server[] = "waiting 73 min for h: busy", disk[] = "no room on /d: needs 3.0MiB";
+	d.wait = server;
+	assert_string_equal(dl_wait_reason(&d), "for h: busy"); /* the same while the time passes */
+	console_wait(c, &d);
+	d.wait = disk;
+	assert_string_equal(dl_wait_reason(&d), disk);
+	console_wait(c, &d);
+}
+
+static void a_wait_is_a_sentence(void **state)
+{
+	struct term t = {.fd = 1};
+	struct console_style s = {.talk = CONSOLE_NOTICES};
+	struct console *c = console_new(&s, &t);
+	const char *text = printed(wait_twice, c);
+	(void)state;
+	assert_non_null(strstr(text, "] Download GID#2089b05ecca3d829 is waiting 73 min for h: busy\n"));
+	assert_non_null(strstr(text, "] Download GID#2089b05ecca3d829 waits: no room on /d: needs 3.0MiB\n"));
+	console_free(c);
+}
+
 static void levels(void **state)
 {
 	struct term t = {.fd = 1};
@@ -192,6 +216,7 @@ int main(void)
 		cmocka_unit_test(several_downloads),
 		cmocka_unit_test(results),
 		cmocka_unit_test(only_the_last_rows_are_kept),
+		cmocka_unit_test(a_wait_is_a_sentence),
 		cmocka_unit_test(levels),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
