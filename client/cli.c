@@ -127,6 +127,6 @@ int cli_usage(const struct cli *cli, const char *fmt, ...)
 	va_start(ap, fmt);
 	fail_vset(&f, ERR_USAGE, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "haul: %s; usage: haul %s %s\n", f.text, cli->cmd->name, cli->cmd->usage);
+	fprintf(stderr, "haul: %s; usage: haul %s%s%s\n", f.text, cli->cmd->name, cli->cmd->usage[0] ? " " : "", cli->cmd->usage);
 	return EXIT_USAGE;
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "client/cmd.h"
+#include "client/dl.h"
 #include "client/follow.h"
 #include "client/give.h"
 #include "client/private.h"
@@ -70,7 +71,7 @@ static void print_gid(void *arg, const struct entry *e, const char *gid, uint64_
 	char safe[64];
 	(void)had;
 	if (cli->flag[FLAG_JSON])
-		cmd_print_json(json_pack("{s:s,s:s,s:s}", "event", "added", "gid", gid, "uri", e->uris[0]));
+		cmd_print_json(dl_added(gid, e->uris[0]));
 	else if (!opts_bool(cli->opts, OPT_QUIET))
 		puts(str_safe(gid, strlen(gid), safe, sizeof(safe)));
 }

@@ -242,16 +242,15 @@ static void print_error(const struct dl *d)
 		show_field(stdout, "What to do", show_advice(d->code));
 }
 
-/* Why it is not receiving: the daemon knows of an active download, a waiting one has not had its turn. */
+/* Why it is not receiving: the daemon tells it of a download that had its turn; any other one waits for it. */
 static void print_wait(const struct dl *d, const json_t *wait, const json_t *global)
 {
 	const char *why = json_text(wait, "haul.wait"), *most = json_text(global, "max-concurrent-downloads");
 	if (why[0])
 		show_field(stdout, "Waits", why);
-	if (strcmp(d->status, "waiting") != 0)
+	if (why[0] || strcmp(d->status, "waiting") != 0)
 		return;
-	char *line = xasprintf("for its turn: at most %s downloads run at a time (max-concurrent-downloads)",
-		most[0] ? most : "so many");
+	char *line = most[0] ? xasprintf("for its turn (max-concurrent-downloads is %s)", most) : xstrdup("for its turn");
 	show_field(stdout, "Waits", line);
 	free(line);
 }

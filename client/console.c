@@ -12,7 +12,6 @@
 
 #include "base/buf.h"
 #include "base/str.h"
-#include "base/uri.h"
 #include "client/show.h"
 
 #define READOUT_MS    1000
@@ -114,21 +113,10 @@ static const char *shown_path(const struct console *c, const struct dl *d)
 	return d->path;
 }
 
-/* malloc'd: without user name and password. */
-static char *shown_uri(const struct dl *d)
-{
-	struct uri u;
-	if (uri_parse(d->uri, strlen(d->uri), &u, NULL) < 0)
-		return xstrdup(d->uri);
-	char *text = uri_text(&u);
-	uri_free(&u);
-	return text;
-}
-
 static char *path_or_uri(const struct console *c, const struct dl *d)
 {
 	const char *path = shown_path(c, d);
-	return path[0] ? xstrdup(path) : shown_uri(d);
+	return path[0] ? xstrdup(path) : dl_shown_uri(d->uri);
 }
 
 /* An empty line, date and level; the text follows. */
@@ -344,7 +332,7 @@ void console_wait(struct console *c, const struct dl *d)
 	if (c->style.talk < CONSOLE_NOTICES)
 		return;
 	begin_notice(c);
-	printf("Download GID#%s is %s\n", d->gid, safe_text(c, d->wait, text));
+	printf("Download GID#%s: %s\n", d->gid, safe_text(c, d->wait, text));
 	fflush(stdout);
 }
 
@@ -409,7 +397,7 @@ static void tell_failed(struct console *c, const struct ended *e)
 	const struct dl *d = e->d;
 	const char *advice = show_advice(d->code);
 	if (c->style.talk >= CONSOLE_ERRORS) {
-		char *uri = shown_uri(d);
+		char *uri = dl_shown_uri(d->uri);
 		begin_message(c, "ERROR", BOLD_RED);
 		if (d->code == EXIT_CHECKSUM)
 			printf("Checksum error detected. file=%s\n", safe_text(c, shown_path(c, d), text));

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/uri.h"
 
 #define ETA_MAX (99 * 86400LL) /* seconds; beyond it a guess says nothing, and would take more columns */
 
@@ -101,14 +102,36 @@ void dl_read(const json_t *a, struct dl *ret)
 
 const char *dl_wait_reason(const struct dl *d)
 {
-	static const char begin[] = "waiting ", unit[] = " s ";
-	const char *s = d->wait;
-	size_t digits;
+	static const char begin[] = "waiting ";
+	static const char *const units[] = {" s ", " min "};
+	const char *s = d->wait, *unit;
 	if (strncmp(s, begin, strlen(begin)) != 0)
 		return s;
 	s += strlen(begin);
-	digits = strspn(s, "0123456789");
-	return digits > 0 && strncmp(s + digits, unit, strlen(unit)) == 0 ? s + digits + strlen(unit) : s;
+	unit = s + strspn(s, "0123456789");
+	for (size_t i = 0; unit > s && i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strncmp(unit, units[i], strlen(units[i])) == 0)
+			return unit + strlen(units[i]);
+	}
+	return s;
+}
+
+char *dl_shown_uri(const char *uri)
+{
+	struct uri u;
+	if (uri_parse(uri, strlen(uri), &u, NULL) < 0)
+		return xstrdup(uri);
+	char *text = uri_text(&u);
+	uri_free(&u);
+	return text;
+}
+
+json_t *dl_added(const char *gid, const char *uri)
+{
+	char *shown = dl_shown_uri(uri);
+	json_t *event = json_pack("{s:s,s:s,s:s}", "event", "added", "gid", gid, "uri", shown);
+	free(shown);
+	return event;
 }
 
 bool dl_is_ended(const struct dl *d)

@@ -17,7 +17,7 @@ struct dl {
 	uint64_t verified;    /* bytes hashed so far, 0: no check runs */
 	unsigned conns;
 	int code;	    /* errorCode of an ended download */
-	char *wait; /* why it is active and yet receives nothing, "waiting 41 s for example.org: ..."; owned */
+	char *wait; /* why it receives nothing, "waiting 41 s for example.org: ..." or "no room on /data: ..."; owned */
 	char *error, *path; /* owned, never NULL after dl_read */
 	char *uri;	    /* the first one, owned, never NULL */
 	bool relative;	    /* its folder was given relative to the working directory; not from the answer */
@@ -33,6 +33,11 @@ void dl_clear(struct dl *d);
 
 /* What of d->wait stays the same while the seconds pass: "for example.org: ...". Points into it. */
 const char *dl_wait_reason(const struct dl *d);
+
+/* malloc'd: the URI without user name and password. */
+char *dl_shown_uri(const char *uri);
+/* --json tells of a download that was added. New reference. */
+json_t *dl_added(const char *gid, const char *uri);
 
 bool dl_is_ended(const struct dl *d); /* complete, error or removed */
 /* Part done, 0 to 1; 0 while the length is unknown. */

@@ -41,6 +41,8 @@ static int check_uri(const char *text, struct fail *f)
 	if (access(text, R_OK) == 0)
 		return fail_set(f, ERR_BAD_URI,
 			"'%s' is a file: torrent and metalink files are not supported; -i reads a list of URIs", shown);
+	if (strstr(text, "://") != NULL)
+		return fail_set(f, ERR_BAD_URI, "'%s' is no usable URI: its host or port can't be right", shown);
 	return fail_set(f, ERR_BAD_URI, "'%s' is no URI; one begins with http:// or https://", shown);
 }
 

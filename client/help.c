@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/conf.h"
+#include "base/str.h"
 #include "client/cmd.h"
 
 #define WIDTH 79
@@ -82,7 +83,7 @@ void help_all(void)
 /* All about a command. */
 static void put_command(const struct cmd *c)
 {
-	printf("Usage: haul %s %s\n\n", c->name, c->usage);
+	printf("Usage: haul %s%s%s\n\n", c->name, c->usage[0] ? " " : "", c->usage);
 	put_wrapped(c->help, 0);
 	if (c->more[0]) {
 		putchar('\n');
@@ -114,9 +115,11 @@ int cmd_help(struct cli *cli)
 		help_all();
 		return 0;
 	}
-	const struct cmd *c = cli_command(cli->words[0]);
+	const char *name = cli->words[0];
+	const struct cmd *c = cli_command(name);
+	char shown[64];
 	if (!c) {
-		fputs("haul: no such command; 'haul help' lists them\n", stderr);
+		fprintf(stderr, "haul: no command '%s'; see 'haul help'\n", str_safe(name, strlen(name), shown, sizeof(shown)));
 		return EXIT_USAGE;
 	}
 	return help_command(c, cli->nwords > 1 ? cli->words[1] : "");

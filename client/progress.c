@@ -422,7 +422,7 @@ void progress_begin(struct progress *p, size_t n)
 void progress_added(struct progress *p, const char *gid, const char *uri)
 {
 	if (p->style.kind == PROGRESS_JSON)
-		put_json(json_pack("{s:s,s:s,s:s}", "event", "added", "gid", gid, "uri", uri));
+		put_json(dl_added(gid, uri));
 }
 
 void progress_show(struct progress *p, const struct view *v)

@@ -180,7 +180,7 @@ const char *show_advice(int code)
 		{5, "slower than --lowest-speed-limit: try again later or add a mirror"},
 		{8, "the server can't resume or its file changed: 'haul rm' it and add it again, or use "
 		    "--always-resume=false"},
-		{9, "free some space, then 'haul get' the same again"},
+		{9, "free some space, then 'haul get' the same again; or choose another --dir"},
 		{15, "check the rights of the folder and of the file"},
 		{16, "check the rights of the folder, or give a shorter --out"},
 		{17, "reading or writing failed: check the disk, and that no other program touches the file"},
@@ -188,7 +188,7 @@ const char *show_advice(int code)
 		{19, "check the host name in the URL and the network"},
 		{24, "give --http-user and --http-passwd"},
 		{29, "the server is busy: try again later, or with --retry-wait"},
-		{32, "the data is not what --checksum says: check both the checksum and the source"},
+		{32, "the data is not what --checksum, or the server itself, says: check the checksum and the source"},
 	};
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
 		if (advice[i].code == code)

@@ -75,17 +75,25 @@ static const char *style_of(const struct watch *w, const struct dl *d)
 	return "\033[2m";
 }
 
+/* Where the daemon is gets the columns that the numbers leave. */
+static void head_text(const struct watch *w, char *buf, size_t size)
+{
+	char speed[24], where[256];
+	int n = snprintf(buf, size, "%llu active, %llu waiting, %llu ended   %s   ",
+		(unsigned long long)json_num(w->stat, "numActive"), (unsigned long long)json_num(w->stat, "numWaiting"),
+		(unsigned long long)json_num(w->stat, "numStopped"), show_speed(json_num(w->stat, "downloadSpeed"), speed));
+	int left = w->term.cols - n;
+	if (left > 8)
+		snprintf(buf + n, size - (size_t)n, "%s", term_fit(rpc_endpoint(w->rpc)->show, left, w->term.utf8, where, sizeof(where)));
+}
+
 static void draw_head(const struct watch *w, struct buf *out)
 {
-	char speed[24], text[512], line[2048];
+	char text[512], line[2048];
 	if (w->lost.code)
 		snprintf(text, sizeof(text), "%s; trying again", w->lost.text);
 	else
-		snprintf(text, sizeof(text), "%llu active, %llu waiting, %llu ended   %s   %s",
-			(unsigned long long)json_num(w->stat, "numActive"),
-			(unsigned long long)json_num(w->stat, "numWaiting"),
-			(unsigned long long)json_num(w->stat, "numStopped"),
-			show_speed(json_num(w->stat, "downloadSpeed"), speed), rpc_endpoint(w->rpc)->show);
+		head_text(w, text, sizeof(text));
 	add_line(out, w->lost.code && w->term.color ? "\033[33m" : "",
 		term_fit(text, w->term.cols, w->term.utf8, line, sizeof(line)));
 	add_line(out, "", "");

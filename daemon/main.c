@@ -311,16 +311,19 @@ static void tell_ready(struct app *a)
 	const char *dir = opts_str(a->opts, OPT_STATE_DIR), *addr = opts_str(a->opts, OPT_RPC_LISTEN_ADDRESS);
 	struct engine_stat st;
 	char where[160] = "RPC is off";
+	size_t jobs;
 
 	engine_stat(a->engine, &st);
+	jobs = st.active + st.queued;
 	if (addr == NULL)
 		addr = opts_bool(a->opts, OPT_RPC_LISTEN_ALL) ? "0.0.0.0" : "127.0.0.1";
 	if (a->rpc != NULL)
 		snprintf(where, sizeof(where), "listening on %s://%s:%u/jsonrpc",
 			opts_bool(a->opts, OPT_RPC_SECURE) ? "https" : "http", addr, rpc_port(a->rpc));
-	log_notice(MAIN, "hauld %s: %s, state in %s, %zu jobs", HAUL_VERSION, where, dir, st.active + st.queued);
+	log_notice(MAIN, "hauld %s: %s, state in %s, %zu job%s", HAUL_VERSION, where, dir, jobs,
+		jobs == 1 ? "" : "s");
 	conf_tell_ignored(a->opts);
-	sd_notifyf(0, "READY=1\nSTATUS=%s, %zu jobs", where, st.active + st.queued);
+	sd_notifyf(0, "READY=1\nSTATUS=%s, %zu job%s", where, jobs, jobs == 1 ? "" : "s");
 	detached_ready(a, 0);
 }
 

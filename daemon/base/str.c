@@ -310,3 +310,14 @@ const char *str_bytes(uint64_t n, char buf[16])
 		snprintf(buf, 16, "%u%ciB", whole, units[shift / 10 - 1]);
 	return buf;
 }
+
+const char *str_wait(uint64_t ms, char buf[32])
+{
+	uint64_t sec = ms / 1000 + (ms % 1000 != 0);
+
+	if (sec < 600)
+		snprintf(buf, 32, "%llu s", (unsigned long long)sec);
+	else
+		snprintf(buf, 32, "%llu min", (unsigned long long)((sec + 59) / 60));
+	return buf;
+}

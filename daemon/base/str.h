@@ -46,4 +46,7 @@ bool str_equal_ct(const char *a, size_t alen, const char *b, size_t blen);
 /* "1.2GiB", "340KiB", "12B": base 1024, for people. */
 const char *str_bytes(uint64_t n, char buf[16]);
 
+/* "41 s", from ten minutes on "73 min": ms rounded up, for people. */
+const char *str_wait(uint64_t ms, char buf[32]);
+
 #endif

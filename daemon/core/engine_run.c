@@ -202,7 +202,9 @@ static char *kept_text(const struct job *j, enum xfer_left left)
 		snprintf(of, sizeof(of), " of %lld", (long long)j->rec.total);
 	switch (left) {
 	case XFER_LEFT_PART:
-		return xasprintf("kept: %lld bytes%s in %s" NAME_SUFFIX, (long long)j->rec.done, of, safe);
+		/* of a wrong checksum, or changed by another program */
+		return j->rec.done == 0 ? xasprintf("nothing of %s" NAME_SUFFIX " counts", safe)
+					: xasprintf("kept: %lld bytes%s in %s" NAME_SUFFIX, (long long)j->rec.done, of, safe);
 	case XFER_LEFT_FILE:
 		return xasprintf("kept: %s as it was", safe);
 	case XFER_LEFT_NOTHING:
@@ -212,16 +214,16 @@ static char *kept_text(const struct job *j, enum xfer_left left)
 }
 
 /* malloc'd: one line for people: the cause, first and in aria2's words where it has any, the URI without what may be secret, the
- * status of its answer, and what is left on disk. */
+ * status of its answer unless the cause names it, and what is left on disk. */
 static char *failure_text(const struct job *j, const struct xfer_end *end)
 {
 	const char *uri = end->uri != NULL ? end->uri : j->uris[0] != NULL ? j->uris[0] : "";
+	const char *cause = end->err_text != NULL && *end->err_text ? end->err_text : err_text(end->err);
 	char shown[256], status[32] = "", *kept = kept_text(j, end->left), *text;
 
-	if (end->status != 0)
+	if (end->status != 0 && strstr(cause, "status=") == NULL)
 		snprintf(status, sizeof(status), ", status %d", end->status);
-	text = xasprintf("%s (%s%s; %s)", end->err_text != NULL && *end->err_text ? end->err_text : err_text(end->err),
-		uri_show_short(uri, shown, sizeof(shown)), status, kept);
+	text = xasprintf("%s (%s%s; %s)", cause, uri_show_short(uri, shown, sizeof(shown)), status, kept);
 	free(kept);
 	return text;
 }
@@ -231,12 +233,12 @@ static void log_outcome(const struct job *j)
 	if (j->rec.state == JOB_COMPLETE) {
 		char path[1024];
 
-		log_notice(CORE, "download complete: %s",
+		log_notice(CORE, "GID#" GID_FMT ": download complete: %s", GID_ARG(j->rec.gid),
 			str_safe(j->rec.path != NULL ? j->rec.path : "", j->rec.path != NULL ? strlen(j->rec.path) : 0,
 				path, sizeof(path)));
 	} else if (j->rec.state == JOB_ERROR) {
-		log_notice(CORE, "download failed: errorCode=%d %s", err_exit_code(j->rec.err),
-			j->rec.err_text != NULL ? j->rec.err_text : err_text(j->rec.err));
+		log_notice(CORE, "GID#" GID_FMT ": download failed: errorCode=%d %s", GID_ARG(j->rec.gid),
+			err_exit_code(j->rec.err), j->rec.err_text != NULL ? j->rec.err_text : err_text(j->rec.err));
 	} else {
 		log_info(CORE, "GID#" GID_FMT " is %s", GID_ARG(j->rec.gid),
 			job_state_name((enum job_state)j->rec.state));
@@ -391,7 +393,7 @@ static void on_end(void *owner, const struct xfer_end *end)
 	j->xfer = NULL;
 	otree_remove(&e->active, &j->in_list);
 	take_end(j, end);
-	if (!room_may_come(j, end))
+	if (!room_may_come(j, end) || j->want_remove || j->want_pause) /* nothing is kept free for one that does not go on */
 		room_leave(j);
 	if (end->result == XFER_COMPLETE)
 		become_result(j, JOB_COMPLETE, 0, NULL);

@@ -27,6 +27,7 @@ static void judge_redirect(struct lane *l, const struct fetch_head *h)
 {
 	struct uri base, to;
 	struct fail f = {0};
+	char shown[100];
 
 	if (h->zone > l->from)
 		l->from = h->zone;
@@ -43,7 +44,8 @@ static void judge_redirect(struct lane *l, const struct fetch_head *h)
 		return;
 	}
 	if (uri_resolve(&base, h->location, strlen(h->location), &to, &f) < 0 || !proto_find(to.scheme)) {
-		refuse(l, ERR_STATUS, "Redirected to a URI that is not supported");
+		refuse(l, ERR_STATUS, "Redirected to a URI that is not supported: %s",
+			uri_show_short(h->location, shown, sizeof(shown)));
 	} else {
 		l->redirect_to = uri_text(&to); /* without userinfo: a server can't make us log in elsewhere */
 		if (!l->redirect_to)
@@ -145,22 +147,27 @@ static bool same_tag(const struct lane *l, const struct fetch_head *h)
 	return !tag || !h->etag || text_same(tag, h->etag) || (!own && same_date(l->x, h));
 }
 
+static const char *who_differs(const struct xfer *x)
+{
+	return x->nsources > 1 ? "This mirror has another version of the file" : "The file changed on the server";
+}
+
 /* Does the answer belong to the version that was pinned? Validators that one of the two lacks prove nothing. */
 static bool same_version(const struct lane *l, const struct fetch_head *h, struct fail *f)
 {
 	const struct xfer *x = l->x;
 
 	if (h->total >= 0 && x->total >= 0 && h->total != x->total && !h->coded) {
-		fail_set(f, ERR_CHANGED, "The file changed on the server: its size was %lld, now it is %lld", (long long)x->total,
-			(long long)h->total);
+		fail_set(f, ERR_CHANGED, "%s: %lld bytes instead of %lld", who_differs(x), (long long)h->total,
+			(long long)x->total);
 		return false;
 	}
 	if (!same_tag(l, h)) {
-		fail_set(f, ERR_CHANGED, "The file changed on the server: another ETag");
+		fail_set(f, ERR_CHANGED, "%s: another ETag", who_differs(x));
 		return false;
 	}
 	if (x->last_modified && h->last_modified && !same_date(x, h)) {
-		fail_set(f, ERR_CHANGED, "The file changed on the server: another Last-Modified");
+		fail_set(f, ERR_CHANGED, "%s: another Last-Modified", who_differs(x));
 		return false;
 	}
 	return true;

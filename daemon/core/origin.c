@@ -11,6 +11,7 @@
 
 #include <uthash.h>
 
+#include "base/log.h"
 #include "base/obj.h"
 #include "base/str.h"
 #include "core/backoff.h"
@@ -18,9 +19,9 @@
 #include "net/net.h"
 
 #define BACKOFF_FIRST_MS 500
-#define MORE_AGAIN_MS	 30000 /* after so long it is tried with one more than it was found to take */
 #define ASKED_MOST_MS	 3600000 /* a server that wants to be left alone for longer is asked again after that, by one fetch */
 #define HOLD_MOST_MS	 60000 /* what a good answer says of the requests to come is believed for so long */
+#define JITTER_MOST_MS 60000
 #define CAREFUL_MOST	 64    /* above this a careful beginning is over */
 #define LOST_FIRST_MS	 1000  /* without a network it is looked for so soon, */
 #define LOST_MOST_MS	 30000 /* at least so often, */
@@ -167,7 +168,7 @@ unsigned origin_room(struct origin *o, uint64_t now, uint64_t *ret_wait)
 	}
 	if (o->max != UINT_MAX && !o->careful && now >= o->more_at) {
 		o->max++;
-		o->more_at = now + MORE_AGAIN_MS;
+		o->more_at = now + ORIGIN_MORE_MS;
 	}
 	return o->active < o->max ? o->max - o->active : 0;
 }
@@ -262,7 +263,7 @@ void origin_found_limit(struct origin *o, uint64_t now)
 	OBJ_CHECK(o, ORIGIN);
 	o->max = o->active > 0 ? o->active : 1;
 	o->careful = false;
-	o->more_at = now + MORE_AGAIN_MS;
+	o->more_at = now + ORIGIN_MORE_MS;
 }
 
 /* splitmix64 of Steele, Lea and Flood: well mixed bits of a counter. */
@@ -274,10 +275,12 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 31);
 }
 
-/* Up to a quarter more, so that those who were turned away together don't come back together. */
+/* Up to a quarter more, a minute at most, so that those who were turned away together don't come back together. */
 static uint64_t with_jitter(struct origin *o, uint64_t ms)
 {
-	return ms + mix(o->all->seed++) % (ms / 4 + 1);
+	uint64_t more = ms / 4 < JITTER_MOST_MS ? ms / 4 : JITTER_MOST_MS;
+
+	return ms + mix(o->all->seed++) % (more + 1);
 }
 
 static uint64_t asked_wait(struct origin *o, int64_t asked)
@@ -321,15 +324,22 @@ void origin_hold(struct origin *o, uint64_t now, int64_t ms)
 bool origin_lost(struct origin *o, uint64_t now, uint64_t since, bool got)
 {
 	struct reach_try t = {.since = since, .got = got};
+	struct reach *r = &o->all->reach;
+	bool was_gone = r->gone;
+	char buf[80];
 
 	OBJ_CHECK(o, ORIGIN);
 	t.known = o->answered;
-	if (!reach_lost(&o->all->reach, &t))
+	if (!reach_lost(r, &t))
 		return false;
+	if (!was_gone)
+		log_warn(CORE, "%s: downloads wait, and go on by themselves when there is one",
+			reach_text(r, now, time(NULL), buf, sizeof(buf)));
 	if (o->ready_at <= now)
 		o->ready_at = now + with_jitter(o, backoff(LOST_FIRST_MS, 0, LOST_MOST_MS, o->lost++));
 	o->max = 1;
 	o->careful = true;
+	o->why.text[0] = '\0';
 	return true;
 }
 
@@ -337,6 +347,7 @@ void origins_alive(struct origins *s, uint64_t now)
 {
 	if (!reach_alive(&s->reach, now))
 		return;
+	log_notice(CORE, "the network answers again");
 	for (struct origin *o = s->table; o != NULL; o = o->hh.next) {
 		if (o->lost > 0)
 			o->ready_at = now + mix(s->seed++) % BACK_MS;
@@ -362,15 +373,27 @@ static const char *reason(const struct origin *o, uint64_t now, char *buf, size_
 	return o->lost > 0 ? reach_text(&o->all->reach, now, time(NULL), buf, size) : o->why.text;
 }
 
-void origin_explain(const struct origin *o, uint64_t now, struct fail *ret)
+/* While it is asked with caution, others wait for what made us cautious. */
+static void explain_full(const struct origin *o, uint64_t now, struct fail *ret)
 {
 	char buf[80];
+	const char *why = o->careful ? reason(o, now, buf, sizeof(buf)) : "";
+
+	if (why[0] != '\0')
+		fail_set(ret, o->why.code, "waiting for %.60s: %s", o->host, why);
+	else
+		fail_set(ret, 0, "waiting for %.60s: it takes %u connection%s at a time", o->host, o->max,
+			o->max == 1 ? "" : "s");
+}
+
+void origin_explain(const struct origin *o, uint64_t now, struct fail *ret)
+{
+	char buf[80], wait[32];
 
 	ret->text[0] = '\0';
 	if (o->ready_at > now)
-		fail_set(ret, o->why.code, "waiting %llu s for %.60s: %s", (unsigned long long)((o->ready_at - now + 999) / 1000),
-			o->host, reason(o, now, buf, sizeof(buf)));
+		fail_set(ret, o->why.code, "waiting %s for %.60s: %s", str_wait(o->ready_at - now, wait), o->host,
+			reason(o, now, buf, sizeof(buf)));
 	else if (o->active >= o->max)
-		fail_set(ret, 0, "waiting for %.60s: it takes %u connection%s at a time", o->host, o->max,
-			o->max == 1 ? "" : "s");
+		explain_full(o, now, ret);
 }

@@ -91,9 +91,11 @@ static void check_pace(struct lane *l, uint64_t now)
 /* A page that failed is asked again later, though its origin has nothing against other requests. */
 static void explain_retry(struct xfer *x, const struct source *s, uint64_t now)
 {
-	if (s->ready_at > now)
-		fail_set(&x->wait, s->fail.code, "waiting %llu s for %.60s: %s",
-			(unsigned long long)((s->ready_at - now + 999) / 1000), s->u.host, s->fail.text);
+	char wait[32];
+
+	if (s->ready_at > now && s->fail.code)
+		fail_set(&x->wait, s->fail.code, "waiting %s for %.60s: %s", str_wait(s->ready_at - now, wait), s->u.host,
+			s->fail.text);
 }
 
 static void explain_wait(struct xfer *x, uint64_t now)

@@ -209,29 +209,42 @@ static bool listed(const struct cidr_list *l, const unsigned char a[16])
 	return false;
 }
 
-int zone_check(const struct net *n, const char *host, const struct sockaddr *sa, enum zone from, struct fail *f)
+/* "mirror.example at 10.9.8.7:80", or the address alone where the URI named it. */
+static void target_text(const char *host, const struct sockaddr *sa, char *buf, size_t size)
 {
 	char shown[128], name[SOCK_NAME_MAX];
+	size_t len = strlen(host);
+
+	str_safe(host, len, shown, sizeof(shown));
+	sock_addr_text(sa, name);
+	if (strncmp(name + (name[0] == '['), host, len) == 0)
+		snprintf(buf, size, "%s", name);
+	else
+		snprintf(buf, size, "%s at %s", shown, name);
+}
+
+int zone_check(const struct net *n, const char *host, const struct sockaddr *sa, enum zone from, struct fail *f)
+{
+	char target[128 + SOCK_NAME_MAX + 4];
 	unsigned char a[16];
 	enum zone to;
 
 	if (!bytes_of(sa, a))
 		return 0;
 	to = zone_of_bytes(a);
-	str_safe(host, strlen(host), shown, sizeof(shown));
-	sock_addr_text(sa, name);
+	target_text(host, sa, target, sizeof(target));
 	if (is_own_port(n, a, port_of(sa)))
-		return fail_set(f, ERR_DENIED, "%s leads to %s, where hauld itself serves its RPC: never asked", shown, name);
+		return fail_set(f, ERR_DENIED, "%s, where hauld itself serves its RPC, is never asked", target);
 	if (listed(&n->zones->allow, a))
 		return 0;
 	if (listed(&n->zones->deny, a))
-		return fail_set(f, ERR_DENIED, "%s leads to %s, which deny-address forbids", shown, name);
+		return fail_set(f, ERR_DENIED, "%s is forbidden by deny-address", target);
 	if (to == ZONE_NEVER)
-		return fail_set(f, ERR_DENIED, "%s leads to %s, an address that is %s" ADVICE, shown, name, words[to]);
+		return fail_set(f, ERR_DENIED, "%s is %s: not asked" ADVICE, target, words[to]);
 	if (to < from)
 		return fail_set(f, ERR_DENIED,
-			"A redirect leads to %s at %s, an address that is %s, from one that is %s: not followed" ADVICE, shown,
-			name, words[to], words[from]);
+			"A redirect leads to %s, an address that is %s, from one that is %s: not followed" ADVICE, target,
+			words[to], words[from]);
 	return 0;
 }
 

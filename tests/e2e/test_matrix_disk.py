@@ -90,6 +90,8 @@ def test_a_full_disk_holds_up_its_own_jobs_only(make_hauld, hostile, tmpfs, tool
     first = d.add(hostile.base + "/f/16M/first", dir=where, out="first", **SLOW)
     reason = room_wait(d, first, tools)
     assert "needs 16MiB" in reason and "8.0MiB free" in reason and where in reason, reason
+    shown = tools.haul("show", first, url=d.url).stdout
+    assert re.findall("^Waits +(.*)", shown, re.M) == [reason], shown
     assert os.listdir(where) == ["ballast"]
     d.complete(d.add(hostile.base + "/f/1M/other"))  # the only slot is free for another disk
     d.complete(d.add(hostile.base + "/f/1M/fits", dir=where, out="fits"))  # and for what fits

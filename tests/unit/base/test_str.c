@@ -205,6 +205,20 @@ static void bytes(void **state)
 		assert_string_equal(str_bytes(rows[i].n, buf), rows[i].want);
 }
 
+static void waits(void **state)
+{
+	static const struct {
+		uint64_t ms;
+		const char *want;
+	} rows[] = {{0, "0 s"}, {1, "1 s"}, {41000, "41 s"}, {599000, "599 s"}, {599001, "10 min"}, {600000, "10 min"},
+		{600001, "11 min"}, {3600000, "60 min"}, {UINT64_MAX, "307445734561826 min"}};
+	char buf[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(str_wait(rows[i].ms, buf), rows[i].want);
+}
+
 static void copies(void **state)
 {
 	char *s;
@@ -236,6 +250,7 @@ int main(void)
 		cmocka_unit_test(base64_large),
 		cmocka_unit_test(compare),
 		cmocka_unit_test(bytes),
+		cmocka_unit_test(waits),
 		cmocka_unit_test(copies),
 	};
 

@@ -146,6 +146,30 @@ static void only_the_last_rows_are_kept(void **state)
 	console_free(c);
 }
 
+static void wait_twice(struct console *c)
+{
+	struct dl d = example();
+	char server[] = "waiting 73 min for h: busy", disk[] = "no room on /d: needs 3.0MiB";
+	d.wait = server;
+	assert_string_equal(dl_wait_reason(&d), "for h: busy"); /* the same while the time passes */
+	console_wait(c, &d);
+	d.wait = disk;
+	assert_string_equal(dl_wait_reason(&d), disk);
+	console_wait(c, &d);
+}
+
+static void a_wait_is_a_sentence(void **state)
+{
+	struct term t = {.fd = 1};
+	struct console_style s = {.talk = CONSOLE_NOTICES};
+	struct console *c = console_new(&s, &t);
+	const char *text = printed(wait_twice, c);
+	(void)state;
+	assert_non_null(strstr(text, "] Download GID#2089b05ecca3d829 is waiting 73 min for h: busy\n"));
+	assert_non_null(strstr(text, "] Download GID#2089b05ecca3d829 waits: no room on /d: needs 3.0MiB\n"));
+	console_free(c);
+}
+
 static void levels(void **state)
 {
 	struct term t = {.fd = 1};
@@ -163,14 +187,36 @@ static void levels(void **state)
 	}
 }
 
+static void wait_for_room(struct console *c)
+{
+	char why[] = "no room on /data: needs 3.2GiB, 1.1GiB free";
+	struct dl d = {.gid = "2089b05ecca3d829", .wait = why};
+
+	console_wait(c, &d);
+}
+
+static void test_waits(void **state)
+{
+	struct console_style s = {.talk = CONSOLE_NOTICES};
+	struct term t = {.fd = 1};
+	struct console *c = console_new(&s, &t);
+
+	(void)state;
+	assert_non_null(strstr(printed(wait_for_room, c),
+		"[NOTICE] Download GID#2089b05ecca3d829: no room on /data: needs 3.2GiB, 1.1GiB free\n"));
+	console_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_waits),
 		cmocka_unit_test(eta_is_as_short_as_it_can_be),
 		cmocka_unit_test(one_download),
 		cmocka_unit_test(several_downloads),
 		cmocka_unit_test(results),
 		cmocka_unit_test(only_the_last_rows_are_kept),
+		cmocka_unit_test(a_wait_is_a_sentence),
 		cmocka_unit_test(levels),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,15 +74,20 @@ static void a_word_can_stand_for_several(void **state)
 
 static void what_is_no_uri_is_refused(void **state)
 {
-	static const char *const bad[] = {"file.iso", "magnet:?xt=urn:btih:0", "-", "/etc/passwd"};
+	static const struct {
+		const char *word, *why;
+	} bad[] = {{"file.iso", "begins with http://"}, {"magnet:?xt=urn:btih:0", "magnet links are not"},
+		{"-", "begins with http://"}, {"/etc/passwd", "is a file"}, {"http://h:99999/x", "its host or port"},
+		{"http:///x", "its host or port"}};
 	struct opts *o = opts_new(NULL);
 	struct fail f;
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		char *words[] = {(char *)(uintptr_t)bad[i], NULL};
+		char *words[] = {(char *)(uintptr_t)bad[i].word, NULL};
 		struct cli cli = line(o, words, 1);
 		struct entries es;
 		assert_int_equal(entries_read(&cli, &es, &f), ERR_BAD_URI);
+		assert_non_null(strstr(f.text, bad[i].why));
 		entries_free(&es);
 	}
 	struct cli none = line(o, NULL, 0);

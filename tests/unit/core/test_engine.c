@@ -964,15 +964,17 @@ static void receive_some(struct env *v)
 static void a_failure_says_where_and_what_is_kept(void **state)
 {
 	static const struct {
-		const char *uri;
+		const char *cause, *uri;
 		int status;
 		enum xfer_left left;
 		const char *want;
 	} rows[] = {
-		{NULL, 404, XFER_LEFT_NOTHING, "gone (http://h/x, status 404; nothing is kept)"},
-		{NULL, 0, XFER_LEFT_PART, "gone (http://h/x; kept: 40 bytes of 100 in /d/x.part)"},
-		{"http://me:pw@b/f?sig=1", 206, XFER_LEFT_PART, "gone (http://b/f?..., status 206; kept: 40 bytes of 100 in /d/x.part)"},
-		{NULL, 0, XFER_LEFT_FILE, "gone (http://h/x; kept: /d/x as it was)"},
+		{"gone", NULL, 404, XFER_LEFT_NOTHING, "gone (http://h/x, status 404; nothing is kept)"},
+		{"status=403", NULL, 403, XFER_LEFT_NOTHING, "status=403 (http://h/x; nothing is kept)"}, /* told once */
+		{"gone", NULL, 0, XFER_LEFT_PART, "gone (http://h/x; kept: 40 bytes of 100 in /d/x.part)"},
+		{"gone", "http://me:pw@b/f?sig=1", 206, XFER_LEFT_PART,
+			"gone (http://b/f?..., status 206; kept: 40 bytes of 100 in /d/x.part)"},
+		{"gone", NULL, 0, XFER_LEFT_FILE, "gone (http://h/x; kept: /d/x as it was)"},
 	};
 	struct env *v = *state;
 	struct xfer_known got;
@@ -984,12 +986,12 @@ static void a_failure_says_where_and_what_is_kept(void **state)
 		receive_some(v);
 		ranges_add(&fake_find(G)->have, 0, 40);
 		fake_ends = (struct xfer_end){.uri = rows[i].uri, .status = rows[i].status, .left = rows[i].left};
-		fake_end(fake_find(G), XFER_FAILED, ERR_RESET, "gone");
+		fake_end(fake_find(G), XFER_FAILED, ERR_RESET, rows[i].cause);
 		fake_ends = (struct xfer_end){.left = XFER_LEFT_PART};
 		assert_true(engine_view(v->e, G, &w));
 		assert_string_equal(w.err_text, rows[i].want);
 		assert_int_equal(w.done, rows[i].left == XFER_LEFT_NOTHING ? 0 : 40);
-		if (rows[i].left != XFER_LEFT_NOTHING)
+		if (i > 0)
 			continue;
 		add(v, 2, false); /* nobody adopts what is not there */
 		settle(v);

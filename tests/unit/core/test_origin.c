@@ -222,6 +222,11 @@ static void without_a_network_all_wait(void **state)
 	}
 	origin_explain(o[0], now, &text);
 	assert_non_null(strstr(text.text, " s for a: no answer from the network since "));
+	now += 37500;
+	origin_use_begin(&use[0], o[0]);
+	origin_explain(o[0], now, &text); /* while one fetch tries the others have the same reason */
+	assert_memory_equal(text.text, "waiting for a: no answer from the network since ", 48);
+	origin_use_end(&use[0]);
 	origins_alive(all, now);
 	for (int i = 0; i < 2; i++) {
 		origin_room(o[i], now, &wait);
@@ -237,14 +242,22 @@ static void without_a_network_all_wait(void **state)
 
 static void a_user_breaks_a_wait(void **state)
 {
-	struct fail why = because("busy");
+	struct fail text, why = because("busy");
 	struct origin *o = get("http://h/");
+	struct origin_use use = {0};
 
 	(void)state;
-	origin_back_off(o, 1000, 0, 60000, 3600000, &why);
+	assert_in_range(origin_back_off(o, 1000, 0, 60000, 3600000, &why), 3600000, 3660000);
 	assert_int_equal(room(o, 2000), 0);
+	origin_explain(o, 1000, &text);
+	assert_memory_equal(text.text, "waiting 6", 9); /* 60 min, or 61 */
+	assert_non_null(strstr(text.text, " min for h: busy"));
 	origin_hurry(o);
 	assert_int_equal(room(o, 2000), 1); /* politeness stays */
+	origin_use_begin(&use, o);
+	origin_explain(o, 2000, &text);
+	assert_string_equal(text.text, "waiting for h: busy");
+	origin_use_clear(&use);
 	origin_put(o);
 }
 

@@ -81,7 +81,7 @@ static int check(struct fixture *x, const char *text, uint16_t port, enum zone f
 
 	assert_int_equal(f.code, err);
 	if (err != 0)
-		assert_non_null(strstr(f.text, "host.example"));
+		assert_non_null(strstr(f.text, "host.example at "));
 	return err;
 }
 
@@ -95,6 +95,23 @@ static void test_only_outward(void **state)
 			assert_int_equal(check(x, at[to], 80, (enum zone)from), to >= from ? 0 : ERR_DENIED);
 	assert_int_equal(check(x, "169.254.169.254", 80, ZONE_LOCAL), ERR_DENIED);
 	assert_int_equal(check(x, "fe80::1", 80, ZONE_LOCAL), ERR_DENIED);
+}
+
+/* What was named by its address is told once. */
+static void test_an_address_is_told_once(void **state)
+{
+	static const struct {
+		const char *host, *shown;
+	} rows[] = {{"169.254.1.2", "169.254.1.2:80 is"}, {"fe80::1", "[fe80::1]:80 is"}, {"fe80::0:1", "fe80::0:1 at [fe80::1]:80 is"}};
+	struct fixture *x = *state;
+	struct fail f;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sockaddr_storage ss = addr(rows[i].host, 80);
+
+		assert_int_equal(zone_check(x->n, rows[i].host, (struct sockaddr *)&ss, ZONE_LOCAL, &f), ERR_DENIED);
+		assert_memory_equal(f.text, rows[i].shown, strlen(rows[i].shown));
+	}
 }
 
 static void set_rules(struct fixture *x, const char *allow, const char *deny)
@@ -186,7 +203,7 @@ static void test_filter(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_kinds), cmocka_unit_test(test_names), TEST(test_only_outward),
-		TEST(test_rules), TEST(test_own_ports), TEST(test_filter)};
+		TEST(test_an_address_is_told_once), TEST(test_rules), TEST(test_own_ports), TEST(test_filter)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
