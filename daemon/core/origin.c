@@ -123,12 +123,19 @@ static struct origin *origin_new(struct origins *s, char *key, const char *host)
 	return o;
 }
 
-struct origin *origin_get(struct origins *s, const struct uri *u)
+static struct origin *find(const struct origins *s, const char *key)
 {
-	char *key = key_of(u);
 	struct origin *o = NULL;
 
 	HASH_FIND_STR(s->table, key, o);
+	return o;
+}
+
+struct origin *origin_get(struct origins *s, const struct uri *u)
+{
+	char *key = key_of(u);
+	struct origin *o = find(s, key);
+
 	if (o == NULL)
 		return origin_new(s, key, u->host);
 	free(key);
@@ -353,6 +360,20 @@ void origins_alive(struct origins *s, uint64_t now)
 			o->ready_at = now + mix(s->seed++) % BACK_MS;
 		o->lost = 0;
 	}
+}
+
+bool origins_are_lost(const struct origins *s)
+{
+	return s->reach.gone;
+}
+
+bool origins_know_silent(const struct origins *s, const struct uri *u)
+{
+	char *key = key_of(u);
+	const struct origin *o = find(s, key);
+
+	free(key);
+	return o != NULL && o->lost > 0;
 }
 
 void origins_expect_network(struct origins *s)

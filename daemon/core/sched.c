@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Who gets a slot: from the front of the queue, as long as there are fewer active jobs than slots. Jobs whose transfer
- * is still stopping keep their slot until it has.
+ * is still stopping keep their slot until it has. While the network seems to be gone one more looks whether it is.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -8,13 +8,15 @@
 
 #include "base/fds.h"
 #include "base/log.h"
+#include "base/uri.h"
 #include "core/engine_internal.h"
 
 /* What each job needs: its file, journal and folder, a connection, and one in passing. What the daemon needs for itself. */
 #define JOB_FILES 5
 #define OWN_FILES 32
 
-#define SLOTS_MS 1000 /* how often slots that follow the speed are looked at again while jobs wait */
+#define SLOTS_MS    1000 /* how often slots are looked at again while jobs wait: for the speed, and for the network's silence */
+#define SCOUTS_SEEN 1000 /* jobs that are looked at for one that may hear somebody */
 
 /* The rule of optimize-concurrent-downloads, "true" or "A:B" (checked when it was set); false: off. */
 static bool slots_rule(const struct opts *o, double *ret_a, double *ret_b)
@@ -46,14 +48,13 @@ static size_t capped_by_files(struct engine *e, size_t n)
 	return most;
 }
 
-static size_t slots(struct engine *e, bool *ret_by_speed)
+static size_t slots(struct engine *e)
 {
 	size_t max = (size_t)opts_num(e->global, OPT_MAX_CONCURRENT_DOWNLOADS);
 	struct engine_stat stat;
 	double a, b, n;
 
-	*ret_by_speed = slots_rule(e->global, &a, &b);
-	if (!*ret_by_speed)
+	if (!slots_rule(e->global, &a, &b))
 		return capped_by_files(e, max);
 	engine_stat(e, &stat);
 	n = stat.speed > 0 ? ceil(a + b * log10((double)stat.speed * 8 / 1e6)) : 1;
@@ -72,22 +73,52 @@ void sched_dirty(struct engine *e)
 
 bool sched_has_slot(struct engine *e)
 {
-	bool by_speed;
+	return otree_count(&e->active) < slots(e);
+}
 
-	return otree_count(&e->active) < slots(e, &by_speed);
+static bool may_hear_somebody(const struct engine *e, const struct job *j)
+{
+	bool any = false;
+
+	for (char *const *text = j->uris; *text != NULL && !any; text++) {
+		struct uri u;
+
+		if (uri_parse(*text, strlen(*text), &u, NULL) < 0)
+			continue;
+		any = !origins_know_silent(e->origins, &u);
+		uri_free(&u);
+	}
+	return any;
+}
+
+/* A server that is dead and a network that is gone look the same as long as nobody else is asked: jobs that wait for the one must
+ * not keep the queue from ever finding out. NULL: there is no need, or nobody. */
+static struct job *find_scout(const struct engine *e)
+{
+	struct onode *n = origins_are_lost(e->origins) ? otree_at(&e->queue.ready, 0) : NULL;
+
+	for (unsigned seen = 0; n != NULL && seen < SCOUTS_SEEN; seen++, n = otree_next(n)) {
+		struct job *j = otree_entry(n, struct job, in_ready);
+
+		if (may_hear_somebody(e, j))
+			return j;
+	}
+	return NULL;
 }
 
 void sched_run(struct engine *e)
 {
-	bool by_speed;
-	struct job *j;
+	struct job *j, *scout;
 	size_t n;
 
 	if (!e->running || e->stopping)
 		return;
-	n = slots(e, &by_speed);
+	n = slots(e);
 	while ((j = queue_first_ready(&e->queue)) != NULL && otree_count(&e->active) < n)
 		run_start(e, j);
-	if (by_speed && j != NULL && !timer_running(&e->slots_timer))
+	scout = j != NULL && otree_count(&e->active) == n ? find_scout(e) : NULL;
+	if (scout != NULL)
+		run_start(e, scout);
+	if (queue_first_ready(&e->queue) != NULL && !timer_running(&e->slots_timer))
 		timer_start(e->loop, &e->slots_timer, SLOTS_MS, 0, on_slots, e);
 }

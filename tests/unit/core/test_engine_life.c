@@ -5,6 +5,9 @@
 #include <malloc.h>
 #include <time.h>
 
+#include "base/uri.h"
+#include "core/engine_internal.h"
+
 #include "engine_env.h"
 
 #define T(f) cmocka_unit_test_setup_teardown(f, env_setup, env_teardown)
@@ -730,6 +733,65 @@ static void many_jobs(void **state)
 	assert_true(t3 - t2 < 5); /* generous: sanitizers, slow machines; see the line above for the number */
 }
 
+static void add_of(struct env *v, uint64_t gid, char *uri)
+{
+	char *uris[] = {uri}, text[40];
+	struct opts *o = opts_new(engine_global(v->e));
+	struct add_spec s = {.uris = uris, .n = 1, .opts = o, .pos = -1};
+	uint64_t got;
+
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)gid);
+	set_opt(o, "gid", text);
+	assert_int_equal(engine_add(v->e, &s, &got, NULL), 0);
+	opts_unref(o);
+}
+
+static void seconds_pass(struct env *v, unsigned n)
+{
+	struct timer t = {0};
+
+	v->late = false;
+	timer_start(&v->loop, &t, n * 1000 + 200, 0, set_late, &v->late);
+	while (!v->late)
+		uv_run(&v->loop.uv, UV_RUN_ONCE);
+	timer_stop(&t);
+}
+
+/* The only server that is asked falls silent: one more job, of another one, finds out whether it is the network. */
+static void a_silent_server_does_not_keep_the_queue(void **state)
+{
+	struct env *v = *state;
+	char dead[] = "http://dead/x", other[] = "http://other/x";
+	uint64_t now = loop_now(&v->loop);
+	struct origin_use use = {0};
+	struct origin *o;
+	struct uri u;
+
+	assert_int_equal(uri_parse(dead, strlen(dead), &u, NULL), 0);
+	o = origin_get(v->e->origins, &u);
+	uri_free(&u);
+	origins_alive(v->e->origins, now);
+	origins_expect_network(v->e->origins);
+	for (uint64_t gid = 1; gid <= 3; gid++)
+		add_of(v, gid, dead);
+	add_of(v, 4, other);
+	add_of(v, 5, other);
+	seconds_pass(v, 1);
+	assert_int_equal(fake_count(), 1); /* nothing is amiss */
+	origin_use_begin(&use, o);
+	origin_use_served(&use); /* it is known to be a server */
+	origin_use_clear(&use);
+	assert_true(origin_lost(o, now + 1, now + 1, false));
+	seconds_pass(v, 2);
+	assert_int_equal(fake_count(), 2);
+	assert_non_null(fake_find(4));
+	origins_alive(v->e->origins, loop_now(&v->loop));
+	fake_complete(fake_find(4), "/d/4", 5);
+	seconds_pass(v, 1);
+	assert_int_equal(fake_count(), 1); /* it is there */
+	origin_put(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -759,6 +821,7 @@ int main(void)
 		T(session_file_that_cannot_be_written),
 		T(the_queue_changes_during_a_save),
 		T(the_engine_goes_during_a_save),
+		T(a_silent_server_does_not_keep_the_queue),
 		T(many_jobs),
 	};
 
