@@ -35,7 +35,7 @@ void console_show(struct console *c, const struct view *v, int64_t now);
 bool console_summary_due(const struct console *c, int64_t now);
 void console_hide(struct console *c); /* the readout goes off the terminal */
 
-/* d is active and waits: a notice of why. */
+/* d waits: a notice of why. */
 void console_wait(struct console *c, const struct dl *d);
 /* Tells of the end, and keeps a row for the table. */
 void console_end(struct console *c, const struct ended *e);

@@ -17,7 +17,7 @@ struct dl {
 	uint64_t verified;    /* bytes hashed so far, 0: no check runs */
 	unsigned conns;
 	int code;	    /* errorCode of an ended download */
-	char *wait; /* why it is active and yet receives nothing, "waiting 41 s for example.org: ..."; owned */
+	char *wait; /* why it receives nothing, "waiting 41 s for example.org: ..." or "no room on /data: ..."; owned */
 	char *error, *path; /* owned, never NULL after dl_read */
 	char *uri;	    /* the first one, owned, never NULL */
 	bool relative;	    /* its folder was given relative to the working directory; not from the answer */

@@ -34,7 +34,7 @@ void progress_begin(struct progress *p, size_t n); /* n downloads are being give
 void progress_added(struct progress *p, const char *gid, const char *uri);
 void progress_show(struct progress *p, const struct view *v);
 void progress_end(struct progress *p, const struct ended *e);
-/* d is active and waits, for a reason that was not told yet. */
+/* d waits, for a reason that was not told yet. */
 void progress_wait(struct progress *p, const struct dl *d);
 /* e has not ended, but the command does. */
 void progress_unfinished(struct progress *p, const struct ended *e);

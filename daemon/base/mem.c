@@ -70,9 +70,12 @@ static void *get(void *old, size_t n, bool any_size)
 
 static void *get_zeroed(size_t n, size_t size, bool any_size)
 {
-	void *p = calloc(n, size);
+	void *p;
 
-	if (p == NULL && n <= SIZE_MAX / size && worth_trying(n * size, any_size))
+	if (n > SIZE_MAX / size)
+		return NULL;
+	p = calloc(n, size);
+	if (p == NULL && worth_trying(n * size, any_size))
 		p = calloc(n, size);
 	return p;
 }

@@ -472,7 +472,7 @@ OPT(MAX_RETRY_WAIT, .name = "max-retry-wait", .type = OT_INT, .def = "60", .min 
 OPT(MAX_TRIES, .name = "max-tries", .ch = 'm', .type = OT_INT, .def = "5", .max = INT32_MAX,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_BETTER, .arg = "N",
 	.help = "Tries for each URI. 0: without end.",
-	.why = "A try that brought bytes does not count.")
+	.why = "Counts failures in a row: each byte that comes begins the count anew.")
 OPT(MAX_UPLOAD_LIMIT, .name = "max-upload-limit", .ch = 'u', .type = OT_SIZE, .def = "0", .max = INT64_MAX,
 	.flags = OF_JOB_LIVE | OF_IGNORED, .group = "bt", .aria2 = AS_NOT_YET, .arg = "SPEED",
 	.help = "Limit for one upload, in bytes a second; 0: none.")

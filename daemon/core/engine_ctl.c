@@ -39,9 +39,13 @@ static bool pause_job(struct engine *e, struct job *j, bool force)
 	return true;
 }
 
-/* An active job that only waits for a server is tried at once. */
+/* A job that only waits, for a server or for room, is tried at once. */
 static bool hurry_job(struct job *j)
 {
+	if (room_is_awaited(j)) {
+		room_look_anew(j);
+		return true;
+	}
 	return j->rec.state == JOB_ACTIVE && j->xfer != NULL && xfer_hurry(j->xfer);
 }
 

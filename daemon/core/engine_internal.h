@@ -181,7 +181,7 @@ char *journal_path(const struct engine *e, uint64_t gid); /* malloc'd */
 bool room_may_come(const struct job *j, const struct xfer_end *end);
 void room_wait(struct job *j, const struct xfer_end *end);	     /* such a job, in the queue and not ready, does so */
 void room_leave(struct job *j);	    /* it wants no room any more, or has what it wanted; idempotent */
-void room_look_anew(struct job *j); /* if it waits: it may try at once, what it wants has changed */
+void room_look_anew(struct job *j); /* if it waits: it may try at once */
 bool room_is_awaited(const struct job *j);
 const char *room_explain(struct engine *e, const struct job *j); /* why it waits, valid until the next call; or NULL */
 

@@ -393,7 +393,7 @@ static void on_end(void *owner, const struct xfer_end *end)
 	j->xfer = NULL;
 	otree_remove(&e->active, &j->in_list);
 	take_end(j, end);
-	if (!room_may_come(j, end))
+	if (!room_may_come(j, end) || j->want_remove || j->want_pause) /* nothing is kept free for one that does not go on */
 		room_leave(j);
 	if (end->result == XFER_COMPLETE)
 		become_result(j, JOB_COMPLETE, 0, NULL);

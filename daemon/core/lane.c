@@ -200,22 +200,37 @@ static bool means_expired(int err)
 	return err == ERR_STATUS || err == ERR_AUTH;
 }
 
-/* The place where redirects had led is of no use any more: the first URI is asked again, by this lane and all that begin from now
- * on; those that are being served go on. True: at once. A link that brought nothing since it was given out, be it asked again or
- * for the first time, counts as a try: *err says so. */
+/* It was where redirects had led an earlier fetch of its source, or was led on from there. */
+static bool was_at_place(const struct lane *l)
+{
+	const struct source *s = l->src;
+
+	return l->at_link && s->final_uri && (l->redirects > 0 || strcmp(l->uri, s->final_uri) == 0);
+}
+
+/* The place where redirects had led is of no use any more: the first URI is asked again, by this lane and all that begin from
+ * now on; those that are being served go on. True: at once. A link that brought nothing since it was given out, be it asked
+ * again or for the first time, counts as a try: *err says so. */
 static bool link_died(struct lane *l, int *err)
 {
 	struct source *s = l->src;
 
 	if (err_retry(*err) != RETRY_NEXT || l->got > 0 || s->dead)
 		return false;
-	if (l->at_link && s->final_uri && (l->redirects > 0 || strcmp(l->uri, s->final_uri) == 0))
+	if (was_at_place(l))
 		source_set_place(l->x, s, NULL, ZONE_LOCAL);
 	if (l->at_link && !(s->link_fresh && means_expired(*err)))
 		return true;
 	if ((l->at_link || (s->linked && l->redirects > 0)) && means_expired(*err))
 		*err = ERR_LINK;
 	return false;
+}
+
+/* Nobody answers there, not for the first time: the next try may be led elsewhere. Not sooner, for it may be the first URI that
+ * is good for one time only. */
+static bool link_is_silent(const struct lane *l)
+{
+	return was_at_place(l) && l->status == 0 && l->got == 0 && l->src->tries > 1;
 }
 
 /* Nobody was heard, here or elsewhere: no try of this source. */
@@ -242,8 +257,11 @@ static void failed(struct lane *l, int err, const struct fail *f)
 		return;
 	log_info(XFER, "%016llx lane %u: %s: %s", (unsigned long long)x->gid, l->id,
 		uri_show_short(l->uri ? l->uri : l->src->uri, show, sizeof(show)), copy.text);
-	if (!network_lost(l, err) && source_failed(x, l, err, &copy, &ms))
-		l->src->ready_at = loop_now(x->loop) + ms;
+	if (network_lost(l, err) || !source_failed(x, l, err, &copy, &ms))
+		return;
+	l->src->ready_at = loop_now(x->loop) + ms;
+	if (link_is_silent(l))
+		source_set_place(x, l->src, NULL, ZONE_LOCAL);
 }
 
 /* A lane that fails before the name of the file is known has a segment without a writer. */
@@ -401,8 +419,10 @@ static int admit(struct lane *l)
 	if (!l->proto) {
 		err = fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
 	} else if (origin_room(o, loop_now(x->loop), &wait) == 0) {
-		source_set_place(x, l->src, l->uri, l->from);
-		l->src->link_fresh = true;
+		if (l->redirects > 0) {
+			source_set_place(x, l->src, l->uri, l->from);
+			l->src->link_fresh = true;
+		}
 		err = fail_set(&l->fail, ERR_AGAIN, NULL);
 	} else {
 		origin_use_begin(&l->use, o);

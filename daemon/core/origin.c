@@ -19,7 +19,6 @@
 #include "net/net.h"
 
 #define BACKOFF_FIRST_MS 500
-#define MORE_AGAIN_MS	 30000 /* after so long it is tried with one more than it was found to take */
 #define ASKED_MOST_MS	 3600000 /* a server that wants to be left alone for longer is asked again after that, by one fetch */
 #define HOLD_MOST_MS	 60000 /* what a good answer says of the requests to come is believed for so long */
 #define JITTER_MOST_MS 60000
@@ -169,7 +168,7 @@ unsigned origin_room(struct origin *o, uint64_t now, uint64_t *ret_wait)
 	}
 	if (o->max != UINT_MAX && !o->careful && now >= o->more_at) {
 		o->max++;
-		o->more_at = now + MORE_AGAIN_MS;
+		o->more_at = now + ORIGIN_MORE_MS;
 	}
 	return o->active < o->max ? o->max - o->active : 0;
 }
@@ -264,7 +263,7 @@ void origin_found_limit(struct origin *o, uint64_t now)
 	OBJ_CHECK(o, ORIGIN);
 	o->max = o->active > 0 ? o->active : 1;
 	o->careful = false;
-	o->more_at = now + MORE_AGAIN_MS;
+	o->more_at = now + ORIGIN_MORE_MS;
 }
 
 /* splitmix64 of Steele, Lea and Flood: well mixed bits of a counter. */

@@ -14,6 +14,8 @@
 #include "base/err.h"
 #include "base/uri.h"
 
+#define ORIGIN_MORE_MS 30000 /* after so long it is tried with one more than it was found to take */
+
 struct origins; /* all of them; belongs to the engine */
 struct origin;
 

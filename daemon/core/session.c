@@ -14,6 +14,7 @@
 #include <uthash.h>
 #include <zlib.h>
 
+#include "base/durable.h"
 #include "base/opt.h"
 #include "base/str.h"
 
@@ -139,24 +140,6 @@ void session_append(struct session_file *s, const char *text, size_t n)
 		note_error(s);
 }
 
-/* So that the rename survives a power cut; some file systems can't sync a folder. */
-static int sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *dir = slash == NULL ? xstrdup(".") : xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0, saved;
-
-	free(dir);
-	if (fd < 0)
-		return ERR_IO;
-	if (fsync(fd) < 0 && errno != EINVAL)
-		err = ERR_IO;
-	saved = errno;
-	close(fd);
-	errno = saved;
-	return err;
-}
-
 /* What is buffered into the file, the file to the disk. */
 static void finish_temp(struct session_file *s)
 {
@@ -185,7 +168,7 @@ int session_commit(struct session_file *s, struct fail *f)
 		note_error(s);
 	if (s->error != 0)
 		unlink(s->temp);
-	else if (sync_folder(s->path) != 0)
+	else if (durable_folder_of(s->path) < 0)
 		note_error(s);
 	err = s->error == 0 ? 0 : ERR_IO;
 	if (err != 0)

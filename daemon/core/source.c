@@ -295,7 +295,7 @@ struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait)
 
 		if (rank == RANK_NEVER || rank < highest || (rank == highest && worth <= most))
 			continue;
-		if (s->no_ranges && (n > 0 || !usable_alone(x, s)))
+		if ((s->no_ranges && (n > 0 || !usable_alone(x, s))) || (now < s->more_at && n >= s->lanes_max))
 			continue;
 		if (host_lanes(x, s) >= per_host || !is_ready(s, now, ret_wait))
 			continue;
@@ -479,21 +479,30 @@ static void give_up(struct source *s, bool passing, uint64_t now)
 }
 
 /* Others of this transfer are being served while this lane was turned away: the server allows no more than they are. When all of
- * them are turned away, the last one to be so counts as a failure of the source. */
+ * them are turned away, the last one to be so counts as a failure of the source. Where redirects led this one elsewhere than
+ * them, that place says nothing of how many those there may be: it is what the source gives for now. */
 static bool allows_fewer(struct xfer *x, const struct lane *failed, uint64_t now)
 {
 	struct source *s = failed->src;
 	const struct lane *l;
-	unsigned n = 0;
+	unsigned n = 0, same = 0;
 
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
-		if (l != failed && l->src == s && (l->state == LANE_HEAD || l->state == LANE_BODY))
-			n++;
+		if (l == failed || l->src != s || (l->state != LANE_HEAD && l->state != LANE_BODY))
+			continue;
+		n++;
+		same += l->use.o == failed->use.o;
 	}
-	if (n > 0 && failed->use.o)
+	if (n == 0)
+		return false;
+	if (same > 0 && failed->use.o) {
 		origin_found_limit(failed->use.o, now);
-	return n > 0;
+	} else {
+		s->lanes_max = n;
+		s->more_at = now + ORIGIN_MORE_MS;
+	}
+	return true;
 }
 
 /* ms until the source may be tried again after a try that brought nothing. What concerns the origin as a whole, and what it
@@ -510,6 +519,17 @@ static uint64_t wait_after(struct xfer *x, const struct lane *l, enum retry_clas
 	return backoff(BACKOFF_FIRST_MS, least, most, l->src->tries - 1);
 }
 
+void source_hold_off(struct xfer *x, unsigned times)
+{
+	uint64_t most = (uint64_t)opts_num(x->opts, OPT_MAX_RETRY_WAIT) * 1000;
+	uint64_t least = (uint64_t)opts_num(x->opts, OPT_RETRY_WAIT) * 1000;
+	uint64_t at = loop_now(x->loop) + backoff(BACKOFF_FIRST_MS, least, most, times);
+
+	for (size_t i = 0; i < x->nsources; i++)
+		if (x->sources[i]->ready_at < at)
+			x->sources[i]->ready_at = at;
+}
+
 bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f, uint64_t *ret_ms)
 {
 	struct source *s = l->src;
@@ -524,7 +544,7 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 	s->fail = *f;
 	s->fail.code = err;
 	s->status = l->status;
-	if (l->got > 0) /* tries that brought bytes are no failures of the source */
+	if (l->got > 0) /* this one begins a new row of failures */
 		s->tries = 0;
 	else
 		s->cant_resume |= err_exit_code(err) == err_exit_code(ERR_NO_RANGE);

@@ -190,7 +190,8 @@ static void let_in_who_fits(struct volume *v, const struct room *room)
 {
 	struct volume_waiter *w = TAILQ_FIRST(&v->waiting), *next;
 
-	if (w != NULL && room->dev != v->room.dev) { /* something else is mounted there: it will see */
+	if (w != NULL && room->dev != v->room.dev) { /* something else is mounted there: it will see, and the next one soon */
+		v->every = LOOK_FIRST_MS;
 		let_in(w);
 		return;
 	}

@@ -134,6 +134,8 @@ void xfer_restart(struct xfer *x)
 		xfer_fail_sources(x, ERR_NO_RANGE);
 		return;
 	}
+	if (x->restarts > 0) /* bytes came each time, so that no source was told to wait */
+		source_hold_off(x, x->restarts - 1);
 	x->restarts++;
 	xfer_reset(x);
 }
@@ -359,6 +361,20 @@ static void fill_run(struct xfer *x)
 		when_idle(x, wait);
 }
 
+/* Nobody is about to ask: no lane is free for it. The hurry is over then, or it would go on to lift what the origins tell all
+ * other jobs. */
+static bool all_receive(const struct xfer *x)
+{
+	const struct lane *l;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state != LANE_IDLE && l->state != LANE_BODY)
+			return false;
+	}
+	return lanes_busy(x) > 0;
+}
+
 static void fill(void *arg)
 {
 	struct xfer *x = arg;
@@ -370,6 +386,7 @@ static void fill(void *arg)
 		fill_probe(x);
 	else if (x->state == XS_RUN)
 		fill_run(x);
+	x->hurry &= !all_receive(x);
 }
 
 static void on_room(void *arg)
@@ -405,6 +422,7 @@ static void xfer_free(struct xfer *x)
 	free(x->want_name);
 	free(x->look_name);
 	free(x->cond_name);
+	free(x->result_uri);
 	defer_cancel(x->loop, &x->finale);
 	defer_cancel(x->loop, &x->room);
 	OBJ_FREE(x);

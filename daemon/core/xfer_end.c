@@ -196,7 +196,7 @@ void xfer_fail_sources(struct xfer *x, int err)
 	const struct source *s = source_last_failed(x);
 
 	if (s && !x->ending) {
-		x->result.uri = s->uri;
+		x->result.uri = x->result_uri = xstrdup(s->uri);
 		x->result.status = s->status;
 	}
 	if (s)

@@ -60,6 +60,8 @@ struct source {
 	unsigned tries;     /* failures in a row without a byte of progress */
 	unsigned not_found; /* 404s so far */
 	uint64_t ready_at;  /* ms: not asked before, after a try that brought nothing */
+	unsigned lanes_max; /* at a time, until more_at (ms): one more was led to a place that turned it away */
+	uint64_t more_at;
 	/* goodput, bytes/s of one connection */
 	uint64_t speed;     /* smoothed over its connections; 0: not measured yet */
 	uint64_t best;      /* of its best connection lately; fades */
@@ -202,7 +204,7 @@ struct xfer {
 	/* limits */
 	struct rate rate;
 	struct rate *global_rate;
-	bool hurry;              /* until the next try is decided: its origins are not waited for */
+	bool hurry;              /* until the next try is decided, or no lane is free for one: its origins are not waited for */
 	struct timer throttle;   /* runs while a lane waits for tokens */
 	struct timer tick;       /* each second */
 	uint64_t ticked_at;      /* ms: the last of them */
@@ -218,6 +220,7 @@ struct xfer {
 	bool ending;             /* an end was decided; result holds which */
 	struct xfer_end result;
 	char result_text[sizeof(((struct fail *)0)->text)];
+	char *result_uri;        /* sources may go before the end is told */
 	struct deferred finale;  /* calls end() from a clean stack */
 	struct fail wait;        /* its text: why nothing happens; "" */
 };
@@ -322,6 +325,8 @@ void source_put_aside(struct source *s, uint64_t now);
 void source_note(struct lane *l, uint64_t now);
 void source_fade(struct xfer *x);     /* at each tick: best speeds of the past count less */
 void source_brought(struct lane *l);  /* bytes came: it is in order */
+/* What came was of no use, for the times-th time (from 0): none is asked for a while, longer each time. */
+void source_hold_off(struct xfer *x, unsigned times);
 unsigned source_lanes(const struct xfer *x, const struct source *s, bool receiving);
 /* Where redirects led, and the outermost of them: asked first from now on. NULL, LOCAL: the URI itself. */
 void source_set_place(struct xfer *x, struct source *s, const char *uri, enum zone from);

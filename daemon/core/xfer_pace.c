@@ -93,7 +93,7 @@ static void explain_retry(struct xfer *x, const struct source *s, uint64_t now)
 {
 	char wait[32];
 
-	if (s->ready_at > now)
+	if (s->ready_at > now && s->fail.code)
 		fail_set(&x->wait, s->fail.code, "waiting %s for %.60s: %s", str_wait(s->ready_at - now, wait), s->u.host,
 			s->fail.text);
 }

@@ -18,9 +18,9 @@ struct folder_req {
 };
 
 /* The way to root is its owner's matter: links in it are followed. What dir has behind root is opened beneath root's descriptor:
- * a link there may lead to another place below root, but never out, whatever is renamed meanwhile. On a kernel without openat2
- * no link is followed there at all. 0 with *ret_fd; ERR_NOT_FOUND: missing, and not to be made; ERR_CREATE: a link leads out;
- * ERR_MKDIR. */
+ * a link there may lead to another place below root, but never out, whatever is renamed meanwhile. The same without openat2,
+ * which needs Linux 5.6 and which some sandboxes refuse. 0 with *ret_fd; ERR_NOT_FOUND: missing, and not to be made;
+ * ERR_CREATE: a link leads out; ERR_MKDIR. */
 int folder_open(const struct fs_ops *fs, const struct folder_req *req, int *ret_fd, struct fail *f);
 
 /* The folder `name`, one component, of dirfd. A link is never followed: ERR_CREATE. Else as folder_open. */

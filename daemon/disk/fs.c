@@ -14,6 +14,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/str.h"
+
 #define BENEATH_TRIES 64 /* somebody may rename folders all the time */
 #define PATH_SHOWN 200 /* bytes of a path in a message */
 
@@ -44,13 +46,14 @@ static int real_fs_magic(int fd, unsigned long *ret)
 	return r;
 }
 
-static int real_boot_id(char ret[FS_BOOT_ID_LEN])
+/* The first line of a file of the kernel's, cut to size - 1 bytes: 0, or -1 and errno. */
+static int read_line(const char *path, char *ret, size_t size)
 {
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -1;
-	ssize_t n = read(fd, ret, FS_BOOT_ID_LEN - 1);
+	ssize_t n = read(fd, ret, size - 1);
 	int cause = n < 0 ? errno : EIO;
 	close(fd);
 	if (n <= 0) {
@@ -59,6 +62,25 @@ static int real_boot_id(char ret[FS_BOOT_ID_LEN])
 	}
 	ret[n] = '\0';
 	ret[strcspn(ret, "\n")] = '\0';
+	return 0;
+}
+
+static int real_boot_id(char ret[FS_BOOT_ID_LEN])
+{
+	return read_line("/proc/sys/kernel/random/boot_id", ret, FS_BOOT_ID_LEN);
+}
+
+static uint64_t real_disk_seq(unsigned major, unsigned minor)
+{
+	static const char *const places[] = {"", "../"}; /* of a disk, of a partition */
+	char path[80], line[24];
+	uint64_t n;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%sdiskseq", major, minor, places[i]);
+		if (read_line(path, line, sizeof(line)) == 0 && str_to_u64(line, strlen(line), &n) == 0)
+			return n;
+	}
 	return 0;
 }
 
@@ -71,6 +93,7 @@ static int real_set_lease(int fd, int kind)
 const struct fs_ops fs_real = {
 	.openat = real_openat,
 	.open_beneath = real_open_beneath,
+	.readlinkat = readlinkat,
 	.mkdirat = mkdirat,
 	.fstat = fstat,
 	.fstatat = fstatat,
@@ -93,6 +116,7 @@ const struct fs_ops fs_real = {
 	.lseek = lseek,
 	.set_lease = real_set_lease,
 	.boot_id = real_boot_id,
+	.disk_seq = real_disk_seq,
 };
 
 int fs_fail(struct fail *f, int code, const char *what, const char *path, int cause)

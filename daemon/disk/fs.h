@@ -22,6 +22,7 @@ struct fs_ops {
 	/* openat2 (Linux 5.6), RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS: EXDEV when a link leads out of dirfd; a race with a
 	 * rename is tried again. ENOSYS: a kernel without it. */
 	int (*open_beneath)(int dirfd, const char *path, int flags);
+	ssize_t (*readlinkat)(int dirfd, const char *path, char *ret, size_t size);
 	int (*mkdirat)(int dirfd, const char *path, mode_t mode);
 	int (*fstat)(int fd, struct stat *ret);
 	int (*fstatat)(int dirfd, const char *path, struct stat *ret, int flags);
@@ -46,6 +47,9 @@ struct fs_ops {
 	int (*set_lease)(int fd, int kind);
 	/* The text that names this boot of the machine, NUL-terminated. */
 	int (*boot_id)(char ret[FS_BOOT_ID_LEN]);
+	/* Which disk a device number means now: one that is unplugged and plugged in again, or a loop device that is set up anew,
+	 * gets another number (Linux 5.15). 0: not known, or no disk. */
+	uint64_t (*disk_seq)(unsigned major, unsigned minor);
 };
 
 extern const struct fs_ops fs_real;

@@ -29,10 +29,11 @@ static const struct {
 	{ZFS_MAGIC, true, false},
 };
 
-static void ask_kind(struct guard *g, const struct fs_ops *fs, int fd)
+static void ask_kind(struct guard *g, const struct fs_ops *fs, int fd, const struct stat *st)
 {
 	unsigned long magic;
 
+	g->links = st->st_nlink > 0;
 	if (fs->fs_magic(fd, &magic) < 0)
 		return;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
@@ -52,11 +53,13 @@ void guard_note(struct guard *g, const struct fs_ops *fs, int fd)
 {
 	struct stat st;
 
-	if (!g->set)
-		ask_kind(g, fs, fd);
-	g->set = fs->fstat(fd, &st) == 0;
-	if (!g->set)
+	if (fs->fstat(fd, &st) < 0) {
+		g->set = false;
 		return;
+	}
+	if (!g->set)
+		ask_kind(g, fs, fd, &st);
+	g->set = true;
 	g->size = st.st_size;
 	g->mtime = st.st_mtim;
 }
@@ -69,7 +72,7 @@ int guard_check(const struct guard *g, const struct fs_ops *fs, int fd, const ch
 		return 0;
 	if (fs->fstat(fd, &st) < 0)
 		return fs_fail(f, ERR_IO, "Failed to look at the file", path, errno);
-	if (st.st_nlink == 0)
+	if (g->links && st.st_nlink == 0)
 		return fail_set(f, ERR_FOREIGN, "%s.part was removed by another program while it was downloaded", path);
 	if (st.st_size != g->size)
 		return fail_set(f, ERR_FOREIGN,

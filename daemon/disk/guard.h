@@ -18,6 +18,7 @@ struct fs_ops;
 struct guard {
 	bool set;	       /* the rest was noted */
 	bool times, holes;     /* what this file system can be asked */
+	bool links;	       /* the same: there are file systems in user space that count none */
 	int64_t size;	       /* after our last change */
 	struct timespec mtime; /* the same, if `times` */
 };

@@ -21,7 +21,7 @@
 #include "disk/fs.h"
 
 #define MAGIC	   "hauljrnl"
-#define VERSION	   2
+#define VERSION	   3
 #define HEAD_SIZE  256
 #define MAX_FILE   ((size_t)HEAD_SIZE + JOURNAL_SLOTS * sizeof(struct slot))
 #define FINISHED   0x7fe2b3c4d5a69781u /* of the head: no other value counts */
@@ -43,6 +43,7 @@ struct identity {
 	uint64_t ino;
 	int64_t birth_sec; /* 0 on file systems that don't know it */
 	uint64_t birth_nsec;
+	uint64_t disk; /* numbers of devices and mounts are used again */
 };
 
 /* Written once, but for `finished`, which the checksum leaves out. */
@@ -60,7 +61,7 @@ struct journal {
 	const struct fs_ops *fs;
 	char *path;
 	int fd;
-	bool unlinked;
+	atomic_bool unlinked;
 	uint32_t crc;	 /* of the data file's identity */
 	atomic_int next; /* first free slot */
 };
@@ -73,6 +74,7 @@ static int identify(const struct fs_ops *fs, int fd, struct identity *ret)
 	if (fs->statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &st) < 0)
 		return -1;
 	ret->dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
+	ret->disk = fs->disk_seq(st.stx_dev_major, st.stx_dev_minor);
 	ret->ino = st.stx_ino;
 	if (st.stx_mask & STATX_MNT_ID)
 		ret->mount = st.stx_mnt_id;
@@ -105,9 +107,14 @@ static bool slot_ok(const struct slot *s, uint32_t id_crc)
 	return s->sum == slot_sum(id_crc, s->start, s->end) && s->zero == 0 && s->start >= 0 && s->start < s->end;
 }
 
-static bool head_ok(const struct head *h)
+/* NULL, or what is wrong with the first n bytes of a journal. */
+static const char *head_fault(const struct head *h, ssize_t n)
 {
-	return memcmp(h->magic, MAGIC, sizeof(h->magic)) == 0 && h->version == VERSION && h->crc == checksum(&h->id);
+	if (n < HEAD_SIZE || memcmp(h->magic, MAGIC, sizeof(h->magic)) != 0)
+		return "damaged";
+	if (h->version != VERSION)
+		return "of another version of hauld, or damaged";
+	return h->crc == checksum(&h->id) ? NULL : "damaged";
 }
 
 /* The whole file in memory, *ret_len bytes; NULL when there is none or it is no journal. */
@@ -115,6 +122,7 @@ static char *read_file(const struct fs_ops *fs, const char *path, size_t *ret_le
 {
 	struct stat st;
 	int fd = fs->openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
+	const char *fault;
 	char *text = NULL;
 	ssize_t n = -1;
 
@@ -126,8 +134,9 @@ static char *read_file(const struct fs_ops *fs, const char *path, size_t *ret_le
 		n = fs_pread_all(fs, fd, text, (size_t)st.st_size, 0);
 	}
 	close(fd);
-	if (n < HEAD_SIZE || !head_ok((const struct head *)(const void *)text)) {
-		log_warn(DISK, "%s is damaged: not believed", path);
+	fault = head_fault((const struct head *)(const void *)text, n);
+	if (fault) {
+		log_warn(DISK, "%s is %s: not believed", path, fault);
 		free(text);
 		return NULL;
 	}
@@ -275,9 +284,8 @@ int journal_open(const struct fs_ops *fs, const char *path, int data_fd, struct 
 
 void journal_unlink(struct journal *j)
 {
-	if (!j || j->unlinked)
+	if (!j || atomic_exchange(&j->unlinked, true))
 		return;
-	j->unlinked = true;
 	if (j->fs->unlinkat(AT_FDCWD, j->path, 0) < 0 && errno != ENOENT)
 		log_warn(DISK, "%s can't be removed: errno %d", j->path, errno);
 }
@@ -335,11 +343,9 @@ static int64_t slot_off(int slot)
 	return HEAD_SIZE + (int64_t)slot * (int64_t)sizeof(struct slot);
 }
 
-static bool write_slot(const struct journal *j, int slot, int64_t start, int64_t end)
+static bool write_slot(const struct journal *j, int slot, const struct slot *s)
 {
-	struct slot s = slot_of(j->crc, start, end);
-
-	return fs_pwrite_all(j->fs, j->fd, &s, sizeof(s), slot_off(slot)) == 0;
+	return fs_pwrite_all(j->fs, j->fd, s, sizeof(*s), slot_off(slot)) == 0;
 }
 
 void journal_cut(struct journal *j, int64_t n)
@@ -349,8 +355,10 @@ void journal_cut(struct journal *j, int64_t n)
 	for (int i = 0; i < used; i++) {
 		struct slot s = {0}; /* of one that says nothing yet, the file is too short to have it */
 		bool ok = fs_pread_all(j->fs, j->fd, &s, sizeof(s), slot_off(i)) >= 0;
-		if (ok && s.end > n)
-			ok = write_slot(j, i, s.start, n);
+		if (ok && s.end > n) {
+			s = s.start < n ? slot_of(j->crc, s.start, n) : (struct slot){0};
+			ok = write_slot(j, i, &s);
+		}
 		if (!ok) /* it would be believed later */
 			journal_unlink(j);
 	}
@@ -368,6 +376,11 @@ int journal_slot_get(struct journal *j)
 
 void journal_slot_move(struct journal *j, int slot, int64_t start, int64_t end)
 {
-	if (j && slot >= 0 && !write_slot(j, slot, start, end))
+	struct slot s;
+
+	if (!j || slot < 0)
+		return;
+	s = slot_of(j->crc, start, end);
+	if (!write_slot(j, slot, &s))
 		log_debug(DISK, "%s: progress not journaled, errno %d", j->path, errno);
 }

@@ -2,8 +2,8 @@
  * The progress journal: what a transfer has written, readable after kill -9. One small file per running transfer in the state
  * directory, an array of slots {start, end}; a wstream owns a slot and moves its `end` on with one small pwrite after each
  * data write, on the pool thread. No sync: the page cache survives the process. After a power cut it is not believed: its
- * header names the boot, the mount, the device, the inode and birth time of the data file, and if any of them differs, only
- * the ranges in the database (which were synced) count. See docs/types/journal.md.
+ * header names the boot, the mount, the device and which disk that is, the inode and birth time of the data file, and if any of
+ * them differs, only the ranges in the database (which were synced) count. See docs/types/journal.md.
  */
 #ifndef HAUL_DISK_JOURNAL_H
 #define HAUL_DISK_JOURNAL_H

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/durable.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "store/schema.h"
@@ -72,7 +73,8 @@ static void keep_copy(sqlite3 *db, const char *path, int version)
 	fd = open(copy, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd >= 0)
 		close(fd);
-	if (fd < 0 || exec(db, sql) != SQLITE_OK) {
+	/* SQLite does not sync such a copy, but the change that it is kept for. */
+	if (fd < 0 || exec(db, sql) != SQLITE_OK || durable_file(copy) < 0) {
 		log_warn(STORE, "no copy of %s can be kept as %s", path, copy);
 		unlink(copy);
 	} else {

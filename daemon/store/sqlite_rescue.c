@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/durable.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "store/sqlite_db.h"
@@ -279,22 +280,6 @@ static void read_grafted(struct rescue *r, const char *path, const char *fresh_p
 
 /* ---- files ---- */
 
-static void sync_folder(const char *path)
-{
-	char *dir = xstrdup(path);
-	char *slash = strrchr(dir, '/');
-	int fd;
-
-	if (slash)
-		*slash = '\0';
-	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-	free(dir);
-}
-
 static char *aside_name(const char *path)
 {
 	time_t now = time(NULL);
@@ -313,7 +298,7 @@ static char *aside_name(const char *path)
 	return name;
 }
 
-static int set_aside(const char *path, const char *aside)
+static void set_wal_aside(const char *path, const char *aside)
 {
 	static const char *const suffixes[] = {"-wal", "-shm"};
 
@@ -324,29 +309,70 @@ static int set_aside(const char *path, const char *aside)
 		free(from);
 		free(to);
 	}
-	return rename(path, aside);
 }
 
-bool sqlite_copy_aside(const char *path)
+/* The database first: whatever comes in between, it never lies there without its WAL, to be taken for all there is. */
+static int set_aside(const char *path, const char *aside)
 {
-	static const char *const suffixes[] = {"", "-wal"};
-	char *aside = aside_name(path);
-	bool ok = true;
+	if (rename(path, aside) < 0)
+		return -1;
+	set_wal_aside(path, aside);
+	return 0;
+}
 
-	for (size_t i = 0; i < 2 && ok; i++) {
-		char *from = xasprintf("%s%s", path, suffixes[i]), *to = xasprintf("%s%s", aside, suffixes[i]);
-		int fd = copy_to(from, to);
+/* The open database through SQLite's own descriptor: closing another one of the same file would drop the locks of this process
+ * (fcntl(2)), and the next program that looks into the queue would take away the WAL that is written to. */
+static bool copy_open(sqlite3 *db, int to)
+{
+	sqlite3_file *file = NULL;
+	sqlite3_int64 size = 0;
+	char buf[PAGE_MAX];
 
-		ok = fd >= 0 ? fsync(fd) == 0 : i > 0 && errno == ENOENT;
-		if (fd >= 0)
-			close(fd);
-		free(from);
-		free(to);
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+		file->pMethods->xFileSize(file, &size) != SQLITE_OK)
+		return false;
+	for (sqlite3_int64 at = 0, n; at < size; at += n) {
+		n = size - at < PAGE_MAX ? size - at : PAGE_MAX;
+		if (file->pMethods->xRead(file, buf, (int)n, at) != SQLITE_OK || write(to, buf, (size_t)n) != n)
+			return false;
 	}
+	return true;
+}
+
+static bool copy_open_to(sqlite3 *db, const char *to)
+{
+	int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	bool ok = fd >= 0 && copy_open(db, fd) && fsync(fd) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+/* Nobody locks a WAL itself. There may be none. */
+static bool copy_wal_to(const char *path, const char *aside)
+{
+	char *from = xasprintf("%s-wal", path), *to = xasprintf("%s-wal", aside);
+	int fd = copy_to(from, to);
+	bool ok = fd >= 0 ? fsync(fd) == 0 : errno == ENOENT;
+
+	if (fd >= 0)
+		close(fd);
+	free(from);
+	free(to);
+	return ok;
+}
+
+bool sqlite_copy_aside(struct sqlite3 *db, const char *path)
+{
+	char *aside = aside_name(path);
+	bool ok = copy_open_to(db, aside) && copy_wal_to(path, aside);
+
 	if (ok)
 		log_error(STORE, "the queue file as it was is kept as %s", aside);
 	else
 		log_error(STORE, "the queue file could not be copied to %s: %s", aside, strerror(errno));
+	durable_folder_of(path);
 	free(aside);
 	return ok;
 }
@@ -358,12 +384,16 @@ static char *rescued_name(const char *path)
 
 void sqlite_rescue_resume(const char *path)
 {
-	char *rescued = rescued_name(path);
+	char *rescued = rescued_name(path), *aside = aside_name(path);
 	struct stat st;
 
-	if (lstat(path, &st) < 0 && errno == ENOENT && rename(rescued, path) == 0)
-		log_notice(STORE, "%s: an interrupted rescue was completed", path);
+	if (lstat(path, &st) < 0 && errno == ENOENT && lstat(rescued, &st) == 0) {
+		set_wal_aside(path, aside); /* of the damaged one: it must not be played into the new one */
+		if (rename(rescued, path) == 0)
+			log_notice(STORE, "%s: an interrupted rescue was completed", path);
+	}
 	free(rescued);
+	free(aside);
 }
 
 /* ---- the whole ---- */
@@ -411,7 +441,7 @@ static int put_in_place(const struct rescue *r, const char *path, const char *tm
 	else
 		log_error(STORE, "The queue file was damaged. %zu jobs were saved%s; the old file is kept as %s",
 			r->rows, r->holes ? ", others may be missing" : "", aside);
-	sync_folder(path);
+	durable_folder_of(path);
 	free(rescued);
 	free(aside);
 	return err;

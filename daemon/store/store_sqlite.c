@@ -288,25 +288,8 @@ static int open_or_rescue(struct sqlite *s, const char *path, struct fail *f)
 	return err ? err : try_open(s, path, &damaged, f);
 }
 
-/* What was mended stands in the file from now on, once the file as it was is kept. */
-static void keep_mended(struct sqlite *s, const char *path)
-{
-	struct store_op *ops;
-	struct fail f;
-
-	if (s->mended.n == 0)
-		return;
-	ops = xcalloc(s->mended.n, sizeof(*ops));
-	for (size_t i = 0; i < s->mended.n; i++)
-		ops[i] = (struct store_op){.kind = SOP_PUT, .rec = s->mended.v[i]}; /* borrowed */
-	if (sqlite_copy_aside(path) && commit(s, ops, s->mended.n, true, &f) != 0)
-		log_error(STORE, "what was damaged in the queue can't be written anew: %s", f.text);
-	free(ops);
-	rec_list_free(&s->mended);
-}
-
-/* The database knows of fewer commits than there were. */
-static void look_for_loss(struct sqlite *s, const char *path)
+/* The database knows of fewer commits than there were: true, and it was said. */
+static bool look_for_loss(struct sqlite *s, const char *path)
 {
 	char *text = sq_meta_get(s, COMMITS);
 
@@ -314,12 +297,29 @@ static void look_for_loss(struct sqlite *s, const char *path)
 		s->commits = 0;
 	free(text);
 	if (s->commits >= s->count.n)
-		return;
+		return false;
 	log_error(STORE, "The queue file lost its last %llu changes: it is an older copy, or %s-wal was damaged",
 		(unsigned long long)(s->count.n - s->commits), path);
-	if (s->mended.n == 0)
-		sqlite_copy_aside(path);
-	s->commits = s->count.n; /* said once */
+	s->commits = s->count.n;
+	return true;
+}
+
+/* What was mended stands in the file from now on, and so does the count, so that each is said once; but first the file as it was
+ * is kept. */
+static void keep_mended(struct sqlite *s, const char *path, bool lost)
+{
+	struct store_op *ops;
+	struct fail f;
+
+	if (s->mended.n == 0 && !lost)
+		return;
+	ops = xcalloc(s->mended.n, sizeof(*ops));
+	for (size_t i = 0; i < s->mended.n; i++)
+		ops[i] = (struct store_op){.kind = SOP_PUT, .rec = s->mended.v[i]}; /* borrowed */
+	if (sqlite_copy_aside(s->db, path) && commit(s, ops, s->mended.n, true, &f) != 0)
+		log_error(STORE, "what was damaged in the queue can't be written anew: %s", f.text);
+	free(ops);
+	rec_list_free(&s->mended);
 }
 
 static int sq_open(const char *dir, void **ret, struct fail *f)
@@ -336,10 +336,8 @@ static int sq_open(const char *dir, void **ret, struct fail *f)
 		err = open_or_rescue(s, path, f);
 	if (!err)
 		err = prepare(s, f);
-	if (!err) {
-		look_for_loss(s, path);
-		keep_mended(s, path);
-	}
+	if (!err)
+		keep_mended(s, path, look_for_loss(s, path));
 	free(path);
 	if (err)
 		sq_close(s);

@@ -4,13 +4,15 @@
     bench.py --build DIR [--out FILE.md] [--full] [--only WORD]
 
 Time is from the order to the end of the download: of the process for command line tools (their start is part of it), from
-addUri to the notification for hauld. CPU is user + system of the client process. Python's standard library only.
+addUri to the notification for hauld. CPU is user + system of the client process. "floor" is floor.c, which only receives and
+writes. Python's standard library only.
 """
 import argparse
 import datetime
 import os
 import platform
 import random
+import re
 import shutil
 import socket
 import statistics
@@ -32,6 +34,9 @@ class Bench:
         self.disk = tempfile.mkdtemp(prefix="haul-bench-", dir=os.environ.get("TMPDIR", "/tmp"))
         self.hauld = os.path.abspath(os.path.join(a.build, "hauld"))
         self.tables = []
+        self.floor = os.path.join(self.tmp, "floor")
+        source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "floor.c")
+        subprocess.run(["cc", "-O2", "-std=gnu11", "-D_GNU_SOURCE", "-o", self.floor, source, "-lssl", "-lcrypto"], check=True)
         self.origin = Origin(self.tmp)
         self.origin.put("big", GIB)
         for i in range(1000):
@@ -82,6 +87,8 @@ class Bench:
         argv = {
             "aria2c": ["aria2c", "--no-conf", "-q", "-x", n, "-s", n, "-k", "1M", "-j", "16", "--file-allocation=none", "--ca-certificate=" + ca, "-i", lst],
             "curl": ["curl", "-s", "-f", "--cacert", ca, *(["-Z", "--parallel-max", "16"] if len(urls) > 1 else []), "-K", lst + ".curl"],
+            "floor": [self.floor, *re.match(r"(https?)://[^:]+:(\d+)(/.*)", urls[0]).groups(), str(GIB), n, os.path.basename(urls[0])],
+            "lftp": ["lftp", "-c", "set ssl:ca-file %s; pget -n %s %s" % (ca, n, urls[0])],
             "axel": ["axel", "-q", "-k", "-n", n, urls[0]],
             "wget2": ["wget2", "-q", "--no-config", "--ca-certificate=" + ca, "--no-http2", "--max-threads=" + ("16" if len(urls) > 1 else n),
                       *(["--chunk-size=%d" % (GIB // conns)] if len(urls) == 1 and conns > 1 else []), "-i", lst],
@@ -89,7 +96,7 @@ class Bench:
         return self.by_command(argv, where)
 
     def tools(self, names):
-        return ["hauld"] + [n for n in names if shutil.which(n)]
+        return ["hauld"] + [n for n in names if n == "floor" or shutil.which(n)]
 
     def rounds(self, title, tools, rounds, where_root, urls, names, conns):
         """Interleaved rounds; -> {tool: [(s, cpu, rss)]}"""
@@ -124,9 +131,11 @@ class Bench:
 
     def big(self, scheme, conns, disk):
         title = "1 GiB, %s, %d connection%s, to %s" % (scheme, conns, "s" if conns > 1 else "", "disk" if disk else "memory (tmpfs)")
-        names = ["aria2c", "axel"] if conns > 1 else ["aria2c", "curl", "axel"]
+        names = ["floor", "aria2c", "axel"] if conns > 1 else ["floor", "aria2c", "curl", "axel"]
+        if conns > 16:
+            names.remove("aria2c")  # 16 is its most
         if self.a.full or conns == 1:
-            names.append("wget2")
+            names += ["wget2", "lftp"]
         base = self.origin.http if scheme == "http" else self.origin.https
         got = self.rounds(title, self.tools(names), 7 if self.a.full else 3, self.disk if disk else self.tmp, [base + "/big"], ["big"], conns)
         self.report_rounds(title, got, GIB, ("MB/s", "%.0f", 1e-6, 1e-9, "CPU s/GB"))
@@ -243,8 +252,9 @@ class Bench:
             raise SystemExit("the download ended as " + status)
 
     def run(self):
-        cases = [("plain", lambda c=c, k=k: self.big("http", c, k)) for k in (False, True) for c in (1, 4, 16) if self.a.full or not k or c == 4]
-        cases += [("tls", lambda c=c: self.big("https", c, False)) for c in ((1, 4, 16) if self.a.full else (4,))]
+        cases = [("plain", lambda c=c, k=k: self.big("http", c, k)) for k in (False, True) for c in (1, 4, 16, 64)
+                 if self.a.full or (c < 64 and (not k or c == 4))]
+        cases += [("tls", lambda c=c: self.big("https", c, False)) for c in ((1, 4, 16, 64) if self.a.full else (4,))]
         cases += [("small", self.small), ("latency", self.latency), ("queue", self.queue), ("operations", self.operations)]
         for name, case in cases:
             if self.a.only in name:
@@ -273,7 +283,7 @@ def write_md(bench, path, took, load):
              "- date: %s, took %d s%s, load average before and after: %.2f, %.2f; command: %s" % (datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), took,
                                                            "" if not bench.a.full else " (BENCH=full)", load, os.getloadavg()[0], "make bench" + (" BENCH=full" if bench.a.full else "")),
              "- machine: %s, %d cores, %d GiB, Linux %s" % (cpu, os.cpu_count(), mem, platform.release())]
-    for argv in ([bench.hauld, "--version"], ["nginx", "-v"], ["aria2c", "--version"], ["curl", "--version"], ["axel", "--version"], ["wget2", "--version"]):
+    for argv in ([bench.hauld, "--version"], ["nginx", "-v"], ["aria2c", "--version"], ["curl", "--version"], ["axel", "--version"], ["wget2", "--version"], ["lftp", "--version"]):
         v = version(argv)
         if v:
             lines.append("- " + v)

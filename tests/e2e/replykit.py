@@ -139,7 +139,8 @@ class Origin:
         c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with c:
             line = Answer(c)
-            self.requests.append(line.read_request())
+            line.request = line.read_request()
+            self.requests.append(line.request)
             try:
                 self.answer(line)
             except OSError:
@@ -173,3 +174,8 @@ class Answer:
             self.send(more)
             if select.select([self.s], [], [], 0.01)[0] and not self.s.recv(1):
                 return
+
+    def wait_for_end(self):
+        """Until the client hangs up."""
+        while self.s.recv(65536):
+            pass

@@ -194,6 +194,7 @@ def test_gzip(paused):
     c.close()
 
 
+@pytest.mark.matrix("P20")
 def test_unix_socket(tmp_path):
     path = str(tmp_path / "rpc.sock")
     d = SecretHauld(tmp_path / "d", "--rpc-socket=" + path).start()
@@ -270,6 +271,7 @@ def test_pages_without_a_secret_are_warned_of(make_hauld):
     assert warned("pages", "--rpc-allow-origin-all=true") and warned("jsonp", "--rpc-allow-jsonp=true")
 
 
+@pytest.mark.matrix("P18")
 def test_broken_json_gets_an_error_each_time(hauld):
     c = http.client.HTTPConnection("127.0.0.1", hauld.port)
     good = json.dumps(request("aria2.getVersion")).encode()
@@ -705,6 +707,7 @@ def test_preflights(make_hauld):
     for field in ("Origin", "Access-Control-Request-Method"):
         assert preflight(d, {k: v for k, v in asked.items() if k != field}) == {"Allow-Origin": "*"}
 
+@pytest.mark.matrix("P19")
 def test_other_users_need_a_secret(hauld, tmp_path):
     """With no secret a peer on the loopback must be the daemon's own user."""
     if os.geteuid() != 0:
@@ -737,6 +740,7 @@ def test_other_machines_need_a_secret(tmp_path, tools, option):
     assert p.returncode == 28 and "set rpc-secret" in p.stderr, (p.returncode, p.stderr)
 
 
+@pytest.mark.matrix("P16")
 def test_folders(tmp_path, tools):
     """A token gives the folders of dir and allowed-dirs; haul acts for the user and may name any."""
     extra, outside = tmp_path / "extra", tmp_path / "outside"

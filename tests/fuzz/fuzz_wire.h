@@ -13,6 +13,7 @@
 #include "net/cpool.h"
 #include "net/net.h"
 #include "net/resolve.h"
+#include "net/sock.h"
 #include "net/stream.h"
 #include "proto/http_state.h"
 
@@ -159,6 +160,23 @@ void cpool_put(struct net *n, const char *key, struct stream *s)
 	(void)n, (void)key;
 	CHECK(!s->ended && s->at <= wire->n);
 	stream_close(s);
+}
+
+void sock_addr_text(const struct sockaddr *sa, char ret[SOCK_NAME_MAX])
+{
+	(void)sa;
+	ret[0] = '\0';
+}
+
+void cpool_noisy(struct net *n, const char *key)
+{
+	(void)n, (void)key;
+}
+
+enum zone stream_zone(const struct stream *s)
+{
+	(void)s;
+	return ZONE_PUBLIC;
 }
 
 struct stream *cpool_take(struct net *n, const char *key)

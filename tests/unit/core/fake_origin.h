@@ -54,7 +54,9 @@ struct fake_server {
 	bool no_total;         /* a 206 without being asked, of a file of unknown size */
 	unsigned silent_first, silent_last; /* no answer to these requests, counted from 1; 0: to each an answer */
 	unsigned leads_to;     /* redirects to a new link at server leads_to - 1; 0: no */
+	unsigned leads_on_to;  /* ... all but the first link at this one; 0: as leads_to */
 	unsigned link_uses;    /* a link takes so many requests, then 403; 0: any number */
+	bool links_hang_up;    /* ... then the connection ends without an answer */
 	unsigned links_dead_after; /* 403 for each link from the n-th request on; 0: never */
 	unsigned links;        /* given out */
 	unsigned used[256];    /* of each link here: requests */
@@ -220,7 +222,9 @@ static void fake_head(struct fake_fetch *f)
 
 	fake_etag(f, tag, sizeof(tag));
 	fake_date(f, date, sizeof(date));
-	snprintf(link, sizeof(link), "fake://h%u/link-%u/f", f->o->leads_to - 1, ++f->o->links);
+	snprintf(link, sizeof(link), "fake://h%u/link-%u/f",
+		(f->o->links > 0 && f->o->leads_on_to ? f->o->leads_on_to : f->o->leads_to) - 1, f->o->links + 1);
+	f->o->links++;
 	h.location = status == 302 ? link : NULL;
 	f->o->refused += status == 403;
 	h.etag = f->o->tag == TAG_NONE ? NULL : tag;
@@ -317,6 +321,10 @@ static void fake_step(void *arg)
 	}
 	if (fake_random(100) < f->o->fault_percent) {
 		fake_done(f, faults[fake_random(3)]);
+		return;
+	}
+	if (!f->head_sent && f->o->links_hang_up && f->o->used[f->link % 256] > f->o->link_uses) {
+		fake_done(f, ERR_RESET);
 		return;
 	}
 	if (!f->head_sent) {

@@ -274,14 +274,21 @@ static void may_leave_at_any_time(void **state)
 
 static void an_unmounted_disk_is_tried(void **state)
 {
-	struct man a = man('1');
+	struct man a = man('1'), b = man('2');
 
 	(void)state;
 	wait_for(&a, "/a", 10, 0);
+	wait_for(&b, "/a", 10, 0);
+	for (int i = 0; i < 8; i++)
+		look_now(&a);
 	broken = true;
 	look_now(&a);
 	assert_string_equal(order, "1");
+	assert_int_equal(b.w.v->every, 2000); /* the next one need not wait for another minute */
+	look_now(&b);
+	assert_string_equal(order, "12");
 	volume_leave(&a.w);
+	volume_leave(&b.w);
 }
 
 int main(void)

@@ -39,7 +39,7 @@ struct world {
 	struct xfer *x;
 	struct job_memory mem;
 	struct xfer_end end;
-	char end_text[200];
+	char end_text[200], end_uri[64];
 	bool ended;
 	struct timer stop_at;
 	enum { STOP_NEVER, STOP_WHEN_NAMED, STOP_WHEN_REPLACING } stop_when; /* once */
@@ -48,6 +48,7 @@ struct world {
 	struct deferred settled; /* answers to durable() */
 	struct deferred stopping;
 	bool stops_when_asked;   /* the transfer is stopped before that answer */
+	struct deferred at_progress; /* once, when progress is told; cb NULL: nothing */
 };
 
 static void stop_now(void *arg);
@@ -87,6 +88,8 @@ static void on_progress(void *owner, const struct ranges *have)
 	struct world *w = owner;
 
 	ranges_copy(&w->mem.have, have);
+	if (w->at_progress.cb)
+		defer(&w->loop, &w->at_progress);
 }
 
 static void forget_all(struct world *w)
@@ -131,6 +134,7 @@ static void on_end(void *owner, const struct xfer_end *e)
 
 	w->end = *e;
 	snprintf(w->end_text, sizeof(w->end_text), "%s", e->err_text ? e->err_text : "");
+	snprintf(w->end_uri, sizeof(w->end_uri), "%s", e->uri ? e->uri : "");
 	w->ended = true;
 	w->x = NULL;
 	loop_stop(&w->loop);
@@ -308,6 +312,26 @@ static void test_unknown_length(void **state)
 	}
 }
 
+/* What a connection brings before it breaks is of no use where the next one has to begin at 0: no reason to ask without end. */
+static void test_beginning_anew_takes_its_time(void **state)
+{
+	(void)state;
+	for (int chunked = 0; chunked < 2; chunked++) {
+		struct fake_server o = {.size = 3 * MIB, .version = 1, .no_ranges = true, .no_length = chunked, .chunked = chunked,
+			.cut_at = MIB};
+		struct world w;
+
+		open_world(&w, &o, 1, 2);
+		set(&w, OPT_MAX_TRIES, "0");
+		set(&w, OPT_MAX_RETRY_WAIT, "60");
+		timer_start(&w.loop, &w.stop_at, 120000, 0, stop_now, &w);
+		run(&w, one_uri);
+		assert_int_equal(w.end.result, XFER_STOPPED);
+		assert_in_range(o.requests, 6, 16);
+		close_world(&w);
+	}
+}
+
 static void test_a_server_that_allows_two(void **state)
 {
 	struct fake_server o = {.size = 8 * MIB, .version = 1, .busy_above = 2};
@@ -352,6 +376,42 @@ static void test_links_that_expire(void **state)
 		expect_right(&w, o[1].size);
 		assert_true(o[1].sent < 9 * MIB);
 		assert_true(o[0].links >= 2 || o[1].link_uses > 1);
+		close_world(&w);
+	}
+}
+
+/* Where redirects led does not answer any more: the first URI may lead elsewhere. */
+static void test_links_to_a_place_that_is_down(void **state)
+{
+	struct fake_server o[2] = {{.leads_to = 2},
+		{.size = 2 * MIB, .version = 1, .link_uses = 1, .links_hang_up = true, .cut_at = MIB, .cut_first = 1}};
+	struct world w;
+
+	(void)state;
+	open_world(&w, o, 2, 7);
+	set(&w, OPT_SPLIT, "1");
+	set(&w, OPT_MAX_TRIES, "3");
+	run(&w, one_uri);
+	expect_right(&w, o[1].size);
+	assert_int_equal(o[0].links, 2);
+	close_world(&w);
+}
+
+/* Redirects lead the second connection to a server that turns it away at once, while the first one is served by another. */
+static void test_links_to_another_place_that_refuses(void **state)
+{
+	(void)state;
+	for (int hangs_up = 0; hangs_up < 2; hangs_up++) {
+		struct fake_server o[3] = {{.leads_to = 2, .leads_on_to = 3}, {.size = 6 * MIB, .version = 1, .link_uses = 1, .rate = 100000},
+			{.link_uses = 0, .links_dead_after = hangs_up ? 0 : 1, .links_hang_up = hangs_up}};
+		struct world w;
+
+		o[2].requests = 1; /* from the first on */
+		open_world(&w, o, 3, 7);
+		set(&w, OPT_SPLIT, "2");
+		run(&w, one_uri);
+		expect_right(&w, o[1].size);
+		assert_in_range(o[2].requests, 2, 12); /* it takes a minute */
 		close_world(&w);
 	}
 }
@@ -1517,6 +1577,82 @@ static void test_the_list_changes(void **state)
 	close_world(&w);
 }
 
+/* The failure is that of a URI which is taken off the list while the file is closed. */
+static void test_the_list_changes_at_the_end(void **state)
+{
+	struct fake_server o[2] = {{.size = 4 * MIB, .version = 1, .cut_at = 2 * MIB, .gone_after = 1}, {.size = 4 * MIB, .version = 1}};
+	struct changing c = {.n = 2};
+	struct world w;
+
+	(void)state;
+	open_world(&w, o, 2, 75);
+	set(&w, OPT_SPLIT, "1");
+	c.w = &w;
+	w.at_progress = (struct deferred){.cb = change_list, .arg = &c};
+	run(&w, one_uri);
+	assert_int_equal(c.n, 3);
+	assert_int_equal(w.end.result, XFER_FAILED);
+	assert_string_equal(w.end_uri, one_uri[0]);
+	close_world(&w);
+}
+
+struct hurrying {
+	struct world *w;
+	struct timer timer;
+	struct origin *o;
+	unsigned turn;
+	bool hurried;
+	unsigned room;
+};
+
+/* Every three seconds: its origin holds off, the user hurries, its origin holds off again, and what it says then counts. */
+static void hurry_step(void *arg)
+{
+	struct hurrying *h = arg;
+	uint64_t now = loop_now(&h->w->loop), wait;
+	struct fail why;
+
+	fail_set(&why, ERR_TOO_MANY, NULL);
+	switch (h->turn++) {
+	case 0:
+	case 2:
+		origin_back_off(h->o, now, 100000, 100000, -1, &why);
+		break;
+	case 1:
+		h->hurried = xfer_hurry(h->w->x);
+		break;
+	case 3:
+		h->room = origin_room(h->o, now, &wait);
+		break;
+	}
+}
+
+/* The one that is hurried for gets no lane: its origin is asked for once, not again each second while others are served. */
+static void test_hurry_is_once(void **state)
+{
+	struct fake_server o[2] = {{.size = 4 * MIB, .version = 1, .rate = 100000}, {.size = 4 * MIB, .version = 1}};
+	char *uris[] = {"fake://h0/f", "fake://h1/f", NULL};
+	struct hurrying h = {.room = 99};
+	struct world w;
+	struct uri u;
+
+	(void)state;
+	open_mirrors(&w, o, 2, 76);
+	set(&w, OPT_SPLIT, "1");
+	assert_int_equal(uri_parse(uris[1], strlen(uris[1]), &u, NULL), 0);
+	h.w = &w;
+	h.o = origin_get(w.origins, &u);
+	uri_free(&u);
+	timer_start(&w.loop, &h.timer, 3000, 3000, hurry_step, &h);
+	run(&w, uris);
+	timer_stop(&h.timer);
+	origin_put(h.o);
+	expect_right(&w, o[0].size);
+	assert_true(h.hurried);
+	assert_int_equal(h.room, 0);
+	close_world(&w);
+}
+
 /* A list that is as long as one may be is looked through without delay. */
 static void test_a_long_list(void **state)
 {
@@ -1749,10 +1885,13 @@ int main(void)
 		cmocka_unit_test(test_splits_up_to_the_limit),
 		cmocka_unit_test(test_no_ranges),
 		cmocka_unit_test(test_unknown_length),
+		cmocka_unit_test(test_beginning_anew_takes_its_time),
 		cmocka_unit_test(test_a_server_that_allows_two),
 		cmocka_unit_test(test_mirrors),
 		cmocka_unit_test(test_links_that_expire),
 		cmocka_unit_test(test_links_that_stay_dead),
+		cmocka_unit_test(test_links_to_a_place_that_is_down),
+		cmocka_unit_test(test_links_to_another_place_that_refuses),
 		cmocka_unit_test(test_the_network_is_gone),
 		cmocka_unit_test(test_changed_file_fails_or_begins_anew),
 		cmocka_unit_test(test_wrong_range_is_refused),
@@ -1795,6 +1934,8 @@ int main(void)
 		cmocka_unit_test(test_uris_in_order),
 		cmocka_unit_test(test_a_part_without_a_total),
 		cmocka_unit_test(test_the_list_changes),
+		cmocka_unit_test(test_the_list_changes_at_the_end),
+		cmocka_unit_test(test_hurry_is_once),
 		cmocka_unit_test(test_a_long_list),
 		cmocka_unit_test(test_simulation),
 		cmocka_unit_test(test_simulation_of_mirrors),

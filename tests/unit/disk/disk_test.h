@@ -50,6 +50,8 @@ static struct {
 	size_t limit;
 	uint64_t room; /* bytes free, 0: the truth */
 	const char *boot;
+	uint64_t disk; /* disk_seq, 0: the truth */
+	bool no_links; /* st_nlink is 0 */
 	atomic_int writing; /* pwritev calls under way */
 	atomic_bool overlap; /* there were two at a time */
 } fault;
@@ -82,7 +84,6 @@ static bool hit(const char *call)
 FAULTY(int, openat, (int d, const char *p, int f, mode_t m), (d, p, f, m))
 FAULTY(int, open_beneath, (int d, const char *p, int f), (d, p, f))
 FAULTY(int, mkdirat, (int d, const char *p, mode_t m), (d, p, m))
-FAULTY(int, fstat, (int d, struct stat *s), (d, s))
 FAULTY(int, fstatat, (int d, const char *p, struct stat *s, int f), (d, p, s, f))
 FAULTY(int, statx, (int d, const char *p, int f, unsigned m, struct statx *s), (d, p, f, m, s))
 FAULTY(int, fs_magic, (int d, unsigned long *m), (d, m))
@@ -121,6 +122,15 @@ static ssize_t faulty_pwritev(int d, const struct iovec *v, int n, off_t o)
 	return r;
 }
 
+static int faulty_fstat(int d, struct stat *s)
+{
+	int r = hit("fstat") ? -1 : fs_real.fstat(d, s);
+
+	if (r == 0 && fault.no_links)
+		s->st_nlink = 0;
+	return r;
+}
+
 static int faulty_fstatvfs(int d, struct statvfs *v)
 {
 	int r = hit("fstatvfs") ? -1 : fs_real.fstatvfs(d, v);
@@ -140,9 +150,20 @@ static int faulty_boot_id(char ret[FS_BOOT_ID_LEN])
 	return 0;
 }
 
+static uint64_t faulty_disk_seq(unsigned major, unsigned minor)
+{
+	return fault.disk ? fault.disk : fs_real.disk_seq(major, minor);
+}
+
+static ssize_t faulty_readlinkat(int dirfd, const char *path, char *ret, size_t size)
+{
+	return hit("readlinkat") ? -1 : fs_real.readlinkat(dirfd, path, ret, size);
+}
+
 static const struct fs_ops fs_faulty = {
 	.openat = faulty_openat,
 	.open_beneath = faulty_open_beneath,
+	.readlinkat = faulty_readlinkat,
 	.mkdirat = faulty_mkdirat,
 	.fstat = faulty_fstat,
 	.fstatat = faulty_fstatat,
@@ -165,6 +186,7 @@ static const struct fs_ops fs_faulty = {
 	.lseek = faulty_lseek,
 	.set_lease = faulty_set_lease,
 	.boot_id = faulty_boot_id,
+	.disk_seq = faulty_disk_seq,
 };
 
 static int setup(void **state)

@@ -104,11 +104,24 @@ static void test_links_within(void **state)
 
 	assert_int_equal(mkdir(at(t, "root"), 0755), 0);
 	assert_int_equal(mkdir(at(t, "root/sub"), 0755), 0);
+	assert_int_equal(mkdir(at(t, "root/sub/deep"), 0755), 0);
+	assert_int_equal(mkdir(at(t, "root/other"), 0755), 0);
 	assert_int_equal(symlink("sub", at(t, "root/in")), 0);
-	kernel(0);
-	assert_is(t, open_in(t, "/in/x", true, &f), "root/sub/x");
-	kernel(ENOSYS); /* none at all */
-	assert_int_equal(open_in(t, "/in/x", true, &f), ERR_CREATE);
+	assert_int_equal(symlink("../..//./other/../other", at(t, "root/sub/deep/over")), 0);
+	assert_int_equal(symlink("../in/deep/over/", at(t, "root/sub/chain")), 0);
+	assert_int_equal(symlink("./in/./../.", at(t, "root/top")), 0); /* what lies behind a link counts */
+	assert_int_equal(symlink("round", at(t, "root/round")), 0);
+	for (size_t i = 0; i < 3; i++) {
+		kernel(kernels[i]);
+		assert_is(t, open_in(t, "/in/x", true, &f), "root/sub/x");
+		assert_is(t, open_in(t, "/in", true, &f), "root/sub");
+		assert_is(t, open_in(t, "/in/deep/over/y", true, &f), "root/other/y");
+		assert_is(t, open_in(t, "/in/chain", false, &f), "root/other");
+		assert_is(t, open_in(t, "/top", false, &f), "root");
+		assert_is(t, open_in(t, "/top/in/deep", false, &f), "root/sub/deep");
+		assert_int_equal(open_in(t, "/round/x", true, &f), ERR_MKDIR);
+		assert_non_null(strstr(f.text, "levels of symbolic links"));
+	}
 }
 
 static void test_not_a_folder(void **state)

@@ -158,12 +158,28 @@ static void test_unknown_fs(void **state)
 	do_close(t, f, true);
 }
 
+static void test_links_not_counted(void **state)
+{
+	struct disk_test *t = *state;
+	struct dfile *f;
+	struct fail why;
+
+	fault.no_links = true;
+	f = begin(t, 5);
+	our_bytes(f, "bytes");
+	assert_int_equal(check(f, &why), 0);
+	assert_int_equal(do_finish(t, f, 5, false), 0);
+	do_close(t, f, false);
+	assert_file(t, "g", "bytes");
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_ours), TEST(test_others), TEST(test_hole), TEST(test_unknown_fs)};
+		TEST(test_ours), TEST(test_others), TEST(test_hole), TEST(test_unknown_fs),
+		TEST(test_links_not_counted)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,6 +91,11 @@ static void test_not_believed(void **state)
 	journal_close(open_journal(t, fd), false); /* and the other boot's opening made it forget */
 	assert_proof(t, "");
 	write_one(t, fd);
+	fault.disk = UINT64_MAX; /* unplugged and back, with what had reached it */
+	journal_close(open_journal(t, fd), false);
+	assert_proof(t, "");
+	fault.disk = 0;
+	write_one(t, fd);
 	other = open(at(t, "other"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(ftruncate(other, 1000), 0);
 	journal_close(open_journal(t, other), false);
@@ -106,7 +111,7 @@ static void test_damaged(void **state)
 	char junk[512];
 
 	/* Each byte of what makes it believable. */
-	for (off_t off = 0; off < 16 + 80; off++) {
+	for (off_t off = 0; off < 16 + 88; off++) {
 		unsigned char c;
 		write_one(t, fd);
 		file = open(t->journal, O_RDWR);
@@ -185,6 +190,18 @@ static void test_no_more_than_the_file(void **state)
 	close(fd);
 }
 
+/* The slot has never been used, as far as one can see. */
+static void assert_free(struct disk_test *t, int slot)
+{
+	static const char zero[32];
+	int file = open(t->journal, O_RDONLY);
+	char got[32];
+
+	assert_int_equal(pread(file, got, sizeof(got), 256 + 32 * slot), sizeof(got));
+	assert_memory_equal(got, zero, sizeof(got));
+	close(file);
+}
+
 static void test_cut(void **state)
 {
 	struct disk_test *t = *state;
@@ -197,6 +214,7 @@ static void test_cut(void **state)
 	journal_slot_get(j); /* only begun: a cut must not make it say anything */
 	journal_cut(j, 450);
 	journal_close(j, false);
+	assert_free(t, 2); /* not an empty claim, which would count as damage */
 	j = open_journal(t, fd);
 	assert_proof(t, "0-100,400-450");
 	journal_cut(j, 0);

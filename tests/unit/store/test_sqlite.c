@@ -466,6 +466,86 @@ static void test_damaged_wal(void **state)
 	assert_int_equal(count_files(t, "queue.db.damaged"), 2);
 }
 
+/* In a process of its own: at each byte from `in` it opens the queue, counts the jobs and closes it, as an operator's sqlite3
+ * does. */
+static _Noreturn void look_in(const char *db_path, int in, int out)
+{
+	sqlite3_stmt *st;
+	sqlite3 *db;
+	int n;
+
+	for (char c; read(in, &c, 1) == 1;) {
+		n = -1;
+		sqlite3_open(db_path, &db);
+		sqlite3_prepare_v2(db, "SELECT count(*) FROM job", -1, &st, NULL);
+		if (sqlite3_step(st) == SQLITE_ROW)
+			n = sqlite3_column_int(st, 0);
+		sqlite3_finalize(st);
+		sqlite3_close(db);
+		if (write(out, &n, sizeof(n)) != sizeof(n))
+			_exit(1);
+	}
+	_exit(0);
+}
+
+static int ask_other(int out, int in)
+{
+	int n;
+
+	assert_int_equal(write(out, "", 1), 1);
+	assert_int_equal(read(in, &n, sizeof(n)), sizeof(n));
+	return n;
+}
+
+/* Copying the file aside must not take away its locks: whoever closes it next would remove the WAL of a running daemon. */
+static void test_locked_after_copy(void **state)
+{
+	struct sq_test *t = *state;
+	int to[2], from[2], status;
+	pid_t pid;
+
+	three_commits(t);
+	restore(t, "queue.db", 3);
+	restore(t, "queue.db-wal", 2);
+	assert_int_equal(pipe2(to, O_CLOEXEC) + pipe2(from, O_CLOEXEC), 0);
+	pid = fork(); /* before SQLite knows of the file here */
+	if (pid == 0) {
+		close(to[1]);
+		look_in(t->db, to[0], from[1]);
+	}
+	close(to[0]);
+	close(from[1]);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(count_files(t, "queue.db.damaged"), 2);
+	assert_int_equal(load(t), 2);
+	put(t->s, 4, 4);
+	assert_int_equal(flush(t), 0);
+	assert_int_equal(ask_other(to[1], from[0]), 3);
+	put(t->s, 5, 5);
+	assert_int_equal(flush(t), 0);
+	assert_int_equal(ask_other(to[1], from[0]), 4);
+	close(to[1]);
+	close(from[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* What was said once is not said again, also when nothing was changed in between. */
+static void test_loss_said_once(void **state)
+{
+	struct sq_test *t = *state;
+
+	three_commits(t);
+	restore(t, "queue.db", 3);
+	restore(t, "queue.db-wal", 2);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(open_it(t), 0);
+		assert_int_equal(load(t), 2);
+		close_it(t);
+	}
+	assert_int_equal(count_files(t, "queue.db.damaged"), 2); /* with its -wal */
+}
+
 /* A power cut may leave an older count, or none. */
 static void test_older_count(void **state)
 {
@@ -727,6 +807,21 @@ static void test_random_damage(void **state)
 	}
 }
 
+/* Killed between the two renames of setting aside: the damaged one's WAL is still there. */
+static void test_rescue_beside_old_wal(void **state)
+{
+	struct sq_test *t = *state;
+	char rescued[128];
+
+	three_commits(t);
+	snprintf(rescued, sizeof(rescued), "%s.rescued", t->db);
+	assert_int_equal(rename(t->db, rescued), 0);
+	restore(t, "queue.db-wal", 1);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 3);
+	assert_int_equal(count_files(t, "queue.db.damaged"), 1);
+}
+
 static void test_interrupted_rescue(void **state)
 {
 	struct sq_test *t = *state;
@@ -850,6 +945,8 @@ int main(void)
 		T(test_damaged_values),
 		T(test_sums_follow),
 		T(test_damaged_wal),
+		T(test_locked_after_copy),
+		T(test_loss_said_once),
 		T(test_older_count),
 		T(test_gone),
 		T(test_kill),
@@ -860,6 +957,7 @@ int main(void)
 		T(test_nothing_to_save),
 		T(test_random_damage),
 		T(test_interrupted_rescue),
+		T(test_rescue_beside_old_wal),
 		T(test_disk_full),
 		T(test_100k),
 	};
