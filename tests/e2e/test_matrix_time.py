@@ -151,6 +151,8 @@ def test_the_network_is_gone_for_a_while(cable, tools, seconds):
     for i, e in enumerate(ends):
         content = conftest.hostile_module.Content(192 << 10, "s%d" % i)
         assert tools.sha256_of(e["files"][0]["path"]) == content.sha256()
+    told = open(d.log).read()
+    assert told.count("WARN core: no answer from the network since ") == told.count("the network answers again") == 1, told
     first = {}
     for t, host in at_origins(w)[quiet:]:
         first.setdefault(host, t)
