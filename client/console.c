@@ -332,7 +332,9 @@ void console_wait(struct console *c, const struct dl *d)
 	if (c->style.talk < CONSOLE_NOTICES)
 		return;
 	begin_notice(c);
-	printf("Download GID#%s: %s\n", d->gid, safe_text(c, d->wait, text));
+	/* "waiting 5 s for ..." goes on the sentence, "no room on ..." does not */
+	printf("Download GID#%s %s %s\n", d->gid, strncmp(d->wait, "waiting", 7) == 0 ? "is" : "waits:",
+		safe_text(c, d->wait, text));
 	fflush(stdout);
 }
 

@@ -34,6 +34,16 @@ json_t *optjson(const struct opts *o, unsigned flags)
 	return obj;
 }
 
+/* Where an option can be changed that can't be changed here. */
+static const char *elsewhere(unsigned flags)
+{
+	if (flags & OF_GLOBAL)
+		return "the daemon's: give --global in the place of the GID";
+	if (flags & (OF_LIVE | OF_RESTART))
+		return "a single download's: give its GID";
+	return "only looked at when hauld starts, or a download is added";
+}
+
 int optjson_assign(struct opts *o, const char *text, unsigned may, struct fail *f)
 {
 	char name[80];
@@ -46,7 +56,7 @@ int optjson_assign(struct opts *o, const char *text, unsigned may, struct fail *
 	if (id == OPT_COUNT)
 		return fail_set(f, ERR_USAGE, "no option is named '%s'; 'hauld --help=#all' lists them", name);
 	if (!(opt_def(id)->flags & may))
-		return fail_set(f, ERR_USAGE, "%s can't be changed there", name);
+		return fail_set(f, ERR_USAGE, "%s can't be changed here, it is %s", name, elsewhere(opt_def(id)->flags));
 	if (opts_set(o, id, text + n + 1, &why) < 0)
 		return fail_set(f, ERR_USAGE, "%s: %s", name, why.text);
 	return 0;

@@ -178,8 +178,7 @@ const char *show_advice(int code)
 		{3, "the server has no such file: check the URL"},
 		{4, "the server has no such file: check the URL"},
 		{5, "slower than --lowest-speed-limit: try again later or add a mirror"},
-		{8, "the server can't resume or its file changed: 'haul rm' it and add it again, or use "
-		    "--always-resume=false"},
+		{8, "the server can't resume, or its file changed: the same with --always-resume=false begins anew"},
 		{9, "free some space, then 'haul get' the same again; or choose another --dir"},
 		{15, "check the rights of the folder and of the file"},
 		{16, "check the rights of the folder, or give a shorter --out"},

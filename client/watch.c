@@ -84,7 +84,8 @@ static void head_text(const struct watch *w, char *buf, size_t size)
 		(unsigned long long)json_num(w->stat, "numStopped"), show_speed(json_num(w->stat, "downloadSpeed"), speed));
 	int left = w->term.cols - n;
 	if (left > 8)
-		snprintf(buf + n, size - (size_t)n, "%s", term_fit(rpc_endpoint(w->rpc)->show, left, w->term.utf8, where, sizeof(where)));
+		snprintf(buf + n, size - (size_t)n, "%s",
+			term_fit(rpc_endpoint(w->rpc)->show, left, w->term.utf8, where, sizeof(where)));
 }
 
 static void draw_head(const struct watch *w, struct buf *out)

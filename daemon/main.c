@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -190,28 +189,6 @@ static void raise_file_limit(const struct opts *o)
 		log_warn(MAIN, "the limit of open files can't be raised to %llu: %s", (unsigned long long)want, strerror(errno));
 }
 
-/* The folder and its parents; a new one is for this user only. */
-static int make_state_dir(const char *dir, struct fail *f)
-{
-	char *path, *p;
-	int err = 0;
-
-	if (dir == NULL || *dir == '\0')
-		return fail_set(f, ERR_STATE_DIR, "there is no place for the state: set --state-dir or HOME");
-	path = p = xstrdup(dir);
-	while (err == 0 && p != NULL) {
-		p = strchr(p + 1, '/');
-		if (p != NULL)
-			*p = '\0';
-		if (mkdir(path, 0700) < 0 && errno != EEXIST)
-			err = fail_set(f, ERR_STATE_DIR, "state directory %s can't be made: %s", path, strerror(errno));
-		if (p != NULL)
-			*p = '/';
-	}
-	free(path);
-	return err;
-}
-
 /* The first inherited socket of systemd's, or -1. */
 static int inherited_socket(void)
 {
@@ -228,10 +205,11 @@ static int open_modules(struct app *a, struct fail *f)
 {
 	const char *dir = opts_str(a->opts, OPT_STATE_DIR);
 	struct engine_conf ec = {.loop = &a->loop, .global = a->opts, .state_dir = dir};
-	int err = make_state_dir(dir, f);
+	int err;
 
-	if (err == 0)
-		err = net_new(&a->loop, a->opts, &a->net, f);
+	if (dir == NULL || *dir == '\0')
+		return fail_set(f, ERR_STATE_DIR, "there is no place for the state: set --state-dir or HOME");
+	err = net_new(&a->loop, a->opts, &a->net, f);
 	if (err == 0) {
 		a->http = http_state_new(a->opts);
 		net_set_http(a->net, a->http);

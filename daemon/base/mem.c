@@ -40,14 +40,12 @@ static bool reserve_take(void)
 	return true;
 }
 
-/* true: there is memory now that there was not before. */
-static bool reserve_give(void)
+static void reserve_give(void)
 {
 	void *p = atomic_exchange(&reserve.held, NULL);
 
 	if (p != NULL)
 		munmap(p, RESERVE);
-	return p != NULL;
 }
 
 /* Once more after a failure, with the reserve when `size` is worth it: another thread may have given it up just now. */

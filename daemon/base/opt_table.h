@@ -142,8 +142,8 @@ OPT(CHECK_CERTIFICATE, .name = "check-certificate", .type = OT_BOOL, .def = "tru
 OPT(CHECK_INTEGRITY, .name = "check-integrity", .ch = 'V', .type = OT_BOOL, .def = "false",
 	.flags = OF_JOB | OF_OPTARG, .group = "general", .aria2 = AS_BETTER,
 	.help = "Verify a file of full size that is there already, when a checksum is given or the server sends one. A right "
-		"one is complete without being fetched, with allow-overwrite, too; a wrong one is fetched again, and stays until "
-		"the new one was verified (aria2 empties it at once). What is fetched is always verified before it gets its name.",
+		"one is complete without being fetched, with allow-overwrite, too; a wrong one is fetched again. What is "
+		"fetched is always verified before it gets its name.",
 	.why = "The wrong file stays until the new one was verified; aria2 empties it at once.")
 OPT(CHECKSUM, .name = "checksum", .type = OT_CHECKSUM,
 	.flags = OF_START | OF_INITIAL | OF_RESTART | OF_CLIENT | OF_ONCE | OF_BASIC, .group = "http",

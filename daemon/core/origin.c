@@ -25,6 +25,7 @@
 #define CAREFUL_MOST	 64    /* above this a careful beginning is over */
 #define LOST_FIRST_MS	 1000  /* without a network it is looked for so soon, */
 #define LOST_MOST_MS	 30000 /* at least so often, */
+#define LOST_TOLD	 2     /* after so many silences in a row the log says so: one alone may be a server that stopped */
 #define BACK_MS		 3000  /* and when it is back, all are asked within so long */
 
 struct origin {
@@ -54,6 +55,7 @@ struct origins {
 	unsigned n_idle, keep;
 	uint64_t seed;
 	struct reach reach;
+	bool told; /* the log has it that the network is gone */
 };
 
 struct origins *origins_new(unsigned keep, uint64_t seed)
@@ -328,25 +330,32 @@ void origin_hold(struct origin *o, uint64_t now, int64_t ms)
 
 /* ---- the network ---- */
 
+/* Once for each time that it is gone. */
+static void tell_lost(struct origins *s, uint64_t now)
+{
+	char buf[80];
+
+	if (!s->told)
+		log_warn(CORE, "%s: downloads wait, and go on by themselves when there is one",
+			reach_text(&s->reach, now, time(NULL), buf, sizeof(buf)));
+	s->told = true;
+}
+
 bool origin_lost(struct origin *o, uint64_t now, uint64_t since, bool got)
 {
 	struct reach_try t = {.since = since, .got = got};
-	struct reach *r = &o->all->reach;
-	bool was_gone = r->gone;
-	char buf[80];
 
 	OBJ_CHECK(o, ORIGIN);
 	t.known = o->answered;
-	if (!reach_lost(r, &t))
+	if (!reach_lost(&o->all->reach, &t))
 		return false;
-	if (!was_gone)
-		log_warn(CORE, "%s: downloads wait, and go on by themselves when there is one",
-			reach_text(r, now, time(NULL), buf, sizeof(buf)));
 	if (o->ready_at <= now)
 		o->ready_at = now + with_jitter(o, backoff(LOST_FIRST_MS, 0, LOST_MOST_MS, o->lost++));
 	o->max = 1;
 	o->careful = true;
 	o->why.text[0] = '\0';
+	if (o->lost >= LOST_TOLD)
+		tell_lost(o->all, now);
 	return true;
 }
 
@@ -354,7 +363,9 @@ void origins_alive(struct origins *s, uint64_t now)
 {
 	if (!reach_alive(&s->reach, now))
 		return;
-	log_notice(CORE, "the network answers again");
+	if (s->told)
+		log_notice(CORE, "the network answers again");
+	s->told = false;
 	for (struct origin *o = s->table; o != NULL; o = o->hh.next) {
 		if (o->lost > 0)
 			o->ready_at = now + mix(s->seed++) % BACK_MS;

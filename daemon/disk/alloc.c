@@ -108,7 +108,7 @@ int alloc_step(struct alloc *a, struct fail *f)
 	return a->by_writing ? zero_step(a, f) : falloc_step(a, f);
 }
 
-/* ", 64MiB to be left", or nothing. */
+/* " (64MiB to be left)", or nothing. */
 static const char *kept_text(uint64_t reserve, char buf[40])
 {
 	char n[16];

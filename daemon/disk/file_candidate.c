@@ -325,7 +325,7 @@ void cand_read_part_id(struct dfile *f)
 		return;
 	if (!(st.stx_mask & STATX_BTIME))
 		st.stx_btime.tv_sec = 0, st.stx_btime.tv_nsec = 0;
-	snprintf(f->part_id, sizeof(f->part_id), "%llu-%lld.%u", (unsigned long long)st.stx_ino,
+	snprintf(f->part_id, sizeof(f->part_id), "%llu-%lld.%u", (unsigned long long)fs_lasting_ino(f->fs, f->fd, &st),
 		(long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
 }
 

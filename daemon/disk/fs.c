@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 #include "base/str.h"
 
+#define EXFAT_MAGIC   0x2011bab0 /* not in linux/magic.h of old headers */
 #define BENEATH_TRIES 64 /* somebody may rename folders all the time */
 #define PATH_SHOWN 200 /* bytes of a path in a message */
 
@@ -201,6 +203,15 @@ bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name)
 
 	return fs->fstat(fd, &a) == 0 && fs->fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+uint64_t fs_lasting_ino(const struct fs_ops *fs, int fd, const struct statx *st)
+{
+	unsigned long magic;
+	bool made_up = (st->stx_mask & STATX_BTIME) && fs->fs_magic(fd, &magic) == 0 &&
+		       (magic == MSDOS_SUPER_MAGIC || magic == EXFAT_MAGIC);
+
+	return made_up ? 0 : st->stx_ino;
 }
 
 bool fs_has_writer(const struct fs_ops *fs, int fd)

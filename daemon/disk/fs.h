@@ -70,6 +70,10 @@ int fs_rename_new(const struct fs_ops *fs, int dirfd, const char *from, const ch
 /* NAME in dirfd is this very open file. */
 bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name);
 
+/* The inode number as far as it tells a file from others for good: 0 on FAT and exFAT, where an inode gets a new number whenever
+ * it is read from the disk; there st (of fd, with STATX_BTIME) knows the birth time. */
+uint64_t fs_lasting_ino(const struct fs_ops *fs, int fd, const struct statx *st);
+
 /* fd is open for reading: does anybody have the file open for writing? The kernel grants a read lease only where nobody does.
  * false also where leases are not known, or the file is another user's. */
 bool fs_has_writer(const struct fs_ops *fs, int fd);

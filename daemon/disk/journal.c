@@ -75,7 +75,7 @@ static int identify(const struct fs_ops *fs, int fd, struct identity *ret)
 		return -1;
 	ret->dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
 	ret->disk = fs->disk_seq(st.stx_dev_major, st.stx_dev_minor);
-	ret->ino = st.stx_ino;
+	ret->ino = fs_lasting_ino(fs, fd, &st);
 	if (st.stx_mask & STATX_MNT_ID)
 		ret->mount = st.stx_mnt_id;
 	if (st.stx_mask & STATX_BTIME) {

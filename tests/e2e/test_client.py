@@ -261,9 +261,11 @@ def test_set_and_limit(served, hauld):
 
 @pytest.mark.parametrize("args,part", [
     (["set", "{}", "splt=7"], "splt"), (["set", "{}", "split=0"], "split"), (["set", "split=7"], "--global"), (["set", "{}"], "NAME=VALUE"),
-    (["set", "--global", "out=x"], "out"), (["limit", "fast"], "fast"), (["limit"], "speed"), (["mv", "{}", "up"], "up"), (["mv", "{}"], "usage"),
+    (["set", "--global", "out=x"], "give its GID"),
+    (["set", "{}", "max-concurrent-downloads=3"], "give --global"), (["set", "{}", "rpc-secret=x"], "hauld starts"),
+    (["limit", "fast"], "fast"), (["limit"], "speed"), (["mv", "{}", "up"], "up"), (["mv", "{}"], "usage"),
     (["pause"], "--all"), (["resume", "--all", "{}"], "--all"), (["rm"], "which"), (["show"], "which"), (["stat", "x"], "'x'"),
-    (["purge", "x"], "'x'"), (["ls", "--frob"], "--frob"), (["frobnicate"], "frobnicate"), (["help", "frob"], "help"),
+    (["purge", "x"], "'x'"), (["ls", "--frob"], "--frob"), (["frobnicate"], "frobnicate"), (["help", "frob"], "'frob'"),
     (["get", "--split=0", "http://a/"], "split"), (["get", "-x"], "--max-connection-per-server"), (["ls", "--json=5"], "--json"),
     (["get", "--checksum=sha-256=12", "http://a/"], "checksum"), ([], "haul help"), (["http://a/"], "haul get"),
     (["--url=ftp://x", "ls"], "http://"), (["get", "--allowed-dirs=/x", "http://a/"], "hauld"), (["get", "--help=#nope"], "#all")])

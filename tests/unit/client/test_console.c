@@ -187,30 +187,9 @@ static void levels(void **state)
 	}
 }
 
-static void wait_for_room(struct console *c)
-{
-	char why[] = "no room on /data: needs 3.2GiB, 1.1GiB free";
-	struct dl d = {.gid = "2089b05ecca3d829", .wait = why};
-
-	console_wait(c, &d);
-}
-
-static void test_waits(void **state)
-{
-	struct console_style s = {.talk = CONSOLE_NOTICES};
-	struct term t = {.fd = 1};
-	struct console *c = console_new(&s, &t);
-
-	(void)state;
-	assert_non_null(strstr(printed(wait_for_room, c),
-		"[NOTICE] Download GID#2089b05ecca3d829: no room on /data: needs 3.2GiB, 1.1GiB free\n"));
-	console_free(c);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_waits),
 		cmocka_unit_test(eta_is_as_short_as_it_can_be),
 		cmocka_unit_test(one_download),
 		cmocka_unit_test(several_downloads),

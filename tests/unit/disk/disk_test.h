@@ -20,6 +20,7 @@
 
 #include "base/str.h"
 #include "disk/file_priv.h"
+#include "disk/journal.h"
 #include "disk/fs.h"
 #include "disk/guard.h"
 #include "ev/loop.h"
@@ -52,6 +53,8 @@ static struct {
 	const char *boot;
 	uint64_t disk; /* disk_seq, 0: the truth */
 	bool no_links; /* st_nlink is 0 */
+	unsigned long magic; /* of the file system, 0: the truth */
+	uint64_t moved; /* added to inode numbers of statx */
 	atomic_int writing; /* pwritev calls under way */
 	atomic_bool overlap; /* there were two at a time */
 } fault;
@@ -85,8 +88,6 @@ FAULTY(int, openat, (int d, const char *p, int f, mode_t m), (d, p, f, m))
 FAULTY(int, open_beneath, (int d, const char *p, int f), (d, p, f))
 FAULTY(int, mkdirat, (int d, const char *p, mode_t m), (d, p, m))
 FAULTY(int, fstatat, (int d, const char *p, struct stat *s, int f), (d, p, s, f))
-FAULTY(int, statx, (int d, const char *p, int f, unsigned m, struct statx *s), (d, p, f, m, s))
-FAULTY(int, fs_magic, (int d, unsigned long *m), (d, m))
 FAULTY(int, flock, (int d, int o), (d, o))
 FAULTY(ssize_t, pread, (int d, void *p, size_t n, off_t o), (d, p, n, o))
 FAULTY(int, fallocate, (int d, int m, off_t o, off_t n), (d, m, o, n))
@@ -119,6 +120,24 @@ static ssize_t faulty_pwritev(int d, const struct iovec *v, int n, off_t o)
 	else
 		r = fs_real.pwritev(d, v, n, o);
 	atomic_fetch_sub(&fault.writing, 1);
+	return r;
+}
+
+static int faulty_statx(int d, const char *p, int f, unsigned m, struct statx *s)
+{
+	int r = hit("statx") ? -1 : fs_real.statx(d, p, f, m, s);
+
+	if (r == 0)
+		s->stx_ino += fault.moved;
+	return r;
+}
+
+static int faulty_fs_magic(int d, unsigned long *m)
+{
+	int r = hit("fs_magic") ? -1 : fs_real.fs_magic(d, m);
+
+	if (r == 0 && fault.magic)
+		*m = fault.magic;
 	return r;
 }
 

@@ -298,6 +298,36 @@ static void test_resume(void **state)
 	do_close(t, t->file, false);
 }
 
+/* FAT makes up inode numbers: the part that was paused yesterday has another one today, and is ours all the same. Elsewhere it is
+ * another file. */
+static void test_made_up_inodes(void **state)
+{
+	static const unsigned long magics[] = {0x4d44, 0x2011bab0, 0xef53}; /* FAT, exFAT, ext4 */
+	struct disk_test *t = *state;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct dfile_req req = req_of(t, "fat", OPEN_OVERWRITE);
+		char id[64];
+
+		memset(&fault, 0, sizeof(fault));
+		fault.magic = magics[i];
+		req.journal = t->journal;
+		assert_int_equal(do_open(t, &req), 0);
+		our_bytes(t->file, "bytes");
+		journal_slot_move(t->file->journal, journal_slot_get(t->file->journal), 0, 5);
+		snprintf(id, sizeof(id), "%s", dfile_part_id(t->file));
+		do_close(t, t->file, false);
+		fault.moved = 1000;
+		req.how = OPEN_RESUME;
+		req.part_id = id;
+		assert_int_equal(do_open(t, &req), i < 2 ? 0 : ERR_NOT_FOUND);
+		if (i < 2) {
+			assert_int_equal(ranges_total(&t->proof), 5);
+			do_close(t, t->file, false);
+		}
+	}
+}
+
 static void test_one_owner(void **state)
 {
 	struct disk_test *t = *state;
@@ -922,6 +952,7 @@ int main(void)
 		T(test_moved_part_is_not_finished),
 		T(test_finish_name_appeared),
 		T(test_part_replaced),
+		T(test_made_up_inodes),
 		T(test_sync_failure_is_sticky),
 		T(test_close_waits),
 		T(test_close_in_callback),
