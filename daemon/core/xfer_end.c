@@ -266,6 +266,7 @@ void xfer_verify(struct xfer *x)
 	xfer_set_state(x, XS_VERIFY);
 	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
 	timer_stop(&x->tick);
+	x->wait.text[0] = '\0';
 	timer_stop(&x->wake);
 	if (x->hasher)
 		hasher_finish(x->hasher, x->total, hashed, x);

@@ -136,6 +136,12 @@ static void on_end(void *owner, const struct xfer_end *e)
 	snprintf(w->end_text, sizeof(w->end_text), "%s", e->err_text ? e->err_text : "");
 	snprintf(w->end_uri, sizeof(w->end_uri), "%s", e->uri ? e->uri : "");
 	w->ended = true;
+	if (e->result == XFER_COMPLETE) {
+		struct job_view v = {0};
+
+		xfer_view(w->x, &v);
+		assert_null(v.wait); /* a whole file waits for nobody */
+	}
 	w->x = NULL;
 	loop_stop(&w->loop);
 }
@@ -1653,6 +1659,29 @@ static void test_hurry_is_once(void **state)
 	close_world(&w);
 }
 
+/* The other mirror is being waited for until the end: while the file is verified that is of no interest any more. */
+static void test_a_whole_file_waits_for_nobody(void **state)
+{
+	struct fake_server o[2] = {{.size = 4 * MIB, .version = 1, .rate = 1000000}, {.size = 4 * MIB, .version = 1}};
+	char *uris[] = {"fake://h0/f", "fake://h1/f", NULL};
+	struct world w;
+	struct uri u;
+	struct origin *busy;
+	struct fail why;
+
+	(void)state;
+	open_mirrors(&w, o, 2, 77);
+	assert_int_equal(uri_parse(uris[1], strlen(uris[1]), &u, NULL), 0);
+	busy = origin_get(w.origins, &u);
+	uri_free(&u);
+	fail_set(&why, ERR_TOO_MANY, NULL);
+	origin_back_off(busy, loop_now(&w.loop), 100000, 100000, 100000, &why);
+	run(&w, uris);
+	origin_put(busy);
+	expect_right(&w, o[0].size);
+	close_world(&w);
+}
+
 /* A list that is as long as one may be is looked through without delay. */
 static void test_a_long_list(void **state)
 {
@@ -1935,6 +1964,7 @@ int main(void)
 		cmocka_unit_test(test_a_part_without_a_total),
 		cmocka_unit_test(test_the_list_changes),
 		cmocka_unit_test(test_the_list_changes_at_the_end),
+		cmocka_unit_test(test_a_whole_file_waits_for_nobody),
 		cmocka_unit_test(test_hurry_is_once),
 		cmocka_unit_test(test_a_long_list),
 		cmocka_unit_test(test_simulation),
