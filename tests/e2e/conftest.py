@@ -18,8 +18,10 @@ import urllib.request
 import pytest
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-# A shell's background jobs inherit that SIGINT is ignored; what the tests start must hear it wherever they run.
+# What the tests start must hear these wherever the tests run: background jobs and nohup have them ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+for sig in (signal.SIGQUIT, signal.SIGHUP):
+    signal.signal(sig, signal.SIG_DFL)
 sys.path.insert(0, os.path.join(TESTS, "matrix"))
 pytest_plugins = ["plugin"]
 BUILD = os.environ.get("HAUL_BUILD") or os.path.join(os.path.dirname(TESTS), "build")

@@ -650,7 +650,7 @@ def test_get_says_why_it_waits(served, hostile, tools):
     """Once for each reason, in each of its ways to talk."""
     uri = hostile.base + "/fail/1K/a?code=429&times=1&after=3&id="
     out = served.run("get", uri + "pipe", "--summary-interval=0").stdout
-    assert len(re.findall(r"\[NOTICE\] Download GID#[0-9a-f]{16}: " + WAITS, out)) == out.count("waiting ") == 1, out
+    assert len(re.findall(r"\[NOTICE\] Download GID#[0-9a-f]{16} is " + WAITS, out)) == out.count("waiting ") == 1, out
     events = [json.loads(x) for x in served.run("get", "--json", uri + "json").stdout.splitlines()]
     waits = [e for e in events if e["event"] == "waiting"]
     assert len(waits) == 1 and re.fullmatch(WAITS, waits[0]["reason"]) and waits[0]["gid"] == events[0]["gid"]
