@@ -79,9 +79,9 @@ def explained(d, s, url):
     assert s["status"] == "error" and s["errorCode"] != "0", s
     assert re.match(r"[^\x00-\x1f\x7f]+$", text), text
     assert url.split("?")[0] in text and "id=" not in text, text
-    kept = re.search(r"; kept: (\d+) bytes(?: of \d+)? in (.*\.part)\)$", text)
+    kept = re.search(r"; (?:kept: ([1-9]\d*) bytes(?: of \d+)? in|nothing of) (.*\.part)(?: counts)?\)$", text)
     if kept:
-        assert int(kept.group(1)) == int(s["completedLength"]) and os.path.exists(kept.group(2)), (text, s)
+        assert int(kept.group(1) or 0) == int(s["completedLength"]) and os.path.exists(kept.group(2)), (text, s)
     else:
         assert text.endswith("; nothing is kept)") and s["files"][0]["path"] + ".part" not in [os.path.join(d.dir, p) for p in parts(d)], text
     assert text in open(d.log, encoding="utf-8").read(), text
