@@ -17,6 +17,7 @@ check() { # NAME COMMAND...
 check "layers" /usr/bin/python3 tests/lint/layers.py
 check "sizes" /usr/bin/python3 tests/lint/sizes.py
 check "banned words and calls" /usr/bin/python3 tests/lint/banned.py
+check "cases of the matrix" /usr/bin/python3 tests/matrix/table.py --check
 # cppcheck must see the list macros to understand the loops over them.
 queue=$(echo '#include <sys/queue.h>' | ${CC:-cc} -M -E - | grep -o '[^ ]*/sys/queue\.h')
 check "cppcheck" cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --suppressions-list=tests/lint/cppcheck.txt \
