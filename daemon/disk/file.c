@@ -27,7 +27,7 @@ struct dop {
 	void *arg;
 	int err;
 	struct fail fail;
-	int64_t size; /* set_size */
+	int64_t size; /* take */
 	enum alloc_mode mode;
 	bool begun;
 	struct alloc alloc;
@@ -208,15 +208,6 @@ static int size_run(struct dop *op)
 		return size_begin(op);
 	err = alloc_step(&op->alloc, &op->fail);
 	return err == 0 ? note_size(op) : err;
-}
-
-void dfile_set_size(struct dfile *f, int64_t n, enum alloc_mode alloc, dfile_cb cb, void *arg)
-{
-	struct dop *op = dop_new(f, size_run, cb, arg);
-
-	op->size = n;
-	op->mode = alloc;
-	dop_start(op);
 }
 
 /* ---- sync ---- */

@@ -92,13 +92,11 @@ struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, df
 void dfile_open_cancel(struct dfile_opening *o);
 
 /* After an open that gave `begun`, before anything is written: NAME becomes NAME.part, `have` goes to the journal, and space
- * for n bytes is allocated. By then it must be durable elsewhere that dfile_part_id and `have` are this transfer's. A
- * NAME.aria2 stays until dfile_finish, for NAME may still get its name back (DFILE_RETURN).
+ * for n bytes is allocated (a longer file is cut, after its journal has forgotten what lay beyond). By then it must be durable
+ * elsewhere that dfile_part_id and `have` are this transfer's. A NAME.aria2 stays until dfile_finish, for NAME may still get its
+ * name back (DFILE_RETURN).
  * ERR_RENAME, ERR_EXISTS (somebody made NAME.part meanwhile), ERR_NO_SPACE, ERR_IO, ERR_CANCELED. `have` is copied. */
 void dfile_take(struct dfile *f, int64_t n, enum alloc_mode alloc, const struct ranges *have, dfile_cb cb, void *arg);
-/* The size became known after the start, or turned out otherwise: allocate or cut to n. Cutting also makes the journal forget
- * what lay beyond, so a transfer that starts over cuts to 0 first (with no wstream open). */
-void dfile_set_size(struct dfile *f, int64_t n, enum alloc_mode alloc, dfile_cb cb, void *arg);
 /* Nothing is going to be written for a while: room that holds none of `have` (copied) is given back, as far as the file
  * system can; the file ends behind the last of them. No wstream is open. Always 0. */
 void dfile_trim(struct dfile *f, const struct ranges *have, dfile_cb cb, void *arg);

@@ -332,6 +332,17 @@ def nginx(tmp_path_factory):
     n.stop()
 
 
+@pytest.fixture(scope="session")
+def preload(tmp_path_factory):
+    """preload(SOURCE) -> a library for LD_PRELOAD, built of that C."""
+    def build(source):
+        folder = tmp_path_factory.mktemp("preload")
+        (folder / "it.c").write_text(source)
+        subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", "it.so", "it.c"], cwd=folder, check=True)
+        return str(folder / "it.so")
+    return build
+
+
 def sha256_of(path):
     import hashlib
     h = hashlib.sha256()

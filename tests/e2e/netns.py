@@ -1,15 +1,14 @@
 """Two network namespaces with a cable between them, which can be cut: a daemon in one, servers in the other. Needs root."""
 import contextlib
-import http.client
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 
 import conftest
 import pytest
+from rpckit import UnixConnection
 
 NET = "10.99.7."
 HERE, THERE = NET + "1", NET + "2"  # the daemon, and the first of the servers' addresses
@@ -17,17 +16,6 @@ HERE, THERE = NET + "1", NET + "2"  # the daemon, and the first of the servers' 
 
 def run(*argv):
     return subprocess.run(argv, capture_output=True, text=True)
-
-
-class UnixRpc(http.client.HTTPConnection):
-    def __init__(self, path, timeout):
-        super().__init__("localhost", timeout=timeout)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 class Hauld(conftest.Hauld):
@@ -42,7 +30,7 @@ class Hauld(conftest.Hauld):
         return ["ip", "netns", "exec", self.ns] + super().argv()
 
     def post(self, data, timeout=60):
-        c = UnixRpc(self.socket, timeout)
+        c = UnixConnection(self.socket, timeout)
         try:
             c.request("POST", "/jsonrpc", data, {"Content-Type": "application/json"})
             return c.getresponse().read()

@@ -643,11 +643,8 @@ int openat(int a, const char *b, int f, ...)
 
 
 @pytest.fixture(scope="session")
-def slow_disk(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("preload")
-    (folder / "slow.c").write_text(SLOW_C)
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", str(folder / "slow.so"), str(folder / "slow.c")], check=True)
-    return str(folder / "slow.so")
+def slow_disk(preload):
+    return preload(SLOW_C)
 
 
 @pytest.mark.matrix("D15")

@@ -432,11 +432,8 @@ int unlinkat(int fd, const char *name, int flags)
 
 
 @pytest.fixture(scope="session")
-def die(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("die")
-    (folder / "die.c").write_text(DIE)
-    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", str(folder / "die.so"), str(folder / "die.c")], check=True)
-    return str(folder / "die.so")
+def die(preload):
+    return preload(DIE)
 
 
 def dying(tools, folder, die, at, call, name):

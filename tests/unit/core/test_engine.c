@@ -796,21 +796,29 @@ static void pause_takes_the_place_of_a_restart(void **state)
 	assert_string_equal(events(v), "start:abc1230000000001 ");
 }
 
+static const struct xfer_known known_x = {.path = "/d/x", .total = 100, .etag = "\"1\""};
+
+/* An active job whose transfer knows /d/x is told another name, and has not stopped yet. */
+static void rename_while_active(struct env *v)
+{
+	struct fail f = {0};
+
+	make_active(v);
+	fake_find(G)->ops->known(fake_find(G)->owner, &known_x);
+	fake_hold_stop = true;
+	assert_int_equal(change(v, G, "out=y\n", &f), 0);
+}
+
 /* A new place for the file: the transfer begins there from nothing, whatever the old one still reports. */
 static void new_path_forgets_the_old_file(void **state)
 {
 	struct env *v = *state;
-	struct xfer_known k = {.path = "/d/x", .total = 100, .etag = "\"1\""};
-	struct fail f = {0};
 	struct ranges have;
 
-	make_active(v);
-	fake_find(G)->ops->known(fake_find(G)->owner, &k);
-	fake_hold_stop = true;
-	assert_int_equal(change(v, G, "out=y\n", &f), 0);
+	rename_while_active(v);
 	ranges_init(&have);
 	ranges_add(&have, 0, 50);
-	fake_find(G)->ops->known(fake_find(G)->owner, &k);
+	fake_find(G)->ops->known(fake_find(G)->owner, &known_x);
 	fake_find(G)->ops->progress(fake_find(G)->owner, &have);
 	ranges_free(&have);
 	fake_end(fake_find(G), XFER_STOPPED, 0, NULL);
@@ -824,14 +832,10 @@ static void new_path_forgets_the_old_file(void **state)
 static void new_path_too_late_for_a_finished_file(void **state)
 {
 	struct env *v = *state;
-	struct xfer_known k = {.path = "/d/x", .total = 100, .etag = "\"1\""};
-	struct fail f = {0};
+	struct xfer_known k;
 	struct job_view w;
 
-	make_active(v);
-	fake_find(G)->ops->known(fake_find(G)->owner, &k);
-	fake_hold_stop = true;
-	assert_int_equal(change(v, G, "out=y\n", &f), 0);
+	rename_while_active(v);
 	fake_complete(fake_find(G), "/d/x", 100);
 	assert_true(engine_view(v->e, G, &w));
 	assert_int_equal(w.state, JOB_COMPLETE);

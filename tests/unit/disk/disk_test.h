@@ -325,8 +325,10 @@ __attribute__((unused)) static int do_sync(struct disk_test *t, struct dfile *f)
 
 __attribute__((unused)) static int do_set_size(struct disk_test *t, struct dfile *f, int64_t n, enum alloc_mode mode)
 {
+	const struct ranges none = {0};
+
 	t->done = false;
-	dfile_set_size(f, n, mode, on_op, t);
+	dfile_take(f, n, mode, &none, on_op, t); /* it has its part: only the size is left to do */
 	wait_done(t);
 	return t->err;
 }

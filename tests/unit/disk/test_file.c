@@ -667,13 +667,14 @@ static void ignore_op(void *arg, int err, const struct fail *f)
 static void test_close_abandons_alloc(void **state)
 {
 	struct disk_test *t = *state;
+	const struct ranges none = {0};
 	struct dfile *f;
 	int err = 1;
 
 	assert_int_equal(open_name(t, "z", OPEN_NEW), 0);
 	f = t->file;
 	fail_at("fallocate", 1, EOPNOTSUPP);
-	dfile_set_size(f, (int64_t)20 << 30, ALLOC_PREALLOC, ignore_op, &err);
+	dfile_take(f, (int64_t)20 << 30, ALLOC_PREALLOC, &none, ignore_op, &err);
 	do_close(t, f, true);
 	assert_int_equal(err, ERR_CANCELED);
 	assert_false(is_there(t, "z.part"));

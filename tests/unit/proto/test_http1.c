@@ -20,6 +20,8 @@
 #include "net/stream.h"
 #include "proto/http1.h"
 
+#include "pool_rest.h"
+
 #define LIMIT 64 /* requests and connections of one test */
 
 /* ---- server ---- */
@@ -315,28 +317,13 @@ static void start(struct client *c, const char *path)
 	start_req(c, &req);
 }
 
-static void stop_loop(void *arg)
-{
-	loop_stop(arg);
-}
-
-/* Until the pool believes that nothing comes behind the answers of the server. */
-static void rest(void)
-{
-	struct timer t = {0};
-
-	timer_start(&loop, &t, 40, 0, stop_loop, &loop);
-	loop_run(&loop);
-	timer_stop(&t);
-}
-
 /* What the first answer left behind is seen before the next fetch. */
 static void fetch(struct client *c, const char *path)
 {
 	start(c, path);
 	loop_run(&loop);
 	if (server.n_requests == 1)
-		rest();
+		pool_rest(&loop);
 }
 
 static void check_body(struct client *c, const char *text)

@@ -20,6 +20,8 @@
 #include "net/stream.h"
 #include "proto/http1.h"
 
+#include "pool_rest.h"
+
 #define CONNS 8
 #define STEPS 8
 
@@ -196,21 +198,6 @@ static void use(const char *prefix)
 	set(OPT_ALL_PROXY, text);
 }
 
-static void stop_loop(void *arg)
-{
-	loop_stop(arg);
-}
-
-/* Until the pool believes that nothing comes behind the answers of the server. */
-static void rest(void)
-{
-	struct timer t = {0};
-
-	timer_start(&loop, &t, 40, 0, stop_loop, &loop);
-	loop_run(&loop);
-	timer_stop(&t);
-}
-
 static void run(const char *uri)
 {
 	const struct fetch_req req = {.uri = uri, .want = {0, -1}, .if_modified_since = -1, .opts = opts};
@@ -219,7 +206,7 @@ static void run(const char *uri)
 	assert_int_equal(http1_proto.start(net, &req, &ops, NULL, &got.fetch, NULL), 0);
 	loop_run(&loop);
 	assert_int_equal(got.dones, 1);
-	rest();
+	pool_rest(&loop);
 }
 
 static void check_ok(void)
