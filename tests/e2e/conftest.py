@@ -1,4 +1,5 @@
 """Fixtures: real daemons, a real nginx, the scripted hostile origin; each test has folders and ports of its own."""
+import collections
 import contextlib
 import fcntl
 import importlib.util
@@ -31,18 +32,24 @@ hostile_module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(hostile_module)
 
 
+HANDED_OUT = collections.deque(maxlen=100)  # ports that others may be about to listen on
+
+
 def free_port(count=1):
     """A port P such that P .. P+count-1 are free on 127.0.0.1 just now."""
     for _ in range(200):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
+        if any(port + i in HANDED_OUT for i in range(count)):
+            continue
         socks = []
         try:
             for i in range(count):
                 t = socket.socket()
                 socks.append(t)
                 t.bind(("127.0.0.1", port + i))
+            HANDED_OUT.extend(range(port, port + count))
             return port
         except (OSError, OverflowError):
             continue
