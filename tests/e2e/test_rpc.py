@@ -129,7 +129,7 @@ int wslay_event_context_server_init(void *ctx, const void *callbacks, void *arg)
 
 def test_no_memory_for_a_websocket(make_hauld, preload):
     """One client is refused; the daemon and the next client live."""
-    d = make_hauld(env={"LD_PRELOAD": preload("#define _GNU_SOURCE\n#include <dlfcn.h>\n" + NO_CONTEXT)})
+    d = make_hauld(env=preload("#define _GNU_SOURCE\n#include <dlfcn.h>\n" + NO_CONTEXT))
     assert WebSocket.to(d).status == 503
     w = WebSocket.to(d)
     w.send(request("aria2.getVersion"))
