@@ -130,6 +130,9 @@ struct lane {
 	struct fail fail;
 	int64_t retry_after; /* ms, -1 */
 	struct block *cur;   /* being filled */
+	uint64_t cur_since;  /* ms: then cur was begun */
+	bool quick;          /* the last one was filled so quickly that a pipe pays */
+	bool no_pipe;        /* one was full before anything was in it */
 	bool aged;           /* cur was there at the last tick already */
 	bool paused;         /* space() said 0 */
 	struct block_waiter waiter;

@@ -4,7 +4,9 @@
  */
 #include "net/stream.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/str.h"
 #include "net/dial.h"
@@ -107,16 +109,48 @@ void stream_break_later(struct stream *s, const struct fail *f)
 	defer(s->net->loop, &s->kick);
 }
 
+/* What it may receive in this turn is used up: libuv comes again in the next. */
+static bool had_its_share(struct stream *s)
+{
+	if (s->turn != s->net->loop->turn) {
+		s->turn = s->net->loop->turn;
+		s->left = net_share(s->net);
+	}
+	return s->left == 0;
+}
+
+/* Bytes that went into a pipe cost a fraction of those that went into memory. */
+static void use_share(struct stream *s, size_t n)
+{
+	size_t used = s->pipe >= 0 ? n / 4 + 1 : n;
+
+	s->left -= used < s->left ? used : s->left;
+}
+
+static void ask_pipe(struct stream *s)
+{
+	s->pipe = s->ops != NULL && s->ops->pipe != NULL && !s->no_splice ? s->ops->pipe(s->owner, &s->pipe_len) : -1;
+	if (s->pipe >= 0)
+		s->pipe_len = net_chop(s->net, s->pipe_len);
+}
+
+/* No memory for libuv to read into makes it call on_read with UV_ENOBUFS; it goes on watching the socket. */
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
 	struct stream *s = h->data;
-	struct span sp;
+	struct span sp = {0};
 
 	(void)suggested;
 	OBJ_CHECK(s, STREAM);
+	*buf = uv_buf_init(NULL, 0);
+	s->pipe = -1;
+	if (had_its_share(s))
+		return;
 	if (s->tls == NULL && s->state == ST_OPEN) {
 		s->in_alloc = true;
-		stream_space(s, &sp);
+		ask_pipe(s);
+		if (s->pipe < 0)
+			stream_space(s, &sp);
 		s->in_alloc = false;
 		*buf = uv_buf_init(sp.base, (unsigned)sp.len);
 	}
@@ -173,17 +207,78 @@ static void received(struct stream *s, const char *p, size_t n)
 	stream_tls_pump(s);
 }
 
+/* The kernel, or a filter of system calls, does not do it for this socket or at all; whatever else is wrong shows in reading. */
+static bool is_refusal(int cause)
+{
+	return cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP || cause == EPERM || cause == EACCES || cause == ENOMEM;
+}
+
+/* Nothing could be moved: nothing more is there, or there is no room for it. */
+static void not_moved(struct stream *s)
+{
+	int waiting = 0;
+
+	if (ioctl(sock_fd(s->sock), FIONREAD, &waiting) == 0 && waiting > 0)
+		stream_data(s, 0);
+}
+
+static void move_failed(struct stream *s, int cause)
+{
+	if (cause == EAGAIN)
+		not_moved(s);
+	else if (is_refusal(cause))
+		s->no_splice = true;
+	else
+		read_failed(s, -cause);
+}
+
+/* From the socket into the pipe that was named, and on into the next ones. */
+static void move(struct stream *s)
+{
+	ssize_t n;
+
+	do {
+		n = s->net->splice(sock_fd(s->sock), s->pipe, s->pipe_len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			move_failed(s, errno);
+			return;
+		}
+		if (s->dialled)
+			net_note_life(s->net);
+		if (n == 0) {
+			read_failed(s, UV_EOF);
+			return;
+		}
+		use_share(s, (size_t)n);
+		stream_data(s, (size_t)n);
+		if (!s->reading || s->state != ST_OPEN || s->left == 0)
+			return;
+		ask_pipe(s);
+	} while (s->reading && s->state == ST_OPEN && s->pipe >= 0);
+}
+
+static void no_memory(struct stream *s)
+{
+	if (s->pipe >= 0) {
+		move(s);
+	} else if (s->left > 0) {
+		s->paused = true;
+		stream_stop_reading(s);
+	}
+}
+
 static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 {
 	struct stream *s = h->data;
 
 	OBJ_CHECK(s, STREAM);
 	stream_hold(s);
-	if (s->state == ST_CLOSED) { /* closed by `space` */
+	if (s->state == ST_CLOSED) { /* closed by `space` or `pipe` */
 		close_sock(s);
 	} else if (n == UV_ENOBUFS && buf->len == 0) {
-		s->paused = true;
-		stream_stop_reading(s);
+		no_memory(s);
 	} else if (n < 0) {
 		if (s->dialled && (n == UV_EOF || n == UV_ECONNRESET))
 			net_note_life(s->net);
@@ -191,6 +286,7 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 	} else if (n > 0) {
 		if (s->dialled)
 			net_note_life(s->net);
+		use_share(s, (size_t)n);
 		received(s, buf->base, (size_t)n);
 	}
 	stream_release(s);
