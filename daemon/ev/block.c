@@ -29,7 +29,7 @@ struct block_pool {
 	bool starved;	 /* the system gave no memory; asked again at the next tick */
 	STAILQ_HEAD(free_list, block) free;
 	unsigned n_pipes;   /* open */
-	unsigned most_pipes; /* PIPES_MAX, or as many as the system gave */
+	unsigned most_pipes; /* PIPES_MAX, or as many as the system gave last */
 	unsigned n_free_pipes, low_free_pipes; /* as n_free and low_free */
 	struct free_list free_pipes;
 	TAILQ_HEAD(waiter_list, block_waiter) waiters;
@@ -70,29 +70,6 @@ static void close_pipe(struct block_pool *p, struct block *b)
 	close(b->pipe[1]);
 	free(b);
 	p->n_pipes--;
-}
-
-/* The system bounds what pipes of one user may hold: where it gives less than asked for, a pipe is of no use. */
-static struct block *open_pipe(struct block_pool *p)
-{
-	struct block *b;
-	int fd[2];
-
-	if (p->n_pipes >= p->most_pipes)
-		return NULL;
-	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK) < 0) {
-		p->most_pipes = p->n_pipes;
-		return NULL;
-	}
-	b = xcalloc(1, sizeof(*b));
-	b->pipe[0] = fd[0];
-	b->pipe[1] = fd[1];
-	p->n_pipes++;
-	if (fcntl(fd[1], F_SETPIPE_SZ, BLOCK_PIPE) >= BLOCK_PIPE)
-		return b;
-	close_pipe(p, b);
-	p->most_pipes = p->n_pipes;
-	return NULL;
 }
 
 static struct block *pop_free_pipe(struct block_pool *p)
@@ -149,6 +126,7 @@ static void on_tick(void *arg)
 	p->low_free = p->n_free;
 	close_free_pipes(p, p->low_free_pipes);
 	p->low_free_pipes = p->n_free_pipes;
+	p->most_pipes = PIPES_MAX;
 	p->starved = false;
 	if (p->n_free <= RESERVE && p->n_free_pipes == 0)
 		timer_stop(&p->trim);
@@ -164,6 +142,34 @@ static void start_ticking(struct block_pool *p)
 	p->low_free_pipes = p->n_free_pipes;
 	timer_start(p->loop, &p->trim, TRIM_TICK_MS, TRIM_TICK_MS, on_tick, p);
 	timer_unref(&p->trim);
+}
+
+/* The system bounds what pipes of one user may hold: where it gives less than asked for, a pipe is of no use. */
+static bool is_large(int fd)
+{
+	return fcntl(fd, F_SETPIPE_SZ, BLOCK_PIPE) >= BLOCK_PIPE;
+}
+
+/* NULL: refused, and so it is until the next tick. */
+static struct block *open_pipe(struct block_pool *p)
+{
+	struct block *b;
+	int fd[2];
+
+	if (p->n_pipes >= p->most_pipes)
+		return NULL;
+	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK) == 0) {
+		b = xcalloc(1, sizeof(*b));
+		b->pipe[0] = fd[0];
+		b->pipe[1] = fd[1];
+		p->n_pipes++;
+		if (is_large(fd[0]))
+			return b;
+		close_pipe(p, b);
+	}
+	p->most_pipes = p->n_pipes;
+	start_ticking(p);
+	return NULL;
 }
 
 /* One waiter per free block. A woken waiter that queues again stands at the end, and n bounds the round. */

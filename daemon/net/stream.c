@@ -5,8 +5,8 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "base/str.h"
 #include "net/dial.h"
@@ -213,19 +213,27 @@ static bool is_refusal(int cause)
 	return cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP || cause == EPERM || cause == EACCES || cause == ENOMEM;
 }
 
-/* Nothing could be moved: nothing more is there, or there is no room for it. */
-static void not_moved(struct stream *s)
+static bool is_full(int pipe)
 {
-	int waiting = 0;
+	struct pollfd p = {.fd = pipe, .events = POLLOUT};
 
-	if (ioctl(sock_fd(s->sock), FIONREAD, &waiting) == 0 && waiting > 0)
-		stream_data(s, 0);
+	return poll(&p, 1, 0) == 0;
 }
 
-static void move_failed(struct stream *s, int cause)
+/* Nothing could be moved: there is no room in the pipe, or nothing more to read. But the first time in a turn there is: then it
+ * is something that splice does not pass, such as the mark of urgent data, and would never do. */
+static void not_moved(struct stream *s, bool first)
+{
+	if (is_full(s->pipe))
+		stream_data(s, 0);
+	else
+		s->no_splice |= first;
+}
+
+static void move_failed(struct stream *s, int cause, bool first)
 {
 	if (cause == EAGAIN)
-		not_moved(s);
+		not_moved(s, first);
 	else if (is_refusal(cause))
 		s->no_splice = true;
 	else
@@ -235,6 +243,7 @@ static void move_failed(struct stream *s, int cause)
 /* From the socket into the pipe that was named, and on into the next ones. */
 static void move(struct stream *s)
 {
+	bool first = true;
 	ssize_t n;
 
 	do {
@@ -242,9 +251,10 @@ static void move(struct stream *s)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			move_failed(s, errno);
+			move_failed(s, errno, first);
 			return;
 		}
+		first = false;
 		if (s->dialled)
 			net_note_life(s->net);
 		if (n == 0) {

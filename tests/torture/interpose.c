@@ -360,6 +360,14 @@ ssize_t pwritev(int fd, const struct iovec *v, int n, off_t off)
 	return real(fd, v, n, off);
 }
 
+ssize_t splice(int in, off64_t *in_off, int out, off64_t *out_off, size_t n, unsigned flags)
+{
+	REAL(ssize_t, "splice", int, off64_t *, int, off64_t *, size_t, unsigned);
+	FAIL_OR_SHORT(K_READ, in, n = HALF(n));
+	FAIL_OR_SHORT(K_WRITE, out, n = HALF(n));
+	return real(in, in_off, out, out_off, n, flags);
+}
+
 ssize_t read(int fd, void *p, size_t n)
 {
 	REAL(ssize_t, "read", int, void *, size_t);
