@@ -22,11 +22,12 @@
 
 #define DSCP_MAX 63 /* six bits, RFC 2474 */
 
-/* So much is received in a turn of the loop, divided evenly among those who received in the last one, so that nobody who asks
+/* So much is received in a turn of the loop, divided evenly among as many as received in one lately, so that nobody who asks
  * something by RPC waits for longer than that takes. TLS needs a millisecond for a MiB. */
 #define TURN_BYTES (2u * 1024 * 1024)
 #define SHARE_MIN  (64u * 1024)
 #define SHARE_MAX  (1024u * 1024)
+#define CROWD	   16
 
 static const struct {
 	const char *name;
@@ -125,7 +126,7 @@ int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail 
 	n->loop = l;
 	n->refs = 1;
 	n->splice = splice_to_pipe;
-	n->share = SHARE_MAX;
+	n->crowd = CROWD; /* until more is known */
 	LIST_INIT(&n->lingering);
 	LIST_INIT(&n->own_ports);
 	n->conf.check_certificate = true;
@@ -192,7 +193,9 @@ size_t net_share(struct net *n)
 {
 	if (n->turn_seen != n->loop->turn) {
 		n->turn_seen = n->loop->turn;
-		n->share = n->readers > 0 ? TURN_BYTES / n->readers : SHARE_MAX;
+		n->crowd -= n->crowd / 8;
+		n->crowd = n->readers > n->crowd ? n->readers : n->crowd;
+		n->share = n->crowd > 0 ? TURN_BYTES / n->crowd : SHARE_MAX;
 		n->share = n->share < SHARE_MIN ? SHARE_MIN : n->share > SHARE_MAX ? SHARE_MAX : n->share;
 		n->readers = 0;
 	}

@@ -53,7 +53,8 @@ struct net {
 	ssize_t (*splice)(int from, int to, size_t n);
 	uint64_t turn_seen; /* the loop's turn in which somebody received last, */
 	unsigned readers;   /* how many have in it, */
-	size_t share;	    /* and how many bytes each may; see net_share */
+	unsigned crowd;	    /* and in one of the last turns, at most; */
+	size_t share;	    /* how many bytes each may; see net_share */
 	uint64_t v6_slow_until, v4_slow_until; /* ms: addresses of the family did not answer lately, see dial.c */
 	unsigned turn; /* sockets bound to an interface so far */
 	unsigned refs; /* its owner, streams and listeners: the last one frees it */

@@ -17,6 +17,7 @@
 
 #define SOON_MS	  5000 /* stream_close_soon: for sending */
 #define LINGER_MS 1000 /* then: for the peer to close, so that no reset overtakes what was sent */
+#define PIPE_DISCOUNT 4 /* bytes that go into a pipe cost so much less than those that go into memory */
 #define LINGER_MAX (64 * 1024) /* and for so many bytes that nobody wants any more */
 
 struct write_req {
@@ -119,19 +120,21 @@ static bool had_its_share(struct stream *s)
 	return s->left == 0;
 }
 
-/* Bytes that went into a pipe cost a fraction of those that went into memory. */
+static size_t at_most(size_t n, size_t max)
+{
+	return n < max ? n : max;
+}
+
 static void use_share(struct stream *s, size_t n)
 {
-	size_t used = s->pipe >= 0 ? n / 4 + 1 : n;
-
-	s->left -= used < s->left ? used : s->left;
+	s->left -= at_most(s->pipe >= 0 ? n / PIPE_DISCOUNT + 1 : n, s->left);
 }
 
 static void ask_pipe(struct stream *s)
 {
 	s->pipe = s->ops != NULL && s->ops->pipe != NULL && !s->no_splice ? s->ops->pipe(s->owner, &s->pipe_len) : -1;
 	if (s->pipe >= 0)
-		s->pipe_len = net_chop(s->net, s->pipe_len);
+		s->pipe_len = at_most(net_chop(s->net, s->pipe_len), s->left * PIPE_DISCOUNT);
 }
 
 /* No memory for libuv to read into makes it call on_read with UV_ENOBUFS; it goes on watching the socket. */
@@ -152,10 +155,10 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 		if (s->pipe < 0)
 			stream_space(s, &sp);
 		s->in_alloc = false;
-		*buf = uv_buf_init(sp.base, (unsigned)sp.len);
+		*buf = uv_buf_init(sp.base, (unsigned)at_most(sp.len, s->left));
 	}
 	if (s->tls != NULL || s->state == ST_SOON)
-		*buf = uv_buf_init(net_window(s->net), (unsigned)net_chop(s->net, NET_WINDOW));
+		*buf = uv_buf_init(net_window(s->net), (unsigned)at_most(net_chop(s->net, NET_WINDOW), s->left));
 }
 
 /* libuv takes a hang-up that arrives together with the last bytes for an orderly end; the socket still knows better. */

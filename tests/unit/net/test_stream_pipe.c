@@ -406,8 +406,8 @@ static void share_of(struct fixture *x, bool to_pipe, size_t most)
 
 static void test_share_of_a_turn(void **state)
 {
-	share_of(*state, false, 64 * 1024 + sizeof(((struct sink *)0)->mem));
-	share_of(*state, true, 4 * 64 * 1024 + ROOM);
+	share_of(*state, false, 64 * 1024);
+	share_of(*state, true, 4 * 64 * 1024);
 }
 
 static void test_shares(void **state)
@@ -421,10 +421,18 @@ static void test_shares(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		x->l.turn++;
 		x->n->readers = rows[i].readers;
+		x->n->crowd = 0;
 		assert_int_equal(net_share(x->n), rows[i].share);
 		assert_int_equal(net_share(x->n), rows[i].share);
 		assert_int_equal(x->n->readers, 2);
 	}
+	x->l.turn++;
+	assert_int_equal(net_share(x->n), 1 << 16); /* most of the crowd may be back */
+	for (int i = 0; i < 100; i++) {
+		x->l.turn++;
+		net_share(x->n);
+	}
+	assert_int_equal(net_share(x->n), (2 << 20) / 7);
 }
 
 int main(void)
