@@ -41,17 +41,11 @@ static size_t grant(struct xfer *x, uint64_t now)
 	return 0;
 }
 
-/* A quarter of the memory is the most that one file may hold, so that a slow disk stops its own jobs only. */
 static bool too_much_queued(const struct xfer *x, const struct segment *s)
 {
-	size_t used, total;
-
 	if (s->racing)
 		return false;
-	if (wstream_queued(s->ws) >= LANE_QUEUE_MAX)
-		return true;
-	block_stats(x->loop->blocks, &used, &total);
-	return segment_queued(x) >= total * BLOCK_SIZE / 4;
+	return wstream_queued(s->ws) >= LANE_QUEUE_MAX || segment_queued(x) >= segment_quota(x);
 }
 
 /* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are
