@@ -11,6 +11,7 @@
 
 #define GRANT_MAX (64 * 1024) /* bytes taken from a limited rate at a time, so that lanes share it evenly */
 #define THROTTLE_TICK_MS 20
+#define PIPE_MS 50 /* no pipe is filled for longer */
 #define QUICK 4096 /* bytes per ms from which on a lane is worth a pipe */
 
 static void throttle_tick(void *arg)
@@ -231,6 +232,12 @@ static void count(struct lane *l, size_t n)
 		rate_take(x->global_rate, n);
 }
 
+/* A kill costs what is not in the file yet, and a pipe takes four times as much as memory. */
+static bool is_stale(const struct lane *l)
+{
+	return l->cur->mem == NULL && loop_now(l->x->loop) - l->cur_since >= PIPE_MS;
+}
+
 static void on_data(void *owner, size_t n)
 {
 	struct lane *l = owner;
@@ -244,7 +251,7 @@ static void on_data(void *owner, size_t n)
 	l->cur->len += (uint32_t)n;
 	s->next += (int64_t)n;
 	count(l, n);
-	if (block_room(l) == 0 || s->next == s->end || block_pressure(l->x->loop->blocks))
+	if (block_room(l) == 0 || s->next == s->end || is_stale(l) || block_pressure(l->x->loop->blocks))
 		lane_flush(l);
 	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest
 	 * belongs to others. An answer that ends just here is left alone, so that its connection can be used again. */

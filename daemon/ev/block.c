@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/fds.h"
 #include "base/obj.h"
 #include "base/str.h"
 #include "ev/loop.h"
@@ -16,7 +17,8 @@
 #define BLOCKS_MIN   4
 #define RESERVE	     4 /* free blocks that stay mapped */
 #define TRIM_TICK_MS 2000
-#define PIPES_MAX    32				   /* two descriptors each */
+#define PIPES_MAX    32				   /* two descriptors each, */
+#define PIPE_FILES   32				   /* and one for so many that may be open */
 #define PIPE_BLOCKS  (BLOCK_PIPE / BLOCK_SIZE) /* of the budget */
 
 struct block_pool {
@@ -156,7 +158,7 @@ static struct block *open_pipe(struct block_pool *p)
 	struct block *b;
 	int fd[2];
 
-	if (p->n_pipes >= p->most_pipes)
+	if (p->n_pipes >= p->most_pipes || p->n_pipes >= fds_max() / PIPE_FILES)
 		return NULL;
 	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK) == 0) {
 		b = xcalloc(1, sizeof(*b));

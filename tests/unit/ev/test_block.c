@@ -168,16 +168,18 @@ static void test_no_pipes(void **state)
 {
 	struct block_pool *p = ((struct loop *)*state)->blocks;
 	struct rlimit old, few;
-	int next = dup(0);
+	int fd[128], n = 0;
 	struct block *b;
 
-	close(next);
 	getrlimit(RLIMIT_NOFILE, &old);
 	few = old;
-	few.rlim_cur = (rlim_t)next + 1;
+	few.rlim_cur = 128;
 	setrlimit(RLIMIT_NOFILE, &few);
+	while (n < 128 && (fd[n] = dup(0)) >= 0)
+		n++;
 	assert_null(block_get_pipe(p));
-	setrlimit(RLIMIT_NOFILE, &old);
+	while (n > 0)
+		close(fd[--n]);
 	assert_null(block_get_pipe(p));
 	b = block_get(p);
 	assert_non_null(b);
@@ -187,6 +189,13 @@ static void test_no_pipes(void **state)
 	assert_false(timer_running(&p->trim));
 	b = block_get_pipe(p);
 	assert_non_null(b);
+	block_put(p, b);
+	on_tick(p);
+	few.rlim_cur = 31; /* nor is one taken where few may be open at all */
+	setrlimit(RLIMIT_NOFILE, &few);
+	assert_null(block_get_pipe(p));
+	setrlimit(RLIMIT_NOFILE, &old);
+	assert_non_null(b = block_get_pipe(p));
 	block_put(p, b);
 }
 
