@@ -77,6 +77,7 @@ static void on_known(void *owner, const struct xfer_known *k)
 	claims = k->user_part && !claimed_before(j, k);
 	set_text(&j->rec.path, k->path);
 	set_text(&j->rec.etag, k->etag);
+	set_text(&j->rec.etag_origin, k->etag_origin);
 	set_text(&j->rec.last_modified, k->last_modified);
 	set_text(&j->rec.part_id, k->part_id);
 	set_text(&j->rec.digest, k->digest);
@@ -126,6 +127,7 @@ static bool on_adopt(void *owner, const char *path, bool take, struct xfer_known
 	*ret = (struct xfer_known){.path = old->rec.path,
 		.total = old->rec.total,
 		.etag = old->rec.etag,
+		.etag_origin = old->rec.etag_origin,
 		.last_modified = old->rec.last_modified,
 		.part_id = old->rec.part_id,
 		.digest = old->rec.digest,
@@ -440,6 +442,7 @@ static void begin(struct job *j)
 		.known = {.path = j->rec.path,
 			.total = j->rec.total,
 			.etag = j->rec.etag,
+			.etag_origin = j->rec.etag_origin,
 			.last_modified = j->rec.last_modified,
 			.part_id = j->rec.part_id,
 			.digest = j->rec.digest,

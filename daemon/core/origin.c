@@ -99,7 +99,9 @@ void origins_free(struct origins *s)
 
 static char *key_of(const struct uri *u)
 {
-	return xasprintf("%s://%s:%u %s", u->scheme, u->host, u->port, u->user != NULL ? u->user : "");
+	bool named = u->user != NULL;
+
+	return xasprintf("%s://%s:%u%s%s", u->scheme, u->host, u->port, named ? " " : "", named ? u->user : "");
 }
 
 struct origin *origin_ref(struct origin *o)
@@ -158,6 +160,12 @@ void origin_put(struct origin *o)
 	s->n_idle++;
 	if (s->n_idle > s->keep)
 		drop(TAILQ_FIRST(&s->idle));
+}
+
+const char *origin_key(const struct origin *o)
+{
+	OBJ_CHECK(o, ORIGIN);
+	return o->key;
 }
 
 /* ---- room ---- */

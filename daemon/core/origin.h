@@ -26,6 +26,8 @@ void origins_free(struct origins *s); /* NULL is fine; nobody may hold an origin
 struct origin *origin_get(struct origins *s, const struct uri *u); /* a reference */
 struct origin *origin_ref(struct origin *o);
 void origin_put(struct origin *o); /* NULL is fine */
+/* Names it for as long as there are queue files: "https://host:443", and behind a blank the user it is asked as. */
+const char *origin_key(const struct origin *o);
 
 /* How many fetches may begin now. 0: *ret_wait says in how many ms to ask again, UINT64_MAX: when others have ended
  * (origin_wait_for). */

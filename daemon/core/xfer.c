@@ -42,6 +42,7 @@ void xfer_report_known(struct xfer *x)
 		.path = x->path,
 		.total = x->total,
 		.etag = x->etag,
+		.etag_origin = x->etag_origin,
 		.last_modified = x->last_modified,
 		.part_id = x->part_id,
 		.digest = x->digest,
@@ -52,6 +53,18 @@ void xfer_report_known(struct xfer *x)
 	};
 
 	x->ops->known(x->owner, &k);
+}
+
+void xfer_forget_version(struct xfer *x)
+{
+	free(x->etag);
+	free(x->etag_origin);
+	free(x->last_modified);
+	free(x->digest);
+	x->etag = x->etag_origin = x->last_modified = x->digest = NULL;
+	tags_clear(&x->tags);
+	x->total = -1;
+	x->unproven = false;
 }
 
 /* ---- beginning anew ---- */
@@ -65,13 +78,10 @@ static void forgotten(void *arg)
 		xfer_wind_down(x);
 		return;
 	}
-	x->total = -1;
-	x->pinned = x->unproven = x->replaces = x->by_head = false;
-	free(x->etag);
-	free(x->last_modified);
+	x->pinned = x->replaces = x->by_head = false;
+	xfer_forget_version(x);
 	free(x->part_id);
-	free(x->digest);
-	x->etag = x->last_modified = x->part_id = x->digest = NULL;
+	x->part_id = NULL;
 	xfer_set_state(x, XS_PROBE);
 	xfer_dirty(x);
 }
@@ -414,11 +424,9 @@ static void xfer_free(struct xfer *x)
 	free(x->dir);
 	free(x->root);
 	free(x->journal);
+	xfer_forget_version(x);
 	free(x->path);
-	free(x->etag);
-	free(x->last_modified);
 	free(x->part_id);
-	free(x->digest);
 	free(x->want_name);
 	free(x->look_name);
 	free(x->cond_name);
@@ -448,6 +456,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 		return;
 	x->path = xstrdup(k->path);
 	x->etag = xstrdup(k->etag);
+	x->etag_origin = xstrdup(k->etag_origin);
 	x->last_modified = xstrdup(k->last_modified);
 	x->part_id = xstrdup(k->part_id);
 	x->digest = xstrdup(k->digest);

@@ -26,7 +26,7 @@
 
 /* What the engine would remember of a job between two runs of its transfer. */
 struct job_memory {
-	char *path, *etag, *last_modified, *part_id, *digest;
+	char *path, *etag, *etag_origin, *last_modified, *part_id, *digest;
 	int64_t total;
 	struct ranges have;
 	bool unproven, replaces, user_part;
@@ -68,6 +68,7 @@ static void on_known(void *owner, const struct xfer_known *k)
 
 	replace(&w->mem.path, k->path);
 	replace(&w->mem.etag, k->etag);
+	replace(&w->mem.etag_origin, k->etag_origin);
 	replace(&w->mem.last_modified, k->last_modified);
 	replace(&w->mem.part_id, k->part_id);
 	replace(&w->mem.digest, k->digest);
@@ -96,6 +97,7 @@ static void forget_all(struct world *w)
 {
 	replace(&w->mem.path, NULL);
 	replace(&w->mem.etag, NULL);
+	replace(&w->mem.etag_origin, NULL);
 	replace(&w->mem.last_modified, NULL);
 	replace(&w->mem.part_id, NULL);
 	replace(&w->mem.digest, NULL);
@@ -198,7 +200,7 @@ static void start(struct world *w, char *const *uris)
 {
 	struct xfer_req req = {.origins = w->origins, .loop = &w->loop, .gid = 0x1234, .uris = uris, .opts = w->opts, .dir = w->dir, .journal = w->journal,
 		.known = {.path = w->mem.path, .total = w->mem.total, .etag = w->mem.etag, .last_modified = w->mem.last_modified, .digest = w->mem.digest,
-			.part_id = w->mem.part_id, .have = &w->mem.have, .unproven = w->mem.unproven,
+			.etag_origin = w->mem.etag_origin, .part_id = w->mem.part_id, .have = &w->mem.have, .unproven = w->mem.unproven,
 			.user_part = w->mem.user_part, .replaces = w->mem.replaces}};
 
 	w->ended = false;
@@ -420,6 +422,56 @@ static void test_links_to_another_place_that_refuses(void **state)
 		assert_in_range(o[2].requests, 2, 12); /* it takes a minute */
 		close_world(&w);
 	}
+}
+
+/* A new link leads to another server, which makes ETags of its own: with the same date it has the same file, also when the first
+ * link was had by an earlier run; without one, or with another, nothing is taken from it. */
+static void test_links_to_a_server_with_etags_of_its_own(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		bool dated = i & 1, resumed = i & 2, other = i & 4;
+		struct fake_server o[3] = {{.leads_to = 2, .leads_on_to = 3},
+			{.size = 8 * MIB, .version = 1, .rate = 1000000, .dated = dated, .link_uses = 1, .cut_at = resumed ? 0 : 3 * MIB},
+			{.size = 8 * MIB, .version = other ? 2 : 1, .rate = 1000000, .dated = dated, .tags_from = 50, .cut_at = 6 * MIB,
+				.cut_first = 1}};
+		struct world w;
+
+		open_world(&w, o, 3, (uint64_t)i);
+		set(&w, OPT_SPLIT, i & 1 ? "2" : "1");
+		if (resumed) {
+			timer_start(&w.loop, &w.stop_at, 2000, 0, stop_now, &w);
+			run(&w, one_uri);
+			assert_int_equal(w.end.result, XFER_STOPPED);
+		}
+		run(&w, one_uri);
+		if (dated && !other) {
+			expect_right(&w, o[1].size);
+			assert_int_equal(w.end.flags & JOB_UNPROVEN, 0);
+			assert_true(o[1].sent > 0 && o[2].sent > 0 && o[1].sent + o[2].sent < 9 * MIB);
+		} else {
+			assert_int_equal(w.end.err, ERR_CHANGED);
+			assert_int_equal(o[2].sent, 0);
+		}
+		close_world(&w);
+	}
+}
+
+/* One server, the same date, and yet another ETag: it is another version, also for a later run. */
+static void test_another_etag_of_the_same_server(void **state)
+{
+	struct fake_server o = {.size = 8 * MIB, .version = 1, .rate = 1000000, .dated = true};
+	struct world w;
+
+	(void)state;
+	open_world(&w, &o, 1, 3);
+	timer_start(&w.loop, &w.stop_at, 2000, 0, stop_now, &w);
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_STOPPED);
+	o.tags_from = 50;
+	run(&w, one_uri);
+	assert_int_equal(w.end.err, ERR_CHANGED);
+	close_world(&w);
 }
 
 /* Nobody is heard for far more tries than are allowed: they don't count, where life had been; a first download has none. */
@@ -1921,6 +1973,8 @@ int main(void)
 		cmocka_unit_test(test_links_that_stay_dead),
 		cmocka_unit_test(test_links_to_a_place_that_is_down),
 		cmocka_unit_test(test_links_to_another_place_that_refuses),
+		cmocka_unit_test(test_links_to_a_server_with_etags_of_its_own),
+		cmocka_unit_test(test_another_etag_of_the_same_server),
 		cmocka_unit_test(test_the_network_is_gone),
 		cmocka_unit_test(test_changed_file_fails_or_begins_anew),
 		cmocka_unit_test(test_wrong_range_is_refused),

@@ -256,7 +256,8 @@ static void test_older(void **state)
 	struct sq_test *t = *state;
 
 	fill(t, 10);
-	sql(t, "ALTER TABLE job DROP COLUMN part_id; ALTER TABLE job DROP COLUMN digest; ALTER TABLE job DROP COLUMN sum_job; ALTER TABLE job DROP COLUMN sum_place;"
+	sql(t, "ALTER TABLE job DROP COLUMN part_id; ALTER TABLE job DROP COLUMN digest; ALTER TABLE job DROP COLUMN etag_origin;"
+	       "ALTER TABLE job DROP COLUMN sum_job; ALTER TABLE job DROP COLUMN sum_place;"
 	       "ALTER TABLE job DROP COLUMN sum_have; PRAGMA user_version=1");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
@@ -276,7 +277,7 @@ static void test_newer(void **state)
 	sql(t, "PRAGMA user_version=1000");
 	assert_int_equal(open_it(t), ERR_STORE_NEWER);
 	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
-	sql(t, "PRAGMA user_version=4");
+	sql(t, "PRAGMA user_version=5");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
 }
