@@ -308,6 +308,19 @@ static void become_waiting(struct job *j)
 	engine_save(e, j);
 }
 
+/* Another is tried in its stead (sched.c). Its number in the queue may have been given away meanwhile. */
+static void become_relieved(struct job *j)
+{
+	struct engine *e = j->engine;
+
+	job_set_state(j, JOB_WAITING);
+	j->forced = false;
+	if (!queue_restore(&e->queue, j))
+		queue_insert(&e->queue, j, 0);
+	queue_set_ready(&e->queue, j, true);
+	engine_save(e, j);
+}
+
 /* Its disk is full. Behind those that wait for room already: they come first. */
 static void become_roomless(struct job *j, const struct xfer_end *end)
 {
@@ -409,6 +422,8 @@ static void on_end(void *owner, const struct xfer_end *end)
 		become_waiting(j);
 	else if (j->want_restart)
 		begin(j);
+	else if (j->want_yield && end->result == XFER_STOPPED)
+		become_relieved(j);
 	else if (room_may_come(j, end))
 		become_roomless(j, end);
 	else if (end->result == XFER_FAILED)
@@ -456,7 +471,8 @@ static void begin(struct job *j)
 		log_warn(CORE, "GID#" GID_FMT ": its stored progress can't be read; it starts anew",
 			GID_ARG(j->rec.gid));
 	job_set_state(j, JOB_ACTIVE);
-	j->want_restart = j->forced = j->hurry = false;
+	j->want_restart = j->want_yield = j->forced = j->hurry = false;
+	j->began_at = loop_now(e->loop);
 	j->rec.flags |= JOB_STARTED;
 	otree_insert(&e->active, &j->in_list, ++e->start_seq);
 	engine_save(e, j);
@@ -478,6 +494,14 @@ void run_stop(struct engine *e, struct job *j, bool force)
 	(void)e;
 	if (j->xfer != NULL)
 		xfer_stop(j->xfer, force, false);
+}
+
+void run_yield(struct job *j)
+{
+	if (j->want_yield || j->xfer == NULL)
+		return;
+	j->want_yield = true;
+	xfer_stop(j->xfer, false, false);
 }
 
 static void on_stopped_flush(void *arg, int err, const struct fail *f)
