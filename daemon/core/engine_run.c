@@ -315,6 +315,7 @@ static void become_relieved(struct job *j)
 
 	job_set_state(j, JOB_WAITING);
 	j->forced = false;
+	j->goes_on = true;
 	if (!queue_restore(&e->queue, j))
 		queue_insert(&e->queue, j, 0);
 	queue_set_ready(&e->queue, j, true);
@@ -332,6 +333,7 @@ static void become_roomless(struct job *j, const struct xfer_end *end)
 		pos++;
 	job_set_state(j, JOB_WAITING);
 	j->forced = false;
+	j->goes_on = true;
 	queue_insert(&e->queue, j, pos);
 	room_wait(j, end);
 	engine_save(e, j);
@@ -476,7 +478,9 @@ static void begin(struct job *j)
 	j->rec.flags |= JOB_STARTED;
 	otree_insert(&e->active, &j->in_list, ++e->start_seq);
 	engine_save(e, j);
-	event_push(e, EV_START, j->rec.gid);
+	if (!j->goes_on)
+		event_push(e, EV_START, j->rec.gid);
+	j->goes_on = false;
 	j->xfer = xfer_start(&req, &ops, j);
 	ranges_free(&have);
 	free(journal);

@@ -66,6 +66,7 @@ struct job {
 	struct onode by_gid;   /* in engine's tree of all jobs */
 	struct onode in_list;  /* in one of engine's lists: active, queue (waiting and paused) or stopped */
 	struct onode in_ready; /* in the queue's tree of those that may start: waiting, and known to be durable */
+	bool goes_on; /* its next transfer is no start that anybody is told of: it was not asked to stop, but had to wait */
 	bool hurry; /* its next transfer doesn't wait for what its origins were found to want */
 	/* Asked of an active job whose transfer is still stopping. forced: don't wait for servers. new_path: dir or out
 	 * changed, what the old transfer still reports about its file is not kept. */
