@@ -168,6 +168,7 @@ static void count(struct lane *l, size_t n)
 	l->got += (int64_t)n;
 	l->last_data = now;
 	l->src->link_fresh = false;
+	x->brought = true;
 	source_brought(l);
 	meter_add(&l->meter, n, now);
 	meter_add(&x->meter, n, now);

@@ -140,7 +140,9 @@ void xfer_restart(struct xfer *x)
 		xfer_fail(x, ERR_NO_RANGE, err_text(ERR_NO_RANGE));
 		return;
 	}
-	if (max_tries > 0 && x->restarts >= max_tries) {
+	x->in_vain += x->brought;
+	x->brought = false;
+	if (max_tries > 0 && (x->in_vain >= max_tries || x->restarts >= max_tries)) {
 		xfer_fail_sources(x, ERR_NO_RANGE);
 		return;
 	}

@@ -180,6 +180,8 @@ struct xfer {
 	bool adopting;           /* the part that is being opened is another job's, which is gone */
 	bool replaces;           /* NAME was found to be wrong (check-integrity): the finished part takes its place */
 	unsigned restarts;       /* times it began anew */
+	unsigned in_vain;        /* ... throwing away what had come: tries without progress */
+	bool brought;            /* bytes came since it began, or began anew */
 	bool unproven;           /* an answer was taken that could not be compared with those before it */
 	bool close_delimited;    /* the end of the file was told by the end of the connection only */
 	char *want_name;         /* name for the open under way */

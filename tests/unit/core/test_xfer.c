@@ -340,6 +340,30 @@ static void test_beginning_anew_takes_its_time(void **state)
 	}
 }
 
+/* Each of those is a try: max-tries of them, and two requests more where it has to be found out that there are no ranges, with
+ * If-Range and without. */
+static void test_beginning_anew_is_a_try(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		bool sized = i & 1;
+		unsigned tries = 1 + i / 2;
+		struct fake_server o = {.size = 3 * MIB, .version = 1, .no_ranges = true, .no_length = !sized, .chunked = true,
+			.cut_at = MIB};
+		struct world w;
+		char text[8];
+
+		open_world(&w, &o, 1, i);
+		set(&w, OPT_SPLIT, "1");
+		snprintf(text, sizeof(text), "%u", tries);
+		set(&w, OPT_MAX_TRIES, text);
+		run(&w, one_uri);
+		assert_int_equal(w.end.result, XFER_FAILED);
+		assert_int_equal(o.requests, tries + (sized && tries > 1 ? 2 : 0));
+		close_world(&w);
+	}
+}
+
 static void test_a_server_that_allows_two(void **state)
 {
 	struct fake_server o = {.size = 8 * MIB, .version = 1, .busy_above = 2};
@@ -1967,6 +1991,7 @@ int main(void)
 		cmocka_unit_test(test_no_ranges),
 		cmocka_unit_test(test_unknown_length),
 		cmocka_unit_test(test_beginning_anew_takes_its_time),
+		cmocka_unit_test(test_beginning_anew_is_a_try),
 		cmocka_unit_test(test_a_server_that_allows_two),
 		cmocka_unit_test(test_mirrors),
 		cmocka_unit_test(test_links_that_expire),
