@@ -235,8 +235,13 @@ static void when_idle(struct xfer *x, uint64_t wait)
 		timer_start(x->loop, &x->wake, wait, 0, on_wake, x);
 }
 
-/* Every lane of the probe is silent: whether another one might help. While conditional-get looks at files, which it does for
- * one lane at a time, that one is given up for it. */
+/* May one lane more ask for the beginning? conditional-get looks at files for one at a time. */
+static bool probe_has_room(const struct xfer *x)
+{
+	return lanes_busy(x) < (opts_bool(x->opts, OPT_CONDITIONAL_GET) ? 1 : opts_num(x->opts, OPT_SPLIT));
+}
+
+/* Every lane of the probe is silent: whether another one might help. Where there is no room for it one of them is given up. */
 static bool probe_needs_another(struct xfer *x, uint64_t now)
 {
 	struct lane *l;
@@ -248,13 +253,15 @@ static bool probe_needs_another(struct xfer *x, uint64_t now)
 	}
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
-		if (l->state == LANE_IDLE)
-			continue;
-		source_put_aside(l->src, now);
-		if (opts_bool(x->opts, OPT_CONDITIONAL_GET) && source_other_ready(x, l->src, 0, now))
+		if (l->state != LANE_IDLE)
+			source_put_aside(l->src, now);
+	}
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state != LANE_IDLE && !probe_has_room(x) && source_other_ready(x, l->src, 0, now))
 			lane_drop(l, ERR_TIMEOUT);
 	}
-	return lanes_busy(x) < opts_num(x->opts, OPT_SPLIT) && (lanes_busy(x) == 0 || !opts_bool(x->opts, OPT_CONDITIONAL_GET));
+	return probe_has_room(x);
 }
 
 /* One lane asks; where the server doesn't answer for stall-timeout, another one is asked beside it. The first to tell what the

@@ -1457,7 +1457,7 @@ static void test_a_slow_mirror_comes_last(void **state)
 static void test_a_silent_first_mirror(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 8; i++) {
 		struct fake_server o[3] = {{.mute_first = 99}, {.size = 4 * MIB, .version = 1, .mute_first = i & 1 ? 99 : 0},
 			{.size = 4 * MIB, .version = 1}};
 		char *uris[] = {"fake://h0/f", "fake://h1/f", "fake://h2/f", NULL};
@@ -1465,6 +1465,7 @@ static void test_a_silent_first_mirror(void **state)
 
 		open_mirrors(&w, o, 3, 63);
 		set(&w, OPT_CONDITIONAL_GET, i & 2 ? "true" : "false");
+		set(&w, OPT_SPLIT, i & 4 ? "1" : "4");
 		assert_in_range(run_for(&w, uris), 14, i & 1 ? 50 : 25);
 		expect_right(&w, 4 * MIB);
 		close_world(&w);
