@@ -23,6 +23,18 @@ static void refuse(struct lane *l, int err, const char *fmt, ...)
 
 /* ---- redirects ---- */
 
+/* What comes from there may have been changed on the way, though the user asked for it over https. Once for each download. */
+static void warn_of_plain(struct lane *l, const struct uri *from, const struct uri *to)
+{
+	char shown[100];
+
+	if (l->x->told_plain || strcmp(from->scheme, "https") != 0 || strcmp(to->scheme, "https") == 0)
+		return;
+	l->x->told_plain = true;
+	log_warn(XFER, "%016llx: a redirect leads from https to plain %s: what comes may have been changed on the way (%s)",
+		(unsigned long long)l->x->gid, to->scheme, uri_show_short(l->redirect_to, shown, sizeof(shown)));
+}
+
 static void judge_redirect(struct lane *l, const struct fetch_head *h)
 {
 	struct uri base, to;
@@ -50,6 +62,8 @@ static void judge_redirect(struct lane *l, const struct fetch_head *h)
 		l->redirect_to = uri_text(&to); /* without userinfo: a server can't make us log in elsewhere */
 		if (!l->redirect_to)
 			refuse(l, ERR_STATUS, "Redirected to a URI that is not supported");
+		else
+			warn_of_plain(l, &base, &to);
 	}
 	if (!f.code)
 		uri_free(&to);
@@ -304,6 +318,13 @@ static void judge_range(struct lane *l, const struct fetch_head *h)
 
 /* ---- the first answer ---- */
 
+const char *lane_naming_uri(const struct lane *l)
+{
+	const struct source *first = l->x->sources[0];
+
+	return l->src == first ? l->uri : first->uri;
+}
+
 static char *copy_or_null(const char *s)
 {
 	return s ? xstrdup(s) : NULL;
@@ -368,7 +389,7 @@ static void judge_probe(struct lane *l, const struct fetch_head *h)
 	l->answer_end = h->has_range ? h->range.end : x->total;
 	if (s->end >= 0)
 		ranges_add(&x->taken, 0, s->end);
-	xfer_open_new(x, h->name, l->uri);
+	xfer_open_new(x, h->name, lane_naming_uri(l));
 }
 
 /* Not a byte of the file is there, so that another version may be taken. */

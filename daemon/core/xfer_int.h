@@ -179,6 +179,7 @@ struct xfer {
 	bool took_over;          /* the file was begun by another program, under its own name */
 	bool adopting;           /* the part that is being opened is another job's, which is gone */
 	bool replaces;           /* NAME was found to be wrong (check-integrity): the finished part takes its place */
+	bool told_plain;         /* the log has it that a redirect led from https to plain http */
 	unsigned restarts;       /* times it began anew */
 	unsigned in_vain;        /* ... throwing away what had come: tries without progress */
 	bool brought;            /* bytes came since it began, or began anew */
@@ -281,6 +282,8 @@ void lane_flush(struct lane *l);              /* hand a partly filled block to t
 
 /* lane_head.c: judge the head of an answer. Sets l->verdict, l->fail, l->redirect_to, l->retry_after. */
 void lane_judge(struct lane *l, const struct fetch_head *h);
+/* The URI that names the file unless somebody says more: where l was led, but of mirrors the first one's, whoever answers. */
+const char *lane_naming_uri(const struct lane *l);
 /* The ETag by which the origin that l asks knows the version being fetched; NULL: there is none. *ret_own false: that origin has
  * not shown any, and this is another's. */
 const char *lane_tag(const struct lane *l, bool *ret_own);

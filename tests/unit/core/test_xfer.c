@@ -1472,6 +1472,24 @@ static void test_a_silent_first_mirror(void **state)
 	}
 }
 
+/* The file's name is that of the first mirror, whoever answers first; where that one was led when it does. */
+static void test_the_first_mirror_names_the_file(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct fake_server o[3] = {{.size = 2 * MIB, .version = 1, .mute_first = i == 0 ? 99 : 0, .leads_to = i == 2 ? 3 : 0},
+			{.size = 2 * MIB, .version = 1}, {.size = 2 * MIB, .version = 1}};
+		char *uris[] = {"fake://h0/one", "fake://h1/two", NULL};
+		struct world w;
+
+		open_mirrors(&w, o, 3, 64);
+		run(&w, uris);
+		expect_right(&w, 2 * MIB);
+		assert_string_equal(strrchr(w.mem.path, '/'), i == 2 ? "/f" : "/one");
+		close_world(&w);
+	}
+}
+
 /* ... and in the middle of the file. */
 static void test_a_mirror_falls_silent(void **state)
 {
@@ -2035,6 +2053,7 @@ int main(void)
 		cmocka_unit_test(test_a_crawling_mirror_costs_little),
 		cmocka_unit_test(test_a_slow_mirror_comes_last),
 		cmocka_unit_test(test_a_silent_first_mirror),
+		cmocka_unit_test(test_the_first_mirror_names_the_file),
 		cmocka_unit_test(test_a_mirror_falls_silent),
 		cmocka_unit_test(test_a_dead_mirror_returns),
 		cmocka_unit_test(test_a_lying_mirror_is_dropped),
