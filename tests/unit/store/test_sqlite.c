@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -584,6 +585,39 @@ static void test_gone(void **state)
 	assert_int_equal(load(t), 0);
 }
 
+static unsigned count_syncs; /* of queue.commits */
+
+/* Takes the place of the C library's. */
+int fdatasync(int fd)
+{
+	char link[40], path[300] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, path, sizeof(path) - 1) > 0 && strstr(path, "/queue.commits"))
+		count_syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* It was said that nothing can be read, so the next start may begin anew: also after a power cut. */
+static void test_count_begins_anew(void **state)
+{
+	struct sq_test *t = *state;
+	FILE *f;
+
+	fill(t, 3);
+	f = fopen(t->db, "r+b");
+	assert_non_null(f);
+	for (int i = 0; i < 20000; i++)
+		fputs("garbage ", f);
+	fclose(f);
+	count_syncs = 0;
+	assert_int_equal(open_it(t), ERR_STORE);
+	assert_non_null(strstr(t->fail.text, "nothing in it can be read"));
+	assert_int_equal(count_syncs, 1);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 0);
+}
+
 /* ---- kill -9 ---- */
 
 struct child {
@@ -950,6 +984,7 @@ int main(void)
 		T(test_loss_said_once),
 		T(test_older_count),
 		T(test_gone),
+		T(test_count_begins_anew),
 		T(test_kill),
 		T(test_one_bad_page),
 		T(test_bad_first_page),
