@@ -153,6 +153,16 @@ def test_add_prints_gids(served, hauld, hostile):
     assert hauld.complete(event["gid"]) == os.path.join(hauld.dir, "c")
 
 
+def test_a_dry_run_says_that_nothing_came(served, hostile, hauld):
+    uri = hostile.base + "/f/1M/a"
+    end = json.loads(served.ok("get", "--dry-run", "--json", uri).splitlines()[-1])
+    assert (end["event"], end["done"], end["total"], end["speed"]) == ("complete", 0, MIB, 0), end
+    t = served.terminal("get", "--dry-run", uri)
+    assert t.wait() == 0
+    t.until_text("a  1.0MiB, not fetched (dry-run)")
+    assert os.listdir(hauld.dir) == [] and hostile.sent() == 0
+
+
 def test_a_gid_that_is_of_another_download(served, hauld, hostile):
     """While it has not ended it is not taken for what was asked for; the same URL, however it is written, goes on."""
     gid, old, new = "00000000000000a1", hostile.base + "/f/1K/a b", hostile.base + "/f/1K/c"
