@@ -3,15 +3,30 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+static bool small_pipes; /* the user has used up what the system gives him */
+
+static int pipe_fcntl(int fd, int cmd, int n)
+{
+	if (cmd == F_SETPIPE_SZ && small_pipes) {
+		errno = EPERM;
+		return -1;
+	}
+	return fcntl(fd, cmd, n);
+}
+
+#define fcntl pipe_fcntl
 #include "ev/block.c"
+#undef fcntl
 
 struct waiter {
 	struct block_pool *p;
@@ -199,6 +214,26 @@ static void test_no_pipes(void **state)
 	block_put(p, b);
 }
 
+static void test_no_large_pipes(void **state)
+{
+	struct block_pool *p = ((struct loop *)*state)->blocks;
+	int free_fd = dup(0);
+	size_t used;
+
+	close(free_fd);
+	small_pipes = true;
+	assert_null(block_get_pipe(p));
+	small_pipes = false;
+	assert_null(block_get_pipe(p)); /* not before the tick */
+	block_stats(p, &used, NULL);
+	assert_int_equal(used + p->n_pipes, 0);
+	assert_int_equal(dup(0), free_fd); /* none is left open */
+	close(free_fd);
+	on_tick(p);
+	block_put(p, block_get_pipe(p));
+	assert_int_equal(p->n_pipes, 1);
+}
+
 static void test_unused_pipes_are_closed(void **state)
 {
 	struct block_pool *p = ((struct loop *)*state)->blocks;
@@ -274,6 +309,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pipes_draw_on_the_budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pipes_are_empty, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_pipes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_large_pipes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unused_pipes_are_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wait_with_free_blocks_is_called, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unused_memory_goes_back, setup, teardown),
