@@ -176,6 +176,8 @@ static void read_failed(struct stream *s, int uv_err)
 {
 	struct fail f = {0};
 
+	if (s->dialled && (uv_err == UV_EOF || uv_err == UV_ECONNRESET))
+		net_note_life(s->net);
 	if (uv_err == UV_EOF)
 		uv_err = true_end(s);
 
@@ -257,13 +259,13 @@ static void move(struct stream *s)
 			move_failed(s, errno, first);
 			return;
 		}
-		first = false;
-		if (s->dialled)
-			net_note_life(s->net);
 		if (n == 0) {
 			read_failed(s, UV_EOF);
 			return;
 		}
+		first = false;
+		if (s->dialled)
+			net_note_life(s->net);
 		use_share(s, (size_t)n);
 		stream_data(s, (size_t)n);
 		if (!s->reading || s->state != ST_OPEN || s->left == 0)
@@ -293,8 +295,6 @@ static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 	} else if (n == UV_ENOBUFS && buf->len == 0) {
 		no_memory(s);
 	} else if (n < 0) {
-		if (s->dialled && (n == UV_EOF || n == UV_ECONNRESET))
-			net_note_life(s->net);
 		read_failed(s, (int)n);
 	} else if (n > 0) {
 		if (s->dialled)
