@@ -100,20 +100,38 @@ static void k_error_message(const struct show *s)
 		put_text(s, s->v->state == JOB_ERROR ? s->v->err_text : "");
 }
 
+static void put_uri(struct jw *w, const struct uri_view *u)
+{
+	jw_open(w, '{');
+	if (u->why != NULL)
+		jw_pair(w, "haul.givenUp", u->why);
+	jw_pair(w, "status", u->used ? "used" : "waiting");
+	jw_pair(w, "uri", u->uri);
+	jw_close(w, '}');
+}
+
+/* One URI is mostly given once for each connection: then its text is made once. */
+static bool same_uri(const struct uri_view *a, const struct uri_view *b)
+{
+	return a->uri == b->uri && a->used == b->used && a->why == b->why;
+}
+
 static void put_uris(struct call *c, uint64_t gid)
 {
 	size_t n = engine_uris(c->engine, gid, NULL, 0);
 	struct uri_view *u = xmalloc((n + 1) * sizeof(*u));
-	size_t got = engine_uris(c->engine, gid, u, n);
+	size_t got = engine_uris(c->engine, gid, u, n), last = 0;
 
 	jw_open(c->w, '[');
 	for (size_t i = 0; i < got && i < n; i++) {
-		jw_open(c->w, '{');
-		if (u[i].why != NULL)
-			jw_pair(c->w, "haul.givenUp", u[i].why);
-		jw_pair(c->w, "status", u[i].used ? "used" : "waiting");
-		jw_pair(c->w, "uri", u[i].uri);
-		jw_close(c->w, '}');
+		size_t at = c->w->out->len + c->w->comma;
+
+		if (i > 0 && same_uri(&u[i], &u[i - 1])) {
+			jw_again(c->w, last);
+			continue;
+		}
+		put_uri(c->w, &u[i]);
+		last = at;
 	}
 	jw_close(c->w, ']');
 	free(u);
