@@ -19,7 +19,7 @@
 #define JOB_OK                                                                                                         \
 	"sum_job IS row_sum(gid, uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text, "       \
 	"added_at, ended_at, flags, part_id, digest), sum_place IS row_sum(gid, state, ord), sum_have IS row_sum(gid, have, done)"
-#define COLUMNS 21 /* of JOB_COLUMNS and JOB_DIGEST; the three of JOB_OK follow */
+#define COLUMNS 21 /* of JOB_COLUMNS and JOB_DIGEST; the three of JOB_OK and the rowid follow */
 
 /* ---- checksums ---- */
 
@@ -179,6 +179,11 @@ enum row_state sqlite_read_job(sqlite3_stmt *st, struct job_rec *r)
 	return ROW_MENDED;
 }
 
+int64_t sqlite_row_id(sqlite3_stmt *st)
+{
+	return sqlite3_column_int64(st, COLUMNS + 3);
+}
+
 /* The table of an older file has no checksums, or others. */
 char *sqlite_jobs_sql(sqlite3 *db, const char *rest)
 {
@@ -186,7 +191,8 @@ char *sqlite_jobs_sql(sqlite3 *db, const char *rest)
 	bool newest = sqlite3_prepare_v2(db, "SELECT digest, sum_job FROM job", -1, &st, NULL) == SQLITE_OK;
 
 	sqlite3_finalize(st);
-	return xasprintf("SELECT " JOB_COLUMNS "%s FROM job %s", newest ? JOB_DIGEST ", " JOB_OK : ", NULL, 1, 1, 1", rest);
+	return xasprintf("SELECT " JOB_COLUMNS "%s, rowid FROM job %s",
+		newest ? JOB_DIGEST ", " JOB_OK : ", NULL, 1, 1, 1", rest);
 }
 
 /* ---- in ---- */
@@ -196,7 +202,7 @@ static void bind_text(sqlite3_stmt *st, int n, const char *s)
 	sqlite3_bind_text(st, n, s, -1, SQLITE_STATIC); /* NULL binds NULL */
 }
 
-void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r)
+void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r, int64_t row)
 {
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)r->gid);
 	sqlite3_bind_int(st, 2, r->state);
@@ -219,6 +225,7 @@ void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r)
 	sqlite3_bind_int64(st, 19, r->flags);
 	bind_text(st, 20, r->part_id);
 	bind_text(st, 21, r->digest);
+	sqlite3_bind_int64(st, 22, row);
 }
 
 sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
@@ -226,9 +233,10 @@ sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
 	sqlite3_stmt *st = NULL;
 
 	sqlite3_prepare_v3(db,
-		"INSERT OR REPLACE INTO job (" JOB_COLUMNS JOB_DIGEST ", sum_job, sum_place, sum_have)"
+		"INSERT OR REPLACE INTO job (" JOB_COLUMNS JOB_DIGEST ", sum_job, sum_place, sum_have, id)"
 		" VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,"
-		" row_sum(?1,?4,?5,?6,?7,?8,?9,?10,?11,?12,?15,?16,?17,?18,?19,?20,?21), row_sum(?1,?2,?3), row_sum(?1,?13,?14))",
+		" row_sum(?1,?4,?5,?6,?7,?8,?9,?10,?11,?12,?15,?16,?17,?18,?19,?20,?21), row_sum(?1,?2,?3), row_sum(?1,?13,?14),"
+		" ?22)",
 		-1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
 	return st;
 }
