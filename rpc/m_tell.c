@@ -347,6 +347,47 @@ int m_tell_status(struct call *c)
 	return put_download(c, gid, wanted(keys)) ? 0 : not_found(c, gid);
 }
 
+/* ---- lists ---- */
+
+struct rest {
+	uint64_t *gid; /* owned; in the order of the list */
+	size_t n, at;
+	bool newest; /* the last one first */
+	bool comma;
+	uint32_t set;
+};
+
+/* Takes gid. */
+static struct rest *rest_new(uint64_t *gid, size_t n, bool newest, uint32_t set)
+{
+	struct rest *x = xcalloc(1, sizeof(*x));
+
+	*x = (struct rest){.gid = gid, .n = n, .newest = newest, .set = set};
+	return x;
+}
+
+void rest_free(struct rest *x)
+{
+	if (x != NULL)
+		free(x->gid);
+	free(x);
+}
+
+bool rest_write(struct rest *x, struct engine *e, struct buf *out)
+{
+	struct jw w = {.out = out, .comma = x->comma};
+	struct call c = {.engine = e, .w = &w};
+	size_t end = out->len + REST_TEXT;
+
+	for (unsigned i = 0; i < REST_ENTRIES && x->at < x->n && out->len < end && out->err == 0; i++, x->at++)
+		put_download(&c, x->gid[x->newest ? x->n - 1 - x->at : x->at], x->set);
+	x->comma = w.comma;
+	if (x->at < x->n && out->err == 0)
+		return false;
+	jw_close(&w, ']');
+	return true;
+}
+
 /* The n entries at `from` of a list, in order or, with `newest`, the last one first. */
 static void put_list(struct call *c, enum engine_list l, size_t from, size_t n, bool newest, const json_t *keys)
 {
@@ -355,6 +396,10 @@ static void put_list(struct call *c, enum engine_list l, size_t from, size_t n, 
 	uint32_t set = wanted(keys);
 
 	jw_open(c->w, '[');
+	if (got > REST_ENTRIES && c->run->may_rest) {
+		c->run->rest = rest_new(gid, got, newest, set);
+		return;
+	}
 	for (size_t i = 0; i < got && c->w->out->err == 0; i++)
 		put_download(c, gid[newest ? got - 1 - i : i], set);
 	jw_close(c->w, ']');

@@ -23,16 +23,16 @@ void engine_unindex(struct engine *e, struct job *j)
 /* Who shows a list asks for each of its jobs in turn, several times. */
 static struct job *near_found(const struct engine *e, uint64_t gid)
 {
-	const struct onode *at = &e->found->in_list;
-	const struct onode *const places[] = {at, otree_next(at), otree_prev(at)};
+	const struct onode *at = &e->found->in_list, *n;
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		struct job *j = places[i] != NULL ? otree_entry(places[i], struct job, in_list) : NULL;
-
-		if (j != NULL && j->rec.gid == gid)
-			return j;
-	}
-	return NULL;
+	if (e->found->rec.gid == gid)
+		return e->found;
+	n = otree_next(at);
+	if (n == NULL || otree_entry(n, struct job, in_list)->rec.gid != gid)
+		n = otree_prev(at);
+	if (n == NULL || otree_entry(n, struct job, in_list)->rec.gid != gid)
+		return NULL;
+	return otree_entry(n, struct job, in_list);
 }
 
 struct job *engine_job(const struct engine *ce, uint64_t gid)
