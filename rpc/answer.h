@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * struct answer: a reply on its way out. It leaves when the long list in it is whole, when what it tells of is durable, when a
- * session file it promises is written, and, if a call in it was unauthorized, after a second or two. Whoever made it (a connection)
- * may go away meanwhile. Loop thread.
+ * session file it promises is written, and, if a call in it was unauthorized, after a second or two. Whoever made it (a
+ * connection) may go away meanwhile. Loop thread.
  */
 #ifndef HAUL_RPC_ANSWER_H
 #define HAUL_RPC_ANSWER_H

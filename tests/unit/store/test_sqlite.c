@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -256,7 +257,8 @@ static void test_older(void **state)
 	struct sq_test *t = *state;
 
 	fill(t, 10);
-	sql(t, "ALTER TABLE job DROP COLUMN part_id; ALTER TABLE job DROP COLUMN digest; ALTER TABLE job DROP COLUMN sum_job; ALTER TABLE job DROP COLUMN sum_place;"
+	sql(t, "ALTER TABLE job DROP COLUMN part_id; ALTER TABLE job DROP COLUMN digest; ALTER TABLE job DROP COLUMN etag_origin;"
+	       "ALTER TABLE job DROP COLUMN sum_job; ALTER TABLE job DROP COLUMN sum_place;"
 	       "ALTER TABLE job DROP COLUMN sum_have; UPDATE job SET id=id+100; UPDATE job SET id=gid; ALTER TABLE job DROP COLUMN gid;"
 	       "ALTER TABLE job RENAME COLUMN id TO gid; PRAGMA user_version=1");
 	assert_int_equal(open_it(t), 0);
@@ -277,7 +279,7 @@ static void test_newer(void **state)
 	sql(t, "PRAGMA user_version=1000");
 	assert_int_equal(open_it(t), ERR_STORE_NEWER);
 	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
-	sql(t, "PRAGMA user_version=5");
+	sql(t, "PRAGMA user_version=6");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
 }
@@ -407,8 +409,8 @@ static void test_deletion_after_a_failure(void **state)
 	assert_int_equal(number(t, "SELECT count(*) FROM job WHERE gid IN (1, 3, 9, 10)"), 4);
 }
 
-/* Version 4 had the GID for the row's number, anywhere in the range; what comes later is numbered from the beginning. */
-static void test_version_4(void **state)
+/* Version 5 had the GID for the row's number, anywhere in the range; what comes later is numbered from the beginning. */
+static void test_version_5(void **state)
 {
 	struct sq_test *t = *state;
 
@@ -417,7 +419,7 @@ static void test_version_4(void **state)
 	put(t->s, INT64_MAX, 2);
 	assert_int_equal(flush(t), 0);
 	close_it(t);
-	sql(t, "UPDATE job SET id=gid; ALTER TABLE job DROP COLUMN gid; ALTER TABLE job RENAME COLUMN id TO gid; PRAGMA user_version=4");
+	sql(t, "UPDATE job SET id=gid; ALTER TABLE job DROP COLUMN gid; ALTER TABLE job RENAME COLUMN id TO gid; PRAGMA user_version=5");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 2);
 	store_set_ord(t->s, UINT64_MAX, 10);
@@ -717,6 +719,39 @@ static void test_gone(void **state)
 	assert_int_equal(open_it(t), ERR_STORE);
 	assert_int_equal(size_of(t->db), -1);
 	assert_int_equal(unlink(path), 0);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 0);
+}
+
+static unsigned count_syncs; /* of queue.commits */
+
+/* Takes the place of the C library's. */
+int fdatasync(int fd)
+{
+	char link[40], path[300] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, path, sizeof(path) - 1) > 0 && strstr(path, "/queue.commits"))
+		count_syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* It was said that nothing can be read, so the next start may begin anew: also after a power cut. */
+static void test_count_begins_anew(void **state)
+{
+	struct sq_test *t = *state;
+	FILE *f;
+
+	fill(t, 3);
+	f = fopen(t->db, "r+b");
+	assert_non_null(f);
+	for (int i = 0; i < 20000; i++)
+		fputs("garbage ", f);
+	fclose(f);
+	count_syncs = 0;
+	assert_int_equal(open_it(t), ERR_STORE);
+	assert_non_null(strstr(t->fail.text, "nothing in it can be read"));
+	assert_int_equal(count_syncs, 1);
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 0);
 }
@@ -1083,7 +1118,7 @@ int main(void)
 		T(test_rows_in_order),
 		T(test_deleted_and_put_again),
 		T(test_deletion_after_a_failure),
-		T(test_version_4),
+		T(test_version_5),
 		T(test_twice),
 		T(test_numbers_at_the_end),
 		T(test_damaged_values),
@@ -1093,6 +1128,7 @@ int main(void)
 		T(test_loss_said_once),
 		T(test_older_count),
 		T(test_gone),
+		T(test_count_begins_anew),
 		T(test_kill),
 		T(test_one_bad_page),
 		T(test_bad_first_page),
