@@ -62,6 +62,7 @@ static void on_load(void *arg, struct job_rec *r)
 		return;
 	}
 	j->engine = e;
+	e->begun = e->begun || (j->rec.state != JOB_GONE && (j->rec.flags & (JOB_STARTED | JOB_KEPT)) == JOB_STARTED);
 	if (j->rec.state == JOB_GONE) {
 		part_load(e, j);
 	} else if (job_is_ended(j)) {
@@ -201,15 +202,6 @@ static void on_life(void *arg)
 	origins_alive(e->origins, loop_now(e->loop));
 }
 
-static bool has_begun_one(const struct engine *e)
-{
-	struct onode *n = otree_at(&e->jobs, 0);
-
-	while (n != NULL && (otree_entry(n, struct job, by_gid)->rec.flags & JOB_STARTED) == 0)
-		n = otree_next(n);
-	return n != NULL;
-}
-
 static void on_stop_turn(void *arg)
 {
 	run_stopped_check(arg);
@@ -265,7 +257,7 @@ void engine_start(struct engine *e)
 {
 	OBJ_CHECK(e, ENGINE);
 	earlier_free(e);
-	if (has_begun_one(e))
+	if (e->begun)
 		origins_expect_network(e->origins);
 	e->running = true;
 	session_timer_start(e);

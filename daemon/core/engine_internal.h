@@ -91,6 +91,7 @@ struct engine {
 	struct origins *origins;
 	struct volumes *volumes;
 
+	bool begun; /* a stored job has run before */
 	bool running, stopping;
 	bool told_files; /* the log says that there are fewer slots than asked for */
 	bool stop_flush; /* nothing runs any more; waiting for the store */
