@@ -178,6 +178,13 @@ void wstream_push(struct wstream *w, struct block *b)
 	w->ops->written(w->owner, from, to);
 }
 
+/* The wire has none. */
+bool wstream_likes_pipes(const struct wstream *w)
+{
+	(void)w;
+	return false;
+}
+
 size_t wstream_queued(const struct wstream *w)
 {
 	(void)w;
