@@ -346,7 +346,8 @@ static void judge_probe(struct lane *l, const struct fetch_head *h)
 	l->answer_end = h->has_range ? h->range.end : x->total;
 	if (s->end >= 0)
 		ranges_add(&x->taken, 0, s->end);
-	xfer_open_new(x, h->name, l->uri);
+	if (!xfer_gather(l, h))
+		xfer_open_new(x, h->name, l->uri);
 }
 
 /* Not a byte of the file is there, so that another version may be taken. */

@@ -25,16 +25,20 @@
 
 static uLong add_value(uLong sum, sqlite3_value *v)
 {
-	unsigned char head[5] = {(unsigned char)sqlite3_value_type(v)};
-	sqlite3_int64 number = sqlite3_value_int64(v);
-	int n = sqlite3_value_bytes(v);
+	unsigned char head[9] = {(unsigned char)sqlite3_value_type(v)};
+	sqlite3_int64 number;
+	int n;
 
-	if (head[0] == SQLITE_INTEGER)
-		return crc32(crc32(sum, head, 1), (const Bytef *)&number, sizeof(number));
 	if (head[0] == SQLITE_NULL)
 		return crc32(sum, head, 1);
+	if (head[0] == SQLITE_INTEGER) {
+		number = sqlite3_value_int64(v);
+		memcpy(head + 1, &number, sizeof(number));
+		return crc32(sum, head, sizeof(head));
+	}
+	n = sqlite3_value_bytes(v); /* of a number it would make a text first */
 	memcpy(head + 1, &n, sizeof(n));
-	return crc32(crc32(sum, head, sizeof(head)), sqlite3_value_blob(v), (uInt)n);
+	return crc32(crc32(sum, head, 1 + sizeof(n)), sqlite3_value_blob(v), (uInt)n);
 }
 
 static void row_sum(sqlite3_context *ctx, int n, sqlite3_value **v)

@@ -37,6 +37,7 @@ static const char *const op_sql[] = {
 struct sqlite {
 	sqlite3 *db;
 	sqlite3_stmt *op[OP_COUNT];
+	sqlite3_stmt *begin, *end;
 	struct rec_list rows; /* read at the opening, until load takes them */
 	struct rec_list mended; /* copies of those that were damaged */
 	bool full;	      /* synchronous is FULL now */
@@ -123,8 +124,10 @@ static int prepare(struct sqlite *s, struct fail *f)
 	for (size_t i = 0; i < OP_COUNT; i++)
 		if (op_sql[i])
 			sqlite3_prepare_v3(s->db, op_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->op[i], NULL);
+	sqlite3_prepare_v3(s->db, "BEGIN IMMEDIATE", -1, SQLITE_PREPARE_PERSISTENT, &s->begin, NULL);
+	sqlite3_prepare_v3(s->db, "COMMIT", -1, SQLITE_PREPARE_PERSISTENT, &s->end, NULL);
 	for (size_t i = 0; i < OP_COUNT; i++)
-		if (!s->op[i])
+		if (!s->op[i] || !s->begin || !s->end)
 			return fail_set(f, ERR_STORE, "The queue file has wrong tables: %s", sqlite3_errmsg(s->db));
 	return 0;
 }
@@ -154,16 +157,19 @@ static void bind_op(sqlite3_stmt *st, const struct store_op *op)
 	}
 }
 
+static int run(sqlite3_stmt *st)
+{
+	int rc = sqlite3_step(st);
+
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* What is bound points into op, and is not looked at before the next op of its kind has bound all of it anew. */
 static int apply(struct sqlite *s, const struct store_op *op)
 {
-	sqlite3_stmt *st = s->op[op->kind];
-	int rc;
-
-	bind_op(st, op);
-	rc = sqlite3_step(st);
-	sqlite3_reset(st);
-	sqlite3_clear_bindings(st); /* they point into op */
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+	bind_op(s->op[op->kind], op);
+	return run(s->op[op->kind]);
 }
 
 static int exec(struct sqlite *s, const char *sql)
@@ -198,13 +204,13 @@ static int commit(struct sqlite *s, const struct store_op *ops, size_t n, bool d
 
 	rc = set_durable(s, durable);
 	if (rc == SQLITE_OK)
-		rc = exec(s, "BEGIN IMMEDIATE");
+		rc = run(s->begin);
 	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
 		rc = apply(s, &ops[i]);
 	if (rc == SQLITE_OK && durable)
 		rc = count_commit(s);
 	if (rc == SQLITE_OK)
-		rc = exec(s, "COMMIT");
+		rc = run(s->end);
 	if (rc == SQLITE_OK) {
 		if (durable)
 			commit_count_write(&s->count, ++s->commits);
@@ -247,6 +253,8 @@ static void sq_close(void *b)
 
 	for (size_t i = 0; i < OP_COUNT; i++)
 		sqlite3_finalize(s->op[i]);
+	sqlite3_finalize(s->begin);
+	sqlite3_finalize(s->end);
 	if (s->db)
 		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	sqlite3_close(s->db);
