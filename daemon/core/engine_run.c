@@ -232,6 +232,8 @@ static char *failure_text(const struct job *j, const struct xfer_end *end)
 
 static void log_outcome(const struct job *j)
 {
+	if (!log_on(LOG_LVL_NOTICE))
+		return;
 	if (j->rec.state == JOB_COMPLETE) {
 		char path[1024];
 

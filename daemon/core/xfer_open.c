@@ -506,7 +506,7 @@ void xfer_open_wanted(struct xfer *x)
 		xfer_check_only(x);
 		return;
 	}
-	if (!opts_bool(x->opts, OPT_DRY_RUN) && adopt_part(x, x->want_name)) {
+	if (!is_whole(x) && !opts_bool(x->opts, OPT_DRY_RUN) && adopt_part(x, x->want_name)) {
 		free(x->want_name);
 		x->want_name = NULL;
 		return;

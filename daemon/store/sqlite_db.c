@@ -127,7 +127,8 @@ static int set_up(sqlite3 *db, const char *path, struct fail *f)
 		return SQLITE_AUTH;
 	}
 	/* Only now: this writes, and what is not ours stays as it is. */
-	rc = exec(db, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864; PRAGMA synchronous=FULL");
+	rc = exec(db, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=4000;"
+		      " PRAGMA synchronous=FULL");
 	if (rc == SQLITE_OK)
 		rc = migrate(db, path, version);
 	return (rc & 0xff) == SQLITE_ERROR ? SQLITE_CORRUPT : rc; /* the tables are not those of its version */
