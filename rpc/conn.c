@@ -168,13 +168,12 @@ static void on_flush(void *arg)
 	send_queued(c, true);
 }
 
-/* Notifications come in bursts of small frames, each of two pieces: one write takes them all. */
 static void wrote(struct conn *c, size_t n)
 {
 	bool idle = c->queued == 0;
 
 	c->queued += n;
-	if (c->ws != NULL && c->queued < WRITE_PIECE)
+	if (c->corked && c->queued < WRITE_PIECE)
 		defer(c->rpc->loop, &c->flush);
 	else
 		send_queued(c, idle);
