@@ -32,8 +32,8 @@
 
 /* X(id, text for logs). What ends each state: OPEN a disk callback; PROBE, RUN the protocol's timeouts and max-tries; VERIFY,
  * FINISH, STOP disk callbacks; GATHER a timer; RESET the store's commit, as OPEN when another program's file is taken over. */
-#define XSTATES(X) X(PROBE, "probe") X(GATHER, "gather") X(OPEN, "open") X(RUN, "run") X(RESET, "reset") X(VERIFY, "verify") X(FINISH, "finish") \
-	X(STOP, "stop")
+#define XSTATES(X) X(PROBE, "probe") X(GATHER, "gather") X(OPEN, "open") X(RUN, "run") X(RESET, "reset") X(VERIFY, "verify") \
+	X(FINISH, "finish") X(STOP, "stop")
 enum xstate {
 #define X(id, text) XS_##id,
 	XSTATES(X)

@@ -74,6 +74,19 @@ static void drop(struct ledger *l, struct entry *e)
 	free(e);
 }
 
+static bool is_entry(const struct slot *s)
+{
+	return s->magic == MAGIC && s->crc == slot_crc(s) && s->gid != 0;
+}
+
+static void take_entry(struct ledger *l, int slot, const struct slot *s)
+{
+	struct entry *e = add(l, s->gid, slot);
+
+	e->id = (struct ledger_id){.ino = s->ino, .birth_sec = s->birth_sec, .birth_nsec = (uint32_t)s->birth_nsec};
+	e->known = true;
+}
+
 /* The lowest slots are used first, so that the file stays as long as it must. */
 static void read_slots(struct ledger *l)
 {
@@ -82,11 +95,8 @@ static void read_slots(struct ledger *l)
 	int read = n > 0 ? (int)((size_t)n / sizeof(*all)) : 0;
 
 	for (int i = LEDGER_SLOTS - 1; i >= 0; i--) {
-		const struct slot *s = &all[i];
-
-		if (i < read && s->magic == MAGIC && s->crc == slot_crc(s) && s->gid != 0 && find(l, s->gid) == NULL)
-			ledger_know(l, add(l, s->gid, i)->gid,
-				&(struct ledger_id){.ino = s->ino, .birth_sec = s->birth_sec, .birth_nsec = (uint32_t)s->birth_nsec});
+		if (i < read && is_entry(&all[i]) && find(l, all[i].gid) == NULL)
+			take_entry(l, i, &all[i]);
 		else
 			l->free[l->nfree++] = i;
 	}
@@ -138,7 +148,7 @@ void ledger_give(struct ledger *l, uint64_t gid)
 
 void ledger_sift(struct ledger *l, bool (*wanted)(void *arg, uint64_t gid), void *arg)
 {
-	struct entry *e, *next;
+	struct entry *e = NULL, *next = NULL;
 
 	HASH_ITER(hh, l->by_gid, e, next)
 	{

@@ -90,12 +90,16 @@ static bool same_text(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool same_folder(const struct dfile_req *a, const struct dfile_req *b)
+{
+	return same_text(a->dir, b->dir) && same_text(a->root, b->root) && a->reserve == b->reserve;
+}
+
 static int find_folder(struct batch_run *b, const struct dfile_req *req, const struct fs_ops *fs)
 {
 	int i = 0;
 
-	while (i < b->nfolders && !(same_text(b->folders[i].req->dir, req->dir) && same_text(b->folders[i].req->root, req->root) &&
-					  b->folders[i].req->reserve == req->reserve))
+	while (i < b->nfolders && !same_folder(b->folders[i].req, req))
 		i++;
 	if (i == b->nfolders)
 		open_folder(&b->folders[b->nfolders++], req, fs);
