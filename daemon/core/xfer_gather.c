@@ -29,7 +29,7 @@ static bool is_simple(const struct xfer *x)
 	       !xfer_name_is_claimed(x, x->want_name);
 }
 
-bool xfer_gather(struct lane *l, const struct fetch_head *h)
+bool xfer_gather(struct lane *l, const char *server_name, const char *uri)
 {
 	struct xfer *x = l->x;
 
@@ -37,7 +37,7 @@ bool xfer_gather(struct lane *l, const struct fetch_head *h)
 		xfer_want_sum(x) || block_pressure(x->loop->blocks))
 		return false;
 	free(x->want_name);
-	x->want_name = xfer_choose_name(x, h->name, l->uri);
+	x->want_name = xfer_choose_name(x, server_name, uri);
 	if (!is_simple(x))
 		return false;
 	xfer_set_state(x, XS_GATHER);
