@@ -217,6 +217,25 @@ static char *kept_text(const struct job *j, enum xfer_left left)
 	return xstrdup("nothing is kept");
 }
 
+/* How much of the cause to tell beside the URI: one of a connection ends in " (HOST)", which matters only where that is another
+ * host, of a redirect or a proxy. */
+static int told_length(const char *cause, const char *text)
+{
+	size_t n = strlen(cause), end;
+	struct uri u;
+	char *host;
+
+	if (uri_parse(text, strlen(text), &u, NULL) < 0)
+		return (int)n;
+	host = xasprintf(" (%s)", u.host);
+	end = strlen(host);
+	if (n > end && strcmp(cause + n - end, host) == 0)
+		n -= end;
+	free(host);
+	uri_free(&u);
+	return (int)n;
+}
+
 /* malloc'd: one line for people: the cause, first and in aria2's words where it has any, the URI without what may be secret, the
  * status of its answer unless the cause names it, and what is left on disk. */
 static char *failure_text(const struct job *j, const struct xfer_end *end)
@@ -227,7 +246,8 @@ static char *failure_text(const struct job *j, const struct xfer_end *end)
 
 	if (end->status != 0 && strstr(cause, "status=") == NULL)
 		snprintf(status, sizeof(status), ", status %d", end->status);
-	text = xasprintf("%s (%s%s; %s)", cause, uri_show_short(uri, shown, sizeof(shown)), status, kept);
+	text = xasprintf("%.*s (%s%s; %s)", told_length(cause, uri), cause, uri_show_short(uri, shown, sizeof(shown)), status,
+		kept);
 	free(kept);
 	return text;
 }
