@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-# Kills the process at the n-th linkat (a file gets its name), before or behind it, or at the first fsync behind it (its folder's).
+# Kills the process at the n-th linkat (a file gets its name), before or behind it, or at the first fsync behind it (mostly of its
+# folder).
 KILLER = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,22 +18,22 @@ KILLER = r"""
 #include <unistd.h>
 static atomic_int links;
 static int at(const char *what) { const char *s = getenv("KILL_WHEN"); return s && strcmp(s, what) == 0; }
-static int due(void) { const char *s = getenv("KILL_LINK"); return s && atomic_load(&links) == atoi(s); }
+static int wanted(void) { const char *s = getenv("KILL_LINK"); return s ? atoi(s) : 1 << 30; }
 int linkat(int a, const char *p, int b, const char *q, int f)
 {
 	int (*real)(int, const char *, int, const char *, int) = dlsym(RTLD_NEXT, "linkat"), r;
-	atomic_fetch_add(&links, 1);
-	if (due() && at("before"))
+	int n = atomic_fetch_add(&links, 1) + 1;
+	if (n == wanted() && at("before"))
 		kill(getpid(), SIGKILL);
 	r = real(a, p, b, q, f);
-	if (due() && at("behind"))
+	if (n == wanted() && at("behind"))
 		kill(getpid(), SIGKILL);
 	return r;
 }
 int fsync(int fd)
 {
 	int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
-	if (due() && at("folder"))
+	if (atomic_load(&links) >= wanted() && at("folder"))
 		kill(getpid(), SIGKILL);
 	return real(fd);
 }
