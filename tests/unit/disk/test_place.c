@@ -275,6 +275,60 @@ static void test_folder_sync_fails(void **state)
 	placer_free(p);
 }
 
+/* Another job makes its part just before our name is linked, and did not see it: we give way. */
+static void test_part_appears(void **state)
+{
+	struct disk_test *t = *state;
+	struct placer *p = open_placer(t);
+	struct dfile_req req = small_req(t, "v");
+	struct one x;
+
+	fault.appears = at(t, "v.part");
+	place(t, p, &req, &x);
+	assert_int_equal(x.t.err, 0);
+	assert_false(x.placed);
+	assert_false(is_there(t, "v"));
+	assert_file(t, "v.part", "");
+	assert_string_equal(x.t.path, at(t, "v.1"));
+	end_file(t, &x);
+	placer_free(p);
+}
+
+static void test_name_appears(void **state)
+{
+	struct disk_test *t = *state;
+	struct placer *p = open_placer(t);
+	struct dfile_req req = small_req(t, "v");
+	struct one x;
+
+	fault.appears = at(t, "v");
+	place(t, p, &req, &x);
+	assert_int_equal(x.t.err, 0);
+	assert_false(x.placed);
+	assert_file(t, "v", "");
+	assert_string_equal(x.t.path, at(t, "v.1"));
+	end_file(t, &x);
+	placer_free(p);
+}
+
+static void test_short_writes(void **state)
+{
+	struct disk_test *t = *state;
+	struct placer *p = open_placer(t);
+	struct dfile_req req = small_req(t, "v");
+	struct ledger_id id;
+	struct one x;
+
+	fault.limit = 3;
+	place(t, p, &req, &x);
+	assert_true(x.placed);
+	assert_file(t, "v", TEXT);
+	placer_free(p);
+	p = open_placer(t);
+	assert_true(placer_named(p, GID, &id)); /* the entry is whole, too */
+	placer_free(p);
+}
+
 static void test_no_room(void **state)
 {
 	struct disk_test *t = *state;
@@ -393,6 +447,9 @@ int main(void)
 		T(test_nth_call_fails),
 		T(test_refused),
 		T(test_folder_sync_fails),
+		T(test_part_appears),
+		T(test_name_appears),
+		T(test_short_writes),
 		T(test_no_room),
 		T(test_named_in_an_earlier_life),
 		T(test_ledger),
