@@ -127,8 +127,7 @@ static int set_up(sqlite3 *db, const char *path, struct fail *f)
 		return SQLITE_AUTH;
 	}
 	/* Only now: this writes, and what is not ours stays as it is. */
-	rc = exec(db, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=4000;"
-		      " PRAGMA synchronous=FULL");
+	rc = exec(db, "PRAGMA journal_mode=WAL; PRAGMA journal_size_limit=67108864; PRAGMA synchronous=FULL");
 	if (rc == SQLITE_OK)
 		rc = migrate(db, path, version);
 	return (rc & 0xff) == SQLITE_ERROR ? SQLITE_CORRUPT : rc; /* the tables are not those of its version */
@@ -144,6 +143,7 @@ int sqlite_db_open(const char *path, sqlite3 **ret, bool *ret_damaged, struct fa
 	if (err)
 		return err;
 	err = 0;
+	/* NOMUTEX: one thread at a time, the starting one, then the store's. */
 	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_extended_result_codes(db, 1);
