@@ -16,6 +16,9 @@ import tempfile
 import time
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.append(os.path.join(TESTS, "origin"))
+from paced import Paced  # noqa: E402
+
 MIB = 1 << 20
 # path, and https for some: a TLS record for each byte costs most
 BAD = ["slow-header/1M/x", "header-huge/1M/x", "gzip-bomb/1M/x?mb=3000", "drip/64M/x", "https:drip/64M/x", "chunk-bad/1M/x?kind=ext", "status-1xx/1M/x",
@@ -115,15 +118,13 @@ class Servers:
         os.makedirs(self.root)
         with open(os.path.join(self.root, "good"), "wb") as f:
             f.truncate(size)
-        self.paced = subprocess.Popen([sys.executable, os.path.join(TESTS, "origin", "paced.py"), self.root, str(rate)],
-                                      stdout=subprocess.PIPE, text=True)
-        self.good = "http://127.0.0.1:%d/good" % int(self.paced.stdout.readline())
+        self.paced = Paced(self.root, rate)
+        self.good = self.paced.base + "/good"
         self.hostile = conftest.Hostile(folder)
         self.conftest = conftest
 
     def stop(self):
-        self.paced.terminate()
-        self.paced.wait()
+        self.paced.stop()
         self.hostile.stop()
 
 

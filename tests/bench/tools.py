@@ -4,10 +4,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
 from kit import PeakMemory, Rpc
+
+sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "origin"))
+from paced import Paced  # noqa: E402,F401
 
 # wall seconds, CPU seconds (user and system) of the client, peak bytes of its memory
 Sample = collections.namedtuple("Sample", "wall cpu peak")
@@ -49,7 +53,6 @@ class Tools:
         self.hauld = os.path.abspath(os.path.join(build, "hauld"))
         self.haul = os.path.abspath(os.path.join(build, "haul"))
         self.floor = self.compile("floor.c", "-lssl", "-lcrypto")
-        self.paced = self.compile("paced.c")
 
     def compile(self, source, *libs):
         program = os.path.join(self.tmp, source.rsplit(".", 1)[0])
@@ -124,21 +127,6 @@ class Tools:
         if tool == "haul --private":
             return self.by_private(where, work)
         return by_command([*self.prefix, *self.argv(tool, work)], where)
-
-
-class Paced:
-    """paced.c while a `with` lasts; base is its URL."""
-
-    def __init__(self, tools, folder, *rates):
-        self.p = subprocess.Popen([tools.paced, folder, *map(str, rates)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.base = "http://127.0.0.1:%d" % int(self.p.stdout.readline())
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.p.stdin.close()
-        self.p.wait()
 
 
 def folder_in(root):

@@ -106,7 +106,7 @@ def limited(b):
         names = b.tools.there(["axel"] + (["aria2c"] if n <= 16 else []))
         size = min(n * rate * seconds, 2 * GIB) >> 20 << 20
         b.origin.need("limited%d" % n, size)
-        with Paced(b.tools, b.origin.root, rate) as origin:
+        with Paced(b.origin.root, rate) as origin:
             work = Work([("%s/limited%d" % (origin.base, n), "limited%d" % n, size)], n)
             got = rounds(b, "limited", names, b.n_rounds, b.tmp, work, b.origin.sums)
         os.unlink(os.path.join(b.origin.root, "limited%d" % n))
@@ -125,7 +125,7 @@ def uneven(b):
         names, got = b.tools.there(["aria2c"]), {}
         for i in range(b.n_rounds):
             for tool in names:
-                with Paced(b.tools, b.origin.root, 8 * MB, 50000, 8) as origin:  # each tool meets the slow one at the same place
+                with Paced(b.origin.root, 8 * MB, 50000, 8) as origin:  # each tool meets the slow one at the same place
                     work = Work([(origin.base + "/uneven", "uneven", size)], n)
                     got.setdefault(tool, []).extend(rounds(b, "uneven", [tool], 1, b.tmp, work, b.origin.sums)[tool])
         rows += [[t, n, "%.2f" % median(got, t, "wall"), "%.2f" % (median(got, t, "wall") / ideal)] for t in names]
@@ -142,7 +142,7 @@ def slow(b):
     for i in range(max(counts)):
         b.origin.need("slow%04d" % i, size)
     for n in counts:
-        with Paced(b.tools, b.origin.root, rate) as origin:
+        with Paced(b.origin.root, rate) as origin:
             work = Work([("%s/slow%04d" % (origin.base, i), "slow%04d" % i, size) for i in range(n)], 1, n)
             got = rounds(b, "slow", b.tools.there(["aria2c"]), 1, b.tmp, work, b.origin.sums)
         per = lambda t: median(got, t, "cpu") * 1e3 / (n * size / MB)
@@ -201,7 +201,7 @@ def kill(b):
     size, rows, again = 128 << 20, [], {}
     b.origin.need("kill", size)
     for tool in b.tools.there(["aria2c"]):
-        with Paced(b.tools, b.origin.root, 8 * MB) as origin:
+        with Paced(b.origin.root, 8 * MB) as origin:
             again[tool] = refetched(b, tool, origin, size)
         rows.append([tool, "%.2f" % (again[tool] / MB)])
     b.report.table("128 MiB, kill -9 after half of it, started again the same way", ["", "MB fetched again"], rows)
@@ -210,7 +210,6 @@ def kill(b):
 
 def refetched(b, tool, origin, size):
     where = folder_in(b.disk)
-    count = lambda: int(subprocess.run(["curl", "-s", origin.base + "/"], capture_output=True, text=True, check=True).stdout)
     daemon = tool == "hauld"
     url = origin.base + "/kill"
 
@@ -221,7 +220,7 @@ def refetched(b, tool, origin, size):
     p = start()
     if daemon:
         gid = p.call("aria2.addUri", [url])
-    while count() < size // 2:
+    while origin.sent() < size // 2:
         time.sleep(0.01)
     (p.p if daemon else p).kill()
     (p.p if daemon else p).wait()
@@ -232,6 +231,6 @@ def refetched(b, tool, origin, size):
         p.stop()
     else:
         p.wait()
-    sent = count()
+    sent = origin.sent()
     shutil.rmtree(where)
     return sent - size

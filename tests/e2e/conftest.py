@@ -24,6 +24,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for sig in (signal.SIGQUIT, signal.SIGHUP):
     signal.signal(sig, signal.SIG_DFL)
 sys.path.insert(0, os.path.join(TESTS, "matrix"))
+sys.path.insert(1, os.path.join(TESTS, "origin"))
 pytest_plugins = ["plugin"]
 BUILD = os.environ.get("HAUL_BUILD") or os.path.join(os.path.dirname(TESTS), "build")
 

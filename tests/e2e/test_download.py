@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+from paced import Paced
 
 GIB = 1 << 30
 
@@ -29,18 +30,14 @@ def test_sixteen_connections_are_fifteen_times_as_fast(hauld, nginx, tools):
     """Each connection gets 4 MB/s, evenly: one fetches 32 MB, sixteen fetch 512 MiB in hardly more time."""
     nginx.put("one.bin", 32 << 20)
     want = nginx.put("many.bin", 512 << 20)
-    p = subprocess.Popen([sys.executable, os.path.join(tools.tests, "origin", "paced.py"), nginx.root, "4e6"], stdout=subprocess.PIPE, text=True)
-    try:
-        base = "http://127.0.0.1:" + p.stdout.readline().strip()
+    with Paced(nginx.root, 4000000) as origin:
+        base = origin.base
         t = time.monotonic()
         hauld.complete(hauld.add(base + "/one.bin", split=1))
         one = (32 << 20) / (time.monotonic() - t)
         t = time.monotonic()
         path = hauld.complete(hauld.add(base + "/many.bin", split=16, max_connection_per_server=16, min_split_size="1M"))
         many = (512 << 20) / (time.monotonic() - t)
-    finally:
-        p.kill()
-        p.wait()
     assert tools.sha256_of(path) == want
     assert many / one >= 15, (one, many)
 

@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bench"))
 import driver  # noqa: E402
 import neighbours  # noqa: E402
+from paced import Paced  # noqa: E402
 
 LONG = bool(os.environ.get("HAUL_LONG"))
 ASAN = subprocess.run("nm -D %s/hauld 2>/dev/null | grep -q __asan" % driver.conftest.BUILD, shell=True).returncode == 0
@@ -371,11 +372,8 @@ def good(tmp_path):
     (tmp_path / "www").mkdir()
     data = bytes(range(256)) * (4 * RATE // 256)
     (tmp_path / "www" / "good").write_bytes(data)
-    p = subprocess.Popen([sys.executable, os.path.join(driver.TESTS, "origin", "paced.py"), str(tmp_path / "www"), str(RATE)],
-                         stdout=subprocess.PIPE, text=True)
-    yield "http://127.0.0.1:%d/good" % int(p.stdout.readline()), driver.hashlib.sha256(data).hexdigest()
-    p.terminate()
-    p.wait()
+    with Paced(str(tmp_path / "www"), RATE) as origin:
+        yield origin.base + "/good", driver.hashlib.sha256(data).hexdigest()
 
 
 @pytest.mark.matrix("R4", "R5")
