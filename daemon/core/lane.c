@@ -143,11 +143,11 @@ static void on_space(void *owner, struct span *ret)
 		on_done(l, 0, NULL);
 		return;
 	}
-	if (too_much_queued(x, s))
+	n = too_much_queued(x, s) ? 0 : grant(x, loop_now(x->loop));
+	if (n == 0 || !need_block(l)) {
+		x->grow.ours = true;
 		return;
-	n = grant(x, loop_now(x->loop));
-	if (n == 0 || !need_block(l))
-		return;
+	}
 	if (n > block_room(l))
 		n = block_room(l);
 	if (s->end >= 0 && (int64_t)n > s->end - s->next)
@@ -171,6 +171,7 @@ static void count(struct lane *l, size_t n)
 	source_brought(l);
 	meter_add(&l->meter, n, now);
 	meter_add(&x->meter, n, now);
+	xfer_grow_count(x, n, now);
 	rate_take(&x->rate, n);
 	if (x->global_rate)
 		rate_take(x->global_rate, n);
@@ -257,6 +258,7 @@ static void failed(struct lane *l, int err, const struct fail *f)
 		return;
 	log_info(XFER, "%016llx lane %u: %s: %s", (unsigned long long)x->gid, l->id,
 		uri_show_short(l->uri ? l->uri : l->src->uri, show, sizeof(show)), copy.text);
+	xfer_grow_trouble(x);
 	if (network_lost(l, err) || !source_failed(x, l, err, &copy, &ms))
 		return;
 	l->src->ready_at = loop_now(x->loop) + ms;

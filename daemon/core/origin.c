@@ -162,6 +162,11 @@ void origin_put(struct origin *o)
 
 /* ---- room ---- */
 
+unsigned origin_active(const struct origin *o)
+{
+	return o->active;
+}
+
 unsigned origin_limit(const struct origin *o)
 {
 	return o->max;

@@ -186,7 +186,7 @@ void segment_cut(struct segment *s, int64_t at)
 /* The attached segment with most left; it can be split at a piece boundary so that both halves keep min-split-size. */
 static struct segment *largest_divisible(struct xfer *x)
 {
-	int64_t least = opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
+	int64_t least = xfer_split_least(x);
 	struct segment *s, *best = NULL;
 
 	TAILQ_FOREACH(s, &x->segs, link) {
@@ -202,7 +202,7 @@ static struct segment *largest_divisible(struct xfer *x)
  * anything, each at least min-split-size. */
 static int64_t split_point(const struct xfer *x, const struct segment *s, unsigned lanes)
 {
-	int64_t least = opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
+	int64_t least = xfer_split_least(x);
 	int64_t left = s->end - s->next;
 	int64_t parts = (int64_t)lanes + 1;
 	int64_t at, up;

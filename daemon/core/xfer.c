@@ -271,8 +271,7 @@ static void fill_probe(struct xfer *x)
 /* How many more lanes could be given work by options, at most. */
 static unsigned lanes_wanted(const struct xfer *x)
 {
-	int64_t split = opts_num(x->opts, OPT_SPLIT);
-	int64_t per_host = opts_num(x->opts, OPT_MAX_CONNECTION_PER_SERVER);
+	int64_t split = xfer_lanes_most(x), per_host = xfer_per_host(x);
 	uint64_t now = loop_now(x->loop);
 	int64_t possible = 0;
 	unsigned busy = lanes_busy(x);

@@ -4,7 +4,8 @@
  * Who calls whom: xfer.c drives the states; xfer_open.c chooses the name and opens the file; xfer_look.c only looks at a file
  * that is there; lane.c runs fetches and receives;
  * lane_head.c judges answers; segment.c hands out bytes and takes written ones; rescue.c takes them over from lanes that are too
- * slow; source.c picks URIs and keeps their record; xfer_pace.c looks after them each second; xfer_end.c verifies, finishes,
+ * slow; source.c picks URIs and keeps their record; xfer_grow.c finds out how many connections bring most;
+ * xfer_pace.c looks after them each second; xfer_end.c verifies, finishes,
  * stops. See docs/types/xfer.md.
  */
 #ifndef HAUL_CORE_XFER_INT_H
@@ -145,6 +146,21 @@ struct lane {
 	TAILQ_ENTRY(lane) link;
 };
 
+/* How many connections bring most (xfer_grow.c). Zeroed: nothing is known. */
+struct growth {
+	struct timer timer;
+	int64_t lanes;       /* that were found to be worth it, or are being tried */
+	int64_t before;      /* how many there were before the step under way; 0: there is none */
+	uint64_t rate;       /* ... and their goodput, bytes/s */
+	uint64_t stepped_at; /* ms */
+	uint64_t hold_until, hold_ms; /* no step before that */
+	/* the window of the measurement under way */
+	uint64_t begun;      /* ms; 0: new connections are awaited */
+	int64_t bytes;
+	uint64_t heard, gap; /* ms: the last byte, and the longest silence */
+	bool ours;           /* a limit of ours, or the disk, held a connection up */
+};
+
 struct xfer {
 	OBJ(XFER);
 	struct loop *loop;
@@ -205,6 +221,7 @@ struct xfer {
 	struct rate rate;
 	struct rate *global_rate;
 	bool hurry;              /* until the next try is decided, or no lane is free for one: its origins are not waited for */
+	struct growth grow;
 	struct timer throttle;   /* runs while a lane waits for tokens */
 	struct timer tick;       /* each second */
 	uint64_t ticked_at;      /* ms: the last of them */
@@ -299,6 +316,17 @@ void race_new(struct lane *l, struct segment *rival); /* l, idle, gets the segme
 /* l is about to leave its segment, or has all of it: what it holds that is needed is on its way to the file afterwards, and the
  * race, if there is one, is over for it. The rival's lane may be stopped. */
 void race_settle(struct lane *l);
+
+/* xfer_grow.c */
+int64_t xfer_lanes_most(const struct xfer *x); /* connections that it may have now */
+int64_t xfer_per_host(const struct xfer *x);   /* ... to one server */
+int64_t xfer_split_least(const struct xfer *x); /* bytes of each part of what is split */
+bool xfer_is_automatic(const struct xfer *x);  /* nobody said how many: it is found out */
+/* All transfers that find it out have as many connections to the origin of s as may be. */
+bool xfer_crowds(const struct xfer *x, const struct source *s);
+void xfer_grow_start(struct xfer *x);          /* from RUN on, where there is something to find out */
+void xfer_grow_count(struct xfer *x, size_t n, uint64_t now); /* n bytes were received */
+void xfer_grow_trouble(struct xfer *x);        /* a connection was refused, or broke */
 
 /* xfer_pace.c */
 void xfer_pace_start(struct xfer *x);         /* from now on each second */
