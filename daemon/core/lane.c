@@ -165,6 +165,8 @@ static void count(struct lane *l, size_t n)
 	struct xfer *x = l->x;
 	uint64_t now = loop_now(x->loop);
 
+	if (l->got == 0)
+		source_note_request(l, now);
 	l->got += (int64_t)n;
 	l->last_data = now;
 	l->src->link_fresh = false;

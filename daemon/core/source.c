@@ -399,6 +399,14 @@ void source_note(struct lane *l, uint64_t now)
 	l->noted_got = l->got;
 }
 
+void source_note_request(struct lane *l, uint64_t now)
+{
+	struct source *s = l->src;
+	uint64_t ms = now - l->since + 1;
+
+	s->request_ms = s->request_ms == 0 ? ms : (s->request_ms * 3 + ms) / 4;
+}
+
 void source_fade(struct xfer *x)
 {
 	for (size_t i = 0; i < x->nsources; i++)

@@ -12,6 +12,10 @@
 #include "base/str.h"
 #include "core/xfer_int.h"
 
+#define TAIL_LOOKS	   16   /* in the time that the rest will take, */
+#define TAIL_LOOK_LEAST_MS 50
+#define TAIL_LOOK_MOST_MS  1000 /* where the look of each second is enough */
+
 void xfer_set_state(struct xfer *x, enum xstate s)
 {
 	static const char *const names[] = {
@@ -339,6 +343,17 @@ static bool give_work(struct xfer *x, struct source *src, unsigned lanes)
 	return true;
 }
 
+/* A lane has nothing to do while others work: when one of them turns out to be slow, it helps. The end is awaited the more
+ * closely the nearer it is. */
+static void watch_tail(struct xfer *x)
+{
+	uint64_t left = (uint64_t)(x->total - ranges_total(&x->written));
+	uint64_t ms = left * 1000 / TAIL_LOOKS / (meter_speed(&x->meter, loop_now(x->loop)) + 1);
+
+	if (ms < TAIL_LOOK_MOST_MS)
+		timer_start(x->loop, &x->wake, ms > TAIL_LOOK_LEAST_MS ? ms : TAIL_LOOK_LEAST_MS, 0, on_wake, x);
+}
+
 static void fill_run(struct xfer *x)
 {
 	uint64_t wait = UINT64_MAX;
@@ -352,6 +367,8 @@ static void fill_run(struct xfer *x)
 		if (!src || !give_work(x, src, wanted))
 			break;
 	}
+	if (x->state == XS_RUN && wanted > 0 && lanes_busy(x) > 0 && x->total > 0)
+		watch_tail(x);
 	if (x->state != XS_RUN || lanes_busy(x) > 0 || !TAILQ_EMPTY(&x->segs))
 		return;
 	if (x->total < 0 && source_any_alive(x))

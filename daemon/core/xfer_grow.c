@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * How many connections a transfer has. What the user says is used at once. Where nobody said how many one server may get, the
  * number is found out: more are opened, two or four times as many, as long as their sum brings more than before; those that
- * brought nothing are closed again, and later some more are tried. Goodput is compared between windows of time in which all connections received.
+ * brought nothing are closed again, and later some more are tried. Goodput is compared between windows of time in
+ * which all connections received.
  */
 #include "base/log.h"
 #include "core/xfer_int.h"
@@ -161,8 +162,8 @@ static void judge_step(struct xfer *x, uint64_t rate, uint64_t now)
 		return;
 	}
 	gain = ((int64_t)rate - (int64_t)g->rate) * 100 / ((int64_t)g->rate * (n - g->before) / g->before + 1);
-	log_debug(XFER, "%016llx: %lld connections bring %llu bytes/s, %lld brought %llu", (unsigned long long)x->gid, (long long)n,
-		(unsigned long long)rate, (long long)g->before, (unsigned long long)g->rate);
+	log_debug(XFER, "%016llx: %lld connections bring %llu bytes/s, %lld brought %llu", (unsigned long long)x->gid,
+		(long long)n, (unsigned long long)rate, (long long)g->before, (unsigned long long)g->rate);
 	if (gain >= GAIN_GOOD) {
 		g->hold_ms = 0;
 		step(x, rate, gain >= GAIN_FULL ? 300 : 100, now);

@@ -65,6 +65,7 @@ struct source {
 	uint64_t more_at;
 	/* goodput, bytes/s of one connection */
 	uint64_t speed;     /* smoothed over its connections; 0: not measured yet */
+	uint64_t request_ms; /* from a request to the first byte of the body, smoothed; 0: not measured yet */
 	uint64_t best;      /* of its best connection lately; fades */
 	unsigned samples;   /* that went into speed */
 	/* far slower than others, silent, or dead: others come first until aside_until, then one small segment shows what it is
@@ -351,6 +352,7 @@ bool source_other_ready(struct xfer *x, const struct source *s, uint64_t least, 
 void source_put_aside(struct source *s, uint64_t now);
 /* Goodput: what the lane got since the last time counts for its source. At each tick, and at the end of its fetch. */
 void source_note(struct lane *l, uint64_t now);
+void source_note_request(struct lane *l, uint64_t now); /* its first byte came */
 void source_fade(struct xfer *x);     /* at each tick: best speeds of the past count less */
 void source_brought(struct lane *l);  /* bytes came: it is in order */
 /* What came was of no use, for the times-th time (from 0): none is asked for a while, longer each time. */
