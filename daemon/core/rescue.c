@@ -10,7 +10,7 @@
 #include "core/xfer_int.h"
 
 #define JUDGED_AFTER	  5    /* times what a request takes there to bring a byte, before a lane counts as slow, */
-#define JUDGED_LEAST_MS	  200
+#define JUDGED_LEAST_MS	  100
 #define JUDGED_MOST_MS	  1000
 #define SILENT_MS	  3000 /* and of silence, before it counts as one that brings nothing */
 #define RESCUE_FACTOR	  4    /* so many times longer than the other one it must need, */
@@ -104,7 +104,7 @@ static int64_t share(const struct segment *s, const struct source *src, uint64_t
 
 bool rescue_pick(struct xfer *x, const struct source *src, uint64_t now, struct range *ret)
 {
-	int64_t n, most = source_portion(src);
+	int64_t n, most = source_portion(src), fair = segment_fair_share(x);
 	struct segment *s;
 	uint64_t ms;
 
@@ -114,6 +114,8 @@ bool rescue_pick(struct xfer *x, const struct source *src, uint64_t now, struct 
 	if (src->speed > 0 && ms / RESCUE_FACTOR < ms_anew(src, left_of(s)))
 		return false;
 	n = share(s, src, now);
+	if (n > fair && n > BLOCK_SIZE)
+		n = fair > BLOCK_SIZE ? fair : BLOCK_SIZE;
 	if (n > most)
 		n = most;
 	if (n <= 0)

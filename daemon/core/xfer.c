@@ -13,7 +13,7 @@
 #include "core/xfer_int.h"
 
 #define TAIL_LOOKS	   16   /* in the time that the rest will take, */
-#define TAIL_LOOK_LEAST_MS 50
+#define TAIL_LOOK_LEAST_MS 25
 #define TAIL_LOOK_MOST_MS  1000 /* where the look of each second is enough */
 
 void xfer_set_state(struct xfer *x, enum xstate s)

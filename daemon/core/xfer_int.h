@@ -300,6 +300,7 @@ struct segment *segment_bare(struct lane *l, int64_t start, int64_t end); /* wit
 void segment_attach_file(struct segment *s);   /* the file is open now */
 void segment_leave(struct segment *s);        /* its lane goes; the rest [next, end) is free again */
 void segment_cut(struct segment *s, int64_t at); /* [at, end) is free again; next <= at */
+int64_t segment_fair_share(const struct xfer *x); /* of what is left, for each lane at work and one more */
 /* Bytes for a lane of src, `lanes` (>= 1) of which are without work: of the first gap what stream-piece-selector and
  * source_portion let it take, or what a slow lane is relieved of, or a share of the largest segment. */
 bool segment_pick(struct xfer *x, const struct source *src, unsigned lanes, struct range *ret);
