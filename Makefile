@@ -45,7 +45,7 @@ DEPS = gcc make pkg-config libc6-dev libuv1-dev node-llhttp libjansson-dev libss
 TEST_DEPS = libcmocka-dev nginx faketime iproute2 aria2 python3 python3-pytest openssl curl cppcheck valgrind
 # For the tests in a browser, 150 MB to fetch: only when none is here, and they are skipped when it can't be had.
 BROWSER_DEPS = $(if $(shell command -v chromium || command -v google-chrome),,chromium-headless-shell)
-BENCH_DEPS = nginx python3 aria2 curl axel wget2 lftp openssl
+BENCH_DEPS = nginx python3 aria2 curl axel wget2 lftp openssl iproute2
 
 # $(call install,PACKAGES): what is missing, by the system's package manager, saying so. A web server that comes as a package is
 # not started by that: a policy file keeps it quiet while the packages are set up.

@@ -45,7 +45,8 @@ static const char *status_text(int status)
 		int status;
 		const char *text;
 	} rows[] = {{200, "OK"}, {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"},
-		{426, "Upgrade Required"}, {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"}};
+		{426, "Upgrade Required"}, {431, "Request Header Fields Too Large"}, {500, "Internal Server Error"},
+		{503, "Service Unavailable"}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].status == status)
@@ -187,8 +188,8 @@ static void handshake(struct conn *c, bool get)
 		respond_empty(c, 400, false);
 	else if (version == NULL || strcmp(version, "13") != 0)
 		respond(c, &(struct response){.status = 426, .extra = "Sec-WebSocket-Version: 13\r\n"});
-	else
-		ws_start(c, key);
+	else if (!ws_start(c, key))
+		respond_empty(c, 503, true);
 }
 
 static void forbid(struct conn *c, const char *why)

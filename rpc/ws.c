@@ -263,7 +263,8 @@ static char *accept_key(const char *key)
 	return ret;
 }
 
-static void make_contexts(struct conn *c)
+/* false: out of memory; the library has no reserve. */
+static bool make_contexts(struct conn *c)
 {
 	static const struct wslay_event_callbacks in = {.recv_callback = on_recv, .send_callback = on_send,
 		.on_frame_recv_start_callback = on_frame_start, .on_frame_recv_chunk_callback = on_frame_data,
@@ -271,27 +272,44 @@ static void make_contexts(struct conn *c)
 	static const struct wslay_frame_callbacks out = {.send_callback = on_frame_send};
 	uint64_t max = text_max(c) < UINT32_MAX ? text_max(c) * OVERLONG : INT64_MAX;
 
-	if (wslay_event_context_server_init(&c->ws->in, &in, c) != 0 ||
-		wslay_frame_context_init(&c->ws->out, &out, c) != 0)
-		obj_die("WebSocket context", __FILE__, __LINE__); /* out of memory */
+	if (wslay_event_context_server_init(&c->ws->in, &in, c) != 0)
+		return false;
+	if (wslay_frame_context_init(&c->ws->out, &out, c) != 0) {
+		wslay_event_context_free(c->ws->in);
+		return false;
+	}
 	wslay_event_config_set_no_buffering(c->ws->in, 1);
 	wslay_event_config_set_max_recv_msg_length(c->ws->in, max);
+	return true;
 }
 
-void ws_start(struct conn *c, const char *key)
+static bool make_ws(struct conn *c)
 {
 	struct ws *w = xcalloc(1, sizeof(*w));
-	char *accepted = accept_key(key);
-	struct buf head;
 
+	c->ws = w;
+	if (!make_contexts(c)) {
+		c->ws = NULL;
+		free(w);
+		return false;
+	}
 	OBJ_INIT(w, WS);
 	STAILQ_INIT(&w->waiting);
 	TAILQ_INIT(&w->under_way);
 	TAILQ_INIT(&w->delayed);
 	buf_init_foreign(&w->text, SIZE_MAX / 4);
 	w->trusted = !auth_needs_token(c->rpc->opts);
-	c->ws = w;
-	make_contexts(c);
+	return true;
+}
+
+bool ws_start(struct conn *c, const char *key)
+{
+	char *accepted;
+	struct buf head;
+
+	if (!make_ws(c))
+		return false;
+	accepted = accept_key(key);
 	buf_init(&head, HTTP_HEAD_MAX);
 	buf_addf(&head, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 		"Sec-WebSocket-Accept: %s\r\n\r\n", accepted);
@@ -299,6 +317,7 @@ void ws_start(struct conn *c, const char *key)
 	conn_write_buf(c, &head);
 	http_reset(c);
 	conn_arm(c);
+	return true;
 }
 
 static void drop_answers(struct answer_list *l)

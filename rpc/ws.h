@@ -10,8 +10,9 @@
 
 struct conn;
 
-/* Answers the handshake and turns the connection into a WebSocket. key: Sec-WebSocket-Key. */
-void ws_start(struct conn *c, const char *key);
+/* Answers the handshake and turns the connection into a WebSocket. key: Sec-WebSocket-Key. false: there
+ * is no memory for it, and nothing has been answered. */
+bool ws_start(struct conn *c, const char *key);
 void ws_free(struct conn *c); /* of a connection that closes; nothing for HTTP ones */
 /* Takes frames and answers messages. True: call again. */
 bool ws_work(struct conn *c);

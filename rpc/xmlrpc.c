@@ -253,12 +253,15 @@ static void on_end(void *arg, const XML_Char *name)
 /* {"method": ..., "params": [...]}, or NULL. */
 static json_t *read_call(const char *text, size_t n)
 {
+	static const XML_Memory_Handling_Suite memory = {mem_malloc, mem_realloc, free};
 	struct reader *r = xcalloc(1, sizeof(*r));
 	json_t *ret = NULL;
 
-	r->parser = XML_ParserCreate(NULL);
-	if (r->parser == NULL)
-		obj_die("XML parser", __FILE__, __LINE__); /* out of memory */
+	r->parser = XML_ParserCreate_MM(NULL, &memory, NULL);
+	if (r->parser == NULL) {
+		free(r);
+		return NULL;
+	}
 	buf_init(&r->text, SIZE_MAX / 4);
 	XML_SetUserData(r->parser, r);
 	XML_SetElementHandler(r->parser, on_start, on_end);

@@ -15,13 +15,13 @@ import time
 GIB = 1 << 30
 HZ = os.sysconf("SC_CLK_TCK")
 NGINX = """
-daemon off; {user} worker_processes auto; pid {dir}/nginx.pid; error_log {dir}/error.log crit;
+daemon off; {user} worker_processes auto; pid {dir}/{host}.pid; error_log {dir}/error.log crit;
 events {{ worker_connections 4096; }}
 http {{
   access_log off; default_type application/octet-stream; sendfile on; keepalive_requests 1000000; tcp_nopush on;
   client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3; uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
-  server {{ listen 127.0.0.1:{port} backlog=4096; root {root}; }}
-  server {{ listen 127.0.0.1:{tls} ssl; root {root}; ssl_certificate {dir}/srv.pem; ssl_certificate_key {dir}/srv.key; }}
+  server {{ listen {host}:{port} backlog=4096; root {root}; }}
+  server {{ listen {host}:{tls} ssl; root {root}; ssl_certificate {dir}/srv.pem; ssl_certificate_key {dir}/srv.key; }}
 }}
 """
 
@@ -44,25 +44,38 @@ def wait_port(port, p):
 
 
 class Origin:
-    """nginx with files of random bytes; put() makes them, sums has their sha256."""
+    """nginx with files of random bytes; put() and need() make them, sums has their sha256."""
 
     def __init__(self, folder):
         self.root = os.path.join(folder, "www")
-        os.makedirs(os.path.join(self.root, "s"))
+        os.makedirs(self.root)
+        self.folder = folder
         run = lambda *a: subprocess.run(["openssl", *a], cwd=folder, check=True, capture_output=True)
         run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "srv.key", "-out", "srv.pem", "-days", "30", "-subj",
             "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
         self.ca = os.path.join(folder, "srv.pem")
         port, tls = free_port(), free_port()
-        conf = os.path.join(folder, "nginx.conf")
-        with open(conf, "w") as f:
-            f.write(NGINX.format(user="user root;" if os.getuid() == 0 else "", dir=folder, root=self.root, port=port, tls=tls))
         self.http, self.https = "http://127.0.0.1:%d" % port, "https://localhost:%d" % tls
-        self.p = subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-c", conf, "-e", folder + "/error.log"])
+        self.p = self.serve("127.0.0.1", port, tls, [])
         wait_port(port, self.p)
         self.sums = {}
 
+    def serve(self, host, port, tls, prefix):
+        conf = os.path.join(self.folder, "nginx-%s.conf" % host)
+        with open(conf, "w") as f:
+            f.write(NGINX.format(user="user root;" if os.getuid() == 0 else "", dir=self.folder, root=self.root, host=host, port=port, tls=tls))
+        return subprocess.Popen([*prefix, shutil.which("nginx") or "/usr/sbin/nginx", "-c", conf, "-e", self.folder + "/error.log"])
+
+    def another(self, host, prefix):
+        """The same files at http://HOST:8080, served by a process that the command `prefix` starts (in a network namespace)."""
+        return self.serve(host, 8080, 8443, prefix)
+
+    def need(self, name, size):
+        if name not in self.sums:
+            self.put(name, size)
+
     def put(self, name, size):
+        os.makedirs(os.path.dirname(os.path.join(self.root, name)), exist_ok=True)
         h = hashlib.sha256()
         block = os.urandom(min(size, 1 << 20) - 8)
         with open(os.path.join(self.root, name), "wb") as f:

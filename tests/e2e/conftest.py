@@ -341,12 +341,12 @@ def nginx(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def preload(tmp_path_factory):
-    """preload(SOURCE) -> a library for LD_PRELOAD, built of that C."""
+    """preload(SOURCE) -> the environment of a daemon with a library built of that C in front of the others."""
     def build(source):
         folder = tmp_path_factory.mktemp("preload")
         (folder / "it.c").write_text(source)
         subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-o", "it.so", "it.c"], cwd=folder, check=True)
-        return str(folder / "it.so")
+        return {"LD_PRELOAD": str(folder / "it.so"), "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
     return build
 
 

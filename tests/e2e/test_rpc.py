@@ -117,6 +117,25 @@ def test_extensions_are_not_agreed_to(hauld):
     assert w.frame() == (8, b"\x03\xea")
 
 
+NO_CONTEXT = """
+int wslay_event_context_server_init(void *ctx, const void *callbacks, void *arg)
+{
+	static int calls;
+
+	return calls++ == 0 ? -500 : ((int (*)(void *, const void *, void *))dlsym(RTLD_NEXT, "wslay_event_context_server_init"))(ctx, callbacks, arg);
+}
+"""
+
+
+def test_no_memory_for_a_websocket(make_hauld, preload):
+    """One client is refused; the daemon and the next client live."""
+    d = make_hauld(env=preload("#define _GNU_SOURCE\n#include <dlfcn.h>\n" + NO_CONTEXT))
+    assert WebSocket.to(d).status == 503
+    w = WebSocket.to(d)
+    w.send(request("aria2.getVersion"))
+    assert "version" in w.recv()["result"]
+
+
 def test_websocket_leaves_with_the_daemon(hauld):
     w = WebSocket.to(hauld)
     assert w.call("aria2.shutdown") == ("OK", [])

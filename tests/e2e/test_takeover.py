@@ -438,8 +438,7 @@ def die(preload):
 
 def dying(tools, folder, die, at, call, name):
     """A daemon, not started, that is killed at that call."""
-    return tools.Hauld(folder, env={"LD_PRELOAD": die, "DIE_AT": at, "DIE_CALL": call, "DIE_NAME": name,
-                                    "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"})
+    return tools.Hauld(folder, env=dict(die, DIE_AT=at, DIE_CALL=call, DIE_NAME=name))
 
 
 def wait_for_death(tools, d):
