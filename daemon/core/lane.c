@@ -179,6 +179,18 @@ static void count(struct lane *l, size_t n)
 		rate_take(x->global_rate, n);
 }
 
+void lane_low_water(struct lane *l, size_t n)
+{
+	const struct segment *s = l->seg;
+
+	if (s && s->end >= 0 && (int64_t)n > s->end - s->next)
+		n = (size_t)(s->end - s->next);
+	if (n == l->low || !l->fetch || !l->proto->low_water)
+		return;
+	l->low = n;
+	l->proto->low_water(l->fetch, n);
+}
+
 static void on_data(void *owner, size_t n)
 {
 	struct lane *l = owner;
@@ -187,6 +199,7 @@ static void on_data(void *owner, size_t n)
 	l->cur->len += (uint32_t)n;
 	s->next += (int64_t)n;
 	count(l, n);
+	lane_low_water(l, l->low);
 	if (block_room(l) == 0 || s->next == s->end || block_pressure(l->x->loop->blocks))
 		lane_flush(l);
 	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest
@@ -470,8 +483,10 @@ static int fetch(struct lane *l)
 	l->retry_after = -1;
 	l->paused = false;
 	l->since = l->last_data = loop_now(x->loop);
-	l->noted_got = 0;
+	l->noted_got = l->ticked_got = 0;
 	l->speed = 0;
+	l->per_tick = 0;
+	l->low = 0;
 	l->held = false;
 	memset(&l->meter, 0, sizeof(l->meter));
 	err = admit(l);

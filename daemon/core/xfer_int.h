@@ -143,6 +143,9 @@ struct lane {
 	bool on_trial;       /* its source was dead when it was asked */
 	bool held;           /* since then it was us who did not take more */
 	unsigned replaced;   /* times its connection was given up as a laggard in this segment */
+	int64_t ticked_got;  /* `got` at the last tick, ... */
+	int64_t per_tick;    /* ... and what comes between two, smoothed */
+	size_t low;          /* low water that its fetch was told; 0, 1: none */
 	struct meter meter;
 	TAILQ_ENTRY(lane) link;
 };
@@ -289,6 +292,8 @@ void lane_drop(struct lane *l, int err);      /* its fetch counts as failed with
 void lane_ask(struct lane *l);                /* its uri for what its segment lacks; failures are handled */
 void lane_stop(struct lane *l);               /* cancel the fetch, give back what was not received; idle afterwards */
 void lane_resume(struct lane *l);             /* space() may have room again */
+/* Its fetch may bring n bytes at a time, or what its segment lacks when that is less; 0: as they come. */
+void lane_low_water(struct lane *l, size_t n);
 void lane_flush(struct lane *l);              /* hand a partly filled block to the writer */
 
 /* lane_head.c: judge the head of an answer. Sets l->verdict, l->fail, l->redirect_to, l->retry_after. */

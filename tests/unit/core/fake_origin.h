@@ -52,6 +52,7 @@ struct fake_server {
 	unsigned stuck_every;  /* every n-th connection gets stuck_rate; 0: none */
 	unsigned stuck_rate;
 	unsigned most_open;    /* of the requests, at a time */
+	size_t low_now, low_most; /* low water asked for */
 	unsigned mute_first;   /* the first n requests are never answered */
 	unsigned stall_percent; /* of steps after which a connection is silent for good */
 	int64_t stall_at;      /* the first connection that gets there is silent from then on; 0: none */
@@ -403,6 +404,20 @@ static void fake_resume(void *p)
 	}
 }
 
+/* The kernel would wait for what never comes. */
+static void fake_low_water(void *p, size_t n)
+{
+	struct fake_fetch *f = p;
+
+	if ((int64_t)n > f->end - f->at) {
+		fprintf(stderr, "low water above what is left\n");
+		abort();
+	}
+	f->o->low_now = n;
+	if (n > f->o->low_most)
+		f->o->low_most = n;
+}
+
 static void fake_cancel(void *p)
 {
 	struct fake_fetch *f = p;
@@ -421,7 +436,7 @@ static const char *fake_peer(void *p)
 
 static const char *const fake_schemes[] = {"fake", NULL};
 static const struct proto fake_proto = {.name = "fake", .schemes = fake_schemes, .start = fake_start, .resume = fake_resume,
-	.cancel = fake_cancel, .peer = fake_peer};
+	.cancel = fake_cancel, .low_water = fake_low_water, .peer = fake_peer};
 
 const struct proto *proto_find(const char *scheme)
 {
