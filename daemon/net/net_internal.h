@@ -29,6 +29,7 @@ struct net_conf {
 	int min_tls; /* TLS1_2_VERSION ... */
 	int rcvbuf;  /* bytes; 0: the system's choice */
 	int dscp;
+	char *congestion; /* of TCP; NULL: the system's */
 };
 
 /* Where this daemon listens; owned by its listener. */
@@ -51,6 +52,7 @@ struct net {
 	char *window; /* NET_WINDOW bytes for ciphertext and for what is thrown away; used within one callback only */
 	size_t chop;
 	uint64_t v6_slow_until, v4_slow_until; /* ms: addresses of the family did not answer lately, see dial.c */
+	bool told_congestion; /* the log has it that the kernel refuses conf.congestion */
 	unsigned turn; /* sockets bound to an interface so far */
 	unsigned refs; /* its owner, streams and listeners: the last one frees it */
 	LIST_HEAD(lingering_list, stream) lingering; /* of stream_close_soon: nobody else would close these */
