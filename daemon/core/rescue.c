@@ -58,6 +58,12 @@ static bool can_be_judged(const struct lane *l, uint64_t now)
 	return (l->state == LANE_HEAD || l->state == LANE_BODY) && !l->held && now - l->since >= judged_after(l->src);
 }
 
+/* Until it will have n bytes more. It may be silent for as long again as it has been. */
+static uint64_t ms_still(const struct lane *l, int64_t n, uint64_t now)
+{
+	return ms_for(n, pace(l, now)) + (now - l->last_data);
+}
+
 static int64_t left_of(const struct segment *s)
 {
 	return s->end - s->next;
@@ -77,7 +83,7 @@ static struct segment *last_to_end(struct xfer *x, int64_t least, int64_t most, 
 			continue;
 		if (!can_be_judged(s->lane, now))
 			continue;
-		ms = ms_for(left_of(s), pace(s->lane, now));
+		ms = ms_still(s->lane, left_of(s), now);
 		if (!found || ms > *ret_ms) {
 			found = s;
 			*ret_ms = ms;
