@@ -50,7 +50,7 @@ static bool too_much_queued(const struct xfer *x, const struct segment *s)
 	if (wstream_queued(s->ws) >= LANE_QUEUE_MAX)
 		return true;
 	block_stats(x->loop->blocks, &used, &total);
-	return segment_queued(x) >= total * BLOCK_SIZE / 4;
+	return used >= total / 4 && segment_queued(x) >= total * BLOCK_SIZE / 4; /* what is queued is in blocks */
 }
 
 /* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are
