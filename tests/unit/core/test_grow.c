@@ -140,6 +140,57 @@ static void test_our_own_limit(void **state)
 	close_world(&w);
 }
 
+/* One in eight connections gets next to nothing: the others do its work in the end, in little more than the time that it takes
+ * them at best. */
+static void test_stuck_connections(void **state)
+{
+	static const struct {
+		const char *lanes;
+		uint64_t ideal_ms, percent; /* parts of a MiB are larger beside 3 MiB than beside 6 */
+	} rows[] = {{"8", 48 * MIB / 1003, 110}, {"16", 48 * MIB / 2007, 120}};
+
+	(void)state;
+	for (unsigned seed = 1; seed <= 3; seed++)
+		for (size_t i = 0; i < 2; i++) {
+			struct fake_server o = {.size = 48 * MIB, .version = 1, .rate = 1000000 / 7, .stuck_every = 8, .stuck_rate = 1000};
+			struct world w;
+
+			open_free(&w, &o, 1, seed);
+			set(&w, OPT_SPLIT, rows[i].lanes);
+			set(&w, OPT_MAX_CONNECTION_PER_SERVER, rows[i].lanes);
+			set(&w, OPT_MIN_SPLIT_SIZE, "1M");
+			assert_in_range(run_ms(&w), rows[i].ideal_ms * 9 / 10, rows[i].ideal_ms * rows[i].percent / 100);
+			expect_right(&w, o.size);
+			assert_in_range(o.sent, o.size, o.size + 4 * MIB);
+			close_world(&w);
+		}
+}
+
+/* What nobody asked for is at most 16 connections at an origin, of all downloads together; each has one all the same. */
+static void test_an_origin_is_not_crowded(void **state)
+{
+	struct fake_server o = {.size = 24 * MIB, .version = 1, .rate = 400000};
+	struct origin_use others[14] = {{0}};
+	struct world w;
+	struct uri u;
+	struct origin *at;
+
+	(void)state;
+	open_free(&w, &o, 1, 5);
+	assert_int_equal(uri_parse(one_uri[0], strlen(one_uri[0]), &u, NULL), 0);
+	at = origin_get(w.origins, &u);
+	uri_free(&u);
+	for (size_t i = 0; i < 14; i++)
+		origin_use_begin(&others[i], at);
+	run_ms(&w);
+	expect_right(&w, o.size);
+	assert_int_equal(o.most_open, 2);
+	for (size_t i = 0; i < 14; i++)
+		origin_use_clear(&others[i]);
+	origin_put(at);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +201,8 @@ int main(void)
 		cmocka_unit_test(test_backs_off_from_a_server_that_refuses),
 		cmocka_unit_test(test_numbers_of_the_user),
 		cmocka_unit_test(test_our_own_limit),
+		cmocka_unit_test(test_stuck_connections),
+		cmocka_unit_test(test_an_origin_is_not_crowded),
 	};
 
 	log_setup(getenv("XFER_LOG") ? LOG_LVL_DEBUG : LOG_LVL_ERROR, false, NULL, LOG_LVL_ERROR);
