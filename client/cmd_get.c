@@ -283,7 +283,8 @@ static void follow_given(void *arg, const struct entry *e, const char *gid, uint
 		.uri = e->uris[0],
 		.had = had,
 		.relative = e->relative,
-		.checked = opts_has(e->opts, OPT_CHECKSUM)};
+		.checked = opts_has(e->opts, OPT_CHECKSUM),
+		.dry = opts_bool(e->opts, OPT_DRY_RUN)};
 	follow_add(g->follow, &item);
 }
 

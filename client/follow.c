@@ -27,6 +27,7 @@ struct track {
 	int64_t since;		 /* when it was added, or seen running after it had to wait */
 	uint64_t had;		 /* bytes that were there before */
 	bool checked;		 /* as in struct ended */
+	bool dry;		 /* likewise */
 	bool seen;		 /* running */
 	bool queued;		 /* it had to wait */
 	char *told;		 /* the last reason to wait that was told, or NULL */
@@ -98,6 +99,7 @@ void follow_add(struct follow *fo, const struct follow_item *item)
 	t->had = item->had;
 	t->d.relative = item->relative;
 	t->checked = item->checked;
+	t->dry = item->dry;
 	HASH_ADD_STR(fo->by_gid, gid, t);
 	TAILQ_INSERT_TAIL(&fo->open, t, open);
 	fo->nopen++;
@@ -110,8 +112,9 @@ static struct ended ended_of(const struct track *t)
 {
 	return (struct ended){.d = &t->d,
 		.took = term_now() - t->since,
-		.got = t->d.done > t->had ? t->d.done - t->had : 0,
-		.checked = t->checked};
+		.got = t->d.done > t->had && !t->dry ? t->d.done - t->had : 0,
+		.checked = t->checked,
+		.dry = t->dry};
 }
 
 /* t is gone afterwards. */

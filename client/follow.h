@@ -34,6 +34,7 @@ struct follow_item {
 	uint64_t had;	 /* bytes that were there before, not to be counted as received */
 	bool relative; /* as in struct dl */
 	bool checked;  /* as in struct ended */
+	bool dry;      /* likewise */
 };
 void follow_add(struct follow *fo, const struct follow_item *item);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Giving downloads to a daemon. Their GIDs come from what is downloaded, so that what an earlier command gave is found
  * again: what failed or was removed is tried again with what it has (haul.retry), what has not ended goes on with the
- * options of now, what is complete is fetched once more.
+ * options of now, what is complete is fetched once more. One with a GID of the user's own is refused where the daemon downloads
+ * something else by that GID.
  */
 #ifndef HAUL_CLIENT_GIVE_H
 #define HAUL_CLIENT_GIVE_H

@@ -288,7 +288,7 @@ static void end_json(const struct progress *p, const struct ended *e)
 	(void)p;
 	if (strcmp(d->status, "complete") == 0)
 		put_json(json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:f}", "event", "complete", "gid", d->gid, "path", d->path,
-			"done", (json_int_t)d->done, "total", (json_int_t)d->total, "speed",
+			"done", (json_int_t)(e->dry ? 0 : d->done), "total", (json_int_t)d->total, "speed",
 			(json_int_t)ended_speed(e), "seconds", (double)e->took / 1000));
 	else
 		put_json(json_pack("{s:s,s:s,s:s,s:I,s:I,s:i,s:s}", "event",
@@ -318,8 +318,11 @@ static void end_bar(const struct progress *p, const struct ended *e)
 		put_failure(p, e->d);
 	} else if (!p->style.hide_complete) {
 		term_fit(short_path(p, e->d), -1, p->term.utf8, path, sizeof(path));
-		printf("%s  %s in %s (%s/s)\n", path, show_size(bytes, e->d->done, size), show_took(e->took, time),
-			show_size(bytes, ended_speed(e), rate));
+		if (e->dry)
+			printf("%s  %s, not fetched (dry-run)\n", path, show_size(bytes, e->d->done, size));
+		else
+			printf("%s  %s in %s (%s/s)\n", path, show_size(bytes, e->d->done, size), show_took(e->took, time),
+				show_size(bytes, ended_speed(e), rate));
 	}
 	fflush(stdout);
 	console_end(p->console, e);

@@ -21,6 +21,7 @@ struct ended {
 	int64_t took;  /* ms that it ran while we looked */
 	uint64_t got;  /* bytes received in that time */
 	bool checked;  /* a checksum was given */
+	bool dry;      /* dry-run: it was looked at, and no byte of it fetched */
 };
 
 /* Bytes a second. */

@@ -33,6 +33,7 @@ static bool pause_job(struct engine *e, struct job *j, bool force)
 	if (j->rec.state != JOB_WAITING)
 		return false;
 	room_leave(j);
+	j->goes_on = false;
 	job_set_state(j, JOB_PAUSED);
 	queue_set_ready(&e->queue, j, false);
 	engine_save_state(e, j);
@@ -133,7 +134,7 @@ static void retry_job(struct engine *e, struct job *j)
 		job_forget_file(j);
 	job_set_state(j, JOB_WAITING);
 	j->hurry = true;
-	j->want_pause = j->want_remove = j->want_restart = j->forced = j->new_path = false;
+	j->want_pause = j->want_remove = j->want_restart = j->forced = j->new_path = j->goes_on = false;
 	free(j->rec.err_text);
 	j->rec.err_text = NULL;
 	j->rec.err = 0;

@@ -162,6 +162,7 @@ bool sched_has_slot(struct engine *e); /* fewer jobs are active than may be */
 /* engine_run.c */
 void run_start(struct engine *e, struct job *j);	    /* a job of the queue gets a slot */
 void run_stop(struct engine *e, struct job *j, bool force); /* what for is set in j->want_* or engine.stopping */
+void run_yield(struct job *j);				    /* an active job goes back to its place in the queue; idempotent */
 void run_stopped_check(struct engine *e);		    /* engine.stopping: call back when nothing runs any more */
 
 /* engine_result.c */

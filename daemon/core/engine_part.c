@@ -95,6 +95,7 @@ static struct job *leftover_new(struct engine *e, const struct job *j)
 	l->rec.flags = j->rec.flags & (JOB_PART | JOB_UNPROVEN | JOB_REPLACES | JOB_USER_PART);
 	l->rec.path = xstrdup(j->rec.path);
 	l->rec.etag = xstrdup(j->rec.etag);
+	l->rec.etag_origin = xstrdup(j->rec.etag_origin);
 	l->rec.last_modified = xstrdup(j->rec.last_modified);
 	l->rec.part_id = xstrdup(j->rec.part_id);
 	l->rec.digest = xstrdup(j->rec.digest);

@@ -77,6 +77,7 @@ static void on_known(void *owner, const struct xfer_known *k)
 	claims = k->user_part && !claimed_before(j, k);
 	set_text(&j->rec.path, k->path);
 	set_text(&j->rec.etag, k->etag);
+	set_text(&j->rec.etag_origin, k->etag_origin);
 	set_text(&j->rec.last_modified, k->last_modified);
 	set_text(&j->rec.part_id, k->part_id);
 	set_text(&j->rec.digest, k->digest);
@@ -126,6 +127,7 @@ static bool on_adopt(void *owner, const char *path, bool take, struct xfer_known
 	*ret = (struct xfer_known){.path = old->rec.path,
 		.total = old->rec.total,
 		.etag = old->rec.etag,
+		.etag_origin = old->rec.etag_origin,
 		.last_modified = old->rec.last_modified,
 		.part_id = old->rec.part_id,
 		.digest = old->rec.digest,
@@ -213,6 +215,25 @@ static char *kept_text(const struct job *j, enum xfer_left left)
 	return xstrdup("nothing is kept");
 }
 
+/* How much of the cause to tell beside the URI: one of a connection ends in " (HOST)", which matters only where that is another
+ * host, of a redirect or a proxy. */
+static int told_length(const char *cause, const char *text)
+{
+	size_t n = strlen(cause), end;
+	struct uri u;
+	char *host;
+
+	if (uri_parse(text, strlen(text), &u, NULL) < 0)
+		return (int)n;
+	host = xasprintf(" (%s)", u.host);
+	end = strlen(host);
+	if (n > end && strcmp(cause + n - end, host) == 0)
+		n -= end;
+	free(host);
+	uri_free(&u);
+	return (int)n;
+}
+
 /* malloc'd: one line for people: the cause, first and in aria2's words where it has any, the URI without what may be secret, the
  * status of its answer unless the cause names it, and what is left on disk. */
 static char *failure_text(const struct job *j, const struct xfer_end *end)
@@ -223,7 +244,8 @@ static char *failure_text(const struct job *j, const struct xfer_end *end)
 
 	if (end->status != 0 && strstr(cause, "status=") == NULL)
 		snprintf(status, sizeof(status), ", status %d", end->status);
-	text = xasprintf("%s (%s%s; %s)", cause, uri_show_short(uri, shown, sizeof(shown)), status, kept);
+	text = xasprintf("%.*s (%s%s; %s)", told_length(cause, uri), cause, uri_show_short(uri, shown, sizeof(shown)), status,
+		kept);
 	free(kept);
 	return text;
 }
@@ -306,6 +328,20 @@ static void become_waiting(struct job *j)
 	engine_save(e, j);
 }
 
+/* Another is tried in its stead (sched.c). Its number in the queue may have been given away meanwhile. */
+static void become_relieved(struct job *j)
+{
+	struct engine *e = j->engine;
+
+	job_set_state(j, JOB_WAITING);
+	j->forced = false;
+	j->goes_on = true;
+	if (!queue_restore(&e->queue, j))
+		queue_insert(&e->queue, j, 0);
+	queue_set_ready(&e->queue, j, true);
+	engine_save(e, j);
+}
+
 /* Its disk is full. Behind those that wait for room already: they come first. */
 static void become_roomless(struct job *j, const struct xfer_end *end)
 {
@@ -317,6 +353,7 @@ static void become_roomless(struct job *j, const struct xfer_end *end)
 		pos++;
 	job_set_state(j, JOB_WAITING);
 	j->forced = false;
+	j->goes_on = true;
 	queue_insert(&e->queue, j, pos);
 	room_wait(j, end);
 	engine_save(e, j);
@@ -407,6 +444,8 @@ static void on_end(void *owner, const struct xfer_end *end)
 		become_waiting(j);
 	else if (j->want_restart)
 		begin(j);
+	else if (j->want_yield && end->result == XFER_STOPPED)
+		become_relieved(j);
 	else if (room_may_come(j, end))
 		become_roomless(j, end);
 	else if (end->result == XFER_FAILED)
@@ -440,6 +479,7 @@ static void begin(struct job *j)
 		.known = {.path = j->rec.path,
 			.total = j->rec.total,
 			.etag = j->rec.etag,
+			.etag_origin = j->rec.etag_origin,
 			.last_modified = j->rec.last_modified,
 			.part_id = j->rec.part_id,
 			.digest = j->rec.digest,
@@ -453,11 +493,14 @@ static void begin(struct job *j)
 		log_warn(CORE, "GID#" GID_FMT ": its stored progress can't be read; it starts anew",
 			GID_ARG(j->rec.gid));
 	job_set_state(j, JOB_ACTIVE);
-	j->want_restart = j->forced = j->hurry = false;
+	j->want_restart = j->want_yield = j->forced = j->hurry = false;
+	j->began_at = loop_now(e->loop);
 	j->rec.flags |= JOB_STARTED;
 	otree_insert(&e->active, &j->in_list, ++e->start_seq);
 	engine_save(e, j);
-	event_push(e, EV_START, j->rec.gid);
+	if (!j->goes_on)
+		event_push(e, EV_START, j->rec.gid);
+	j->goes_on = false;
 	j->xfer = xfer_start(&req, &ops, j);
 	ranges_free(&have);
 	free(journal);
@@ -475,6 +518,14 @@ void run_stop(struct engine *e, struct job *j, bool force)
 	(void)e;
 	if (j->xfer != NULL)
 		xfer_stop(j->xfer, force, false);
+}
+
+void run_yield(struct job *j)
+{
+	if (j->want_yield || j->xfer == NULL)
+		return;
+	j->want_yield = true;
+	xfer_stop(j->xfer, false, false);
 }
 
 static void on_stopped_flush(void *arg, int err, const struct fail *f)

@@ -65,11 +65,13 @@ void job_forget_file(struct job *j)
 {
 	free(j->rec.path);
 	free(j->rec.etag);
+	free(j->rec.etag_origin);
 	free(j->rec.last_modified);
 	free(j->rec.part_id);
 	free(j->rec.digest);
 	free(j->rec.have);
-	j->rec.path = j->rec.etag = j->rec.last_modified = j->rec.part_id = j->rec.digest = j->rec.have = NULL;
+	j->rec.path = j->rec.etag = j->rec.etag_origin = NULL;
+	j->rec.last_modified = j->rec.part_id = j->rec.digest = j->rec.have = NULL;
 	j->rec.total = -1;
 	j->rec.done = 0;
 	j->rec.flags &= ~(uint32_t)(JOB_PART | JOB_UNPROVEN | JOB_REPLACES | JOB_USER_PART);

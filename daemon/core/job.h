@@ -66,10 +66,13 @@ struct job {
 	struct onode by_gid;   /* in engine's tree of all jobs */
 	struct onode in_list;  /* in one of engine's lists: active, queue (waiting and paused) or stopped */
 	struct onode in_ready; /* in the queue's tree of those that may start: waiting, and known to be durable */
+	bool goes_on; /* its next transfer is no start that anybody is told of: it was not asked to stop, but had to wait */
 	bool hurry; /* its next transfer doesn't wait for what its origins were found to want */
 	/* Asked of an active job whose transfer is still stopping. forced: don't wait for servers. new_path: dir or out
 	 * changed, what the old transfer still reports about its file is not kept. */
 	bool want_pause, want_remove, want_restart, forced, new_path;
+	bool want_yield;	      /* the same: it goes back to where it was in the queue, for another to be tried */
+	uint64_t began_at;	      /* ms: its transfer */
 	uint64_t pause_seq;	      /* number of the asking to pause; 0: never asked in this life of the daemon */
 	uint64_t add_seq;	      /* number of its add while that is not durable (engine_flush.c), else 0 */
 	TAILQ_ENTRY(job) not_durable; /* while add_seq != 0 */

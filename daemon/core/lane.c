@@ -170,6 +170,7 @@ static void count(struct lane *l, size_t n)
 	l->got += (int64_t)n;
 	l->last_data = now;
 	l->src->link_fresh = false;
+	x->brought = true;
 	source_brought(l);
 	meter_add(&l->meter, n, now);
 	meter_add(&x->meter, n, now);
@@ -400,17 +401,17 @@ void lane_resume(struct lane *l)
 	l->proto->resume(l->fetch);
 }
 
-/* If-Range needs a strong validator (RFC 9110 13.1.5); a date only counts when there is no ETag. */
+/* For the origin that l is about to ask. If-Range needs a strong validator (RFC 9110 13.1.5); a date only counts when there is no
+ * ETag. */
 static const char *if_range_of(const struct lane *l)
 {
 	const struct xfer *x = l->x;
-
 	const char *tag;
 	bool own;
 
 	if (l->src->skip_if_range || !x->pinned)
 		return NULL;
-	tag = source_tag(x, l->src, &own);
+	tag = lane_tag(l, &own);
 	if (tag && (own || !x->last_modified))
 		return strncmp(tag, "W/", 2) == 0 ? NULL : tag;
 	return x->last_modified;
@@ -471,11 +472,9 @@ static int fetch(struct lane *l)
 	l->whole = s->next == 0 && req.want.end < 0;
 	if (!l->whole && req.want.end < 0 && x->total >= 0)
 		req.want.end = x->total;
-	req.if_range = l->whole ? NULL : if_range_of(l);
 	req.head_only = asks_head(l);
 	req.from = l->from;
 	l->asked = req.want;
-	l->if_range = req.if_range != NULL;
 	l->head = req.head_only;
 	l->conditional = req.if_modified_since >= 0;
 	l->got = 0;
@@ -492,6 +491,8 @@ static int fetch(struct lane *l)
 	err = admit(l);
 	if (err)
 		return err;
+	req.if_range = l->whole ? NULL : if_range_of(l);
+	l->if_range = req.if_range != NULL;
 	l->state = LANE_HEAD;
 	err = l->proto->start(x->net, &req, &lane_ops, l, &l->fetch, &l->fail);
 	if (err) {

@@ -23,6 +23,18 @@ static void refuse(struct lane *l, int err, const char *fmt, ...)
 
 /* ---- redirects ---- */
 
+/* What comes from there may have been changed on the way, though the user asked for it over https. Once for each download. */
+static void warn_of_plain(struct lane *l, const struct uri *from, const struct uri *to)
+{
+	char shown[100];
+
+	if (l->x->told_plain || strcmp(from->scheme, "https") != 0 || strcmp(to->scheme, "https") == 0)
+		return;
+	l->x->told_plain = true;
+	log_warn(XFER, "%016llx: a redirect leads from https to plain %s: what comes may have been changed on the way (%s)",
+		(unsigned long long)l->x->gid, to->scheme, uri_show_short(l->redirect_to, shown, sizeof(shown)));
+}
+
 static void judge_redirect(struct lane *l, const struct fetch_head *h)
 {
 	struct uri base, to;
@@ -50,6 +62,8 @@ static void judge_redirect(struct lane *l, const struct fetch_head *h)
 		l->redirect_to = uri_text(&to); /* without userinfo: a server can't make us log in elsewhere */
 		if (!l->redirect_to)
 			refuse(l, ERR_STATUS, "Redirected to a URI that is not supported");
+		else
+			warn_of_plain(l, &base, &to);
 	}
 	if (!f.code)
 		uri_free(&to);
@@ -138,11 +152,31 @@ static bool same_date(const struct xfer *x, const struct fetch_head *h)
 	return x->last_modified && h->last_modified && text_same(x->last_modified, h->last_modified);
 }
 
-/* Different servers may make different ETags of the same file (RFC 9110 8.8.3): between origins the date counts for more. */
+const char *lane_tag(const struct lane *l, bool *ret_own)
+{
+	const struct xfer *x = l->x;
+	const char *origin = origin_key(l->use.o), *tag = tags_of(&x->tags, origin);
+
+	*ret_own = tag || !x->etag_origin || text_same(x->etag_origin, origin);
+	return tag ? tag : x->etag;
+}
+
+/* An answer to l with that ETag (NULL: none) is of the version. */
+static void note_tag(struct lane *l, const char *etag)
+{
+	struct xfer *x = l->x;
+	bool own;
+
+	if (etag && (!lane_tag(l, &own) || !own))
+		tags_add(&x->tags, origin_key(l->use.o), etag);
+}
+
+/* Different servers may make different ETags of the same file (RFC 9110 8.8.3): between origins the date counts for more. That
+ * holds for mirrors as well as for the places where the redirects of one URI lead. */
 static bool same_tag(const struct lane *l, const struct fetch_head *h)
 {
 	bool own;
-	const char *tag = source_tag(l->x, l->src, &own);
+	const char *tag = lane_tag(l, &own);
 
 	return !tag || !h->etag || text_same(tag, h->etag) || (!own && same_date(l->x, h));
 }
@@ -187,7 +221,7 @@ static bool comparable(const struct xfer *x, const struct fetch_head *h)
 static bool tells_less(const struct lane *l, const struct fetch_head *h)
 {
 	bool own;
-	const char *tag = source_tag(l->x, l->src, &own);
+	const char *tag = lane_tag(l, &own);
 
 	return own && tag && (!h->etag || (l->x->last_modified && !h->last_modified));
 }
@@ -207,7 +241,7 @@ static void note_proof(struct lane *l, const struct fetch_head *h)
 {
 	struct xfer *x = l->x;
 
-	source_set_tag(x, l->src, h->etag, false);
+	note_tag(l, h->etag);
 	if (x->unproven || (comparable(x, h) && !tells_less(l, h)))
 		return;
 	x->unproven = true;
@@ -219,7 +253,7 @@ static bool validators_lost(const struct lane *l, const struct fetch_head *h)
 {
 	bool own;
 
-	return !h->etag && !h->last_modified && (l->x->last_modified || source_tag(l->x, l->src, &own));
+	return !h->etag && !h->last_modified && (l->x->last_modified || lane_tag(l, &own));
 }
 
 static bool has_validator(const struct xfer *x)
@@ -284,6 +318,13 @@ static void judge_range(struct lane *l, const struct fetch_head *h)
 
 /* ---- the first answer ---- */
 
+const char *lane_naming_uri(const struct lane *l)
+{
+	const struct source *first = l->x->sources[0];
+
+	return l->src == first ? l->uri : first->uri;
+}
+
 static char *copy_or_null(const char *s)
 {
 	return s ? xstrdup(s) : NULL;
@@ -294,10 +335,12 @@ static void pin(struct lane *l, const struct fetch_head *h)
 	struct xfer *x = l->x;
 
 	free(x->etag);
+	free(x->etag_origin);
 	free(x->last_modified);
+	tags_clear(&x->tags);
 	x->etag = copy_or_null(h->etag);
+	x->etag_origin = h->etag ? xstrdup(origin_key(l->use.o)) : NULL;
 	x->last_modified = copy_or_null(h->last_modified);
-	source_set_tag(x, l->src, h->etag, true);
 	x->mtime = h->mtime;
 	x->total = h->coded ? -1 : h->total;
 	x->pinned = true;
@@ -346,7 +389,7 @@ static void judge_probe(struct lane *l, const struct fetch_head *h)
 	l->answer_end = h->has_range ? h->range.end : x->total;
 	if (s->end >= 0)
 		ranges_add(&x->taken, 0, s->end);
-	xfer_open_new(x, h->name, l->uri);
+	xfer_open_new(x, h->name, lane_naming_uri(l));
 }
 
 /* Not a byte of the file is there, so that another version may be taken. */

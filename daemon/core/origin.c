@@ -42,6 +42,7 @@ struct origin {
 	uint64_t ready_at;
 	unsigned failures; /* in a row */
 	unsigned lost;	   /* silences in a row that were the network's */
+	uint64_t lost_at;  /* of the last one; 0: none */
 	bool answered;	   /* ever */
 	struct fail why; /* of the last trouble */
 	TAILQ_HEAD(waiter_list, origin_waiter) waiters;
@@ -99,7 +100,9 @@ void origins_free(struct origins *s)
 
 static char *key_of(const struct uri *u)
 {
-	return xasprintf("%s://%s:%u %s", u->scheme, u->host, u->port, u->user != NULL ? u->user : "");
+	bool named = u->user != NULL;
+
+	return xasprintf("%s://%s:%u%s%s", u->scheme, u->host, u->port, named ? " " : "", named ? u->user : "");
 }
 
 struct origin *origin_ref(struct origin *o)
@@ -158,6 +161,12 @@ void origin_put(struct origin *o)
 	s->n_idle++;
 	if (s->n_idle > s->keep)
 		drop(TAILQ_FIRST(&s->idle));
+}
+
+const char *origin_key(const struct origin *o)
+{
+	OBJ_CHECK(o, ORIGIN);
+	return o->key;
 }
 
 /* ---- room ---- */
@@ -356,6 +365,7 @@ bool origin_lost(struct origin *o, uint64_t now, uint64_t since, bool got)
 		return false;
 	if (o->ready_at <= now)
 		o->ready_at = now + with_jitter(o, backoff(LOST_FIRST_MS, 0, LOST_MOST_MS, o->lost++));
+	o->lost_at = now;
 	o->max = 1;
 	o->careful = true;
 	o->why.text[0] = '\0';
@@ -375,6 +385,7 @@ void origins_alive(struct origins *s, uint64_t now)
 		if (o->lost > 0)
 			o->ready_at = now + mix(s->seed++) % BACK_MS;
 		o->lost = 0;
+		o->lost_at = 0;
 	}
 }
 
@@ -383,13 +394,13 @@ bool origins_are_lost(const struct origins *s)
 	return s->reach.gone;
 }
 
-bool origins_know_silent(const struct origins *s, const struct uri *u)
+uint64_t origins_silent_at(const struct origins *s, const struct uri *u)
 {
 	char *key = key_of(u);
 	const struct origin *o = find(s, key);
 
 	free(key);
-	return o != NULL && o->lost > 0;
+	return o != NULL ? o->lost_at : 0;
 }
 
 void origins_expect_network(struct origins *s)

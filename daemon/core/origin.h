@@ -26,6 +26,8 @@ void origins_free(struct origins *s); /* NULL is fine; nobody may hold an origin
 struct origin *origin_get(struct origins *s, const struct uri *u); /* a reference */
 struct origin *origin_ref(struct origin *o);
 void origin_put(struct origin *o); /* NULL is fine */
+/* Names it for as long as there are queue files: "https://host:443", and behind a blank the user it is asked as. */
+const char *origin_key(const struct origin *o);
 
 /* How many fetches may begin now. 0: *ret_wait says in how many ms to ask again, UINT64_MAX: when others have ended
  * (origin_wait_for). */
@@ -65,8 +67,8 @@ bool origin_lost(struct origin *o, uint64_t now, uint64_t since, bool got);
 /* A sign of life of the network: those that waited for it may be asked within the next seconds, not all at once. */
 void origins_alive(struct origins *s, uint64_t now);
 bool origins_are_lost(const struct origins *s); /* the network is taken for gone: nobody was heard since */
-/* Was that one tried in vain since the last sign of life? */
-bool origins_know_silent(const struct origins *s, const struct uri *u);
+/* When that one was tried in vain the last time since the last sign of life, ms; 0: it was not. */
+uint64_t origins_silent_at(const struct origins *s, const struct uri *u);
 /* An earlier process had downloads: that nothing can be reached is not their fault (core/reach.h). */
 void origins_expect_network(struct origins *s);
 

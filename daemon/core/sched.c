@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Who gets a slot: from the front of the queue, as long as there are fewer active jobs than slots. Jobs whose transfer
- * is still stopping keep their slot until it has. While the network seems to be gone one more looks whether it is.
+ * is still stopping keep their slot until it has. While the network seems to be gone one more looks whether it is, each in
+ * its turn.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 
 #define SLOTS_MS    1000 /* how often slots are looked at again while jobs wait: for the speed, and for the network's silence */
 #define SCOUTS_SEEN 1000 /* jobs that are looked at for one that may hear somebody */
+#define SCOUT_AGAIN_MS 30000 /* whose servers were not tried for so long */
 
 /* The rule of optimize-concurrent-downloads, "true" or "A:B" (checked when it was set); false: off. */
 static bool slots_rule(const struct opts *o, double *ret_a, double *ret_b)
@@ -76,34 +78,53 @@ bool sched_has_slot(struct engine *e)
 	return otree_count(&e->active) < slots(e);
 }
 
-static bool may_hear_somebody(const struct engine *e, const struct job *j)
+/* When all its servers had been tried in vain, ms; 0: one was not, since somebody was heard. */
+static uint64_t silent_at(const struct engine *e, const struct job *j)
 {
-	bool any = false;
+	uint64_t first = UINT64_MAX;
 
-	for (char *const *text = j->uris; *text != NULL && !any; text++) {
+	for (char *const *text = j->uris; *text != NULL && first > 0; text++) {
+		uint64_t at;
 		struct uri u;
 
 		if (uri_parse(*text, strlen(*text), &u, NULL) < 0)
 			continue;
-		any = !origins_know_silent(e->origins, &u);
+		at = origins_silent_at(e->origins, &u);
+		first = at < first ? at : first;
 		uri_free(&u);
 	}
-	return any;
+	return first;
 }
 
 /* A server that is dead and a network that is gone look the same as long as nobody else is asked: jobs that wait for the one must
- * not keep the queue from ever finding out. NULL: there is no need, or nobody. */
+ * not keep the queue from ever finding out. The first whose servers have not been tried, else the one for whom that is longest
+ * ago. NULL: there is no need, or nobody. */
 static struct job *find_scout(const struct engine *e)
 {
 	struct onode *n = origins_are_lost(e->origins) ? otree_at(&e->queue.ready, 0) : NULL;
+	uint64_t now = loop_now(e->loop), oldest = now > SCOUT_AGAIN_MS ? now - SCOUT_AGAIN_MS : 0;
+	struct job *found = NULL;
 
-	for (unsigned seen = 0; n != NULL && seen < SCOUTS_SEEN; seen++, n = otree_next(n)) {
+	for (unsigned seen = 0; n != NULL && oldest > 0 && seen < SCOUTS_SEEN; seen++, n = otree_next(n)) {
 		struct job *j = otree_entry(n, struct job, in_ready);
+		uint64_t at = silent_at(e, j);
 
-		if (may_hear_somebody(e, j))
-			return j;
+		if (at >= oldest)
+			continue;
+		found = j;
+		oldest = at;
 	}
-	return NULL;
+	return found;
+}
+
+/* The one beyond the slots has heard nobody: it makes room for the next. */
+static void relieve_scout(struct engine *e)
+{
+	struct job *j = otree_entry(otree_at(&e->active, otree_count(&e->active) - 1), struct job, in_list);
+	uint64_t at = silent_at(e, j);
+
+	if (at >= j->began_at && at != UINT64_MAX && at != 0 && find_scout(e) != NULL)
+		run_yield(j);
 }
 
 void sched_run(struct engine *e)
@@ -119,6 +140,8 @@ void sched_run(struct engine *e)
 	scout = j != NULL && otree_count(&e->active) == n ? find_scout(e) : NULL;
 	if (scout != NULL)
 		run_start(e, scout);
+	else if (j != NULL && otree_count(&e->active) > n)
+		relieve_scout(e);
 	if (queue_first_ready(&e->queue) != NULL && !timer_running(&e->slots_timer))
 		timer_start(e->loop, &e->slots_timer, SLOTS_MS, 0, on_slots, e);
 }

@@ -54,7 +54,6 @@ static void source_free(struct source *s)
 	uri_free(&s->u);
 	free(s->uri);
 	free(s->final_uri);
-	free(s->tag);
 	OBJ_FREE(s);
 }
 
@@ -425,36 +424,6 @@ void source_brought(struct lane *l)
 }
 
 /* ---- where it is asked, and what for ---- */
-
-const char *source_tag(const struct xfer *x, const struct source *s, bool *ret_own)
-{
-	*ret_own = true;
-	for (size_t i = 0; i < x->nsources; i++) {
-		const struct source *t = x->sources[i];
-
-		if (t->tag && (t == s || t->origin == s->origin)) {
-			*ret_own = true;
-			return t->tag;
-		}
-		*ret_own &= t->origin == s->origin;
-	}
-	return x->etag;
-}
-
-void source_set_tag(struct xfer *x, struct source *s, const char *etag, bool first)
-{
-	char *copy = xstrdup(etag);
-
-	for (size_t i = 0; first && i < x->nsources; i++) {
-		free(x->sources[i]->tag);
-		x->sources[i]->tag = NULL;
-	}
-	if (s->tag || !copy) {
-		free(copy);
-		return;
-	}
-	s->tag = copy;
-}
 
 void source_set_place(struct xfer *x, struct source *s, const char *uri, enum zone from)
 {

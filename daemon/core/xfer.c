@@ -46,6 +46,7 @@ void xfer_report_known(struct xfer *x)
 		.path = x->path,
 		.total = x->total,
 		.etag = x->etag,
+		.etag_origin = x->etag_origin,
 		.last_modified = x->last_modified,
 		.part_id = x->part_id,
 		.digest = x->digest,
@@ -56,6 +57,18 @@ void xfer_report_known(struct xfer *x)
 	};
 
 	x->ops->known(x->owner, &k);
+}
+
+void xfer_forget_version(struct xfer *x)
+{
+	free(x->etag);
+	free(x->etag_origin);
+	free(x->last_modified);
+	free(x->digest);
+	x->etag = x->etag_origin = x->last_modified = x->digest = NULL;
+	tags_clear(&x->tags);
+	x->total = -1;
+	x->unproven = false;
 }
 
 /* ---- beginning anew ---- */
@@ -69,13 +82,10 @@ static void forgotten(void *arg)
 		xfer_wind_down(x);
 		return;
 	}
-	x->total = -1;
-	x->pinned = x->unproven = x->replaces = x->by_head = false;
-	free(x->etag);
-	free(x->last_modified);
+	x->pinned = x->replaces = x->by_head = false;
+	xfer_forget_version(x);
 	free(x->part_id);
-	free(x->digest);
-	x->etag = x->last_modified = x->part_id = x->digest = NULL;
+	x->part_id = NULL;
 	xfer_set_state(x, XS_PROBE);
 	xfer_dirty(x);
 }
@@ -134,7 +144,9 @@ void xfer_restart(struct xfer *x)
 		xfer_fail(x, ERR_NO_RANGE, err_text(ERR_NO_RANGE));
 		return;
 	}
-	if (max_tries > 0 && x->restarts >= max_tries) {
+	x->in_vain += x->brought;
+	x->brought = false;
+	if (max_tries > 0 && (x->in_vain >= max_tries || x->restarts >= max_tries)) {
 		xfer_fail_sources(x, ERR_NO_RANGE);
 		return;
 	}
@@ -227,8 +239,13 @@ static void when_idle(struct xfer *x, uint64_t wait)
 		timer_start(x->loop, &x->wake, wait, 0, on_wake, x);
 }
 
-/* Every lane of the probe is silent: whether another one might help. While conditional-get looks at files, which it does for
- * one lane at a time, that one is given up for it. */
+/* May one lane more ask for the beginning? conditional-get looks at files for one at a time. */
+static bool probe_has_room(const struct xfer *x)
+{
+	return lanes_busy(x) < (opts_bool(x->opts, OPT_CONDITIONAL_GET) ? 1 : opts_num(x->opts, OPT_SPLIT));
+}
+
+/* Every lane of the probe is silent: whether another one might help. Where there is no room for it one of them is given up. */
 static bool probe_needs_another(struct xfer *x, uint64_t now)
 {
 	struct lane *l;
@@ -240,13 +257,15 @@ static bool probe_needs_another(struct xfer *x, uint64_t now)
 	}
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
-		if (l->state == LANE_IDLE)
-			continue;
-		source_put_aside(l->src, now);
-		if (opts_bool(x->opts, OPT_CONDITIONAL_GET) && source_other_ready(x, l->src, 0, now))
+		if (l->state != LANE_IDLE)
+			source_put_aside(l->src, now);
+	}
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state != LANE_IDLE && !probe_has_room(x) && source_other_ready(x, l->src, 0, now))
 			lane_drop(l, ERR_TIMEOUT);
 	}
-	return lanes_busy(x) < opts_num(x->opts, OPT_SPLIT) && (lanes_busy(x) == 0 || !opts_bool(x->opts, OPT_CONDITIONAL_GET));
+	return probe_has_room(x);
 }
 
 /* One lane asks; where the server doesn't answer for stall-timeout, another one is asked beside it. The first to tell what the
@@ -430,11 +449,9 @@ static void xfer_free(struct xfer *x)
 	free(x->dir);
 	free(x->root);
 	free(x->journal);
+	xfer_forget_version(x);
 	free(x->path);
-	free(x->etag);
-	free(x->last_modified);
 	free(x->part_id);
-	free(x->digest);
 	free(x->want_name);
 	free(x->look_name);
 	free(x->cond_name);
@@ -464,6 +481,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 		return;
 	x->path = xstrdup(k->path);
 	x->etag = xstrdup(k->etag);
+	x->etag_origin = xstrdup(k->etag_origin);
 	x->last_modified = xstrdup(k->last_modified);
 	x->part_id = xstrdup(k->part_id);
 	x->digest = xstrdup(k->digest);

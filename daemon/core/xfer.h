@@ -24,6 +24,7 @@ struct xfer_known {
 	const char *path;          /* final path, or NULL: not chosen yet */
 	int64_t total;             /* -1 unknown */
 	const char *etag;
+	const char *etag_origin;   /* which origin showed it (origin_key); NULL: not known */
 	const char *last_modified;
 	const char *part_id;       /* which file `have` speaks of (dfile_part_id); NULL: not known */
 	const char *digest;        /* that an answer told of the whole file, "sha-256=HEX", or NULL */

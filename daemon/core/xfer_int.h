@@ -18,6 +18,7 @@
 #include "base/uri.h"
 #include "core/origin.h"
 #include "core/rate.h"
+#include "core/tags.h"
 #include "core/xfer.h"
 #include "disk/file.h"
 #include "disk/verify.h"
@@ -52,7 +53,6 @@ struct source {
 	bool link_fresh;    /* final_uri has not brought a byte yet */
 	bool dead;          /* given up: counts no more, but see may_return */
 	bool may_return;    /* dead of what may pass (no answer, too slow): asked again now and then while others work */
-	char *tag;          /* its ETag for the version being fetched, which others may know by another one; NULL: not seen */
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
 	bool no_ranges;     /* answers ranges with the whole file */
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
@@ -186,6 +186,8 @@ struct xfer {
 	char *path;              /* final path, NULL until chosen */
 	int64_t total;           /* -1 unknown */
 	char *etag, *last_modified;
+	char *etag_origin;       /* who showed etag (origin_key); NULL: not known */
+	struct tags tags;        /* by which other origins know the same version */
 	char *part_id;           /* of the file that durable speaks of */
 	int64_t mtime;
 	char *digest;            /* of an answer's header, "sha-256=HEX" */
@@ -197,7 +199,10 @@ struct xfer {
 	bool took_over;          /* the file was begun by another program, under its own name */
 	bool adopting;           /* the part that is being opened is another job's, which is gone */
 	bool replaces;           /* NAME was found to be wrong (check-integrity): the finished part takes its place */
+	bool told_plain;         /* the log has it that a redirect led from https to plain http */
 	unsigned restarts;       /* times it began anew */
+	unsigned in_vain;        /* ... throwing away what had come: tries without progress */
+	bool brought;            /* bytes came since it began, or began anew */
 	bool unproven;           /* an answer was taken that could not be compared with those before it */
 	bool close_delimited;    /* the end of the file was told by the end of the connection only */
 	char *want_name;         /* name for the open under way */
@@ -255,6 +260,8 @@ void xfer_fail_sources(struct xfer *x, int err);
 void xfer_report_known(struct xfer *x);
 /* Can bytes of two answers with these validators be of one version only? A weak ETag alone doesn't say so (RFC 9110 8.8.1). */
 bool xfer_provable(const char *etag, const char *last_modified);
+/* Size, validators and all that was said of the version being fetched count no more. */
+void xfer_forget_version(struct xfer *x);
 void xfer_check_done(struct xfer *x);         /* all bytes there? then verify */
 void xfer_complete(struct xfer *x);           /* the result is COMPLETE: wind down */
 void xfer_reset(struct xfer *x);              /* forget the file, throw away what is open of it, probe again (RESET) */
@@ -298,6 +305,11 @@ void lane_flush(struct lane *l);              /* hand a partly filled block to t
 
 /* lane_head.c: judge the head of an answer. Sets l->verdict, l->fail, l->redirect_to, l->retry_after. */
 void lane_judge(struct lane *l, const struct fetch_head *h);
+/* The URI that names the file unless somebody says more: where l was led, but of mirrors the first one's, whoever answers. */
+const char *lane_naming_uri(const struct lane *l);
+/* The ETag by which the origin that l asks knows the version being fetched; NULL: there is none. *ret_own false: that origin has
+ * not shown any, and this is another's. */
+const char *lane_tag(const struct lane *l, bool *ret_own);
 
 /* segment.c */
 struct segment *segment_new(struct lane *l, int64_t start, int64_t end);
@@ -344,11 +356,6 @@ bool lane_is_silent(const struct lane *l, uint64_t now); /* it waits for the ser
 int source_list_set(struct xfer *x, char *const *uris);
 void source_list_free(struct xfer *x);
 struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait); /* for one more lane; NULL: none; *ret_wait ms */
-/* The ETag by which the origin of s knows the version that is being fetched; NULL: there is none. *ret_own false: it has not
- * shown any, so this one is, or may be, that of another origin. */
-const char *source_tag(const struct xfer *x, const struct source *s, bool *ret_own);
-/* An answer with that ETag (NULL: none) is of the version. first: it decided what the version is. */
-void source_set_tag(struct xfer *x, struct source *s, const char *etag, bool first);
 /* Bytes that the next segment for it may have at most. */
 int64_t source_portion(const struct source *s);
 bool source_may_return(const struct xfer *x, const struct source *s, uint64_t now); /* dead, and due to be asked again */

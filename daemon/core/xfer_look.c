@@ -65,7 +65,7 @@ bool xfer_look_first(struct lane *l)
 
 	if (!may_be_unmodified(x))
 		return false;
-	name = xfer_choose_name(x, NULL, l->uri);
+	name = xfer_choose_name(x, NULL, lane_naming_uri(l));
 	if (!x->look_name && x->cond_name && strcmp(name, x->cond_name) == 0) {
 		free(name);
 		return false;

@@ -299,17 +299,6 @@ static void forget_part(struct xfer *x)
 	ranges_free(&x->durable);
 }
 
-/* Nothing of it is there: whatever version the server has now will do, and the first answer tells which that is. */
-static void unpin(struct xfer *x)
-{
-	free(x->etag);
-	free(x->last_modified);
-	free(x->digest);
-	x->etag = x->last_modified = x->digest = NULL;
-	x->total = -1;
-	x->unproven = false;
-}
-
 static void opened_known(void *arg, int err, const struct fail *f, const struct dfile_opened *o)
 {
 	struct xfer *x = arg;
@@ -352,8 +341,8 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 	}
 	if (x->total < 0)
 		forget_part(x); /* without a size there is nothing to resume at */
-	if (x->written.n == 0 && !x->user_part)
-		unpin(x);
+	if (x->written.n == 0 && !x->user_part) /* whatever version the server has now will do: the first answer tells which */
+		xfer_forget_version(x);
 	x->dirty = (uint64_t)(ranges_total(&x->written) - ranges_total(&x->durable)); /* in the journal, maybe never synced */
 	run(x);
 }

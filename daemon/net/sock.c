@@ -157,21 +157,34 @@ static int bind_local(struct net *n, struct sock *k, int fd, int family)
 	return r;
 }
 
-int sock_check_interfaces(const char *list, struct fail *f)
+static bool is_local_name(const char *name)
 {
 	struct sockaddr_storage ss;
+
+	return uv_ip4_addr(name, 0, (struct sockaddr_in *)&ss) == 0 || uv_ip6_addr(name, 0, (struct sockaddr_in6 *)&ss) == 0 ||
+	       if_nametoindex(name) != 0;
+}
+
+int sock_check_interfaces(const char *list, struct fail *f)
+{
 	char name[SOCK_NAME_MAX];
-	unsigned count = 1;
+	unsigned count = 1, good = 0;
 
 	for (const char *s = strchr(list, ','); s != NULL; s = strchr(s + 1, ','))
 		count++;
 	for (unsigned i = 0; i < count; i++) {
 		nth_interface(list, i, name);
-		if (uv_ip4_addr(name, 0, (struct sockaddr_in *)&ss) == 0 ||
-			uv_ip6_addr(name, 0, (struct sockaddr_in6 *)&ss) == 0 || if_nametoindex(name) != 0)
-			return 0;
+		good += is_local_name(name);
 	}
-	return fail_set(f, ERR_INTERFACE, "there is no interface or local address %.100s (interface); see `ip address`", list);
+	if (good == 0)
+		return fail_set(
+			f, ERR_INTERFACE, "there is no interface or local address %.100s (interface); see `ip address`", list);
+	for (unsigned i = 0; good < count && i < count; i++) {
+		nth_interface(list, i, name);
+		if (!is_local_name(name))
+			log_warn(NET, "there is no interface or local address %s (interface): others are used meanwhile", name);
+	}
+	return 0;
 }
 
 int sock_new(struct net *n, int family, struct sock **ret)

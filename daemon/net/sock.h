@@ -28,7 +28,8 @@ struct sock {
 
 /* A TCP socket with the options of n (buffer, DSCP, congestion control, local address), not connected. 0 or a libuv error. */
 int sock_new(struct net *n, int family, struct sock **ret);
-/* One of the names in the list of `interface` is an address, or an interface of this machine: 0, else ERR_INTERFACE. */
+/* One of the names in the list of `interface` is an address, or an interface of this machine: 0, else ERR_INTERFACE. Others
+ * are warned of in the log. */
 int sock_check_interfaces(const char *list, struct fail *f);
 /* Takes a connected descriptor (closed on error) of a TCP or Unix socket. 0 or a libuv error. */
 int sock_adopt(struct net *n, int fd, struct sock **ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * One record of 24 bytes, in place. Not synced: what a power cut leaves of it is an older one, or none.
+ * One record of 24 bytes, in place. Not synced, but for the reset: what a power cut leaves of it is an older one, or none.
  */
 #include "store/commit_count.h"
 
@@ -48,6 +48,13 @@ void commit_count_write(struct commit_count *c, uint64_t n)
 	r.crc = crc_of(&r);
 	if (c->fd >= 0 && pwrite(c->fd, &r, sizeof(r), 0) == sizeof(r))
 		c->n = n;
+}
+
+void commit_count_reset(struct commit_count *c)
+{
+	commit_count_write(c, 0);
+	if (c->fd >= 0 && fdatasync(c->fd) < 0)
+		log_warn(STORE, "queue.commits could not be synced: %s", strerror(errno));
 }
 
 void commit_count_close(struct commit_count *c)

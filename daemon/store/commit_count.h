@@ -17,6 +17,8 @@ struct commit_count {
 /* Reads dir/queue.commits, made with mode 0600 when missing. A failure is logged: the queue does without. */
 void commit_count_open(struct commit_count *c, const char *dir);
 void commit_count_write(struct commit_count *c, uint64_t n);
+/* Nothing is counted any more: 0 is written, and synced, since what it stood for is not looked for again. */
+void commit_count_reset(struct commit_count *c);
 void commit_count_close(struct commit_count *c);
 
 #endif

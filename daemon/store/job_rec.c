@@ -16,6 +16,7 @@ static const size_t strings[] = {
 	offsetof(struct job_rec, path),
 	offsetof(struct job_rec, etag),
 	offsetof(struct job_rec, last_modified),
+	offsetof(struct job_rec, etag_origin),
 	offsetof(struct job_rec, part_id),
 	offsetof(struct job_rec, digest),
 	offsetof(struct job_rec, have),

@@ -24,6 +24,10 @@ static const char *const schema_migrations[] = {
 	"UPDATE job SET sum_job=row_sum(gid, uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text,"
 	" added_at, ended_at, flags, part_id, digest) WHERE sum_job IS row_sum(gid, uid, owner, uris, opts, dir, path, total,"
 	" etag, last_modified, err, err_text, added_at, ended_at, flags, part_id);",
+	"ALTER TABLE job ADD COLUMN etag_origin TEXT;"
+	"UPDATE job SET sum_job=row_sum(gid, uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text,"
+	" added_at, ended_at, flags, part_id, digest, etag_origin) WHERE sum_job IS row_sum(gid, uid, owner, uris, opts, dir,"
+	" path, total, etag, last_modified, err, err_text, added_at, ended_at, flags, part_id, digest);",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(schema_migrations) / sizeof(schema_migrations[0])))

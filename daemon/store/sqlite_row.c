@@ -15,11 +15,12 @@
 #define JOB_COLUMNS                                                                                                    \
 	"gid, state, ord, uid, owner, uris, opts, dir, path, total, etag, last_modified, have, done, err, err_text, "  \
 	"added_at, ended_at, flags, part_id"
-#define JOB_DIGEST ", digest" /* since version 4 */
+#define JOB_LATER ", digest, etag_origin" /* since version 4, 5 */
 #define JOB_OK                                                                                                         \
 	"sum_job IS row_sum(gid, uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text, "       \
-	"added_at, ended_at, flags, part_id, digest), sum_place IS row_sum(gid, state, ord), sum_have IS row_sum(gid, have, done)"
-#define COLUMNS 21 /* of JOB_COLUMNS and JOB_DIGEST; the three of JOB_OK follow */
+	"added_at, ended_at, flags, part_id, digest, etag_origin), sum_place IS row_sum(gid, state, ord), "               \
+	"sum_have IS row_sum(gid, have, done)"
+#define COLUMNS 22 /* of JOB_COLUMNS and JOB_LATER; the three of JOB_OK follow */
 
 /* ---- checksums ---- */
 
@@ -100,6 +101,7 @@ static void read_columns(sqlite3_stmt *st, struct job_rec *r)
 	r->flags = (uint32_t)sqlite3_column_int64(st, 18);
 	r->part_id = text(st, 19);
 	r->digest = text(st, 20);
+	r->etag_origin = text(st, 21);
 }
 
 static void forget(char **text)
@@ -132,6 +134,7 @@ static void fail_job(struct job_rec *r)
 	forget(&r->dir);
 	forget(&r->path);
 	forget(&r->etag);
+	forget(&r->etag_origin);
 	forget(&r->last_modified);
 	forget(&r->part_id);
 	forget(&r->digest);
@@ -180,10 +183,10 @@ enum row_state sqlite_read_job(sqlite3_stmt *st, struct job_rec *r)
 char *sqlite_jobs_sql(sqlite3 *db, const char *rest)
 {
 	sqlite3_stmt *st = NULL;
-	bool newest = sqlite3_prepare_v2(db, "SELECT digest, sum_job FROM job", -1, &st, NULL) == SQLITE_OK;
+	bool newest = sqlite3_prepare_v2(db, "SELECT etag_origin, sum_job FROM job", -1, &st, NULL) == SQLITE_OK;
 
 	sqlite3_finalize(st);
-	return xasprintf("SELECT " JOB_COLUMNS "%s FROM job %s", newest ? JOB_DIGEST ", " JOB_OK : ", NULL, 1, 1, 1", rest);
+	return xasprintf("SELECT " JOB_COLUMNS "%s FROM job %s", newest ? JOB_LATER ", " JOB_OK : ", NULL, NULL, 1, 1, 1", rest);
 }
 
 /* ---- in ---- */
@@ -216,6 +219,7 @@ void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r)
 	sqlite3_bind_int64(st, 19, r->flags);
 	bind_text(st, 20, r->part_id);
 	bind_text(st, 21, r->digest);
+	bind_text(st, 22, r->etag_origin);
 }
 
 sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
@@ -223,9 +227,10 @@ sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
 	sqlite3_stmt *st = NULL;
 
 	sqlite3_prepare_v3(db,
-		"INSERT OR REPLACE INTO job (" JOB_COLUMNS JOB_DIGEST ", sum_job, sum_place, sum_have)"
-		" VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,"
-		" row_sum(?1,?4,?5,?6,?7,?8,?9,?10,?11,?12,?15,?16,?17,?18,?19,?20,?21), row_sum(?1,?2,?3), row_sum(?1,?13,?14))",
+		"INSERT OR REPLACE INTO job (" JOB_COLUMNS JOB_LATER ", sum_job, sum_place, sum_have)"
+		" VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,"
+		" row_sum(?1,?4,?5,?6,?7,?8,?9,?10,?11,?12,?15,?16,?17,?18,?19,?20,?21,?22),"
+		" row_sum(?1,?2,?3), row_sum(?1,?13,?14))",
 		-1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
 	return st;
 }

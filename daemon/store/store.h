@@ -32,6 +32,7 @@ struct job_rec {
 	int64_t total;    /* -1 unknown */
 	char *etag;       /* validators pinned at the first answer */
 	char *last_modified;
+	char *etag_origin; /* the origin that showed etag (core/origin.h); NULL: not known */
 	char *part_id;    /* which file on disk `have` speaks of (disk/file.h) */
 	char *digest;     /* that the server told of the whole file, "sha-256=HEX" */
 	char *have;       /* ranges that are durable on disk, text form of base/ranges.h */

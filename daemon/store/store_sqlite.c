@@ -284,7 +284,7 @@ static int open_or_rescue(struct sqlite *s, const char *path, struct fail *f)
 	log_error(STORE, "%s", f->text);
 	err = sqlite_rescue(path, f);
 	if (err && is_gone(path)) /* it was said that nothing can be read: the next start may begin anew */
-		commit_count_write(&s->count, 0);
+		commit_count_reset(&s->count);
 	return err ? err : try_open(s, path, &damaged, f);
 }
 

@@ -153,6 +153,30 @@ def test_add_prints_gids(served, hauld, hostile):
     assert hauld.complete(event["gid"]) == os.path.join(hauld.dir, "c")
 
 
+def test_a_dry_run_says_that_nothing_came(served, hostile, hauld):
+    uri = hostile.base + "/f/1M/a"
+    end = json.loads(served.ok("get", "--dry-run", "--json", uri).splitlines()[-1])
+    assert (end["event"], end["done"], end["total"], end["speed"]) == ("complete", 0, MIB, 0), end
+    t = served.terminal("get", "--dry-run", uri)
+    assert t.wait() == 0
+    t.until_text("a  1.0MiB, not fetched (dry-run)")
+    assert os.listdir(hauld.dir) == [] and hostile.sent() == 0
+
+
+def test_a_gid_that_is_of_another_download(served, hauld, hostile):
+    """While it has not ended it is not taken for what was asked for; the same URL, however it is written, goes on."""
+    gid, old, new = "00000000000000a1", hostile.base + "/f/1K/a b", hostile.base + "/f/1K/c"
+    assert served.ok("add", "--pause=true", "--gid=" + gid, old) == gid + "\n"
+    for command in (["add"], ["get"], ["add", old]):
+        line = served.fails(1, command[0], "--gid=" + gid, *command[1:], new)
+        assert gid in line and new in line and "another URI" in line, line
+    assert hauld.status(gid)["status"] == "paused"
+    assert served.ok("add", "--pause=true", "--gid=" + gid, old) == gid + "\n"
+    hauld.rpc("aria2.remove", gid)
+    served.ok("add", "--gid=" + gid, new)  # it has ended
+    assert hauld.complete(gid).endswith("/c")
+
+
 def test_add_says_what_a_running_daemon_will_not_take(served, hauld):
     r = served.run("add", "--pause=true", "-j", "3", "http://127.0.0.1:9/f")
     assert r.returncode == 0 and r.stderr.count("\n") == 1 and "max-concurrent-downloads" in r.stderr and "haul set --global" in r.stderr

@@ -104,6 +104,7 @@ def test_https_to_http(make_hauld, hostile):
     plain = [r for r in hostile.log() if r["port"] == hostile.port and "redir" not in str(r.get("target", ""))]
     no_secret(plain, open(d.log).read())
     assert not any("authorization" in str(r).lower() for r in plain)
+    assert open(d.log).read().count("leads from https to plain http") == 1
 
 
 @pytest.mark.matrix("C07")

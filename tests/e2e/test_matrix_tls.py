@@ -179,6 +179,7 @@ def test_handshake_that_fails(hauld, act, codes, words):
     finally:
         server.stop()
     assert (s["status"], s["errorCode"]) == ("error", codes) and words in s["errorMessage"], s
+    assert s["errorMessage"].count("127.0.0.1") == 1, s
     assert time.monotonic() - before < 15
     assert os.listdir(hauld.dir) == []
 

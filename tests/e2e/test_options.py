@@ -133,3 +133,14 @@ def test_no_digest_is_asked_for(hauld, hostile):
         hauld.complete(hauld.add(hostile.base + "/f/16K/" + name, **opts))
         heads = [h for r in hostile.log() if r["line"].split()[1].endswith(name) for h in r["headers"]]
         assert heads and ("want-digest" in str(heads).lower()) == (name == "yes")
+
+
+def test_an_interface_that_is_not_there(make_hauld, hostile, tools):
+    """Among others it is told of, and those are used; alone it ends the start."""
+    d = make_hauld("--interface=lo,nope0,127.0.0.1")
+    assert d.tail().count("no interface or local address nope0") == 1
+    for name in "abc":
+        d.complete(d.add(hostile.base + "/f/16K/" + name))
+    p = subprocess.run([tools.build + "/hauld", "--no-conf", "--interface=nope0", "--state-dir=" + d.dir + "/s", "--dir=" + d.dir], capture_output=True,
+                       text=True, timeout=30)
+    assert p.returncode == 1 and "nope0" in p.stderr, (p.returncode, p.stderr)

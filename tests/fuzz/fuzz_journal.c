@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * F08: the progress journal with any content: it never proves more than the file is long, and what was moved afterwards is
- * there the next time. Input: a byte that says whether a right header stands in front, then the bytes of the file.
+ * there the next time. Input: a byte of flags (1: a right header stands in front; 2: pairs of numbers follow, of which slots
+ * with the right checksum are made, and just those are proven; 4: the numbers are cut to about the file's size), then the bytes
+ * of the file or those pairs.
  */
 #include "fuzz.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "base/log.h"
 #include "base/str.h"
@@ -14,6 +17,9 @@
 
 #define DATA_SIZE 1000000
 #define HEAD_SIZE 256
+#define CRC_AT	  12 /* in the header: the checksum of what makes the data file the same one, which each slot has, too */
+
+enum { WITH_HEAD = 1, SEALED = 2, IN_FILE = 4 };
 
 static char folder[64];
 static char path[80];
@@ -52,6 +58,44 @@ static struct journal *open_it(int data, struct ranges *ret)
 	CHECK(journal_open(&fs_real, path, data, ret, &j) == 0 && j != NULL);
 	check_ranges(ret);
 	return j;
+}
+
+/* A slot that counts, of the next pair of numbers; what it proves of the file goes to want. False: the input is at its end. */
+static bool write_sealed(FILE *f, struct input *in, uint32_t id_crc, bool in_file, struct ranges *want)
+{
+	int64_t v[4] = {0};
+
+	if (in->n < 2 * sizeof(v[0]))
+		return false;
+	memcpy(v, in->p, 2 * sizeof(v[0]));
+	in->p += 2 * sizeof(v[0]);
+	in->n -= 2 * sizeof(v[0]);
+	for (int i = 0; in_file && i < 2; i++)
+		v[i] %= DATA_SIZE + DATA_SIZE / 8;
+	v[2] = (int64_t)((uint64_t)id_crc << 32 | crc32(0, (const Bytef *)v, 2 * sizeof(v[0])));
+	CHECK(fwrite(v, sizeof(v), 1, f) == 1);
+	if (v[0] >= 0 && v[0] < v[1] && v[0] < DATA_SIZE)
+		ranges_add(want, v[0], v[1] < DATA_SIZE ? v[1] : DATA_SIZE);
+	return true;
+}
+
+/* Behind the right header: slots that count, and what they prove is what is told. */
+static void check_sealed(struct input *in, int data, bool in_file)
+{
+	FILE *f = fopen(path, "r+b");
+	struct ranges want, have;
+	uint32_t id_crc;
+
+	ranges_init(&want);
+	CHECK(f != NULL && fseek(f, CRC_AT, SEEK_SET) == 0 && fread(&id_crc, sizeof(id_crc), 1, f) == 1);
+	CHECK(fseek(f, HEAD_SIZE, SEEK_SET) == 0);
+	while (write_sealed(f, in, id_crc, in_file, &want))
+		;
+	fclose(f);
+	journal_close(open_it(data, &have), false);
+	CHECK(want.n == have.n && (want.n == 0 || memcmp(want.v, have.v, want.n * sizeof(*want.v)) == 0));
+	ranges_free(&want);
+	ranges_free(&have);
 }
 
 static void write_file(const struct input *in, bool with_head)
@@ -94,7 +138,8 @@ static void use_and_reopen(int data)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {data, size};
-	bool with_head = input_byte(&in) & 1;
+	unsigned flags = input_byte(&in);
+	bool sealed = flags & SEALED, with_head = sealed || (flags & WITH_HEAD);
 	int fd = memfd_create("data", MFD_CLOEXEC);
 	struct ranges none;
 
@@ -106,7 +151,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(none.n == 0);
 		ranges_free(&none);
 	}
-	write_file(&in, with_head);
+	if (sealed)
+		check_sealed(&in, fd, flags & IN_FILE);
+	else
+		write_file(&in, with_head);
 	(void)journal_is_finished(&fs_real, path, fd);
 	(void)journal_is_of(&fs_real, path, fd);
 	use_and_reopen(fd);

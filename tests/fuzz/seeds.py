@@ -307,6 +307,9 @@ slot = lambda a, b: struct.pack("<qq", a, b)
 put("journal", [b"\x01" + slot(0, 100), b"\x01" + slot(0, 100) + slot(100, 200) + slot(5000, 999999999999), b"\x01" + slot(-5, 10), b"\x01" + slot(10, 5), b"\x01" + slot(0, 0) + slot(7, 9),
                 b"\x01" + slot(2 ** 63 - 1, -2 ** 63), b"\x01\x01", b"\x00", b"\x00hauljrnl" + b"\0" * 300, b"\x00hauljrnl\x01\0\0\0" + b"\xff" * 400, b"\x01" + b"".join(slot(i * 10, i * 10 + 5) for i in range(300)),
                 b"\x01" + slot(400, 550) + slot(650, 1000001)])
+put("journal", [b"\x03" + slot(0, 100) + slot(100, 200) + slot(5000, 999999999999), b"\x03" + slot(-5, 10) + slot(10, 5) + slot(0, 0) + slot(7, 9),
+                b"\x03" + slot(2 ** 63 - 1, -2 ** 63) + slot(0, 2 ** 63 - 1), b"\x03" + b"".join(slot(i * 10, i * 10 + 5) for i in range(200)),
+                b"\x07" + slot(2 ** 62, 2 ** 62 + 77) + slot(-1, 5), b"\x03" + slot(400, 550) + slot(650, 1000001) + b"\x01"], first=20)
 
 
 

@@ -792,6 +792,70 @@ static void a_silent_server_does_not_keep_the_queue(void **state)
 	origin_put(o);
 }
 
+static struct origin *origin_of(struct env *v, const char *uri)
+{
+	struct origin *o;
+	struct uri u;
+
+	assert_int_equal(uri_parse(uri, strlen(uri), &u, NULL), 0);
+	o = origin_get(v->e->origins, &u);
+	uri_free(&u);
+	return o;
+}
+
+/* The queue is looked at now, not only at the next second. */
+static void until_runs(struct env *v, uint64_t gid)
+{
+	struct timer t = {0};
+
+	v->late = false;
+	timer_start(&v->loop, &t, 20000, 0, set_late, &v->late);
+	sched_dirty(v->e);
+	while (fake_find(gid) == NULL && !v->late)
+		uv_run(&v->loop.uv, UV_RUN_ONCE);
+	timer_stop(&t);
+	assert_non_null(fake_find(gid));
+}
+
+/* Many servers are dead: each is asked in its turn, the downloads that did so stay where they are in the queue, and in the end
+ * the one is asked again that was asked the longest ago. */
+static void dead_servers_are_asked_in_turn(void **state)
+{
+	struct env *v = *state;
+	static char *const hosts[] = {"http://a/x", "http://b/x", "http://c/x", "http://d/x"};
+	struct origin_use use = {0};
+	struct origin *o[4];
+	uint64_t gids[4], now = loop_now(&v->loop);
+
+	origins_alive(v->e->origins, now);
+	origins_expect_network(v->e->origins);
+	for (size_t i = 0; i < 4; i++) {
+		o[i] = origin_of(v, hosts[i]);
+		add_of(v, i + 1, hosts[i]);
+	}
+	origin_use_begin(&use, o[0]);
+	origin_use_served(&use);
+	origin_use_clear(&use);
+	assert_true(origin_lost(o[0], now + 1, now + 1, false));
+	for (uint64_t gid = 2; gid <= 4; gid++) {
+		until_runs(v, gid);
+		assert_int_equal(fake_count(), 2);
+		assert_true(origin_lost(o[gid - 1], loop_now(&v->loop) + 1, loop_now(&v->loop) + 1, false));
+	}
+	sched_dirty(v->e);
+	assert_string_equal(events(v), "start:1 start:2 start:3 start:4 ");
+	assert_non_null(fake_find(4)); /* all were asked just now */
+	assert_int_equal(engine_list(v->e, LIST_QUEUE, 0, 4, gids), 2);
+	assert_true(gids[0] == 2 && gids[1] == 3);
+	assert_true(origin_lost(o[1], loop_now(&v->loop) - 40000, loop_now(&v->loop) + 1, false));
+	assert_true(origin_lost(o[2], loop_now(&v->loop) - 50000, loop_now(&v->loop) + 1, false));
+	until_runs(v, 3);
+	assert_int_equal(fake_count(), 2);
+	assert_string_equal(events(v), ""); /* it is no new start */
+	for (size_t i = 0; i < 4; i++)
+		origin_put(o[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -822,6 +886,7 @@ int main(void)
 		T(the_queue_changes_during_a_save),
 		T(the_engine_goes_during_a_save),
 		T(a_silent_server_does_not_keep_the_queue),
+		T(dead_servers_are_asked_in_turn),
 		T(many_jobs),
 	};
 

@@ -76,6 +76,25 @@ static void it_goes_on_by_itself(void **state)
 	no_room(1, 1000, ERR_NO_SPACE);
 	wait_for_count(v, 1);
 	assert_int_equal(state_of(v, 1), JOB_ACTIVE);
+	assert_string_equal(events(v), "start:1 "); /* once */
+	assert_int_equal(engine_pause(v->e, 1, false, NULL), 0);
+	settle(v);
+	assert_int_equal(engine_unpause(v->e, 1, NULL), 0);
+	settle(v);
+	assert_string_equal(events(v), "pause:1 start:1 ");
+}
+
+/* Paused while it waited it is started anew, as any that was paused. */
+static void a_pause_meanwhile_makes_it_a_start(void **state)
+{
+	struct env *v = *state;
+
+	add(v, 1, false);
+	settle(v);
+	no_room(1, 1000, ERR_NO_SPACE);
+	assert_int_equal(engine_pause(v->e, 1, false, NULL), 0);
+	assert_int_equal(engine_unpause(v->e, 1, NULL), 0);
+	settle(v);
 	assert_string_equal(events(v), "start:1 start:1 ");
 }
 
@@ -203,6 +222,7 @@ static void after_a_crash_it_runs_and_finds_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {T(the_slot_goes_to_the_next), T(they_keep_their_order), T(it_goes_on_by_itself),
+		T(a_pause_meanwhile_makes_it_a_start),
 		T(not_everything_waits), T(what_was_asked_for_wins),
 		T(one_who_goes_wants_no_room_any_more), T(one_who_waits_can_be_paused_changed_and_removed),
 		T(one_who_waits_can_be_hurried), T(after_a_crash_it_runs_and_finds_out)};

@@ -115,6 +115,30 @@ static void test_beginning_anew_takes_its_time(void **state)
 	}
 }
 
+/* Each of those is a try: max-tries of them, and two requests more where it has to be found out that there are no ranges, with
+ * If-Range and without. */
+static void test_beginning_anew_is_a_try(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 6; i++) {
+		bool sized = i & 1;
+		unsigned tries = 1 + i / 2;
+		struct fake_server o = {.size = 3 * MIB, .version = 1, .no_ranges = true, .no_length = !sized, .chunked = true,
+			.cut_at = MIB};
+		struct world w;
+		char text[8];
+
+		open_world(&w, &o, 1, i);
+		set(&w, OPT_SPLIT, "1");
+		snprintf(text, sizeof(text), "%u", tries);
+		set(&w, OPT_MAX_TRIES, text);
+		run(&w, one_uri);
+		assert_int_equal(w.end.result, XFER_FAILED);
+		assert_int_equal(o.requests, tries + (sized && tries > 1 ? 2 : 0));
+		close_world(&w);
+	}
+}
+
 static void test_a_server_that_allows_two(void **state)
 {
 	struct fake_server o = {.size = 8 * MIB, .version = 1, .busy_above = 2};
@@ -197,6 +221,56 @@ static void test_links_to_another_place_that_refuses(void **state)
 		assert_in_range(o[2].requests, 2, 12); /* it takes a minute */
 		close_world(&w);
 	}
+}
+
+/* A new link leads to another server, which makes ETags of its own: with the same date it has the same file, also when the first
+ * link was had by an earlier run; without one, or with another, nothing is taken from it. */
+static void test_links_to_a_server_with_etags_of_its_own(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		bool dated = i & 1, resumed = i & 2, other = i & 4;
+		struct fake_server o[3] = {{.leads_to = 2, .leads_on_to = 3},
+			{.size = 8 * MIB, .version = 1, .rate = 1000000, .dated = dated, .link_uses = 1, .cut_at = resumed ? 0 : 3 * MIB},
+			{.size = 8 * MIB, .version = other ? 2 : 1, .rate = 1000000, .dated = dated, .tags_from = 50, .cut_at = 6 * MIB,
+				.cut_first = 1}};
+		struct world w;
+
+		open_world(&w, o, 3, (uint64_t)i);
+		set(&w, OPT_SPLIT, i & 1 ? "2" : "1");
+		if (resumed) {
+			timer_start(&w.loop, &w.stop_at, 2000, 0, stop_now, &w);
+			run(&w, one_uri);
+			assert_int_equal(w.end.result, XFER_STOPPED);
+		}
+		run(&w, one_uri);
+		if (dated && !other) {
+			expect_right(&w, o[1].size);
+			assert_int_equal(w.end.flags & JOB_UNPROVEN, 0);
+			assert_true(o[1].sent > 0 && o[2].sent > 0 && o[1].sent + o[2].sent < 9 * MIB);
+		} else {
+			assert_int_equal(w.end.err, ERR_CHANGED);
+			assert_int_equal(o[2].sent, 0);
+		}
+		close_world(&w);
+	}
+}
+
+/* One server, the same date, and yet another ETag: it is another version, also for a later run. */
+static void test_another_etag_of_the_same_server(void **state)
+{
+	struct fake_server o = {.size = 8 * MIB, .version = 1, .rate = 1000000, .dated = true};
+	struct world w;
+
+	(void)state;
+	open_world(&w, &o, 1, 3);
+	timer_start(&w.loop, &w.stop_at, 2000, 0, stop_now, &w);
+	run(&w, one_uri);
+	assert_int_equal(w.end.result, XFER_STOPPED);
+	o.tags_from = 50;
+	run(&w, one_uri);
+	assert_int_equal(w.end.err, ERR_CHANGED);
+	close_world(&w);
 }
 
 /* Nobody is heard for far more tries than are allowed: they don't count, where life had been; a first download has none. */
@@ -1158,7 +1232,7 @@ static void test_a_slow_mirror_comes_last(void **state)
 static void test_a_silent_first_mirror(void **state)
 {
 	(void)state;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 8; i++) {
 		struct fake_server o[3] = {{.mute_first = 99}, {.size = 4 * MIB, .version = 1, .mute_first = i & 1 ? 99 : 0},
 			{.size = 4 * MIB, .version = 1}};
 		char *uris[] = {"fake://h0/f", "fake://h1/f", "fake://h2/f", NULL};
@@ -1166,8 +1240,27 @@ static void test_a_silent_first_mirror(void **state)
 
 		open_mirrors(&w, o, 3, 63);
 		set(&w, OPT_CONDITIONAL_GET, i & 2 ? "true" : "false");
+		set(&w, OPT_SPLIT, i & 4 ? "1" : "4");
 		assert_in_range(run_for(&w, uris), 14, i & 1 ? 50 : 25);
 		expect_right(&w, 4 * MIB);
+		close_world(&w);
+	}
+}
+
+/* The file's name is that of the first mirror, whoever answers first; where that one was led when it does. */
+static void test_the_first_mirror_names_the_file(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct fake_server o[3] = {{.size = 2 * MIB, .version = 1, .mute_first = i == 0 ? 99 : 0, .leads_to = i == 2 ? 3 : 0},
+			{.size = 2 * MIB, .version = 1}, {.size = 2 * MIB, .version = 1}};
+		char *uris[] = {"fake://h0/one", "fake://h1/two", NULL};
+		struct world w;
+
+		open_mirrors(&w, o, 3, 64);
+		run(&w, uris);
+		expect_right(&w, 2 * MIB);
+		assert_string_equal(strrchr(w.mem.path, '/'), i == 2 ? "/f" : "/one");
 		close_world(&w);
 	}
 }
@@ -1692,12 +1785,15 @@ int main(void)
 		cmocka_unit_test(test_no_ranges),
 		cmocka_unit_test(test_unknown_length),
 		cmocka_unit_test(test_beginning_anew_takes_its_time),
+		cmocka_unit_test(test_beginning_anew_is_a_try),
 		cmocka_unit_test(test_a_server_that_allows_two),
 		cmocka_unit_test(test_mirrors),
 		cmocka_unit_test(test_links_that_expire),
 		cmocka_unit_test(test_links_that_stay_dead),
 		cmocka_unit_test(test_links_to_a_place_that_is_down),
 		cmocka_unit_test(test_links_to_another_place_that_refuses),
+		cmocka_unit_test(test_links_to_a_server_with_etags_of_its_own),
+		cmocka_unit_test(test_another_etag_of_the_same_server),
 		cmocka_unit_test(test_the_network_is_gone),
 		cmocka_unit_test(test_changed_file_fails_or_begins_anew),
 		cmocka_unit_test(test_wrong_range_is_refused),
@@ -1732,6 +1828,7 @@ int main(void)
 		cmocka_unit_test(test_a_crawling_mirror_costs_little),
 		cmocka_unit_test(test_a_slow_mirror_comes_last),
 		cmocka_unit_test(test_a_silent_first_mirror),
+		cmocka_unit_test(test_the_first_mirror_names_the_file),
 		cmocka_unit_test(test_a_mirror_falls_silent),
 		cmocka_unit_test(test_a_dead_mirror_returns),
 		cmocka_unit_test(test_a_lying_mirror_is_dropped),

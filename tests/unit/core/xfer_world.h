@@ -27,7 +27,7 @@
 
 /* What the engine would remember of a job between two runs of its transfer. */
 struct job_memory {
-	char *path, *etag, *last_modified, *part_id, *digest;
+	char *path, *etag, *etag_origin, *last_modified, *part_id, *digest;
 	int64_t total;
 	struct ranges have;
 	bool unproven, replaces, user_part;
@@ -68,6 +68,7 @@ static void on_known(void *owner, const struct xfer_known *k)
 
 	replace(&w->mem.path, k->path);
 	replace(&w->mem.etag, k->etag);
+	replace(&w->mem.etag_origin, k->etag_origin);
 	replace(&w->mem.last_modified, k->last_modified);
 	replace(&w->mem.part_id, k->part_id);
 	replace(&w->mem.digest, k->digest);
@@ -96,6 +97,7 @@ static void forget_all(struct world *w)
 {
 	replace(&w->mem.path, NULL);
 	replace(&w->mem.etag, NULL);
+	replace(&w->mem.etag_origin, NULL);
 	replace(&w->mem.last_modified, NULL);
 	replace(&w->mem.part_id, NULL);
 	replace(&w->mem.digest, NULL);
@@ -198,7 +200,7 @@ static void start(struct world *w, char *const *uris)
 {
 	struct xfer_req req = {.origins = w->origins, .loop = &w->loop, .gid = 0x1234, .uris = uris, .opts = w->opts, .dir = w->dir, .journal = w->journal,
 		.known = {.path = w->mem.path, .total = w->mem.total, .etag = w->mem.etag, .last_modified = w->mem.last_modified, .digest = w->mem.digest,
-			.part_id = w->mem.part_id, .have = &w->mem.have, .unproven = w->mem.unproven,
+			.etag_origin = w->mem.etag_origin, .part_id = w->mem.part_id, .have = &w->mem.have, .unproven = w->mem.unproven,
 			.user_part = w->mem.user_part, .replaces = w->mem.replaces}};
 
 	w->ended = false;

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -256,7 +257,8 @@ static void test_older(void **state)
 	struct sq_test *t = *state;
 
 	fill(t, 10);
-	sql(t, "ALTER TABLE job DROP COLUMN part_id; ALTER TABLE job DROP COLUMN digest; ALTER TABLE job DROP COLUMN sum_job; ALTER TABLE job DROP COLUMN sum_place;"
+	sql(t, "ALTER TABLE job DROP COLUMN part_id; ALTER TABLE job DROP COLUMN digest; ALTER TABLE job DROP COLUMN etag_origin;"
+	       "ALTER TABLE job DROP COLUMN sum_job; ALTER TABLE job DROP COLUMN sum_place;"
 	       "ALTER TABLE job DROP COLUMN sum_have; PRAGMA user_version=1");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
@@ -276,7 +278,7 @@ static void test_newer(void **state)
 	sql(t, "PRAGMA user_version=1000");
 	assert_int_equal(open_it(t), ERR_STORE_NEWER);
 	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
-	sql(t, "PRAGMA user_version=4");
+	sql(t, "PRAGMA user_version=5");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
 }
@@ -579,6 +581,39 @@ static void test_gone(void **state)
 	assert_int_equal(open_it(t), ERR_STORE);
 	assert_int_equal(size_of(t->db), -1);
 	assert_int_equal(unlink(path), 0);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 0);
+}
+
+static unsigned count_syncs; /* of queue.commits */
+
+/* Takes the place of the C library's. */
+int fdatasync(int fd)
+{
+	char link[40], path[300] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (readlink(link, path, sizeof(path) - 1) > 0 && strstr(path, "/queue.commits"))
+		count_syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* It was said that nothing can be read, so the next start may begin anew: also after a power cut. */
+static void test_count_begins_anew(void **state)
+{
+	struct sq_test *t = *state;
+	FILE *f;
+
+	fill(t, 3);
+	f = fopen(t->db, "r+b");
+	assert_non_null(f);
+	for (int i = 0; i < 20000; i++)
+		fputs("garbage ", f);
+	fclose(f);
+	count_syncs = 0;
+	assert_int_equal(open_it(t), ERR_STORE);
+	assert_non_null(strstr(t->fail.text, "nothing in it can be read"));
+	assert_int_equal(count_syncs, 1);
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 0);
 }
@@ -949,6 +984,7 @@ int main(void)
 		T(test_loss_said_once),
 		T(test_older_count),
 		T(test_gone),
+		T(test_count_begins_anew),
 		T(test_kill),
 		T(test_one_bad_page),
 		T(test_bad_first_page),

@@ -199,6 +199,7 @@ static void assert_same(const struct job_rec *a, const struct job_rec *b)
 	assert_string_equal(a->etag, b->etag);
 	assert_string_equal(a->last_modified, b->last_modified);
 	assert_string_equal(a->part_id, b->part_id);
+	assert_string_equal(a->etag_origin, b->etag_origin);
 	assert_string_equal(a->digest, b->digest);
 	assert_string_equal(a->have, b->have);
 	assert_int_equal(a->done, b->done);
@@ -225,6 +226,7 @@ static void test_every_member(void **state)
 		.etag = (char *)"\"e\"",
 		.last_modified = (char *)"Sat",
 		.part_id = (char *)"7-1.0",
+		.etag_origin = (char *)"https://h:443",
 		.digest = (char *)"md5=00",
 		.have = (char *)"0-10",
 		.done = 10,
