@@ -274,7 +274,7 @@ static void failed(struct lane *l, int err, const struct fail *f)
 		return;
 	log_info(XFER, "%016llx lane %u: %s: %s", (unsigned long long)x->gid, l->id,
 		uri_show_short(l->uri ? l->uri : l->src->uri, show, sizeof(show)), copy.text);
-	xfer_grow_trouble(x);
+	xfer_grow_trouble(l);
 	if (network_lost(l, err) || !source_failed(x, l, err, &copy, &ms))
 		return;
 	l->src->ready_at = loop_now(x->loop) + ms;

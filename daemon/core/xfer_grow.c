@@ -242,17 +242,18 @@ void xfer_grow_count(struct xfer *x, size_t n, uint64_t now)
 	g->heard = now;
 }
 
-/* The lane that it happened to is idle already. */
-void xfer_grow_trouble(struct xfer *x)
+/* A source that fails alone is none that has too many connections. */
+void xfer_grow_trouble(struct lane *l)
 {
+	struct xfer *x = l->x;
 	struct growth *g = &x->grow;
 	uint64_t now = loop_now(x->loop);
-	const struct lane *l;
+	const struct lane *other;
 
-	if (!timer_running(&g->timer))
+	if (!timer_running(&g->timer) || source_lanes(x, l->src, true) == 0)
 		return;
 	g->lanes = 0;
-	TAILQ_FOREACH(l, &x->lanes, link) g->lanes += l->state != LANE_IDLE;
+	TAILQ_FOREACH(other, &x->lanes, link) g->lanes += other->state != LANE_IDLE;
 	hold(g, now);
 	if (g->hold_until < now + TROUBLE_HOLD_MS)
 		g->hold_until = now + TROUBLE_HOLD_MS;

@@ -345,7 +345,7 @@ bool xfer_is_automatic(const struct xfer *x);  /* nobody said how many: it is fo
 bool xfer_crowds(const struct xfer *x, const struct source *s);
 void xfer_grow_start(struct xfer *x);          /* from RUN on, where there is something to find out */
 void xfer_grow_count(struct xfer *x, size_t n, uint64_t now); /* n bytes were received */
-void xfer_grow_trouble(struct xfer *x);        /* a connection was refused, or broke */
+void xfer_grow_trouble(struct lane *l);        /* its connection was refused, or broke; it is idle already */
 
 /* xfer_pace.c */
 void xfer_pace_start(struct xfer *x);         /* from now on each second */

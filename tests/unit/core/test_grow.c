@@ -99,6 +99,24 @@ static void test_backs_off_from_a_server_that_refuses(void **state)
 	close_world(&w);
 }
 
+/* A mirror that is not there keeps nobody from using the other one as much as it is worth. */
+static void test_a_dead_mirror_is_no_reason_for_less(void **state)
+{
+	struct fake_server o[2] = {{.size = 24 * MIB, .version = 1, .rate = 400000}, {.gone = true}};
+	char *uris[] = {"fake://h0/f", "fake://h1/f", NULL};
+	struct world w;
+	uint64_t began;
+
+	(void)state;
+	open_free(&w, o, 2, 6);
+	began = loop_now(&w.loop);
+	run(&w, uris);
+	expect_right(&w, o[0].size);
+	assert_in_range(loop_now(&w.loop) - began, 3900, 10000); /* 63 s over one connection */
+	assert_int_equal(o[0].most_open, 16);
+	close_world(&w);
+}
+
 /* What the user says is the limit, and is used at once; split alone is a limit for what is found out. */
 static void test_numbers_of_the_user(void **state)
 {
@@ -199,6 +217,7 @@ int main(void)
 		cmocka_unit_test(test_a_small_file_has_one_connection),
 		cmocka_unit_test(test_stops_at_the_knee),
 		cmocka_unit_test(test_backs_off_from_a_server_that_refuses),
+		cmocka_unit_test(test_a_dead_mirror_is_no_reason_for_less),
 		cmocka_unit_test(test_numbers_of_the_user),
 		cmocka_unit_test(test_our_own_limit),
 		cmocka_unit_test(test_stuck_connections),
