@@ -11,6 +11,8 @@
 #define DELAY_STEP_MS 250 /* more for each further wrong token in the same request */
 #define DELAY_STEPS   4
 
+static void on_more(void *arg);
+
 struct answer *answer_new(struct engine *e, void (*ready)(void *owner, struct answer *a), void *owner)
 {
 	struct answer *a = xcalloc(1, sizeof(*a));
@@ -18,6 +20,7 @@ struct answer *answer_new(struct engine *e, void (*ready)(void *owner, struct an
 	OBJ_INIT(a, ANSWER);
 	reply_init(&a->r);
 	a->engine = e;
+	a->more = (struct deferred){.cb = on_more, .arg = a};
 	a->ready = ready;
 	a->owner = owner;
 	return a;
@@ -27,6 +30,7 @@ void answer_free(struct answer *a)
 {
 	OBJ_CHECK(a, ANSWER);
 	timer_stop(&a->delay);
+	defer_cancel(engine_loop(a->engine), &a->more);
 	reply_free(&a->r);
 	OBJ_FREE(a);
 }
@@ -96,9 +100,25 @@ static void on_flush(void *arg, int err, const struct fail *f)
 	wait_saved(a);
 }
 
+/* Others have their turn between two pieces of a long list. */
+static void on_more(void *arg)
+{
+	struct answer *a = arg;
+
+	OBJ_CHECK(a, ANSWER);
+	if (jsonrpc_more(&a->r, a->engine))
+		answer_go(a);
+	else
+		defer(engine_loop(a->engine), &a->more);
+}
+
 void answer_go(struct answer *a)
 {
 	OBJ_CHECK(a, ANSWER);
+	if (a->r.rest != NULL) {
+		defer(engine_loop(a->engine), &a->more);
+		return;
+	}
 	if (!a->r.changed) {
 		wait_saved(a);
 		return;

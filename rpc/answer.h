@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * struct answer: a finished reply on its way out. It leaves when what it tells of is durable, when a session file it
- * promises is written, and, if a call in it was unauthorized, after a second or two. Whoever made it (a connection)
- * may go away meanwhile. Loop thread.
+ * struct answer: a reply on its way out. It leaves when the long list in it is whole, when what it tells of is durable, when a
+ * session file it promises is written, and, if a call in it was unauthorized, after a second or two. Whoever made it (a
+ * connection) may go away meanwhile. Loop thread.
  */
 #ifndef HAUL_RPC_ANSWER_H
 #define HAUL_RPC_ANSWER_H
@@ -10,6 +10,7 @@
 #include <sys/queue.h>
 
 #include "base/obj.h"
+#include "ev/loop.h"
 #include "rpc/jsonrpc.h"
 
 #define ANSWER_DELAY_MS 1000 /* of an unauthorized answer, at least; as aria2 */
@@ -22,6 +23,7 @@ struct answer {
 	/* private */
 	struct engine *engine;
 	struct timer delay;
+	struct deferred more; /* the next piece of a long list */
 	void (*ready)(void *owner, struct answer *a);
 	void *owner;
 	bool dropped;

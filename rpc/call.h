@@ -26,6 +26,7 @@ struct rpc_env {
 };
 
 struct save;
+struct rest;
 
 /* Who asks. */
 struct caller {
@@ -41,6 +42,8 @@ struct run {
 	bool good;     /* a right token was shown */
 	bool changed;  /* a call may have changed something: the answer waits until that is durable */
 	struct save *save; /* a session file being written, or NULL: the answer waits for it */
+	bool may_rest;     /* the call is the only one: of a long list it may leave the rest for later turns, see `rest` */
+	struct rest *rest; /* what was left, or NULL; owned by whoever runs the call */
 };
 
 struct call {
@@ -70,6 +73,15 @@ struct method {
 
 /* The table in the order of aria2's listMethods; ends with a NULL name. */
 extern const struct method method_table[];
+
+/* The entries of a long list that a method has begun to write, as the last of its result: a turn of the loop must not last as
+ * long as the list is. */
+#define REST_ENTRIES 256 /* written at a time: well under a millisecond */
+#define REST_TEXT    ((size_t)256 << 10) /* or so many bytes */
+/* Writes the next ones behind what is in out, and, after the last one, the end of the list: true when that is done. Downloads
+ * that are gone meanwhile are left out. */
+bool rest_write(struct rest *x, struct engine *e, struct buf *out);
+void rest_free(struct rest *x); /* NULL is fine */
 
 /* Runs one call; nested: from a multicall. The result is written to w on success only. */
 int call_run(struct run *run, const char *method, const json_t *params, bool nested, struct jw *w, struct fail *f);

@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 
-#define GZIP_MAX (4u << 20) /* larger texts are left alone: packing them would hold up the loop */
+#define GZIP_MAX (512u << 10) /* larger texts are left alone: packing them would hold up the loop */
 
 /* Replaces the bytes of b (max stays) by packed ones; false and b as it was when it is too large. */
 bool gzip_buf(struct buf *b);

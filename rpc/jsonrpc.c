@@ -31,6 +31,8 @@ void reply_free(struct reply *r)
 	buf_free(&r->out);
 	save_drop(r->save);
 	r->save = NULL;
+	rest_free(r->rest);
+	r->rest = NULL;
 	free(r->callback);
 	r->callback = NULL;
 	json_decref(r->ids);
@@ -94,7 +96,8 @@ static int run_one(struct run *run, const json_t *req, struct jw *w)
 		jw_error(w, id, CODE_METHOD, f.text);
 		return 400;
 	}
-	jw_close(w, '}');
+	if (run->rest == NULL) /* else jsonrpc_more does */
+		jw_close(w, '}');
 	return 200;
 }
 
@@ -128,6 +131,7 @@ void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r)
 
 		r->single = true;
 		r->ids = json_incref(json_object_get(v, "id"));
+		run.may_rest = true;
 		r->status = run_one(&run, v, &w);
 	} else {
 		only_error(r, NULL, CODE_REQUEST, "Invalid Request.", 400);
@@ -135,9 +139,22 @@ void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r)
 	}
 	r->changed = run.changed;
 	r->save = run.save;
+	r->rest = run.rest;
 	r->bad = run.bad;
 	r->good = run.good || !auth_needs_token(who->env->opts);
+	if (r->rest == NULL)
+		finish(r);
+}
+
+bool jsonrpc_more(struct reply *r, struct engine *e)
+{
+	if (!rest_write(r->rest, e, &r->out))
+		return false;
+	buf_add(&r->out, "}", 1);
+	rest_free(r->rest);
+	r->rest = NULL;
 	finish(r);
+	return true;
 }
 
 /* NULL when it is no JSON; numbers alone are none here. */

@@ -23,6 +23,7 @@ struct reply {
 	bool changed;    /* wait until the engine's changes are durable */
 	unsigned bad;    /* unauthorized calls in it: hold it back for a while */
 	bool good;       /* a right token was shown (or none is needed) */
+	struct rest *rest; /* entries of a long list that jsonrpc_more has still to write; owned, NULL: none */
 	struct save *save; /* wait until this session file is written; owned, NULL: none */
 	bool xml;        /* out is to be turned into XML-RPC before it leaves (xmlrpc.h) */
 	bool multicall;  /* for xmlrpc.h: out is the answer to a system.multicall */
@@ -33,13 +34,16 @@ struct reply {
 void reply_init(struct reply *r);
 void reply_free(struct reply *r);
 
-/* Answers the n bytes at text, read as leniently as lenient.h does; always leaves a whole answer in r (initialised). */
+/* Answers the n bytes at text, read as leniently as lenient.h does; leaves a whole answer in r (initialised), or the beginning
+ * of one with a long list, which jsonrpc_more completes. */
 void jsonrpc_text(const struct caller *who, const char *text, size_t n, struct reply *r);
 /* The same for a request that is parsed already; v stays the caller's. */
 void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r);
 /* The same for the query of a GET ("method=...&id=...", without '?'; may be NULL). JSONP needs the option
  * rpc-allow-jsonp and a plain callback name. */
 void jsonrpc_query(const struct caller *who, const char *query, struct reply *r);
+/* Some more of a long list: true when the answer is whole. */
+bool jsonrpc_more(struct reply *r, struct engine *e);
 /* The answer to something that is no request at all: -32600, id null. */
 void jsonrpc_invalid(struct reply *r);
 /* Replaces a finished answer: every call of it failed after all, for this reason. */

@@ -123,6 +123,7 @@ int m_multicall(struct call *c)
 		return err;
 	if (json_array_size(calls) > MULTICALL_MAX)
 		return fail_set(c->f, ERR_INVAL, "Too many calls at once: at most %d are taken.", MULTICALL_MAX);
+	c->run->may_rest = false;
 	jw_open(c->w, '[');
 	for (size_t i = 0; i < json_array_size(calls); i++) {
 		size_t mark = c->w->out->len;

@@ -100,20 +100,38 @@ static void k_error_message(const struct show *s)
 		put_text(s, s->v->state == JOB_ERROR ? s->v->err_text : "");
 }
 
+static void put_uri(struct jw *w, const struct uri_view *u)
+{
+	jw_open(w, '{');
+	if (u->why != NULL)
+		jw_pair(w, "haul.givenUp", u->why);
+	jw_pair(w, "status", u->used ? "used" : "waiting");
+	jw_pair(w, "uri", u->uri);
+	jw_close(w, '}');
+}
+
+/* One URI is mostly given once for each connection: then its text is made once. */
+static bool same_uri(const struct uri_view *a, const struct uri_view *b)
+{
+	return a->uri == b->uri && a->used == b->used && a->why == b->why;
+}
+
 static void put_uris(struct call *c, uint64_t gid)
 {
 	size_t n = engine_uris(c->engine, gid, NULL, 0);
 	struct uri_view *u = xmalloc((n + 1) * sizeof(*u));
-	size_t got = engine_uris(c->engine, gid, u, n);
+	size_t got = engine_uris(c->engine, gid, u, n), last = 0;
 
 	jw_open(c->w, '[');
 	for (size_t i = 0; i < got && i < n; i++) {
-		jw_open(c->w, '{');
-		if (u[i].why != NULL)
-			jw_pair(c->w, "haul.givenUp", u[i].why);
-		jw_pair(c->w, "status", u[i].used ? "used" : "waiting");
-		jw_pair(c->w, "uri", u[i].uri);
-		jw_close(c->w, '}');
+		size_t at = c->w->out->len + c->w->comma;
+
+		if (i > 0 && same_uri(&u[i], &u[i - 1])) {
+			jw_again(c->w, last);
+			continue;
+		}
+		put_uri(c->w, &u[i]);
+		last = at;
 	}
 	jw_close(c->w, ']');
 	free(u);
@@ -329,6 +347,47 @@ int m_tell_status(struct call *c)
 	return put_download(c, gid, wanted(keys)) ? 0 : not_found(c, gid);
 }
 
+/* ---- lists ---- */
+
+struct rest {
+	uint64_t *gid; /* owned; in the order of the list */
+	size_t n, at;
+	bool newest; /* the last one first */
+	bool comma;
+	uint32_t set;
+};
+
+/* Takes gid. */
+static struct rest *rest_new(uint64_t *gid, size_t n, bool newest, uint32_t set)
+{
+	struct rest *x = xcalloc(1, sizeof(*x));
+
+	*x = (struct rest){.gid = gid, .n = n, .newest = newest, .set = set};
+	return x;
+}
+
+void rest_free(struct rest *x)
+{
+	if (x != NULL)
+		free(x->gid);
+	free(x);
+}
+
+bool rest_write(struct rest *x, struct engine *e, struct buf *out)
+{
+	struct jw w = {.out = out, .comma = x->comma};
+	struct call c = {.engine = e, .w = &w};
+	size_t end = out->len + REST_TEXT;
+
+	for (unsigned i = 0; i < REST_ENTRIES && x->at < x->n && out->len < end && out->err == 0; i++, x->at++)
+		put_download(&c, x->gid[x->newest ? x->n - 1 - x->at : x->at], x->set);
+	x->comma = w.comma;
+	if (x->at < x->n && out->err == 0)
+		return false;
+	jw_close(&w, ']');
+	return true;
+}
+
 /* The n entries at `from` of a list, in order or, with `newest`, the last one first. */
 static void put_list(struct call *c, enum engine_list l, size_t from, size_t n, bool newest, const json_t *keys)
 {
@@ -337,6 +396,10 @@ static void put_list(struct call *c, enum engine_list l, size_t from, size_t n, 
 	uint32_t set = wanted(keys);
 
 	jw_open(c->w, '[');
+	if (got > REST_ENTRIES && c->run->may_rest) {
+		c->run->rest = rest_new(gid, got, newest, set);
+		return;
+	}
 	for (size_t i = 0; i < got && c->w->out->err == 0; i++)
 		put_download(c, gid[newest ? got - 1 - i : i], set);
 	jw_close(c->w, ']');

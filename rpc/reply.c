@@ -3,6 +3,7 @@
  */
 #include "rpc/reply.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,49 +24,100 @@ static size_t utf8_seq(const unsigned char *s, size_t n)
 	return len <= n && str_is_utf8((const char *)s, len) ? len : 0;
 }
 
-static void escape(struct buf *b, unsigned char c)
+#define ESCAPED_MAX 6
+#define PIECE	    4096 /* bytes of a text for which room is made at once: six times as much */
+
+/* Writes what stands for the byte c below 0x80 that can't stand as it is; at most ESCAPED_MAX bytes. Returns their end. */
+static char *put_escaped(char *to, unsigned char c)
 {
-	static const char from[] = "\"\\/\b\f\n\r\t", to[] = "\"\\/bfnrt";
+	static const char from[] = "\"\\/\b\f\n\r\t", pair[] = "\"\\/bfnrt", hex[] = "0123456789ABCDEF";
 	const char *p = memchr(from, c, sizeof(from) - 1);
 
+	*to++ = '\\';
 	if (p != NULL) {
-		char pair[2] = {'\\', to[p - from]};
-		buf_add(b, pair, sizeof(pair));
-	} else {
-		buf_addf(b, "\\u%04X", c);
+		*to++ = pair[p - from];
+		return to;
 	}
+	memcpy(to, "u00", 3);
+	to[3] = hex[c >> 4];
+	to[4] = hex[c & 15];
+	return to + 5;
 }
 
-/* What can stand in a JSON string as it is. */
-static const bool plain[256] = {
-	[0x20 ... '"' - 1] = true,
-	['"' + 1 ... '/' - 1] = true,
-	['/' + 1 ... '\\' - 1] = true,
-	['\\' + 1 ... 0x7f] = true,
-};
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* The high bit of the first byte of w that is less than `limit` (at most 0x80); what is set behind it says nothing. */
+#define LESS(w, limit) (((w) - EACH(limit)) & ~(w) & EACH(0x80))
+
+/* How many of the eight bytes, from the first on, can stand in a JSON string as they are. */
+static size_t plain_of_eight(const char *s)
+{
+	uint64_t w, odd;
+
+	memcpy(&w, s, sizeof(w));
+	w = le64toh(w);
+	odd = (w & EACH(0x80)) | LESS(w, 0x20);
+	odd |= LESS(w ^ EACH('"'), 1) | LESS(w ^ EACH('/'), 1) | LESS(w ^ EACH('\\'), 1);
+	return odd == 0 ? sizeof(w) : (size_t)__builtin_ctzll(odd) / 8;
+}
+
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '/' && c != '\\';
+}
+
+/* The text in s, of which up to `end` are taken at the least; a character may reach beyond. Returns the end of what was written;
+ * *ps: of what was taken. */
+static char *put_piece(char *to, const char **ps, const char *end, const char *text_end)
+{
+	const char *s = *ps;
+
+	while (s < end) {
+		size_t n;
+
+		while (text_end - s >= 8) {
+			memcpy(to, s, 8);
+			n = plain_of_eight(s);
+			to += n;
+			s += n;
+			if (n < 8 || s >= end)
+				break;
+		}
+		while (s < end && is_plain((unsigned char)*s))
+			*to++ = *s++;
+		if (s >= end)
+			break;
+		if (*s == '/') { /* by far the most of them */
+			memcpy(to, "\\/", 2);
+			to += 2;
+			s++;
+			continue;
+		}
+		if ((unsigned char)*s < 0x80) {
+			to = put_escaped(to, (unsigned char)*s++);
+			continue;
+		}
+		n = utf8_seq((const unsigned char *)s, (size_t)(text_end - s));
+		memcpy(to, n > 0 ? s : "\xef\xbf\xbd", n > 0 ? n : 3);
+		to += n > 0 ? n : 3;
+		s += n > 0 ? n : 1;
+	}
+	*ps = s;
+	return to;
+}
 
 static void put_text(struct buf *b, const char *text, size_t n)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	size_t i = 0;
+	const char *s = text, *text_end = text + n;
 
 	buf_add(b, "\"", 1);
-	while (i < n) {
-		size_t run = 0;
+	while (s < text_end) {
+		const char *end = text_end - s > PIECE ? s + PIECE : text_end;
+		char *room = buf_room(b, (size_t)(end - s) * ESCAPED_MAX + 8);
 
-		while (i + run < n && plain[s[i + run]])
-			run++;
-		if (run > 0) {
-			buf_add(b, s + i, run);
-			i += run;
-		} else if (s[i] < 0x80) {
-			escape(b, s[i++]);
-		} else {
-			size_t len = utf8_seq(s + i, n - i);
-
-			buf_add(b, len > 0 ? (const char *)(s + i) : "\xef\xbf\xbd", len > 0 ? len : 3);
-			i += len > 0 ? len : 1;
-		}
+		if (room == NULL)
+			return;
+		buf_grew(b, put_piece(room, &s, end, text_end));
 	}
 	buf_add(b, "\"", 1);
 }
@@ -85,9 +137,17 @@ void jw_close(struct jw *w, char bracket)
 
 void jw_key(struct jw *w, const char *name)
 {
-	sep(w);
-	put_text(w->out, name, strlen(name));
-	buf_add(w->out, ":", 1);
+	size_t n = strlen(name);
+	char *p = buf_room(w->out, n + 4);
+
+	if (p == NULL)
+		return;
+	if (w->comma)
+		*p++ = ',';
+	*p++ = '"';
+	memcpy(p, name, n);
+	memcpy(p + n, "\":", 2);
+	buf_grew(w->out, p + n + 2);
 	w->comma = false;
 }
 
@@ -147,7 +207,10 @@ static void put_object(struct jw *w, const json_t *v)
 	qsort(names, n, sizeof(*names), by_name);
 	jw_open(w, '{');
 	for (i = 0; i < n; i++) {
-		jw_key(w, names[i]);
+		sep(w);
+		put_text(w->out, names[i], strlen(names[i]));
+		buf_add(w->out, ":", 1);
+		w->comma = false;
 		jw_json(w, json_object_get(v, names[i]));
 	}
 	jw_close(w, '}');
@@ -199,6 +262,18 @@ void jw_json(struct jw *w, const json_t *v)
 	default:
 		put_word(w, "null");
 	}
+}
+
+void jw_again(struct jw *w, size_t mark)
+{
+	size_t n = w->out->len > mark ? w->out->len - mark : 0; /* less: the buffer is full */
+	char *p = buf_room(w->out, n + 1);
+
+	if (p == NULL)
+		return;
+	*p = ',';
+	memcpy(p + 1, w->out->data + mark, n);
+	buf_grew(w->out, p + n + 1);
 }
 
 void jw_rewind(struct jw *w, size_t mark, bool comma)

@@ -21,7 +21,7 @@ struct jw {
 
 void jw_open(struct jw *w, char bracket); /* '{' or '[' */
 void jw_close(struct jw *w, char bracket); /* '}' or ']' */
-void jw_key(struct jw *w, const char *name);
+void jw_key(struct jw *w, const char *name); /* one of ours: nothing in it needs escaping */
 void jw_str(struct jw *w, const char *s); /* NULL: "" */
 void jw_bool(struct jw *w, bool v);       /* "true" or "false" in quotes, as everywhere in this protocol */
 void jw_intstr(struct jw *w, int64_t v);  /* decimal in quotes */
@@ -31,6 +31,9 @@ void jw_json(struct jw *w, const json_t *v); /* NULL: null; numbers lose their f
 
 /* key and string value in one */
 void jw_pair(struct jw *w, const char *name, const char *s);
+
+/* The value that was written last, whose text begins at `mark` of the buffer, once more. */
+void jw_again(struct jw *w, size_t mark);
 
 /* Take back everything written since `mark` (a value of out->len) was taken with comma state `comma`. */
 void jw_rewind(struct jw *w, size_t mark, bool comma);

@@ -50,12 +50,20 @@ static uint64_t text_max(const struct conn *c)
 	return (uint64_t)opts_num(c->rpc->opts, OPT_RPC_MAX_REQUEST_SIZE);
 }
 
+/* The newest answer is a long list that is still being written: one at a time, for each may become large. */
+static bool writes_list(const struct ws *w)
+{
+	const struct answer *a = TAILQ_LAST(&w->under_way, answer_list);
+
+	return a != NULL && a->r.rest != NULL;
+}
+
 static bool busy(const struct conn *c)
 {
 	const struct ws *w = c->ws;
 
-	return w->ending || w->n_under_way >= UNDER_WAY_MAX || w->held > CONN_OUT_HIGH || w->n_delayed >= DELAYED_MAX ||
-	       conn_clogged(c);
+	return w->ending || writes_list(w) || w->n_under_way >= UNDER_WAY_MAX || w->held > CONN_OUT_HIGH ||
+	       w->n_delayed >= DELAYED_MAX || conn_clogged(c);
 }
 
 /* ---- frames out ---- */

@@ -13,20 +13,22 @@
 
 #define BUF_FIRST 64
 
-/* Room for n more bytes and the NUL, within max. */
-static int buf_grow(struct buf *b, size_t n)
+int buf_refuse(struct buf *b)
+{
+	b->err = ERR_LIMIT;
+	if (b->data != NULL)
+		b->data[b->len] = '\0'; /* may have been written over */
+	return ERR_LIMIT;
+}
+
+/* Memory for n more bytes and the NUL. */
+static int reserve(struct buf *b, size_t n)
 {
 	size_t want, cap;
 	char *data;
 
-	if (n > b->max - b->len) {
-		b->err = ERR_LIMIT;
-		return ERR_LIMIT;
-	}
-	if (b->len + n >= SIZE_MAX / 2) {
-		b->err = ERR_LIMIT;
-		return ERR_LIMIT;
-	}
+	if (n >= SIZE_MAX / 2 - b->len)
+		return buf_refuse(b);
 	want = b->len + n + 1;
 	if (want <= b->cap)
 		return 0;
@@ -41,6 +43,12 @@ static int buf_grow(struct buf *b, size_t n)
 	b->data = data;
 	b->cap = cap;
 	return 0;
+}
+
+/* The same within max. */
+static int buf_grow(struct buf *b, size_t n)
+{
+	return n > b->max - b->len ? buf_refuse(b) : reserve(b, n);
 }
 
 void buf_init(struct buf *b, size_t max)
@@ -91,6 +99,13 @@ int buf_add_slow(struct buf *b, const void *p, size_t n)
 	b->len += n;
 	b->data[b->len] = '\0';
 	return 0;
+}
+
+char *buf_room(struct buf *b, size_t n)
+{
+	if (b->err != 0 || (b->cap - b->len <= n && reserve(b, n) != 0))
+		return NULL;
+	return b->data + b->len;
 }
 
 int buf_adds(struct buf *b, const char *s)

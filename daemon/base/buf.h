@@ -27,6 +27,10 @@ int buf_add_slow(struct buf *b, const void *p, size_t n); /* buf_add where memor
 int buf_add_int(struct buf *b, int64_t v);		 /* in decimal */
 int buf_adds(struct buf *b, const char *s);
 int buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Room for n more bytes, to be written by the caller, who then tells their end (at most n behind the beginning) by buf_grew,
+ * before anything else is done with b: that takes all of them, or none when they are more than fit. NULL: see err. */
+char *buf_room(struct buf *b, size_t n);
+int buf_refuse(struct buf *b); /* an add that does not fit: ERR_LIMIT, sticky */
 void buf_drop(struct buf *b, size_t n); /* the first n bytes go */
 char *buf_take(struct buf *b);          /* gives the malloc'd text to the caller ("" when empty), b is empty then */
 
@@ -38,6 +42,17 @@ static inline int buf_add(struct buf *b, const void *p, size_t n)
 	memcpy(b->data + b->len, p, n);
 	b->len += n;
 	b->data[b->len] = '\0';
+	return 0;
+}
+
+static inline int buf_grew(struct buf *b, const char *end)
+{
+	size_t len = (size_t)(end - b->data);
+
+	if (len > b->max)
+		return buf_refuse(b);
+	b->len = len;
+	b->data[len] = '\0';
 	return 0;
 }
 

@@ -10,14 +10,22 @@
 #include "base/opt_value.h"
 #include "base/str.h"
 
+#include <uthash.h>
+
 static const struct opt_def defs[] = {
 #define OPT(id_, ...) [OPT_##id_] = {__VA_ARGS__},
 #include "base/opt_table.h"
 #undef OPT
 };
 
+/* A value, shared by the sets that have it: never changed. */
+struct otext {
+	unsigned refs;
+	char text[]; /* in normal form */
+};
+
 struct oval {
-	char *text; /* in normal form, owned */
+	struct otext *val; /* holds a reference */
 	enum opt id;
 };
 
@@ -30,6 +38,19 @@ struct opts {
 };
 
 _Static_assert(OPT_COUNT < UINT16_MAX, "struct opts counts its values in 16 bits");
+
+#define MEMO_MAX 1024 /* values that a memo knows; each as long as MEMO_TEXT at most */
+#define MEMO_TEXT 1024
+
+struct memo_entry {
+	UT_hash_handle hh;
+	struct otext *val; /* holds a reference */
+	char lines[];	   /* key: as opts_encode writes the option */
+};
+
+struct opts_memo {
+	struct memo_entry *entries;
+};
 
 /* ---- the table ---- */
 
@@ -100,7 +121,7 @@ static const char *own_text(const struct opts *o, enum opt id)
 {
 	size_t i = find_slot(o, id);
 
-	return i < o->n && o->vals[i].id == id ? o->vals[i].text : NULL;
+	return i < o->n && o->vals[i].id == id ? o->vals[i].val->text : NULL;
 }
 
 /* The value set here or in a parent, or NULL. */
@@ -115,14 +136,39 @@ static const char *set_text(const struct opts *o, enum opt id)
 	return text;
 }
 
-/* Takes text. */
-static void put_text(struct opts *o, enum opt id, char *text)
+static struct otext *otext_new(const char *text)
+{
+	size_t n = strlen(text) + 1;
+	struct otext *t = xmalloc(sizeof(*t) + n);
+
+	t->refs = 1;
+	memcpy(t->text, text, n);
+	return t;
+}
+
+static struct otext *otext_ref(struct otext *t)
+{
+	t->refs++;
+	return t;
+}
+
+static void otext_unref(struct otext *t, enum opt id)
+{
+	if (--t->refs > 0)
+		return;
+	if (defs[id].flags & OF_SECRET)
+		explicit_bzero(t->text, strlen(t->text));
+	free(t);
+}
+
+/* Takes the reference. */
+static void put_val(struct opts *o, enum opt id, struct otext *val)
 {
 	size_t i = find_slot(o, id);
 
 	if (i < o->n && o->vals[i].id == id) {
-		free(o->vals[i].text);
-		o->vals[i].text = text;
+		otext_unref(o->vals[i].val, id);
+		o->vals[i].val = val;
 		return;
 	}
 	if (o->n == o->cap) {
@@ -130,8 +176,26 @@ static void put_text(struct opts *o, enum opt id, char *text)
 		o->vals = xrealloc(o->vals, o->cap * sizeof(o->vals[0]));
 	}
 	memmove(&o->vals[i + 1], &o->vals[i], (o->n - i) * sizeof(o->vals[0]));
-	o->vals[i] = (struct oval){.text = text, .id = id};
+	o->vals[i] = (struct oval){.val = val, .id = id};
 	o->n++;
+}
+
+/* Takes text. */
+static void put_text(struct opts *o, enum opt id, char *text)
+{
+	put_val(o, id, otext_new(text));
+	if (defs[id].flags & OF_SECRET)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+/* No more room than values: sets of jobs are many, and seldom change. */
+static void trim(struct opts *o)
+{
+	if (o->n == o->cap || o->n == 0)
+		return;
+	o->vals = xrealloc(o->vals, o->n * sizeof(o->vals[0]));
+	o->cap = o->n;
 }
 
 struct opts *opts_new(struct opts *parent)
@@ -159,11 +223,8 @@ void opts_unref(struct opts *o)
 		OBJ_CHECK(o, OPTS);
 		if (--o->refs > 0)
 			return;
-		for (size_t i = 0; i < o->n; i++) {
-			if (defs[o->vals[i].id].flags & OF_SECRET)
-				explicit_bzero(o->vals[i].text, strlen(o->vals[i].text));
-			free(o->vals[i].text);
-		}
+		for (size_t i = 0; i < o->n; i++)
+			otext_unref(o->vals[i].val, o->vals[i].id);
 		free(o->vals);
 		OBJ_FREE(o);
 		o = parent;
@@ -176,8 +237,12 @@ struct opts *opts_clone(const struct opts *o)
 
 	OBJ_CHECK(o, OPTS);
 	c = opts_new(o->parent);
+	if (o->n == 0)
+		return c;
+	c->n = c->cap = o->n;
+	c->vals = xmalloc(o->n * sizeof(o->vals[0]));
 	for (size_t i = 0; i < o->n; i++)
-		put_text(c, o->vals[i].id, xstrdup(o->vals[i].text));
+		c->vals[i] = (struct oval){.val = otext_ref(o->vals[i].val), .id = o->vals[i].id};
 	return c;
 }
 
@@ -270,7 +335,7 @@ void opts_unset(struct opts *o, enum opt id)
 	i = find_slot(o, id);
 	if (i == o->n || o->vals[i].id != id)
 		return;
-	free(o->vals[i].text);
+	otext_unref(o->vals[i].val, id);
 	o->n--;
 	memmove(&o->vals[i], &o->vals[i + 1], (o->n - i) * sizeof(o->vals[0]));
 }
@@ -312,55 +377,162 @@ bool opts_bool(const struct opts *o, enum opt id)
 
 /* ---- as text ---- */
 
+/* Lines of d without the last line's end, which *at may have. */
+static void encode_one(const struct opt_def *d, const char *at, struct buf *out)
+{
+	size_t len = strlen(d->name);
+
+	do {
+		size_t n = strcspn(at, "\n");
+
+		buf_add(out, d->name, len);
+		buf_add(out, "=", 1);
+		buf_add(out, at, n);
+		buf_add(out, "\n", 1);
+		at += n + (at[n] != '\0');
+	} while (*at);
+}
+
 void opts_encode(const struct opts *o, unsigned flags, struct buf *out)
 {
 	OBJ_CHECK(o, OPTS);
 	for (size_t i = 0; i < o->n; i++) {
 		const struct opt_def *d = &defs[o->vals[i].id];
-		const char *at = o->vals[i].text;
 
-		if (flags != 0 && !(d->flags & flags))
-			continue;
-		do {
-			size_t n = strcspn(at, "\n");
-
-			buf_addf(out, "%s=%.*s\n", d->name, (int)n, at);
-			at += n + (at[n] != '\0');
-		} while (*at);
+		if (flags == 0 || (d->flags & flags) != 0)
+			encode_one(d, o->vals[i].val->text, out);
 	}
 }
 
-/* One line of n bytes; seen: lists that were set already, so that the first line of each replaces what was there. */
-static int decode_line(struct opts *o, const char *line, size_t n, bool *seen, struct fail *f)
+/* The first n bytes of text are all the lines of option id. Of a list they replace what was there. */
+static int decode_lines(struct opts *o, enum opt id, const char *text, size_t n, struct fail *f)
 {
-	const char *eq = memchr(line, '=', n);
-	enum opt id = eq ? opt_find(line, (size_t)(eq - line)) : OPT_COUNT;
-	struct fail why = {0};
-	char *val;
+	size_t skip = strlen(defs[id].name) + 1;
+	int err = defs[id].type == OT_LIST ? opts_set(o, id, "", f) : 0;
+
+	for (const char *end = text + n; text < end && err == 0;) {
+		size_t len = strcspn(text, "\n");
+		char *val = xstrndup(text + skip, len - skip);
+
+		err = opts_set(o, id, val, f);
+		free(val);
+		text += len + (text[len] != '\0');
+	}
+	return err;
+}
+
+/* The option that the line names, OPT_COUNT: none that is known. *ret_n: bytes of its lines, which follow each other. */
+static enum opt run_of_lines(const char *text, size_t *ret_n)
+{
+	size_t line = strcspn(text, "\n"), n = line + (text[line] != '\0');
+	const char *eq = memchr(text, '=', line);
+	size_t name = eq != NULL ? (size_t)(eq - text) + 1 : 0;
+	enum opt id = eq != NULL ? opt_find(text, name - 1) : OPT_COUNT;
+
+	while (id != OPT_COUNT && strncmp(text + n, text, name) == 0) {
+		line = strcspn(text + n, "\n");
+		n += line + (text[n + line] != '\0');
+	}
+	*ret_n = n;
+	return id;
+}
+
+static struct memo_entry *memo_find(struct opts_memo *memo, const char *lines, size_t n)
+{
+	struct memo_entry *m = NULL;
+
+	if (memo != NULL && n <= MEMO_TEXT)
+		HASH_FIND(hh, memo->entries, lines, n, m);
+	return m;
+}
+
+static void memo_clear(struct opts_memo *memo)
+{
+	struct memo_entry *m, *next;
+
+	HASH_ITER(hh, memo->entries, m, next)
+	{
+		HASH_DEL(memo->entries, m);
+		otext_unref(m->val, 0); /* none is secret */
+		free(m);
+	}
+}
+
+/* What belongs to one download only would fill the memo for nothing, and secrets live no longer than their set. A full memo
+ * begins anew: what is in use comes back soon. */
+static void memo_add(struct opts_memo *memo, const char *lines, size_t n, const struct oval *v)
+{
+	struct memo_entry *m;
+
+	if (memo == NULL || n > MEMO_TEXT || (defs[v->id].flags & (OF_ONCE | OF_SECRET)) != 0)
+		return;
+	if (HASH_COUNT(memo->entries) >= MEMO_MAX)
+		memo_clear(memo);
+	m = xmalloc(sizeof(*m) + n);
+	m->val = otext_ref(v->val);
+	memcpy(m->lines, lines, n);
+	HASH_ADD(hh, memo->entries, lines, n, m);
+}
+
+struct opts_memo *opts_memo_new(void)
+{
+	return xcalloc(1, sizeof(struct opts_memo));
+}
+
+void opts_memo_free(struct opts_memo *memo)
+{
+	if (memo != NULL)
+		memo_clear(memo);
+	free(memo);
+}
+
+void opts_share(struct opts *o, struct opts_memo *memo)
+{
+	OBJ_CHECK(o, OPTS);
+	for (size_t i = 0; i < o->n; i++) {
+		struct oval *v = &o->vals[i];
+		struct memo_entry *m;
+		struct buf lines;
+
+		buf_init(&lines, OPT_VALUE_MAX * 2);
+		encode_one(&defs[v->id], v->val->text, &lines);
+		m = memo_find(memo, lines.data, lines.len);
+		if (m != NULL)
+			put_val(o, v->id, otext_ref(m->val));
+		else
+			memo_add(memo, lines.data, lines.len, v);
+		buf_free(&lines);
+	}
+	trim(o);
+}
+
+int opts_decode_shared(struct opts *o, const char *text, struct opts_memo *memo, struct fail *f)
+{
 	int err = 0;
 
-	if (id == OPT_COUNT)
-		return 0;
-	val = xstrndup(eq + 1, n - (size_t)(eq - line) - 1);
-	if (defs[id].type == OT_LIST && !seen[id])
-		err = opts_set(o, id, "", &why);
-	seen[id] = true;
-	if (err == 0)
-		err = opts_set(o, id, val, &why);
-	free(val);
-	return err == 0 ? 0 : fail_set(f, err, "%s: %s", defs[id].name, why.text);
+	OBJ_CHECK(o, OPTS);
+	for (size_t n; *text && err == 0; text += n) {
+		enum opt id = run_of_lines(text, &n);
+		struct memo_entry *m = id != OPT_COUNT ? memo_find(memo, text, n) : NULL;
+		struct fail why = {0};
+
+		if (id == OPT_COUNT)
+			continue;
+		if (m != NULL) {
+			put_val(o, id, otext_ref(m->val));
+			continue;
+		}
+		err = decode_lines(o, id, text, n, &why);
+		if (err == 0)
+			memo_add(memo, text, n, &o->vals[find_slot(o, id)]);
+		else
+			fail_set(f, err, "%s: %s", defs[id].name, why.text);
+	}
+	trim(o);
+	return err;
 }
 
 int opts_decode(struct opts *o, const char *text, struct fail *f)
 {
-	bool seen[OPT_COUNT] = {false};
-	int err = 0;
-
-	while (*text && err == 0) {
-		size_t n = strcspn(text, "\n");
-
-		err = decode_line(o, text, n, seen, f);
-		text += n + (text[n] != '\0');
-	}
-	return err;
+	return opts_decode_shared(o, text, NULL, f);
 }

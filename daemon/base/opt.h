@@ -94,6 +94,7 @@ enum opt opt_find(const char *name, size_t n);
 
 const char *opt_type_name(enum opt_type t); /* for people: "true/false", "number", "size" ... */
 
+struct opts_memo;
 struct opts; /* reference-counted, loop thread only; see docs/types/opts.md */
 
 struct opts *opts_new(struct opts *parent); /* takes its own reference on parent (may be NULL) */
@@ -127,5 +128,14 @@ bool opts_bool(const struct opts *o, enum opt id);
  * it. Unknown names are passed over; lists are replaced; a bad value ends it with ERR_INVAL, lines before are set. */
 void opts_encode(const struct opts *o, unsigned flags, struct buf *out);
 int opts_decode(struct opts *o, const char *text, struct fail *f);
+
+/* What many sets have in common exists once: a memo knows up to 1,024 values that were seen before. None of those that a single
+ * download has for itself (OF_ONCE), and no secrets. Sets outlive it. */
+struct opts_memo *opts_memo_new(void);
+void opts_memo_free(struct opts_memo *memo); /* NULL is fine */
+/* The own values of o are shared with those sets that have them already, through the memo. o is not changed otherwise. */
+void opts_share(struct opts *o, struct opts_memo *memo);
+/* As opts_decode; a value that the memo knows is taken from there, without checking it again. memo may be NULL. */
+int opts_decode_shared(struct opts *o, const char *text, struct opts_memo *memo, struct fail *f);
 
 #endif

@@ -16,6 +16,7 @@
 #include "net/net.h"
 
 #define ORIGINS_KEPT 1024
+#define VIEW_PATH_MAX (1u << 20) /* far above what options may be */
 
 void engine_job_changed(void *arg, struct job *j)
 {
@@ -27,21 +28,25 @@ void engine_job_changed(void *arg, struct job *j)
 
 /* ---- loading ---- */
 
-/* Jobs that need a new place, which can only be stored when all are loaded. */
+struct job_vec {
+	struct job **v;
+	size_t n, cap;
+};
+
 struct loading {
 	struct engine *e;
-	struct job **later;
-	size_t n, cap;
+	struct job_vec queued; /* in the queue already: not yet in engine.jobs */
+	struct job_vec later;  /* need a new place, which can only be stored when all are loaded */
 	size_t bad;
 };
 
-static void load_later(struct loading *l, struct job *j)
+static void vec_add(struct job_vec *l, struct job *j)
 {
 	if (l->n == l->cap) {
 		l->cap = l->cap == 0 ? 16 : l->cap * 2;
-		l->later = xrealloc(l->later, l->cap * sizeof(struct job *));
+		l->v = xrealloc(l->v, l->cap * sizeof(struct job *));
 	}
-	l->later[l->n++] = j;
+	l->v[l->n++] = j;
 }
 
 static void on_load(void *arg, struct job_rec *r)
@@ -51,23 +56,42 @@ static void on_load(void *arg, struct job_rec *r)
 	struct fail f = {0};
 	struct job *j;
 
-	if (job_from_rec(r, e->global, &j, &f) < 0) {
+	if (job_from_rec(r, e->global, e->memo, &j, &f) < 0) {
 		log_warn(CORE, "a stored download is passed over: %s", f.text);
 		l->bad++;
 		return;
 	}
 	j->engine = e;
+	e->begun = e->begun || (j->rec.state != JOB_GONE && (j->rec.flags & (JOB_STARTED | JOB_KEPT)) == JOB_STARTED);
 	if (j->rec.state == JOB_GONE) {
 		part_load(e, j);
-		return;
-	}
-	otree_insert(&e->jobs, &j->by_gid, j->rec.gid);
-	if (job_is_ended(j))
+	} else if (job_is_ended(j)) {
+		engine_index(e, j);
 		result_load(e, j);
-	else if (j->rec.state == JOB_ACTIVE || !queue_restore(&e->queue, j))
-		load_later(l, j);
-	else
-		queue_set_ready(&e->queue, j, j->rec.state == JOB_WAITING);
+	} else {
+		vec_add(&l->queued, j);
+		if (j->rec.state == JOB_ACTIVE || !queue_restore(&e->queue, j))
+			vec_add(&l->later, j);
+		else
+			queue_set_ready(&e->queue, j, j->rec.state == JOB_WAITING);
+	}
+}
+
+static int by_gid(const void *pa, const void *pb)
+{
+	const struct job *a = *(const struct job *const *)pa, *b = *(const struct job *const *)pb;
+
+	return (a->rec.gid > b->rec.gid) - (a->rec.gid < b->rec.gid);
+}
+
+/* In order: each goes to where the one before has just been, so that a tree of a million is not walked a million times through
+ * memory that no cache holds. */
+static void index_queued(struct loading *l)
+{
+	if (l->queued.n > 1)
+		qsort(l->queued.v, l->queued.n, sizeof(struct job *), by_gid);
+	for (size_t i = 0; i < l->queued.n; i++)
+		engine_index(l->e, l->queued.v[i]);
 }
 
 /* Those that were active go to the front in their order; others whose number is taken, before the one that has it. */
@@ -75,8 +99,8 @@ static void place_later(struct loading *l)
 {
 	struct engine *e = l->e;
 
-	while (l->n > 0) {
-		struct job *j = l->later[--l->n];
+	while (l->later.n > 0) {
+		struct job *j = l->later.v[--l->later.n];
 		struct onode *same = otree_find(&e->queue.all, j->rec.ord);
 		bool front = j->rec.state == JOB_ACTIVE || same == NULL;
 
@@ -121,11 +145,13 @@ static int load(struct engine *e, struct fail *f)
 	struct loading l = {.e = e};
 	int err = store_load(e->store, on_load, &l, f);
 
+	index_queued(&l);
 	if (err == 0) {
 		place_later(&l);
 		sweep_journals(e);
 	}
-	free(l.later);
+	free(l.queued.v);
+	free(l.later.v);
 	return err;
 }
 
@@ -176,15 +202,6 @@ static void on_life(void *arg)
 	origins_alive(e->origins, loop_now(e->loop));
 }
 
-static bool has_begun_one(const struct engine *e)
-{
-	struct onode *n = otree_at(&e->jobs, 0);
-
-	while (n != NULL && (otree_entry(n, struct job, by_gid)->rec.flags & JOB_STARTED) == 0)
-		n = otree_next(n);
-	return n != NULL;
-}
-
 static void on_stop_turn(void *arg)
 {
 	run_stopped_check(arg);
@@ -200,6 +217,7 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	e->net = c->net;
 	e->store = c->store;
 	e->global = opts_ref(c->global);
+	e->memo = opts_memo_new();
 	e->start_dir = xstrdup(opts_str(c->global, OPT_DIR));
 	otree_init(&e->jobs);
 	otree_init(&e->active);
@@ -209,6 +227,7 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	otree_init(&e->kept_gid);
 	queue_init(&e->queue, engine_job_changed, e);
 	ranges_init(&e->view_have);
+	buf_init(&e->view_path, VIEW_PATH_MAX);
 	TAILQ_INIT(&e->not_durable);
 	TAILQ_INIT(&e->flushes);
 	TAILQ_INIT(&e->subs);
@@ -238,7 +257,7 @@ void engine_start(struct engine *e)
 {
 	OBJ_CHECK(e, ENGINE);
 	earlier_free(e);
-	if (has_begun_one(e))
+	if (e->begun)
 		origins_expect_network(e->origins);
 	e->running = true;
 	session_timer_start(e);
@@ -277,6 +296,7 @@ void engine_free(struct engine *e)
 	session_free(e);
 	flush_free_all(e);
 	parts_free(e);
+	e->found = NULL;
 	free_jobs(&e->jobs);
 	free_jobs(&e->kept_gid);
 	if (e->net != NULL)
@@ -284,10 +304,11 @@ void engine_free(struct engine *e)
 	origins_free(e->origins);
 	volumes_free(e->volumes);
 	ranges_free(&e->view_have);
-	free(e->view_path);
+	buf_free(&e->view_path);
 	free(e->progress_dir);
 	free(e->start_dir);
 	opts_unref(e->global);
+	opts_memo_free(e->memo);
 	OBJ_FREE(e);
 }
 

@@ -105,6 +105,7 @@ static struct job *make_job(struct engine *e, const struct add_spec *s, uint64_t
 	j->opts = opts_clone(s->opts);
 	opts_unset(j->opts, OPT_GID);
 	opts_unset(j->opts, OPT_PAUSE);
+	opts_share(j->opts, e->memo);
 	j->rec.state = opts_bool(s->opts, OPT_PAUSE) ? JOB_PAUSED : JOB_WAITING;
 	j->rec.dir = xstrdup(dir != NULL ? dir : "");
 	j->rec.uid = s->uid;
@@ -131,7 +132,7 @@ int engine_add(struct engine *e, const struct add_spec *s, uint64_t *ret_gid, st
 		goto fail;
 	result_free_gid(e, gid);
 	j = make_job(e, s, gid, list.v);
-	otree_insert(&e->jobs, &j->by_gid, gid);
+	engine_index(e, j);
 	queue_insert(&e->queue, j, s->pos < 0 ? SIZE_MAX : (size_t)s->pos);
 	engine_save(e, j);
 	engine_wait_durable(e, j);

@@ -51,7 +51,7 @@ void engine_vanish(struct engine *e, struct job *j)
 	if (j->add_seq != 0)
 		TAILQ_REMOVE(&e->not_durable, j, not_durable);
 	part_leave(e, j);
-	otree_remove(&e->jobs, &j->by_gid);
+	engine_unindex(e, j);
 	queue_remove(&e->queue, j);
 	room_leave(j);
 	store_del(e->store, j->rec.gid);

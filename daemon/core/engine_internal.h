@@ -26,6 +26,7 @@
 
 #include <uthash.h>
 
+#include "base/buf.h"
 #include "base/obj.h"
 #include "core/engine.h"
 #include "core/origin.h"
@@ -66,11 +67,13 @@ struct engine {
 	struct net *net;
 	struct store *store;
 	struct opts *global;
+	struct opts_memo *memo; /* of the jobs' options */
 	char *progress_dir; /* of the transfers' journals */
 	char *start_dir;    /* option dir of the start */
 	char session_id[41];
 
-	struct otree jobs;    /* all but the kept ones, by GID */
+	struct otree jobs;    /* all but the kept ones, by GID; in and out by engine_index */
+	struct job *found;    /* in `jobs`: the one that engine_job found last, or NULL */
 	struct otree active;  /* by order of start */
 	struct queue queue;   /* waiting and paused */
 	struct otree stopped; /* results, by rec.ord = order of ending */
@@ -88,6 +91,7 @@ struct engine {
 	struct origins *origins;
 	struct volumes *volumes;
 
+	bool begun; /* a stored job has run before */
 	bool running, stopping;
 	bool told_files; /* the log says that there are fewer slots than asked for */
 	bool stop_flush; /* nothing runs any more; waiting for the store */
@@ -118,13 +122,15 @@ struct engine {
 
 	/* Backing of the last engine_view. */
 	struct ranges view_have;
-	char *view_path;
+	struct buf view_path;
 	struct fail view_wait;
 };
 
 #define GID_FMT	     "%016llx"
 #define GID_ARG(gid) ((unsigned long long)(gid))
 
+void engine_index(struct engine *e, struct job *j);   /* into engine.jobs */
+void engine_unindex(struct engine *e, struct job *j); /* and out */
 struct job *engine_job(const struct engine *e, uint64_t gid);		      /* or NULL */
 struct job *engine_get(const struct engine *e, uint64_t gid, struct fail *f); /* or NULL, f "GID x is not found" */
 uint64_t engine_new_gid(const struct engine *e);

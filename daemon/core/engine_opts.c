@@ -56,6 +56,7 @@ void engine_take_options(struct job *j, struct opts *o)
 	j->rec.dir = xstrdup(dir != NULL ? dir : "");
 	opts_unref(j->opts);
 	j->opts = o;
+	opts_share(o, j->engine->memo);
 }
 
 int engine_change_options(struct engine *e, uint64_t gid, const struct opts *changes, struct fail *f)

@@ -45,7 +45,7 @@ void result_leave(struct engine *e, struct job *j)
 void result_drop(struct engine *e, struct job *j)
 {
 	part_leave(e, j);
-	otree_remove(&e->jobs, &j->by_gid);
+	engine_unindex(e, j);
 	otree_remove(&e->stopped, &j->in_list);
 	store_del(e->store, j->rec.gid);
 	e->changes++;
@@ -97,7 +97,7 @@ void result_free_gid(struct engine *e, uint64_t gid)
 static void keep(struct engine *e, struct job *j)
 {
 	part_leave(e, j);
-	otree_remove(&e->jobs, &j->by_gid);
+	engine_unindex(e, j);
 	otree_remove(&e->stopped, &j->in_list);
 	if (j->rec.flags & JOB_STARTED)
 		engine_remove_journal(e, j->rec.gid);
@@ -138,7 +138,7 @@ void result_load(struct engine *e, struct job *j)
 	if (j->rec.ord > e->end_seq)
 		e->end_seq = j->rec.ord;
 	if (j->rec.flags & JOB_KEPT) {
-		otree_remove(&e->jobs, &j->by_gid);
+		engine_unindex(e, j);
 		kept_insert(e, j);
 		return;
 	}

@@ -8,13 +8,48 @@
 #include "base/str.h"
 #include "core/engine_internal.h"
 
-struct job *engine_job(const struct engine *e, uint64_t gid)
+void engine_index(struct engine *e, struct job *j)
 {
+	otree_insert(&e->jobs, &j->by_gid, j->rec.gid);
+}
+
+void engine_unindex(struct engine *e, struct job *j)
+{
+	otree_remove(&e->jobs, &j->by_gid);
+	if (e->found == j)
+		e->found = NULL;
+}
+
+/* Who shows a list asks for each of its jobs in turn, several times. */
+static struct job *near_found(const struct engine *e, uint64_t gid)
+{
+	const struct onode *at = &e->found->in_list, *n;
+
+	if (e->found->rec.gid == gid)
+		return e->found;
+	n = otree_next(at);
+	if (n == NULL || otree_entry(n, struct job, in_list)->rec.gid != gid)
+		n = otree_prev(at);
+	if (n == NULL || otree_entry(n, struct job, in_list)->rec.gid != gid)
+		return NULL;
+	return otree_entry(n, struct job, in_list);
+}
+
+struct job *engine_job(const struct engine *ce, uint64_t gid)
+{
+	struct engine *e = (struct engine *)ce; /* what was found is not part of its state */
+	struct job *j;
 	struct onode *n;
 
 	OBJ_CHECK(e, ENGINE);
-	n = otree_find(&e->jobs, gid);
-	return n != NULL ? otree_entry(n, struct job, by_gid) : NULL;
+	j = e->found != NULL ? near_found(e, gid) : NULL;
+	if (j == NULL) {
+		n = otree_find(&e->jobs, gid);
+		j = n != NULL ? otree_entry(n, struct job, by_gid) : NULL;
+	}
+	if (j != NULL)
+		e->found = j;
+	return j;
 }
 
 struct job *engine_get(const struct engine *e, uint64_t gid, struct fail *f)
@@ -49,26 +84,21 @@ int engine_find(const struct engine *e, const char *text, uint64_t *ret_gid, str
 	return 0;
 }
 
-/* dir + "/" + out, by aria2's rules for "" and "/"; malloc'd. */
-static char *join_path(const char *dir, const char *out)
-{
-	if (dir == NULL || *dir == '\0')
-		return xasprintf("./%s", out);
-	return xasprintf("%s/%s", strcmp(dir, "/") == 0 ? "" : dir, out);
-}
-
-/* The final path as far as it is known: from `out` before the transfer has chosen it. */
+/* The final path as far as it is known: before the transfer has chosen it, dir + "/" + out, by aria2's rules for "" and "/". */
 static const char *path_of(struct engine *e, const struct job *j)
 {
-	const char *out = opts_str(j->opts, OPT_OUT);
+	const char *out = opts_str(j->opts, OPT_OUT), *dir = j->rec.dir != NULL ? j->rec.dir : "";
+	struct buf *b = &e->view_path;
 
 	if (j->rec.path != NULL)
 		return j->rec.path;
 	if (out == NULL || *out == '\0')
 		return "";
-	free(e->view_path);
-	e->view_path = join_path(j->rec.dir, out);
-	return e->view_path;
+	buf_reset(b);
+	buf_adds(b, *dir == '\0' ? "." : strcmp(dir, "/") == 0 ? "" : dir);
+	buf_add(b, "/", 1);
+	buf_adds(b, out);
+	return b->data;
 }
 
 static const struct ranges *have_of(struct engine *e, const struct job *j)

@@ -131,7 +131,7 @@ static char *join_lines(char *const *list)
 	return buf_take(&b);
 }
 
-int job_from_rec(struct job_rec *r, struct opts *parent, struct job **ret, struct fail *f)
+int job_from_rec(struct job_rec *r, struct opts *parent, struct opts_memo *memo, struct job **ret, struct fail *f)
 {
 	struct opts *own = opts_new(parent);
 	struct job *j;
@@ -141,7 +141,7 @@ int job_from_rec(struct job_rec *r, struct opts *parent, struct job **ret, struc
 		err = fail_set(f, ERR_INVAL, "job %016llx has unknown state %d", (unsigned long long)r->gid, r->state);
 		goto fail;
 	}
-	err = r->opts != NULL ? opts_decode(own, r->opts, f) : 0;
+	err = r->opts != NULL ? opts_decode_shared(own, r->opts, memo, f) : 0;
 	if (err < 0)
 		goto fail;
 	j = job_new(r->gid);

@@ -91,9 +91,9 @@ bool job_moves(const struct job *j, const char *dir, const char *out);
 void job_forget_file(struct job *j);
 struct job *job_new(uint64_t gid);
 void job_free(struct job *j);
-/* A job from its stored record (strings are moved out of r); parent: current global options. 0 or ERR_INVAL (row set
- * aside by the caller). */
-int job_from_rec(struct job_rec *r, struct opts *parent, struct job **ret, struct fail *f);
+/* A job from its stored record (strings are moved out of r); parent: current global options; memo: of the values that jobs
+ * have in common, or NULL. 0 or ERR_INVAL (row set aside by the caller). */
+int job_from_rec(struct job_rec *r, struct opts *parent, struct opts_memo *memo, struct job **ret, struct fail *f);
 /* A record fit for store_put: borrows nothing, freed by job_rec_free. */
 void job_to_rec(const struct job *j, struct job_rec *ret);
 

@@ -11,6 +11,8 @@
 
 #define GRANT_MAX (64 * 1024) /* bytes taken from a limited rate at a time, so that lanes share it evenly */
 #define THROTTLE_TICK_MS 20
+#define PIPE_MS 50 /* no pipe is filled for longer */
+#define QUICK 4096 /* bytes per ms from which on a lane is worth a pipe */
 
 static void throttle_tick(void *arg)
 {
@@ -40,7 +42,6 @@ static size_t grant(struct xfer *x, uint64_t now)
 	return 0;
 }
 
-/* A quarter of the memory is the most that one file may hold, so that a slow disk stops its own jobs only. */
 static bool too_much_queued(const struct xfer *x, const struct segment *s)
 {
 	size_t used, total;
@@ -50,7 +51,7 @@ static bool too_much_queued(const struct xfer *x, const struct segment *s)
 	if (wstream_queued(s->ws) >= LANE_QUEUE_MAX)
 		return true;
 	block_stats(x->loop->blocks, &used, &total);
-	return used >= total / 4 && segment_queued(x) >= total * BLOCK_SIZE / 4; /* what is queued is in blocks */
+	return used >= total / 4 && segment_queued(x) >= segment_quota(x); /* what is queued is in blocks */
 }
 
 /* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are
@@ -60,20 +61,48 @@ static size_t block_room(const struct lane *l)
 	const struct block *b = l->cur;
 	size_t cap = l->seg->racing ? BLOCK_SIZE : BLOCK_SIZE - (size_t)(b->off % BLOCK_SIZE);
 
-	return cap - b->len;
+	return (b->mem ? cap : BLOCK_PIPE) - b->len;
+}
+
+static void begin_block(struct lane *l, struct block *b)
+{
+	l->cur = b;
+	l->cur_since = loop_now(l->x->loop);
+	b->off = l->seg->next;
 }
 
 static bool need_block(struct lane *l)
 {
-	if (l->cur)
-		return true;
-	l->cur = block_get(l->x->loop->blocks);
-	if (!l->cur) {
+	struct block *b = l->cur ? l->cur : block_get(l->x->loop->blocks);
+
+	if (!b)
 		block_wait(l->x->loop->blocks, &l->waiter);
+	else if (!l->cur)
+		begin_block(l, b);
+	return b != NULL;
+}
+
+/* It brings so much that the bytes had better not pass through memory. A pipe that fills slowly would only keep the budget from
+ * others. */
+static bool wants_pipe(const struct lane *l)
+{
+	const struct segment *s = l->seg;
+
+	if (!s || !s->ws || s->racing || !l->quick || l->no_pipe || !wstream_likes_pipes(s->ws))
 		return false;
-	}
-	l->cur->off = l->seg->next;
-	return true;
+	return s->end < 0 || s->end - s->next >= BLOCK_SIZE;
+}
+
+static bool need_pipe(struct lane *l)
+{
+	struct block *b;
+
+	if (l->cur)
+		return l->cur->mem == NULL;
+	b = wants_pipe(l) ? block_get_pipe(l->x->loop->blocks) : NULL;
+	if (b)
+		begin_block(l, b);
+	return b != NULL;
 }
 
 void lane_flush(struct lane *l)
@@ -84,6 +113,7 @@ void lane_flush(struct lane *l)
 		return;
 	l->cur = NULL;
 	l->aged = false;
+	l->quick = b->len / QUICK >= loop_now(l->x->loop) - l->cur_since;
 	if (b->len > 0)
 		wstream_push(l->seg->ws, b);
 	else
@@ -120,44 +150,80 @@ static bool is_full(const struct segment *s)
 	return s->end >= 0 && s->next >= s->end;
 }
 
-static void on_space(void *owner, struct span *ret)
+/* How many bytes it may receive now, into whichever block; 0: none, and it may be gone. */
+static size_t allowance(struct lane *l)
 {
-	struct lane *l = owner;
 	struct xfer *x = l->x;
 	struct segment *s = l->seg;
-	bool was_held = l->held;
 	size_t n;
 
-	ret->base = NULL;
-	ret->len = 0;
-	l->paused = l->held = true;
 	if (x->state != XS_RUN || l->state != LANE_BODY || !s || (!s->ws && !s->racing))
-		return;
+		return 0;
 	if (is_full(s)) { /* the server sends more than it said or was asked for */
 		drop_fetch(l);
 		segment_full(l);
-		return;
+		return 0;
 	}
 	if (l->answer_end >= 0 && s->next >= l->answer_end) { /* ... or than its Content-Range says */
 		drop_fetch(l);
 		on_done(l, 0, NULL);
-		return;
+		return 0;
 	}
 	n = too_much_queued(x, s) ? 0 : grant(x, loop_now(x->loop));
-	if (n == 0 || !need_block(l)) {
-		x->grow.ours = true;
-		return;
-	}
+	x->grow.ours |= n == 0;
+	return n;
+}
+
+/* n cut to what fits into the block and still belongs to the segment and the answer. */
+static size_t fit(const struct lane *l, size_t n)
+{
+	const struct segment *s = l->seg;
+
 	if (n > block_room(l))
 		n = block_room(l);
 	if (s->end >= 0 && (int64_t)n > s->end - s->next)
 		n = (size_t)(s->end - s->next);
 	if (l->answer_end >= 0 && (int64_t)n > l->answer_end - s->next)
 		n = (size_t)(l->answer_end - s->next);
+	return n;
+}
+
+static void on_space(void *owner, struct span *ret)
+{
+	struct lane *l = owner;
+	bool was_held = l->held;
+	size_t n;
+
+	ret->base = NULL;
+	ret->len = 0;
+	l->paused = l->held = true;
+	n = allowance(l);
+	if (n == 0)
+		return;
+	if (l->cur && !l->cur->mem)
+		lane_flush(l);
+	if (!need_block(l)) {
+		l->x->grow.ours = true;
+		return;
+	}
 	l->paused = false;
 	l->held = was_held;
 	ret->base = l->cur->mem + l->cur->len;
-	ret->len = n;
+	ret->len = fit(l, n);
+}
+
+static int on_pipe(void *owner, size_t *ret_len)
+{
+	struct lane *l = owner;
+	size_t n;
+
+	if (l->cur ? l->cur->mem != NULL : !wants_pipe(l))
+		return -1;
+	n = allowance(l);
+	if (n == 0 || !need_pipe(l))
+		return -1;
+	*ret_len = fit(l, n);
+	return l->cur->pipe[1];
 }
 
 static void count(struct lane *l, size_t n)
@@ -192,16 +258,27 @@ void lane_low_water(struct lane *l, size_t n)
 	l->proto->low_water(l->fetch, n);
 }
 
+/* A kill costs what is not in the file yet, and a pipe takes four times as much as memory. */
+static bool is_stale(const struct lane *l)
+{
+	return l->cur->mem == NULL && loop_now(l->x->loop) - l->cur_since >= PIPE_MS;
+}
+
 static void on_data(void *owner, size_t n)
 {
 	struct lane *l = owner;
 	struct segment *s = l->seg;
 
+	if (n == 0) {
+		l->no_pipe |= l->cur->len == 0;
+		lane_flush(l);
+		return;
+	}
 	l->cur->len += (uint32_t)n;
 	s->next += (int64_t)n;
 	count(l, n);
 	lane_low_water(l, l->low);
-	if (block_room(l) == 0 || s->next == s->end || block_pressure(l->x->loop->blocks))
+	if (block_room(l) == 0 || s->next == s->end || is_stale(l) || block_pressure(l->x->loop->blocks))
 		lane_flush(l);
 	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest
 	 * belongs to others. An answer that ends just here is left alone, so that its connection can be used again. */
@@ -386,7 +463,7 @@ static void on_head(void *owner, const struct fetch_head *h)
 	}
 }
 
-static const struct fetch_ops lane_ops = {.head = on_head, .space = on_space, .data = on_data, .done = on_done};
+static const struct fetch_ops lane_ops = {.head = on_head, .space = on_space, .pipe = on_pipe, .data = on_data, .done = on_done};
 
 static void block_free_again(void *arg)
 {

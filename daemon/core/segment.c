@@ -14,7 +14,9 @@ static void on_written(void *owner, int64_t from, int64_t to)
 	ranges_add(&x->written, from, to);
 	x->dirty += (uint64_t)(to - from);
 	xfer_hash_advance(x);
-	defer(x->loop, &x->room); /* any lane may have stopped for want of room, not only this segment's */
+	/* Any lane may have stopped for want of room, not only this segment's; for a little of it none is worth starting. */
+	if (segment_queued(x) <= segment_quota(x) / 4 * 3)
+		defer(x->loop, &x->room);
 }
 
 static void on_write_error(void *owner, int err, const struct fail *f)
@@ -175,6 +177,14 @@ size_t segment_queued(const struct xfer *x)
 
 	TAILQ_FOREACH(s, &x->segs, link) if (s->ws) n += wstream_queued(s->ws);
 	return n;
+}
+
+size_t segment_quota(const struct xfer *x)
+{
+	size_t total;
+
+	block_stats(x->loop->blocks, NULL, &total);
+	return total * BLOCK_SIZE / 4;
 }
 
 void segment_cut(struct segment *s, int64_t at)

@@ -132,6 +132,9 @@ struct lane {
 	struct fail fail;
 	int64_t retry_after; /* ms, -1 */
 	struct block *cur;   /* being filled */
+	uint64_t cur_since;  /* ms: then cur was begun */
+	bool quick;          /* the last one was filled so quickly that a pipe pays */
+	bool no_pipe;        /* one was full before anything was in it */
 	bool aged;           /* cur was there at the last tick already */
 	bool paused;         /* space() said 0 */
 	struct block_waiter waiter;
@@ -324,6 +327,8 @@ bool segment_pick(struct xfer *x, const struct source *src, unsigned lanes, stru
 /* The answer goes on behind the segment's end (up to limit, -1: open) and nobody has those bytes: take them too. */
 bool segment_extend(struct segment *s, int64_t limit);
 size_t segment_queued(const struct xfer *x);  /* bytes waiting to be written, all segments */
+/* The most that may be: a quarter of the memory, so that a slow disk stops its own jobs only. */
+size_t segment_quota(const struct xfer *x);
 void segment_free(struct segment *s);
 
 /* rescue.c */

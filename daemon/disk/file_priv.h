@@ -35,6 +35,7 @@ struct dfile {
 	atomic_bool sync_failed; /* sticky, see dfile_sync */
 	atomic_bool foreign;	 /* sticky: another program changed it */
 	atomic_bool finished;	 /* has its final name */
+	atomic_bool no_splice;	 /* the file system does not take bytes from a pipe */
 	unsigned pending;	 /* operations and wstreams that need it */
 	TAILQ_HEAD(turn_list, wstream) turns; /* with something to write, in the order in which they do */
 	bool writing;			      /* one of them is on the pool */

@@ -92,6 +92,11 @@ static int real_set_lease(int fd, int kind)
 	return fcntl(fd, F_SETSIG, SIGURG) < 0 ? -1 : fcntl(fd, F_SETLEASE, kind);
 }
 
+static ssize_t real_splice(int pipe, int fd, off_t *off, size_t n)
+{
+	return splice(pipe, NULL, fd, off, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
 const struct fs_ops fs_real = {
 	.openat = real_openat,
 	.open_beneath = real_open_beneath,
@@ -106,6 +111,8 @@ const struct fs_ops fs_real = {
 	.pread = pread,
 	.pwrite = pwrite,
 	.pwritev = pwritev,
+	.splice = real_splice,
+	.read = read,
 	.fallocate = fallocate,
 	.ftruncate = ftruncate,
 	.sync_file_range = sync_file_range,

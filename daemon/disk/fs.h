@@ -33,6 +33,9 @@ struct fs_ops {
 	ssize_t (*pread)(int fd, void *p, size_t n, off_t off);
 	ssize_t (*pwrite)(int fd, const void *p, size_t n, off_t off);
 	ssize_t (*pwritev)(int fd, const struct iovec *v, int n, off_t off);
+	/* From a pipe (which is not waited for: EAGAIN) into the file at *off, which moves on. */
+	ssize_t (*splice)(int pipe, int fd, off_t *off, size_t n);
+	ssize_t (*read)(int fd, void *p, size_t n);
 	int (*fallocate)(int fd, int mode, off_t off, off_t len);
 	int (*ftruncate)(int fd, off_t len);
 	int (*sync_file_range)(int fd, off_t off, off_t len, unsigned flags);

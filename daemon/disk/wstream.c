@@ -18,6 +18,7 @@
 
 #define BATCH	     16	       /* blocks a write */
 #define WRITE_OUT    (8 << 20) /* bytes between two starts of write-out */
+#define COPY	     (16 * 1024) /* bytes read from a pipe at a time where they cannot be spliced */
 #define SLOT_UNASKED (-2)
 
 struct wstream {
@@ -55,29 +56,85 @@ static void wstream_free(struct wstream *w)
 
 /* ---- pool thread ---- */
 
-static void write_batch(struct wstream *w)
+static int write_memory(struct wstream *w, struct block *const *b, int n)
 {
 	struct iovec iov[BATCH];
 	int first = 0;
 
-	for (int i = 0; i < w->n; i++)
-		iov[i] = (struct iovec){.iov_base = w->batch[i]->mem, .iov_len = w->batch[i]->len};
-	while (first < w->n) {
-		ssize_t r = w->f->fs->pwritev(w->f->fd, iov + first, w->n - first, w->to);
+	for (int i = 0; i < n; i++)
+		iov[i] = (struct iovec){.iov_base = b[i]->mem, .iov_len = b[i]->len};
+	while (first < n) {
+		ssize_t r = w->f->fs->pwritev(w->f->fd, iov + first, n - first, w->to);
 		if (r < 0 && errno == EINTR)
 			continue;
-		if (r <= 0) {
-			w->cause = r < 0 ? errno : EIO;
-			return;
-		}
+		if (r <= 0)
+			return r < 0 ? errno : EIO;
 		w->to += r;
 		size_t left = (size_t)r;
-		while (first < w->n && left >= iov[first].iov_len)
+		while (first < n && left >= iov[first].iov_len)
 			left -= iov[first++].iov_len;
 		if (left > 0) {
 			iov[first].iov_base = (char *)iov[first].iov_base + left;
 			iov[first].iov_len -= left;
 		}
+	}
+	return 0;
+}
+
+/* What splice would not move, by way of memory. What was read from the pipe is only there, so it is all written, or lost. */
+static int copy_pipe(struct wstream *w, struct block *b)
+{
+	char mem[COPY];
+
+	while (b->taken < b->len) {
+		size_t want = b->len - b->taken < COPY ? b->len - b->taken : COPY;
+		ssize_t r = w->f->fs->read(b->pipe[0], mem, want);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r <= 0)
+			return r < 0 ? errno : EIO;
+		b->taken += (uint32_t)r;
+		if (fs_pwrite_all(w->f->fs, w->f->fd, mem, (size_t)r, w->to) < 0)
+			return errno;
+		w->to += r;
+	}
+	return 0;
+}
+
+/* A file system without splice, or a kernel or filter that forbids it. */
+static bool is_refusal(int cause)
+{
+	return cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP || cause == EPERM || cause == EACCES;
+}
+
+static int write_pipe(struct wstream *w, struct block *b)
+{
+	while (b->taken < b->len) {
+		off_t off = w->to;
+		ssize_t r = atomic_load(&w->f->no_splice) ? 0 : w->f->fs->splice(b->pipe[0], w->f->fd, &off, b->len - b->taken);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0 && !is_refusal(errno))
+			return errno;
+		if (r <= 0) {
+			atomic_store(&w->f->no_splice, true);
+			return copy_pipe(w, b);
+		}
+		b->taken += (uint32_t)r;
+		w->to += r;
+	}
+	return 0;
+}
+
+static void write_batch(struct wstream *w)
+{
+	int i = 0, n;
+
+	while (i < w->n && w->cause == 0) {
+		for (n = 0; i + n < w->n && w->batch[i + n]->mem != NULL; n++)
+			;
+		w->cause = n > 0 ? write_memory(w, w->batch + i, n) : write_pipe(w, w->batch[i]);
+		i += n > 0 ? n : 1;
 	}
 }
 
@@ -240,6 +297,11 @@ void wstream_push(struct wstream *w, struct block *b)
 	w->queued += b->len;
 	if (!w->busy)
 		submit(w);
+}
+
+bool wstream_likes_pipes(const struct wstream *w)
+{
+	return !atomic_load(&w->f->no_splice);
 }
 
 size_t wstream_queued(const struct wstream *w)

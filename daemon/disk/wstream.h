@@ -28,6 +28,8 @@ struct wstream_ops {
 struct wstream *wstream_new(struct dfile *f, int64_t off, const struct wstream_ops *ops, void *owner);
 /* Takes the block (len > 0); it must begin where the last one ended. */
 void wstream_push(struct wstream *w, struct block *b);
+/* Blocks in pipes pay: their bytes can go to the file without passing through memory of ours. */
+bool wstream_likes_pipes(const struct wstream *w);
 size_t wstream_queued(const struct wstream *w); /* bytes not yet written */
 bool wstream_busy(const struct wstream *w);
 /* The owner is called no more; what was pushed is still written (and journaled), then the memory is freed. */

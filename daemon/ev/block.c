@@ -4,8 +4,11 @@
  */
 #include "ev/block.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/fds.h"
 #include "base/obj.h"
 #include "base/str.h"
 #include "ev/loop.h"
@@ -14,6 +17,9 @@
 #define BLOCKS_MIN   4
 #define RESERVE	     4 /* free blocks that stay mapped */
 #define TRIM_TICK_MS 2000
+#define PIPES_MAX    32				   /* two descriptors each, */
+#define PIPE_FILES   32				   /* and one for so many that may be open */
+#define PIPE_BLOCKS  (BLOCK_PIPE / BLOCK_SIZE) /* of the budget */
 
 struct block_pool {
 	OBJ(BLOCK);
@@ -24,6 +30,10 @@ struct block_pool {
 	size_t low_free; /* lowest n_free since the last tick: so many were not needed */
 	bool starved;	 /* the system gave no memory; asked again at the next tick */
 	STAILQ_HEAD(free_list, block) free;
+	unsigned n_pipes;   /* open */
+	unsigned most_pipes; /* PIPES_MAX, or as many as the system gave last */
+	unsigned n_free_pipes, low_free_pipes; /* as n_free and low_free */
+	struct free_list free_pipes;
 	TAILQ_HEAD(waiter_list, block_waiter) waiters;
 	struct deferred wake;
 	struct timer trim;
@@ -54,6 +64,49 @@ static struct block *pop_free(struct block_pool *p)
 	return b;
 }
 
+/* ---- pipes ---- */
+
+static void close_pipe(struct block_pool *p, struct block *b)
+{
+	close(b->pipe[0]);
+	close(b->pipe[1]);
+	free(b);
+	p->n_pipes--;
+}
+
+static struct block *pop_free_pipe(struct block_pool *p)
+{
+	struct block *b = STAILQ_FIRST(&p->free_pipes);
+
+	if (b == NULL)
+		return NULL;
+	STAILQ_REMOVE_HEAD(&p->free_pipes, link);
+	p->n_free_pipes--;
+	if (p->n_free_pipes < p->low_free_pipes)
+		p->low_free_pipes = p->n_free_pipes;
+	return b;
+}
+
+static void close_free_pipes(struct block_pool *p, unsigned n)
+{
+	struct block *b;
+
+	while (n-- > 0 && (b = pop_free_pipe(p)) != NULL)
+		close_pipe(p, b);
+}
+
+static void put_pipe(struct block_pool *p, struct block *b)
+{
+	if (b->taken != b->len) {
+		close_pipe(p, b);
+		return;
+	}
+	STAILQ_INSERT_HEAD(&p->free_pipes, b, link);
+	p->n_free_pipes++;
+}
+
+/* ---- trimming ---- */
+
 static void unmap_free(struct block_pool *p, size_t n)
 {
 	struct block *b;
@@ -73,8 +126,11 @@ static void on_tick(void *arg)
 	spare = p->n_free > RESERVE ? p->n_free - RESERVE : 0;
 	unmap_free(p, spare < p->low_free ? spare : p->low_free);
 	p->low_free = p->n_free;
+	close_free_pipes(p, p->low_free_pipes);
+	p->low_free_pipes = p->n_free_pipes;
+	p->most_pipes = PIPES_MAX;
 	p->starved = false;
-	if (p->n_free <= RESERVE)
+	if (p->n_free <= RESERVE && p->n_free_pipes == 0)
 		timer_stop(&p->trim);
 	if (!TAILQ_EMPTY(&p->waiters))
 		defer(p->loop, &p->wake);
@@ -85,8 +141,37 @@ static void start_ticking(struct block_pool *p)
 	if (timer_running(&p->trim))
 		return;
 	p->low_free = p->n_free;
+	p->low_free_pipes = p->n_free_pipes;
 	timer_start(p->loop, &p->trim, TRIM_TICK_MS, TRIM_TICK_MS, on_tick, p);
 	timer_unref(&p->trim);
+}
+
+/* The system bounds what pipes of one user may hold: where it gives less than asked for, a pipe is of no use. */
+static bool is_large(int fd)
+{
+	return fcntl(fd, F_SETPIPE_SZ, BLOCK_PIPE) >= BLOCK_PIPE;
+}
+
+/* NULL: refused, and so it is until the next tick. */
+static struct block *open_pipe(struct block_pool *p)
+{
+	struct block *b;
+	int fd[2];
+
+	if (p->n_pipes >= p->most_pipes || p->n_pipes >= fds_max() / PIPE_FILES)
+		return NULL;
+	if (pipe2(fd, O_CLOEXEC | O_NONBLOCK) == 0) {
+		b = xcalloc(1, sizeof(*b));
+		b->pipe[0] = fd[0];
+		b->pipe[1] = fd[1];
+		p->n_pipes++;
+		if (is_large(fd[0]))
+			return b;
+		close_pipe(p, b);
+	}
+	p->most_pipes = p->n_pipes;
+	start_ticking(p);
+	return NULL;
 }
 
 /* One waiter per free block. A woken waiter that queues again stands at the end, and n bounds the round. */
@@ -113,7 +198,9 @@ struct block_pool *block_pool_new(struct loop *l, size_t budget)
 	OBJ_INIT(p, BLOCK);
 	p->loop = l;
 	p->total = n < BLOCKS_MIN ? BLOCKS_MIN : n;
+	p->most_pipes = PIPES_MAX;
 	STAILQ_INIT(&p->free);
+	STAILQ_INIT(&p->free_pipes);
 	TAILQ_INIT(&p->waiters);
 	p->wake.cb = on_wake;
 	p->wake.arg = p;
@@ -126,6 +213,7 @@ void block_pool_free(struct block_pool *p)
 	timer_stop(&p->trim);
 	defer_cancel(p->loop, &p->wake);
 	unmap_free(p, p->n_free);
+	close_free_pipes(p, p->n_free_pipes);
 	OBJ_FREE(p);
 }
 
@@ -150,13 +238,41 @@ struct block *block_get(struct block_pool *p)
 	return b;
 }
 
+struct block *block_get_pipe(struct block_pool *p)
+{
+	struct block *b;
+
+	OBJ_CHECK(p, BLOCK);
+	if (p->total - p->used < PIPE_BLOCKS + p->total / 4) /* block_pressure: the rest is for those who have none */
+		return NULL;
+	b = pop_free_pipe(p);
+	if (b == NULL)
+		b = open_pipe(p);
+	if (b == NULL)
+		return NULL;
+	b->len = b->taken = 0;
+	b->off = 0;
+	p->used += PIPE_BLOCKS;
+	return b;
+}
+
+static void put_memory(struct block_pool *p, struct block *b)
+{
+	STAILQ_INSERT_HEAD(&p->free, b, link);
+	p->n_free++;
+}
+
 void block_put(struct block_pool *p, struct block *b)
 {
 	OBJ_CHECK(p, BLOCK);
-	STAILQ_INSERT_HEAD(&p->free, b, link);
-	p->n_free++;
-	p->used--;
-	if (p->n_free > RESERVE)
+	if (b->mem == NULL) {
+		p->used -= PIPE_BLOCKS;
+		put_pipe(p, b);
+	} else {
+		p->used--;
+		put_memory(p, b);
+	}
+	if (p->n_free > RESERVE || p->n_free_pipes > 0)
 		start_ticking(p);
 	if (!TAILQ_EMPTY(&p->waiters))
 		defer(p->loop, &p->wake);

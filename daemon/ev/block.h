@@ -4,6 +4,9 @@
  *
  * Life of a block: block_get -> filled by a reader (len grows) -> handed to disk/wstream -> written -> block_put by the
  * writer. One owner at a time.
+ *
+ * The bytes of a block may lie in a pipe instead (block_get_pipe): then they go from the socket to the file within the kernel,
+ * by splice(2), and nobody here sees them. Such a block draws on the same budget.
  */
 #ifndef HAUL_EV_BLOCK_H
 #define HAUL_EV_BLOCK_H
@@ -14,14 +17,17 @@
 #include <sys/queue.h>
 
 #define BLOCK_SIZE (256 * 1024)
+#define BLOCK_PIPE (1024 * 1024) /* the same of a block in a pipe: what a user without rights may give a pipe */
 
 struct loop;
 struct block_pool;
 
 struct block {
-	char *mem;   /* BLOCK_SIZE bytes, page-aligned */
-	uint32_t len; /* bytes filled from the front */
-	int64_t off;  /* where mem[0] belongs in the file */
+	char *mem;	/* BLOCK_SIZE bytes, page-aligned; NULL: the bytes are in `pipe` */
+	int pipe[2];	/* to read from, to write to; both don't block */
+	uint32_t len;	/* bytes filled from the front */
+	uint32_t taken; /* bytes that the writer has taken out of the pipe */
+	int64_t off;	/* where the first byte belongs in the file */
 	STAILQ_ENTRY(block) link;
 };
 
@@ -40,7 +46,10 @@ struct block_pool *block_pool_new(struct loop *l, size_t budget); /* at least 4 
 void block_pool_free(struct block_pool *p);                        /* all blocks must be back */
 
 struct block *block_get(struct block_pool *p); /* len 0; NULL: the budget is used up */
-void block_put(struct block_pool *p, struct block *b);
+/* One whose bytes go through an empty pipe, which takes up to BLOCK_PIPE of them, or less: what is in it counts by the pieces
+ * in which it came. NULL: less than a quarter of the budget would be left, or the system gives no such pipe: block_get. */
+struct block *block_get_pipe(struct block_pool *p);
+void block_put(struct block_pool *p, struct block *b); /* bytes still in its pipe are lost */
 void block_wait(struct block_pool *p, struct block_waiter *w); /* idempotent */
 void block_wait_cancel(struct block_pool *p, struct block_waiter *w);
 

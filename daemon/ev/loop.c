@@ -30,7 +30,10 @@ static void run_deferred(struct loop *l)
 
 static void on_prepare(uv_prepare_t *h)
 {
-	run_deferred(h->data);
+	struct loop *l = h->data;
+
+	l->turn++;
+	run_deferred(l);
 }
 
 static void on_check(uv_check_t *h)

@@ -27,6 +27,7 @@ struct loop {
 	struct block_pool *blocks;
 	uint64_t (*clock_ms)(void *); /* test seam; NULL: the loop's own monotonic clock */
 	void *clock_arg;
+	uint64_t turn; /* counts the turns: for those who bound what they do in one */
 	unsigned speedup; /* test seam: clock and timers run so many times as fast; 0: as the world does */
 	/* private */
 	uv_prepare_t prepare;

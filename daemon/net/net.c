@@ -3,6 +3,7 @@
  */
 #include "net/net.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -20,6 +21,13 @@
 #include "net/tls.h"
 
 #define DSCP_MAX 63 /* six bits, RFC 2474 */
+
+/* So much is received in a turn of the loop, divided evenly among as many as received in one lately, so that nobody who asks
+ * something by RPC waits for longer than that takes. TLS needs a millisecond for a MiB. */
+#define TURN_BYTES (2u * 1024 * 1024)
+#define SHARE_MIN  (64u * 1024)
+#define SHARE_MAX  (1024u * 1024)
+#define CROWD	   16
 
 static const struct {
 	const char *name;
@@ -102,6 +110,11 @@ void net_unref(struct net *n)
 	free(n);
 }
 
+static ssize_t splice_to_pipe(int from, int to, size_t n)
+{
+	return splice(from, NULL, to, NULL, n, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
 int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail *f)
 {
 	struct net *n = xcalloc(1, sizeof(*n));
@@ -114,6 +127,8 @@ int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail 
 	}
 	n->loop = l;
 	n->refs = 1;
+	n->splice = splice_to_pipe;
+	n->crowd = CROWD; /* until more is known */
 	LIST_INIT(&n->lingering);
 	LIST_INIT(&n->own_ports);
 	n->conf.check_certificate = true;
@@ -169,6 +184,25 @@ void net_note_life(const struct net *n)
 void net_set_chop(struct net *n, size_t max)
 {
 	n->chop = max;
+}
+
+void net_set_splice(struct net *n, ssize_t (*splice)(int from, int to, size_t n))
+{
+	n->splice = splice != NULL ? splice : splice_to_pipe;
+}
+
+size_t net_share(struct net *n)
+{
+	if (n->turn_seen != n->loop->turn) {
+		n->turn_seen = n->loop->turn;
+		n->crowd -= n->crowd / 8;
+		n->crowd = n->readers > n->crowd ? n->readers : n->crowd;
+		n->share = n->crowd > 0 ? TURN_BYTES / n->crowd : SHARE_MAX;
+		n->share = n->share < SHARE_MIN ? SHARE_MIN : n->share > SHARE_MAX ? SHARE_MAX : n->share;
+		n->readers = 0;
+	}
+	n->readers++;
+	return n->share;
 }
 
 struct resolver *net_resolver(struct net *n)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -36,6 +37,8 @@ void net_on_life(struct net *n, void (*cb)(void *arg), void *arg);
 /* The kernel has no address but loopback and link-local ones on interfaces that are up: there is no way out. Any thread. */
 bool net_offline(void);
 
+/* Test seam: in the place of splice(2) from a socket to a pipe; NULL: the real one. */
+void net_set_splice(struct net *n, ssize_t (*splice)(int from, int to, size_t n));
 /* Test seam: no read hands an owner more than max bytes at once (0: no limit), for tests of split input. */
 void net_set_chop(struct net *n, size_t max);
 

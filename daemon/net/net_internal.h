@@ -51,6 +51,11 @@ struct net {
 	void *life_arg;
 	char *window; /* NET_WINDOW bytes for ciphertext and for what is thrown away; used within one callback only */
 	size_t chop;
+	ssize_t (*splice)(int from, int to, size_t n);
+	uint64_t turn_seen; /* the loop's turn in which somebody received last, */
+	unsigned readers;   /* how many have in it, */
+	unsigned crowd;	    /* and in one of the last turns, at most; */
+	size_t share;	    /* how many bytes each may; see net_share */
 	uint64_t v6_slow_until, v4_slow_until; /* ms: addresses of the family did not answer lately, see dial.c */
 	bool told_congestion; /* the log has it that the kernel refuses conf.congestion */
 	unsigned turn; /* sockets bound to an interface so far */
@@ -65,6 +70,8 @@ void net_unref(struct net *n);
 
 /* The shared window, allocated when first needed; never NULL. Its length is NET_WINDOW, or less under the test seam. */
 char *net_window(struct net *n);
+/* A stream receives for the first time in this turn: so many bytes may it take until the next. */
+size_t net_share(struct net *n);
 size_t net_chop(const struct net *n, size_t len); /* len, or the limit of net_set_chop */
 
 /* cpool.c */

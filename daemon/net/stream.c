@@ -4,7 +4,9 @@
  */
 #include "net/stream.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -16,6 +18,7 @@
 
 #define SOON_MS	  5000 /* stream_close_soon: for sending */
 #define LINGER_MS 1000 /* then: for the peer to close, so that no reset overtakes what was sent */
+#define PIPE_DISCOUNT 4 /* bytes that go into a pipe cost so much less than those that go into memory */
 #define LINGER_MAX (64 * 1024) /* and for so many bytes that nobody wants any more */
 
 struct write_req {
@@ -108,21 +111,55 @@ void stream_break_later(struct stream *s, const struct fail *f)
 	defer(s->net->loop, &s->kick);
 }
 
+/* What it may receive in this turn is used up: libuv comes again in the next. */
+static bool had_its_share(struct stream *s)
+{
+	if (s->turn != s->net->loop->turn) {
+		s->turn = s->net->loop->turn;
+		s->left = net_share(s->net);
+	}
+	return s->left == 0;
+}
+
+static size_t at_most(size_t n, size_t max)
+{
+	return n < max ? n : max;
+}
+
+static void use_share(struct stream *s, size_t n)
+{
+	s->left -= at_most(s->pipe >= 0 ? n / PIPE_DISCOUNT + 1 : n, s->left);
+}
+
+static void ask_pipe(struct stream *s)
+{
+	s->pipe = s->ops != NULL && s->ops->pipe != NULL && !s->no_splice ? s->ops->pipe(s->owner, &s->pipe_len) : -1;
+	if (s->pipe >= 0)
+		s->pipe_len = at_most(net_chop(s->net, s->pipe_len), s->left * PIPE_DISCOUNT);
+}
+
+/* No memory for libuv to read into makes it call on_read with UV_ENOBUFS; it goes on watching the socket. */
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
 	struct stream *s = h->data;
-	struct span sp;
+	struct span sp = {0};
 
 	(void)suggested;
 	OBJ_CHECK(s, STREAM);
+	*buf = uv_buf_init(NULL, 0);
+	s->pipe = -1;
+	if (had_its_share(s))
+		return;
 	if (s->tls == NULL && s->state == ST_OPEN) {
 		s->in_alloc = true;
-		stream_space(s, &sp);
+		ask_pipe(s);
+		if (s->pipe < 0)
+			stream_space(s, &sp);
 		s->in_alloc = false;
-		*buf = uv_buf_init(sp.base, (unsigned)sp.len);
+		*buf = uv_buf_init(sp.base, (unsigned)at_most(sp.len, s->left));
 	}
 	if (s->tls != NULL || s->state == ST_SOON)
-		*buf = uv_buf_init(net_window(s->net), (unsigned)net_chop(s->net, NET_WINDOW));
+		*buf = uv_buf_init(net_window(s->net), (unsigned)at_most(net_chop(s->net, NET_WINDOW), s->left));
 }
 
 /* libuv takes a hang-up that arrives together with the last bytes for an orderly end; the socket still knows better. */
@@ -140,6 +177,8 @@ static void read_failed(struct stream *s, int uv_err)
 {
 	struct fail f = {0};
 
+	if (s->dialled && (uv_err == UV_EOF || uv_err == UV_ECONNRESET))
+		net_note_life(s->net);
 	if (uv_err == UV_EOF)
 		uv_err = true_end(s);
 
@@ -174,24 +213,94 @@ static void received(struct stream *s, const char *p, size_t n)
 	stream_tls_pump(s);
 }
 
+/* The kernel, or a filter of system calls, does not do it for this socket or at all; whatever else is wrong shows in reading. */
+static bool is_refusal(int cause)
+{
+	return cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP || cause == EPERM || cause == EACCES || cause == ENOMEM;
+}
+
+static bool is_full(int pipe)
+{
+	struct pollfd p = {.fd = pipe, .events = POLLOUT};
+
+	return poll(&p, 1, 0) == 0;
+}
+
+/* Nothing could be moved: there is no room in the pipe, or nothing more to read. But the first time in a turn there is: then it
+ * is something that splice does not pass, such as the mark of urgent data, and would never do. */
+static void not_moved(struct stream *s, bool first)
+{
+	if (is_full(s->pipe))
+		stream_data(s, 0);
+	else
+		s->no_splice |= first;
+}
+
+static void move_failed(struct stream *s, int cause, bool first)
+{
+	if (cause == EAGAIN)
+		not_moved(s, first);
+	else if (is_refusal(cause))
+		s->no_splice = true;
+	else
+		read_failed(s, -cause);
+}
+
+/* From the socket into the pipe that was named, and on into the next ones. */
+static void move(struct stream *s)
+{
+	bool first = true;
+	ssize_t n;
+
+	do {
+		n = s->net->splice(sock_fd(s->sock), s->pipe, s->pipe_len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			move_failed(s, errno, first);
+			return;
+		}
+		if (n == 0) {
+			read_failed(s, UV_EOF);
+			return;
+		}
+		first = false;
+		if (s->dialled)
+			net_note_life(s->net);
+		use_share(s, (size_t)n);
+		stream_data(s, (size_t)n);
+		if (!s->reading || s->state != ST_OPEN || s->left == 0)
+			return;
+		ask_pipe(s);
+	} while (s->reading && s->state == ST_OPEN && s->pipe >= 0);
+}
+
+static void no_memory(struct stream *s)
+{
+	if (s->pipe >= 0) {
+		move(s);
+	} else if (s->left > 0) {
+		s->paused = true;
+		stream_stop_reading(s);
+	}
+}
+
 static void on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *buf)
 {
 	struct stream *s = h->data;
 
 	OBJ_CHECK(s, STREAM);
 	stream_hold(s);
-	if (s->state == ST_CLOSED) { /* closed by `space` */
+	if (s->state == ST_CLOSED) { /* closed by `space` or `pipe` */
 		close_sock(s);
 	} else if (n == UV_ENOBUFS && buf->len == 0) {
-		s->paused = true;
-		stream_stop_reading(s);
+		no_memory(s);
 	} else if (n < 0) {
-		if (s->dialled && (n == UV_EOF || n == UV_ECONNRESET))
-			net_note_life(s->net);
 		read_failed(s, (int)n);
 	} else if (n > 0) {
 		if (s->dialled)
 			net_note_life(s->net);
+		use_share(s, (size_t)n);
 		received(s, buf->base, (size_t)n);
 	}
 	stream_release(s);

@@ -33,6 +33,10 @@ struct stream_ops {
 	void (*space)(void *owner, struct span *ret);
 	/* n > 0 bytes are now at the beginning of the last span. */
 	void (*data)(void *owner, size_t n);
+	/* As space, of a stream without TLS: the end to write to of a pipe that does not block, for at most *ret_len bytes, which
+	 * are then told by `data` as well; n 0 there: the pipe takes no more, however little is in it. -1: none, space is asked.
+	 * May be NULL. */
+	int (*pipe)(void *owner, size_t *ret_len);
 	/* No more bytes will come. err 0: orderly end (FIN; with TLS a close_notify). ERR_EOF: TLS ended without close_notify;
 	 * ERR_RESET, ERR_TLS, ...: broken. The owner calls stream_close sooner or later. */
 	void (*end)(void *owner, int err, const struct fail *f);

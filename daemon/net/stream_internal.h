@@ -47,6 +47,11 @@ struct stream {
 	bool shut;	    /* ST_SOON: everything was sent and FIN too */
 	bool want_pump;	    /* kick: go on decrypting what is left of the window */
 	bool want_drained;  /* kick: tell `drained` */
+	bool no_splice;	    /* the kernel does not move this socket's bytes into a pipe */
+	int pipe;	    /* where the next bytes go; -1: into memory */
+	size_t pipe_len;    /* at most so many */
+	uint64_t turn;	    /* of the loop, when it received last, */
+	size_t left;	    /* and so many bytes it may still in that */
 	struct fail broken; /* kick: code != 0 is the end to tell */
 	size_t unsent;	    /* bytes in libuv's write queue */
 	size_t control;	    /* bytes among them that TLS made up by itself */

@@ -402,6 +402,23 @@ static void on_space(void *owner, struct span *ret)
 	leave(f);
 }
 
+static int on_pipe(void *owner, size_t *ret_len)
+{
+	struct http1 *f = enter(owner);
+	int64_t left = http_body_left(&f->body);
+	int fd = -1;
+
+	if (f->state == FETCH_BODY && !f->paused && f->ops->pipe != NULL && http_body_direct(&f->body))
+		fd = f->ops->pipe(f->owner, ret_len);
+	if (f->gone)
+		fd = -1;
+	f->direct = fd >= 0;
+	if (fd >= 0 && left < (int64_t)*ret_len)
+		*ret_len = (size_t)left;
+	leave(f);
+	return fd;
+}
+
 static void on_body_bytes(struct http1 *f, size_t n)
 {
 	f->since = loop_now(f->loop);
@@ -489,7 +506,7 @@ static void on_end(void *owner, int err, const struct fail *why)
 	leave(f);
 }
 
-static const struct stream_ops stream_ops = {.open = on_open, .space = on_space, .data = on_data, .end = on_end};
+static const struct stream_ops stream_ops = {.open = on_open, .space = on_space, .pipe = on_pipe, .data = on_data, .end = on_end};
 
 static bool is_https(const struct http1 *f)
 {

@@ -60,7 +60,11 @@ struct fetch_ops {
 	void (*head)(void *owner, const struct fetch_head *h);
 	/* Where the next body bytes go; len 0 pauses until resume(). Asked only when bytes may come. */
 	void (*space)(void *owner, struct span *ret);
-	void (*data)(void *owner, size_t n); /* n > 0 bytes at the beginning of the last span */
+	/* As space, for bytes that need not be seen: a pipe for at most *ret_len of them (see struct stream_ops), asked before
+	 * space where the protocol could use it. -1: space is asked. May be NULL. */
+	int (*pipe)(void *owner, size_t *ret_len);
+	/* n bytes are at the beginning of the last span, or in the last pipe; 0: that takes no more. */
+	void (*data)(void *owner, size_t n);
 	/* err 0: the body is whole (as long as Content-Length says, chunked end seen, orderly close of a close-delimited
 	 * one). Else ERR_*, f says why. */
 	void (*done)(void *owner, int err, const struct fail *f);

@@ -19,16 +19,22 @@ struct job_rec *rec_list_add(struct rec_list *l)
 	return &l->v[l->n++];
 }
 
+/* What a record is sorted by: of a million the records themselves are too large to be moved about. */
+struct place {
+	uint64_t ord;
+	const struct job_rec *r;
+};
+
 static int by_order(const void *pa, const void *pb)
 {
-	const struct job_rec *a = pa, *b = pb;
-	bool ended_a = a->state >= STORE_ENDED, ended_b = b->state >= STORE_ENDED;
+	const struct place *a = pa, *b = pb;
+	bool ended_a = a->r->state >= STORE_ENDED, ended_b = b->r->state >= STORE_ENDED;
 
 	if (ended_a != ended_b)
 		return ended_a ? 1 : -1;
 	if (a->ord != b->ord)
 		return a->ord < b->ord ? -1 : 1;
-	return (a->gid > b->gid) - (a->gid < b->gid);
+	return (a->r->gid > b->r->gid) - (a->r->gid < b->r->gid);
 }
 
 void rec_list_free(struct rec_list *l)
@@ -41,9 +47,13 @@ void rec_list_free(struct rec_list *l)
 
 void rec_list_give(struct rec_list *l, void (*cb)(void *arg, struct job_rec *r), void *arg)
 {
-	if (l->n > 1)
-		qsort(l->v, l->n, sizeof(*l->v), by_order);
+	struct place *v = xmalloc((l->n + 1) * sizeof(*v));
+
 	for (size_t i = 0; i < l->n; i++)
-		cb(arg, &l->v[i]);
+		v[i] = (struct place){.ord = l->v[i].ord, .r = &l->v[i]};
+	qsort(v, l->n, sizeof(*v), by_order);
+	for (size_t i = 0; i < l->n; i++)
+		cb(arg, &l->v[v[i].r - l->v]);
+	free(v);
 	rec_list_free(l);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The tables of queue.db as numbered migrations: entry i brings a file of user_version i to i + 1, in one transaction.
- * Never change an entry that was released: add one. Columns are those of struct job_rec; `err` is the name of the code,
+ * Never change an entry that was released: add one. Columns are those of struct job_rec, after `id`, the number of the row
+ * (row_map.h; the GID until version 5); `err` is the name of the code,
  * since the numbers of enum err are not fixed. sum_* are checksums over groups of columns that change together (row_sum()
  * of sqlite_row.h, which is registered on each connection): SQLite itself does not notice a bit that turned over in a value.
  */
@@ -28,6 +29,8 @@ static const char *const schema_migrations[] = {
 	"UPDATE job SET sum_job=row_sum(gid, uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text,"
 	" added_at, ended_at, flags, part_id, digest, etag_origin) WHERE sum_job IS row_sum(gid, uid, owner, uris, opts, dir,"
 	" path, total, etag, last_modified, err, err_text, added_at, ended_at, flags, part_id, digest);",
+	/* In place: the table's root page stays what it is (sqlite_rescue.c). */
+	"ALTER TABLE job RENAME COLUMN gid TO id; ALTER TABLE job ADD COLUMN gid INTEGER; UPDATE job SET gid=id;",
 };
 
 #define SCHEMA_VERSION ((int)(sizeof(schema_migrations) / sizeof(schema_migrations[0])))

@@ -143,7 +143,8 @@ int sqlite_db_open(const char *path, sqlite3 **ret, bool *ret_damaged, struct fa
 	if (err)
 		return err;
 	err = 0;
-	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL);
+	/* NOMUTEX: one thread at a time, the starting one, then the store's. */
+	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK) {
 		sqlite3_extended_result_codes(db, 1);
 		sqlite3_busy_timeout(db, BUSY_MS);

@@ -19,6 +19,7 @@
 #include "base/durable.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "store/row_map.h"
 #include "store/sqlite_db.h"
 #include "store/sqlite_row.h"
 
@@ -27,11 +28,12 @@
 #endif
 #define PAGE_MAX   65536
 #define TABLE_LEAF 0x0d /* first byte of a table's leaf page */
-#define ALL_ROWS   "WHERE gid BETWEEN ?1 AND ?2 ORDER BY gid"
+#define ALL_ROWS   "WHERE rowid BETWEEN ?1 AND ?2 ORDER BY rowid"
 
 struct rescue {
 	sqlite3 *from, *to;
 	sqlite3_stmt *put;
+	struct row_map map; /* of the new file */
 	size_t rows;   /* saved */
 	bool holes;    /* something could not be read */
 	bool readable; /* some page of the table could be read, even if it holds no row */
@@ -44,13 +46,24 @@ struct rescue {
 
 /* ---- reading ---- */
 
+/* A job that is found twice, in a page that was freed too, has one row. */
+static int64_t new_row(struct rescue *r, uint64_t gid)
+{
+	int64_t *row = row_map_find(&r->map, gid), n = (int64_t)r->map.n + 1;
+
+	if (row != NULL)
+		return *row;
+	row_map_put(&r->map, gid, n);
+	return n;
+}
+
 static void save_row(struct rescue *r, sqlite3_stmt *row)
 {
 	struct job_rec rec = {0};
 	int rc;
 
 	if (sqlite_read_job(row, &rec) != ROW_SENSELESS) {
-		sqlite_bind_job(r->put, &rec);
+		sqlite_bind_job(r->put, &rec, new_row(r, rec.gid));
 		rc = sqlite3_step(r->put);
 		if (rc == SQLITE_DONE)
 			r->rows++;
@@ -76,7 +89,7 @@ static bool walk(struct rescue *r, const char *which, int64_t lo, int64_t hi, in
 		sqlite3_bind_int64(st, 1, lo);
 		sqlite3_bind_int64(st, 2, hi);
 		while ((rc = sqlite3_step(st)) == SQLITE_ROW && !r->write_rc) {
-			*last = sqlite3_column_int64(st, 0);
+			*last = sqlite_row_id(st);
 			save_row(r, st);
 		}
 	}
@@ -459,6 +472,7 @@ int sqlite_rescue(const char *path, struct fail *f)
 		err = put_in_place(r, path, tmp, f);
 	unlink_db(tmp);
 	free(tmp);
+	row_map_free(&r->map);
 	free(r);
 	return err;
 }

@@ -20,20 +20,23 @@
 	"sum_job IS row_sum(gid, uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text, "       \
 	"added_at, ended_at, flags, part_id, digest, etag_origin), sum_place IS row_sum(gid, state, ord), "               \
 	"sum_have IS row_sum(gid, have, done)"
-#define COLUMNS 22 /* of JOB_COLUMNS and JOB_LATER; the three of JOB_OK follow */
+#define COLUMNS 22 /* of JOB_COLUMNS and JOB_LATER; the three of JOB_OK and the rowid follow */
 
 /* ---- checksums ---- */
 
 static uLong add_value(uLong sum, sqlite3_value *v)
 {
 	unsigned char head[5] = {(unsigned char)sqlite3_value_type(v)};
-	sqlite3_int64 number = sqlite3_value_int64(v);
-	int n = sqlite3_value_bytes(v);
+	sqlite3_int64 number;
+	int n;
 
-	if (head[0] == SQLITE_INTEGER)
-		return crc32(crc32(sum, head, 1), (const Bytef *)&number, sizeof(number));
 	if (head[0] == SQLITE_NULL)
 		return crc32(sum, head, 1);
+	if (head[0] == SQLITE_INTEGER) { /* before sqlite3_value_bytes, which would make a text of it */
+		number = sqlite3_value_int64(v);
+		return crc32(crc32(sum, head, 1), (const Bytef *)&number, sizeof(number));
+	}
+	n = sqlite3_value_bytes(v);
 	memcpy(head + 1, &n, sizeof(n));
 	return crc32(crc32(sum, head, sizeof(head)), sqlite3_value_blob(v), (uInt)n);
 }
@@ -179,6 +182,11 @@ enum row_state sqlite_read_job(sqlite3_stmt *st, struct job_rec *r)
 	return ROW_MENDED;
 }
 
+int64_t sqlite_row_id(sqlite3_stmt *st)
+{
+	return sqlite3_column_int64(st, COLUMNS + 3);
+}
+
 /* The table of an older file has no checksums, or others. */
 char *sqlite_jobs_sql(sqlite3 *db, const char *rest)
 {
@@ -186,7 +194,8 @@ char *sqlite_jobs_sql(sqlite3 *db, const char *rest)
 	bool newest = sqlite3_prepare_v2(db, "SELECT etag_origin, sum_job FROM job", -1, &st, NULL) == SQLITE_OK;
 
 	sqlite3_finalize(st);
-	return xasprintf("SELECT " JOB_COLUMNS "%s FROM job %s", newest ? JOB_LATER ", " JOB_OK : ", NULL, NULL, 1, 1, 1", rest);
+	return xasprintf("SELECT " JOB_COLUMNS "%s, rowid FROM job %s",
+		newest ? JOB_LATER ", " JOB_OK : ", NULL, NULL, 1, 1, 1", rest);
 }
 
 /* ---- in ---- */
@@ -196,7 +205,7 @@ static void bind_text(sqlite3_stmt *st, int n, const char *s)
 	sqlite3_bind_text(st, n, s, -1, SQLITE_STATIC); /* NULL binds NULL */
 }
 
-void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r)
+void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r, int64_t row)
 {
 	sqlite3_bind_int64(st, 1, (sqlite3_int64)r->gid);
 	sqlite3_bind_int(st, 2, r->state);
@@ -220,6 +229,7 @@ void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r)
 	bind_text(st, 20, r->part_id);
 	bind_text(st, 21, r->digest);
 	bind_text(st, 22, r->etag_origin);
+	sqlite3_bind_int64(st, 23, row);
 }
 
 sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
@@ -227,10 +237,10 @@ sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
 	sqlite3_stmt *st = NULL;
 
 	sqlite3_prepare_v3(db,
-		"INSERT OR REPLACE INTO job (" JOB_COLUMNS JOB_LATER ", sum_job, sum_place, sum_have)"
+		"INSERT OR REPLACE INTO job (" JOB_COLUMNS JOB_LATER ", sum_job, sum_place, sum_have, id)"
 		" VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,"
 		" row_sum(?1,?4,?5,?6,?7,?8,?9,?10,?11,?12,?15,?16,?17,?18,?19,?20,?21,?22),"
-		" row_sum(?1,?2,?3), row_sum(?1,?13,?14))",
+		" row_sum(?1,?2,?3), row_sum(?1,?13,?14), ?23)",
 		-1, SQLITE_PREPARE_PERSISTENT, &st, NULL);
 	return st;
 }

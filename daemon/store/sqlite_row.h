@@ -28,7 +28,8 @@ char *sqlite_jobs_sql(sqlite3 *db, const char *rest);
  *   it becomes a failed job with what can be read of its URIs, else: nothing is fetched that nobody asked for.
  * What was done is logged. */
 enum row_state sqlite_read_job(sqlite3_stmt *st, struct job_rec *r);
-void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r); /* parameters 1.. of sqlite_prepare_put */
+int64_t sqlite_row_id(sqlite3_stmt *st); /* the number of such a row; in a file before version 6 the GID */
+void sqlite_bind_job(sqlite3_stmt *st, const struct job_rec *r, int64_t row); /* all parameters of sqlite_prepare_put */
 sqlite3_stmt *sqlite_prepare_put(sqlite3 *db); /* INSERT OR REPLACE of a job; NULL: see sqlite3_errmsg */
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "store/commit_count.h"
 #include "store/rec_list.h"
+#include "store/row_map.h"
 #include "store/sqlite_db.h"
 #include "store/sqlite_rescue.h"
 #include "store/sqlite_row.h"
@@ -23,12 +24,12 @@
 /* One statement per sop_kind. */
 static const char *const op_sql[] = {
 	[SOP_PUT] = NULL, /* sqlite_prepare_put */
-	[SOP_DEL] = "DELETE FROM job WHERE gid=?",
-	[SOP_STATE] = "UPDATE job SET state=?2, ord=?3, sum_place=row_sum(gid, ?2, ?3) WHERE gid=?1",
+	[SOP_DEL] = "DELETE FROM job WHERE id=?",
+	[SOP_STATE] = "UPDATE job SET state=?2, ord=?3, sum_place=row_sum(gid, ?2, ?3) WHERE id=?1",
 	/* The state is not ours to vouch for. */
 	[SOP_ORD] = "UPDATE job SET ord=?2, sum_place=CASE WHEN sum_place IS row_sum(gid, state, ord)"
-		    " THEN row_sum(gid, state, ?2) ELSE sum_place END WHERE gid=?1",
-	[SOP_PROGRESS] = "UPDATE job SET have=?2, done=?3, sum_have=row_sum(gid, ?2, ?3) WHERE gid=?1",
+		    " THEN row_sum(gid, state, ?2) ELSE sum_place END WHERE id=?1",
+	[SOP_PROGRESS] = "UPDATE job SET have=?2, done=?3, sum_have=row_sum(gid, ?2, ?3) WHERE id=?1",
 	[SOP_META] = "INSERT OR REPLACE INTO meta VALUES (?, ?)",
 };
 
@@ -37,6 +38,9 @@ static const char *const op_sql[] = {
 struct sqlite {
 	sqlite3 *db;
 	sqlite3_stmt *op[OP_COUNT];
+	sqlite3_stmt *has; /* is there such a row? */
+	struct row_map map; /* of all jobs in the file; negative while the open transaction has deleted the row */
+	int64_t last_row;
 	struct rec_list rows; /* read at the opening, until load takes them */
 	struct rec_list mended; /* copies of those that were damaged */
 	bool full;	      /* synchronous is FULL now */
@@ -59,11 +63,27 @@ static int check_pages(struct sqlite *s)
 	return rc;
 }
 
+/* Files of an older format have GIDs for numbers, all over the range: new rows are numbered below most of them. */
+#define ROW_NEW_MAX (INT64_C(1) << 48)
+
+static enum row_state read_row(struct sqlite *s, sqlite3_stmt *st, struct job_rec *r)
+{
+	enum row_state state = sqlite_read_job(st, r);
+	int64_t row = sqlite_row_id(st);
+
+	if (row > s->last_row && row < ROW_NEW_MAX)
+		s->last_row = row;
+	if (state == ROW_SENSELESS || row_map_find(&s->map, r->gid) != NULL)
+		return ROW_SENSELESS;
+	row_map_put(&s->map, r->gid, row);
+	return state;
+}
+
 static void take_row(struct sqlite *s, sqlite3_stmt *st)
 {
 	struct job_rec *r = rec_list_add(&s->rows);
 
-	switch (sqlite_read_job(st, r)) {
+	switch (read_row(s, st, r)) {
 	case ROW_OK:
 		break;
 	case ROW_MENDED:
@@ -110,6 +130,8 @@ static int try_open(struct sqlite *s, const char *path, bool *ret_damaged, struc
 	err = fail_set(f, ERR_STORE, "The queue file %s can't be read: %s", path, sqlite3_errstr(rc));
 	rec_list_free(&s->rows);
 	rec_list_free(&s->mended);
+	row_map_free(&s->map);
+	s->last_row = 0;
 	if (*ret_damaged)
 		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_close(s->db);
@@ -123,18 +145,19 @@ static int prepare(struct sqlite *s, struct fail *f)
 	for (size_t i = 0; i < OP_COUNT; i++)
 		if (op_sql[i])
 			sqlite3_prepare_v3(s->db, op_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->op[i], NULL);
+	sqlite3_prepare_v3(s->db, "SELECT 1 FROM job WHERE id=?", -1, SQLITE_PREPARE_PERSISTENT, &s->has, NULL);
 	for (size_t i = 0; i < OP_COUNT; i++)
-		if (!s->op[i])
+		if (!s->op[i] || !s->has)
 			return fail_set(f, ERR_STORE, "The queue file has wrong tables: %s", sqlite3_errmsg(s->db));
 	return 0;
 }
 
 /* ---- commit ---- */
 
-static void bind_op(sqlite3_stmt *st, const struct store_op *op)
+static void bind_op(sqlite3_stmt *st, const struct store_op *op, int64_t row)
 {
 	if (op->kind == SOP_PUT) {
-		sqlite_bind_job(st, &op->rec);
+		sqlite_bind_job(st, &op->rec, row);
 		return;
 	}
 	if (op->kind == SOP_META) {
@@ -142,7 +165,7 @@ static void bind_op(sqlite3_stmt *st, const struct store_op *op)
 		sqlite3_bind_text(st, 2, op->value, -1, SQLITE_STATIC);
 		return;
 	}
-	sqlite3_bind_int64(st, 1, (sqlite3_int64)op->rec.gid);
+	sqlite3_bind_int64(st, 1, row);
 	if (op->kind == SOP_STATE) {
 		sqlite3_bind_int(st, 2, op->rec.state);
 		sqlite3_bind_int64(st, 3, (sqlite3_int64)op->rec.ord);
@@ -154,16 +177,68 @@ static void bind_op(sqlite3_stmt *st, const struct store_op *op)
 	}
 }
 
+static bool has_row(struct sqlite *s, int64_t row)
+{
+	int rc;
+
+	sqlite3_bind_int64(s->has, 1, row);
+	rc = sqlite3_step(s->has);
+	sqlite3_reset(s->has);
+	return rc == SQLITE_ROW;
+}
+
+/* Never one that is taken, whatever numbers an older or damaged file has. */
+static int64_t new_row(struct sqlite *s)
+{
+	do
+		s->last_row++;
+	while (has_row(s, s->last_row));
+	return s->last_row;
+}
+
+/* The row that op changes; false: there is none, and nothing to do. One that is deleted stays in the map until that is committed,
+ * see forget_deleted; a job that is put again meanwhile has its old number. */
+static bool row_for(struct sqlite *s, const struct store_op *op, int64_t *ret)
+{
+	const int64_t *row = row_map_find(&s->map, op->rec.gid);
+
+	if (row == NULL && op->kind != SOP_PUT)
+		return false;
+	*ret = row != NULL ? *row : new_row(s);
+	if (row == NULL)
+		row_map_put(&s->map, op->rec.gid, *ret);
+	return true;
+}
+
 static int apply(struct sqlite *s, const struct store_op *op)
 {
 	sqlite3_stmt *st = s->op[op->kind];
+	int64_t row = 0;
 	int rc;
 
-	bind_op(st, op);
+	if (op->kind != SOP_META && !row_for(s, op, &row))
+		return SQLITE_OK;
+	bind_op(st, op, row);
 	rc = sqlite3_step(st);
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st); /* they point into op */
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static void forget_if_gone(struct sqlite *s, uint64_t gid)
+{
+	const int64_t *row = row_map_find(&s->map, gid);
+
+	if (row != NULL && !has_row(s, *row))
+		row_map_del(&s->map, gid);
+}
+
+/* The batch is committed. Of a batch that failed the rows are still there, and what was put stays in the map for the next try. */
+static void forget_deleted(struct sqlite *s, const struct store_op *ops, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ops[i].kind == SOP_DEL)
+			forget_if_gone(s, ops[i].rec.gid);
 }
 
 static int exec(struct sqlite *s, const char *sql)
@@ -208,6 +283,7 @@ static int commit(struct sqlite *s, const struct store_op *ops, size_t n, bool d
 	if (rc == SQLITE_OK) {
 		if (durable)
 			commit_count_write(&s->count, ++s->commits);
+		forget_deleted(s, ops, n);
 		return 0;
 	}
 	fail_set(f, (rc & 0xff) == SQLITE_FULL ? ERR_NO_SPACE : ERR_STORE, "%s", sqlite3_errmsg(s->db));
@@ -247,12 +323,14 @@ static void sq_close(void *b)
 
 	for (size_t i = 0; i < OP_COUNT; i++)
 		sqlite3_finalize(s->op[i]);
+	sqlite3_finalize(s->has);
 	if (s->db)
 		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	sqlite3_close(s->db);
 	commit_count_close(&s->count);
 	rec_list_free(&s->rows);
 	rec_list_free(&s->mended);
+	row_map_free(&s->map);
 	free(s);
 }
 

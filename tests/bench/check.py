@@ -4,7 +4,7 @@
     check.py --build DIR [--write]     --write: the bounds of bounds.tsv become what was measured, and a margin
 
 Each cost is the difference between two runs that do little and much of one thing, divided by how much more the second did, so
-what starting and ending cost is not in it. Instructions don't depend on how busy the machine is, only on how threads take turns:
+what starting and ending cost is not in it; bytes are those of 50,000 waiting downloads more. Instructions don't depend on how busy the machine is, only on how threads take turns:
 little for most, more for plain bodies, which cost next to nothing besides. Ends with "N passed, N failed".
 """
 import argparse
@@ -24,6 +24,11 @@ MARGIN = {"instructions per MiB, plain": 2}  # others: 1.1
 BLOCKS = "allocations per block of 256 KiB, plain"  # one for each write of many blocks; the bound stays
 MIB = 1 << 20
 BLOCK = 256 * 1024  # ev/block.h
+
+
+def memory(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS:")) << 10
 
 
 def profile_of(folder):
@@ -94,6 +99,47 @@ class Check:
         for _ in range(n):
             d.call("aria2.tellWaiting", 0, 500)
 
+    @staticmethod
+    def typical(first, n):
+        """Downloads as browsers and scripts add them: a URL of 100 bytes, some options that all have, a name of its own."""
+        return [("https://cdn.example.org/pub/releases/2026/11/project-%07d/archive-%07d-x86_64.tar.zst?sig=a" % (i, i),
+                 {"pause": "true", "out": "f%d" % i, "split": "4", "user-agent": "some browser/1.0", "max-tries": "3"})
+                for i in range(first, first + n)]
+
+    def queue_bytes(self):
+        """Memory of one waiting download, as it was added and as it was loaded; the file it has on the disk."""
+        where = tempfile.mkdtemp(dir=self.tmp)
+        args = ("hauld", self.hauld, os.path.join(where, "dl"), 4, ["--state-dir=" + os.path.join(where, "state")])
+        little, much = 5000, 55000
+        d = Rpc(*args)
+        empty = memory(d.p.pid)
+        d.add_many(self.typical(0, little))
+        before = memory(d.p.pid)
+        d.add_many(self.typical(little, much - little))
+        added = (memory(d.p.pid) - before) / (much - little)
+        d.stop()
+        d = Rpc(*args)
+        loaded = (memory(d.p.pid) - empty) / much
+        d.stop()
+        size = os.path.getsize(os.path.join(where, "state", "queue.db")) / much
+        shutil.rmtree(where)
+        return added, loaded, size
+
+    def start_row(self):
+        """Instructions of a start (and end) for each waiting download."""
+        cost = {}
+        for n in (1000, 9000):
+            where = tempfile.mkdtemp(dir=self.tmp)
+            args = ["hauld", self.hauld, os.path.join(where, "dl"), 4, ["--state-dir=" + os.path.join(where, "state")]]
+            d = Rpc(*args)
+            d.add_many(self.typical(0, n))
+            d.stop()
+            d = Rpc(*args, under=["valgrind", "-q", "--tool=callgrind", "--callgrind-out-file=" + os.path.join(where, "cg.%p")])
+            d.stop()
+            cost[n] = profile_of(where)[0]
+            shutil.rmtree(where)
+        return (cost[9000] - cost[1000]) / 8000
+
     def small(self, d, n):
         for i in range(n):
             if "s/%d" % i not in self.origin.sums:
@@ -105,6 +151,7 @@ class Check:
 
     def measure(self):
         """-> {name: cost}"""
+        added, loaded, size = self.queue_bytes()
         plain = self.unit(self.download(self.origin.http), 64, 320)
         tls = self.unit(self.download(self.origin.https), 16, 80)
         return {
@@ -114,6 +161,10 @@ class Check:
             "instructions per addUri": self.unit(self.add, 100, 600)[0],
             "instructions per entry of tellWaiting": self.unit(self.list_waiting, 1, 9)[0] / 500,
             "instructions per file of 16 KiB": self.unit(self.small, 100, 500)[0],
+            "instructions per waiting job at the start": self.start_row(),
+            "bytes of memory per waiting job, added": added,
+            "bytes of memory per waiting job, loaded": loaded,
+            "bytes on the disk per waiting job": size,
         }
 
     def clean_up(self):

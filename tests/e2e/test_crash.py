@@ -49,6 +49,27 @@ def sent_for(hostile, size, seed):
     return sum(r["body"] for r in hostile.log() if "/f/%d/%s?" % (size, seed) in r["line"])
 
 
+def pipes(d):
+    return sum(os.readlink("/proc/%d/fd/%s" % (d.p.pid, n)).startswith("pipe:") for n in os.listdir("/proc/%d/fd" % d.p.pid))
+
+
+@pytest.mark.matrix("D01")
+@pytest.mark.parametrize("n", range(KILLS // 4))
+def test_killed_while_bytes_are_in_pipes(make_hauld, hostile, tools, n):
+    """Quick connections are received by way of pipes, whose bytes nobody has claimed."""
+    rnd = random.Random(2000 + n)
+    d = make_hauld()
+    before = pipes(d)
+    gid = d.add("%s/f/24M/pipe%d?rate=8M" % (hostile.base, n), split=3, min_split_size="1M", max_connection_per_server=3)
+    d.received(gid, rnd.randrange(4 * MIB, 20 * MIB))
+    assert pipes(d) > before
+    d.kill()
+    d.start()
+    assert tools.sha256_of(d.complete(gid)) == hostile.sha256("24M", "pipe%d" % n)
+    twice = sum(r["body"] for r in hostile.log() if "/pipe%d?" % n in r["line"]) - 24 * MIB
+    assert twice <= 3 * 3 * MIB  # with what the sockets held, on both sides
+
+
 @pytest.mark.matrix("D01")
 @pytest.mark.parametrize("n", range(KILLS))
 def test_killed_while_jobs_are_added(make_hauld, hostile, tools, n):

@@ -50,6 +50,7 @@ SAMPLES = [(f, s) for f, names in {
     "thread": ["start-queue"],
     "send": ["faulty", "websocket"],
     "receive": ["add", "four"],
+    "splice": ["four"],
 }.items() for s in names]
 DISK_SAMPLES = [(f, s) for f, names in {
     "write": ["four", "checksum", "session"],

@@ -53,7 +53,7 @@ static void check_job(struct job_rec *rec, struct opts *parent)
 	struct job_rec first = {0}, copy, second = {0};
 	struct job *j = NULL, *k = NULL;
 	struct fail f = {0};
-	int err = job_from_rec(rec, parent, &j, &f);
+	int err = job_from_rec(rec, parent, NULL, &j, &f);
 
 	if (err != 0) {
 		CHECK(err < 0 && f.text[0] != '\0');
@@ -61,7 +61,7 @@ static void check_job(struct job_rec *rec, struct opts *parent)
 	}
 	job_to_rec(j, &first);
 	job_rec_copy(&copy, &first);
-	CHECK(job_from_rec(&copy, parent, &k, &f) == 0);
+	CHECK(job_from_rec(&copy, parent, NULL, &k, &f) == 0);
 	job_to_rec(k, &second);
 	CHECK(first.gid == second.gid && first.state == second.state && first.flags == second.flags);
 	CHECK(same(first.uris, second.uris) && same(first.opts, second.opts) && same(first.have, second.have));

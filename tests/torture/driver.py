@@ -29,7 +29,7 @@ import conftest  # noqa: E402
 
 SHORT = -1
 HANG = -2
-KINDS = ["alloc", "map", "write", "sync", "space", "name", "open", "socket", "accept", "poll", "dns", "thread", "read"]
+KINDS = ["alloc", "map", "write", "sync", "space", "name", "open", "socket", "accept", "poll", "dns", "thread", "read", "splice"]
 E = errno
 # name: kind of call, errors, part of the path ("": all). libuv's own pipes and eventfds are no files: see docs/operating.md.
 FAULTS = {
@@ -40,6 +40,7 @@ FAULTS = {
     "send": ("write", [E.EINTR, E.ENOBUFS, E.ECONNRESET, SHORT], "socket:"),
     "read": ("read", [E.EIO, E.EINTR, SHORT], "/"),
     "receive": ("read", [E.EINTR, E.ENOMEM, E.ECONNRESET, SHORT], "socket:"),
+    "splice": ("splice", [E.EINVAL, E.EPERM, E.EIO, E.ENOSPC, E.EINTR, E.ECONNRESET, SHORT], ""),
     "sync": ("sync", [E.EIO, E.ENOSPC], ""),
     "space": ("space", [E.ENOSPC, E.EIO, E.EINTR, E.EOPNOTSUPP], ""),
     "name": ("name", [E.EIO, E.ENOSPC, E.EACCES], ""),

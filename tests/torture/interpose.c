@@ -36,7 +36,7 @@
 #define SHORT	    (-1) /* ctl.err: not an error, but half of what was asked */
 #define HANG	    (-2) /* getaddrinfo: never returns */
 
-enum kind { K_ALLOC, K_MAP, K_WRITE, K_SYNC, K_SPACE, K_NAME, K_OPEN, K_SOCKET, K_ACCEPT, K_POLL, K_DNS, K_THREAD, K_READ, K_COUNT };
+enum kind { K_ALLOC, K_MAP, K_WRITE, K_SYNC, K_SPACE, K_NAME, K_OPEN, K_SOCKET, K_ACCEPT, K_POLL, K_DNS, K_THREAD, K_READ, K_SPLICE, K_COUNT };
 
 /* driver.py: CTL. */
 struct ctl {
@@ -358,6 +358,13 @@ ssize_t pwritev(int fd, const struct iovec *v, int n, off_t off)
 	REAL(ssize_t, "pwritev64", int, const struct iovec *, int, off_t);
 	FAIL_OR_SHORT(K_WRITE, fd, n = halve(v, n, half); v = half);
 	return real(fd, v, n, off);
+}
+
+ssize_t splice(int in, off64_t *in_off, int out, off64_t *out_off, size_t n, unsigned flags)
+{
+	REAL(ssize_t, "splice", int, off64_t *, int, off64_t *, size_t, unsigned);
+	FAIL_OR_SHORT(K_SPLICE, in, n = HALF(n));
+	return real(in, in_off, out, out_off, n, flags);
 }
 
 ssize_t read(int fd, void *p, size_t n)

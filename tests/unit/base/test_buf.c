@@ -127,6 +127,31 @@ static void gives_its_text_away(void **state)
 	buf_free(&b);
 }
 
+/* More room than fits may be asked for; what is then written must fit. */
+static void room_is_filled_by_the_caller(void **state)
+{
+	struct buf b;
+	char *p;
+
+	(void)state;
+	buf_init(&b, 10);
+	buf_adds(&b, "abc");
+	p = buf_room(&b, 100);
+	assert_non_null(p);
+	memcpy(p, "defg", 4);
+	assert_int_equal(buf_grew(&b, p + 4), 0);
+	assert_string_equal(b.data, "abcdefg");
+	p = buf_room(&b, 100);
+	memcpy(p, "hijk", 4);
+	assert_int_equal(buf_grew(&b, p + 4), ERR_LIMIT);
+	assert_int_equal(b.len, 7);
+	assert_null(buf_room(&b, 1));
+	buf_reset(&b);
+	assert_null(buf_room(&b, SIZE_MAX - 1));
+	assert_int_equal(b.err, ERR_LIMIT);
+	buf_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +162,7 @@ int main(void)
 		cmocka_unit_test(integers_in_decimal),
 		cmocka_unit_test(drops_from_the_front),
 		cmocka_unit_test(gives_its_text_away),
+		cmocka_unit_test(room_is_filled_by_the_caller),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

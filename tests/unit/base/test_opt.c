@@ -758,6 +758,61 @@ static void text_is_filtered_and_checked(void **state)
 	opts_unref(c);
 }
 
+/* What many sets have in common exists once, what belongs to one download or is secret does not; a set outlives the memo. */
+static void a_memo_shares_values(void **state)
+{
+	static const char text[] = "header=A: 1\nheader=B: 2\nout=x\nsplit=3\nuser-agent=some/1\n";
+	struct opts_memo *memo = opts_memo_new();
+	struct opts *a = opts_new(NULL), *b = opts_new(NULL), *c = opts_new(NULL);
+	struct buf again;
+	struct fail f;
+
+	(void)state;
+	assert_int_equal(opts_decode_shared(a, text, memo, NULL), 0);
+	assert_int_equal(opts_decode_shared(b, text, memo, NULL), 0);
+	assert_int_equal(opts_decode(c, text, NULL), 0);
+	opts_share(c, memo);
+	assert_ptr_equal(opts_str(a, OPT_USER_AGENT), opts_str(b, OPT_USER_AGENT));
+	assert_ptr_equal(opts_str(a, OPT_USER_AGENT), opts_str(c, OPT_USER_AGENT));
+	assert_ptr_not_equal(opts_str(a, OPT_OUT), opts_str(b, OPT_OUT));
+	assert_true((defs[OPT_HEADER].flags & OF_SECRET) != 0);
+	assert_ptr_not_equal(opts_str(a, OPT_HEADER), opts_str(b, OPT_HEADER));
+	assert_int_equal(opts_set(b, OPT_SPLIT, "4", NULL), 0);
+	assert_int_equal(opts_decode_shared(b, "split=0\n", memo, &f), ERR_INVAL);
+	opts_memo_free(memo);
+	buf_init(&again, 1000);
+	opts_encode(a, 0, &again);
+	assert_string_equal(again.data, text);
+	buf_reset(&again);
+	opts_encode(c, 0, &again);
+	assert_string_equal(again.data, text);
+	buf_free(&again);
+	assert_int_equal(opts_num(b, OPT_SPLIT), 4);
+	opts_unref(a);
+	opts_unref(b);
+	opts_unref(c);
+}
+
+/* However many values come by, the memo stays small, and goes on to share. */
+static void a_memo_is_bounded(void **state)
+{
+	struct opts_memo *memo = opts_memo_new();
+	struct opts *o = NULL;
+	char text[64];
+
+	(void)state;
+	for (int i = 0; i < 3 * MEMO_MAX; i++) {
+		opts_unref(o);
+		o = opts_new(NULL);
+		snprintf(text, sizeof(text), "user-agent=%d\n", i);
+		assert_int_equal(opts_decode_shared(o, text, memo, NULL), 0);
+		assert_in_range(HASH_COUNT(memo->entries), 1, MEMO_MAX);
+	}
+	assert_int_equal(o->vals[0].val->refs, 2);
+	opts_unref(o);
+	opts_memo_free(memo);
+}
+
 static void sets_are_small(void **state)
 {
 	struct opts *o = opts_new(NULL);
@@ -769,7 +824,7 @@ static void sets_are_small(void **state)
 	assert_int_equal(opts_set(o, OPT_OUT, "file.bin", NULL), 0);
 	bytes = malloc_usable_size(o) + malloc_usable_size(o->vals);
 	for (size_t i = 0; i < o->n; i++)
-		bytes += malloc_usable_size(o->vals[i].text);
+		bytes += malloc_usable_size(o->vals[i].val);
 	assert_in_range(bytes, 1, 300);
 	opts_unref(o);
 }
@@ -792,6 +847,8 @@ int main(void)
 		cmocka_unit_test(clones_are_apart),
 		cmocka_unit_test(text_round_trip),
 		cmocka_unit_test(text_is_filtered_and_checked),
+		cmocka_unit_test(a_memo_shares_values),
+		cmocka_unit_test(a_memo_is_bounded),
 		cmocka_unit_test(sets_are_small),
 	};
 

@@ -77,6 +77,7 @@ struct fake_net {
 	struct fake_server *origins;
 	size_t n;
 	uint64_t seed;
+	unsigned poured;         /* stretches that went into a pipe */
 	struct origins *records; /* told of each sign of life; NULL: nobody */
 };
 
@@ -280,14 +281,33 @@ static void fake_head(struct fake_fetch *f)
 		fake_done(f, 0);
 }
 
+/* n bytes into the pipe, or 0: it is full, which a pipe may be at any time. */
+static size_t fake_pour(struct fake_fetch *f, int fd, size_t n)
+{
+	char buf[5000];
+	ssize_t r;
+
+	if (fake_random(40) == 0)
+		return 0;
+	n = n < sizeof(buf) ? n : sizeof(buf);
+	for (size_t i = 0; i < n; i++)
+		buf[i] = (char)content_at(f->version, f->at + (int64_t)i);
+	r = write(fd, buf, n);
+	fake.poured += r > 0;
+	return r < 0 ? 0 : (size_t)r;
+}
+
 /* One stretch of body. False: paused, done or gone. */
 static bool fake_body(struct fake_fetch *f)
 {
 	struct span s = {0};
+	int fd = -1;
 	size_t n;
 
 	f->in_call = true;
-	f->ops->space(f->owner, &s);
+	fd = f->ops->pipe(f->owner, &s.len);
+	if (fd < 0 && !f->gone)
+		f->ops->space(f->owner, &s);
 	f->in_call = false;
 	if (f->gone) {
 		fake_free(f);
@@ -300,7 +320,9 @@ static bool fake_body(struct fake_fetch *f)
 	n = 1 + fake_random(fake_rate(f) > 0 ? fake_rate(f) / 5 + 1 : 100000);
 	n = n > s.len ? s.len : n;
 	n = (int64_t)n > f->end - f->at ? (size_t)(f->end - f->at) : n;
-	for (size_t i = 0; i < n; i++)
+	if (fd >= 0)
+		n = fake_pour(f, fd, n);
+	for (size_t i = 0; i < n && fd < 0; i++)
 		s.base[i] = (char)content_at(f->version, f->at + (int64_t)i);
 	f->last = n;
 	f->at += (int64_t)n;

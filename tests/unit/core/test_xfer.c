@@ -18,6 +18,7 @@
 #include "core/origin.h"
 #include "core/xfer.h"
 
+#include "ev/block.h"
 #include "xfer_world.h"
 #include "unit/disk/make_control.h"
 
@@ -50,6 +51,33 @@ static void test_plain(void **state)
 		run(&w, one_uri);
 		expect_right(&w, sizes[i]);
 		assert_int_equal(w.end.flags & JOB_UNPROVEN, 0);
+		close_world(&w);
+	}
+}
+
+/* Quick connections fill pipes, which are full at odd moments, break off anywhere, and come back; where little memory is left
+ * nobody gets one. */
+static void test_bodies_through_pipes(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 6; seed++) {
+		struct fake_server o = {.size = 9 * MIB + 4321, .version = 1, .fault_percent = seed % 3};
+		struct block *b[64];
+		struct world w;
+		int n = 0;
+
+		open_world(&w, &o, 1, seed);
+		set(&w, OPT_SPLIT, seed % 2 ? "1" : "3");
+		while (seed == 6 && n < 46)
+			b[n++] = block_get(w.loop.blocks);
+		run(&w, one_uri);
+		expect_right(&w, o.size);
+		if (seed == 6)
+			assert_int_equal(fake.poured, 0);
+		else
+			assert_true(fake.poured > 100);
+		while (n > 0)
+			block_put(w.loop.blocks, b[--n]);
 		close_world(&w);
 	}
 }
@@ -1781,6 +1809,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_bodies_through_pipes),
 		cmocka_unit_test(test_splits_up_to_the_limit),
 		cmocka_unit_test(test_no_ranges),
 		cmocka_unit_test(test_unknown_length),

@@ -90,6 +90,7 @@ FAULTY(int, mkdirat, (int d, const char *p, mode_t m), (d, p, m))
 FAULTY(int, fstatat, (int d, const char *p, struct stat *s, int f), (d, p, s, f))
 FAULTY(int, flock, (int d, int o), (d, o))
 FAULTY(ssize_t, pread, (int d, void *p, size_t n, off_t o), (d, p, n, o))
+FAULTY(ssize_t, read, (int d, void *p, size_t n), (d, p, n))
 FAULTY(int, fallocate, (int d, int m, off_t o, off_t n), (d, m, o, n))
 FAULTY(int, ftruncate, (int d, off_t n), (d, n))
 FAULTY(int, sync_file_range, (int d, off_t o, off_t n, unsigned f), (d, o, n, f))
@@ -121,6 +122,13 @@ static ssize_t faulty_pwritev(int d, const struct iovec *v, int n, off_t o)
 		r = fs_real.pwritev(d, v, n, o);
 	atomic_fetch_sub(&fault.writing, 1);
 	return r;
+}
+
+static ssize_t faulty_splice(int pipe, int d, off_t *o, size_t n)
+{
+	if (hit("splice"))
+		return -1;
+	return fs_real.splice(pipe, d, o, fault.limit && n > fault.limit ? fault.limit : n);
 }
 
 static int faulty_statx(int d, const char *p, int f, unsigned m, struct statx *s)
@@ -193,6 +201,8 @@ static const struct fs_ops fs_faulty = {
 	.pread = faulty_pread,
 	.pwrite = faulty_pwrite,
 	.pwritev = faulty_pwritev,
+	.splice = faulty_splice,
+	.read = faulty_read,
 	.fallocate = faulty_fallocate,
 	.ftruncate = faulty_ftruncate,
 	.sync_file_range = faulty_sync_file_range,

@@ -32,6 +32,24 @@ static void push(struct owner *o, uint32_t len)
 	wstream_push(o->w, b);
 }
 
+/* The same by way of a pipe, which holds `there` of the bytes that are told. */
+static void push_pipe(struct owner *o, uint32_t len, uint32_t there)
+{
+	struct block *b = block_get_pipe(o->t->loop.blocks);
+	char *mem = malloc(len);
+
+	assert_non_null(b);
+	assert_non_null(mem);
+	for (uint32_t i = 0; i < len; i++)
+		mem[i] = (char)byte_at(o->next + i);
+	assert_int_equal(write(b->pipe[1], mem, there), there);
+	free(mem);
+	b->off = o->next;
+	b->len = len;
+	o->next += len;
+	wstream_push(o->w, b);
+}
+
 static void on_written(void *arg, int64_t from, int64_t to)
 {
 	struct owner *o = arg;
@@ -272,6 +290,133 @@ static void test_many(void **state)
 	do_close(t, f, false);
 }
 
+static void push_both_kinds(struct owner *o)
+{
+	push(o, 777);
+	push_pipe(o, 300000, 300000);
+	push(o, BLOCK_SIZE);
+	push(o, 5000);
+	push_pipe(o, 1, 1);
+	push_pipe(o, BLOCK_PIPE, BLOCK_PIPE);
+	push(o, 10);
+}
+
+static void end_whole(struct owner *o)
+{
+	struct disk_test *t = o->t;
+
+	wait_idle(o, 1);
+	assert_int_equal(o->errors, 0);
+	assert_int_equal(o->written, o->next);
+	check_content(t, 0, o->next);
+	wstream_close(o->w);
+	do_close(t, t->file, false);
+	check_journal(t, 0, o->next);
+}
+
+static void test_pipes_among_memory(void **state)
+{
+	struct disk_test *t = *state;
+	struct owner o;
+
+	begin(t, &o, 0);
+	fail_at("read", 0, 0);
+	push_both_kinds(&o);
+	assert_true(wstream_likes_pipes(o.w));
+	end_whole(&o);
+	assert_int_equal(fault.count, 0); /* no byte came through memory */
+}
+
+static void test_pipes_short_and_interrupted(void **state)
+{
+	struct disk_test *t = *state;
+	struct owner o;
+
+	begin(t, &o, 0);
+	fail_at("splice", 7, EINTR);
+	fault.limit = 70001;
+	push_both_kinds(&o);
+	end_whole(&o);
+}
+
+/* At the first try, in the middle of a pipe, and when reading the rest is disturbed as well. */
+static void test_pipes_refused_in_the_middle(void **state)
+{
+	static const int causes[] = {EINVAL, ENOSYS, EOPNOTSUPP, EPERM, EACCES};
+	struct disk_test *t = *state;
+	struct owner o;
+
+	for (int c = 0; c < 5; c++) {
+		for (int n = 1; n <= 9; n += 4) {
+			begin(t, &o, 0);
+			fail_at("splice", n, causes[c]);
+			fault.limit = 70001;
+			push_both_kinds(&o);
+			wait_idle(&o, 1);
+			assert_false(wstream_likes_pipes(o.w));
+			assert_int_equal(fault.count, n); /* never asked again */
+			push_pipe(&o, 5000, 5000);
+			wait_idle(&o, 2);
+			end_whole(&o);
+		}
+	}
+}
+
+/* What was written before counts, what was in pipes is lost, and so is no later user of them. */
+static void test_pipes_fail(void **state)
+{
+	static const struct {
+		const char *call;
+		int cause, err;
+		bool refused;
+	} rows[] = {
+		{"splice", ENOSPC, ERR_NO_SPACE, false},
+		{"splice", EIO, ERR_IO, false},
+		{"read", EIO, ERR_IO, true},
+		{"pwrite", ENOSPC, ERR_NO_SPACE, true},
+	};
+	struct disk_test *t = *state;
+	struct owner o;
+
+	for (int c = 0; c < 4; c++) {
+		begin(t, &o, 0);
+		fail_at(rows[c].call, 3, rows[c].cause);
+		fault.limit = 50000;
+		atomic_store(&t->file->no_splice, rows[c].refused);
+		for (int i = 0; i < 5; i++)
+			push_pipe(&o, 400000, 400000);
+		wait_idle(&o, 1);
+		assert_int_equal(o.errors, 1);
+		assert_int_equal(o.err, rows[c].err);
+		assert_int_equal(o.written, rows[c].refused ? 2 * 16384 : 100000);
+		wstream_close(o.w);
+		do_close(t, t->file, false);
+		check_journal(t, 0, o.written);
+		begin(t, &o, 0);
+		for (int i = 0; i < 5; i++)
+			push_pipe(&o, 400000, 400000);
+		end_whole(&o);
+	}
+}
+
+/* A mistake of ours must not hold up the pool. */
+static void test_pipe_with_less_than_told(void **state)
+{
+	struct disk_test *t = *state;
+	struct owner o;
+
+	for (int refused = 0; refused < 2; refused++) {
+		begin(t, &o, 0);
+		atomic_store(&t->file->no_splice, refused);
+		push_pipe(&o, 5000, 4000);
+		wait_idle(&o, 1);
+		assert_int_equal(o.err, ERR_IO);
+		assert_int_equal(o.written, 4000);
+		wstream_close(o.w);
+		do_close(t, t->file, true);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -283,6 +428,11 @@ int main(void)
 		T(test_close_writes_the_rest),
 		T(test_close_in_callbacks),
 		T(test_many),
+		T(test_pipes_among_memory),
+		T(test_pipes_short_and_interrupted),
+		T(test_pipes_refused_in_the_middle),
+		T(test_pipes_fail),
+		T(test_pipe_with_less_than_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

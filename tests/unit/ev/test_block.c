@@ -3,13 +3,30 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+static bool small_pipes; /* the user has used up what the system gives him */
+
+static int pipe_fcntl(int fd, int cmd, int n)
+{
+	if (cmd == F_SETPIPE_SZ && small_pipes) {
+		errno = EPERM;
+		return -1;
+	}
+	return fcntl(fd, cmd, n);
+}
+
+#define fcntl pipe_fcntl
 #include "ev/block.c"
+#undef fcntl
 
 struct waiter {
 	struct block_pool *p;
@@ -113,6 +130,125 @@ static void test_waiters_in_order(void **state)
 		block_put(l->blocks, b[i]);
 }
 
+static void test_pipes_draw_on_the_budget(void **state)
+{
+	struct block_pool *p = ((struct loop *)*state)->blocks;
+	struct block *b = block_get_pipe(p), *more[4];
+	size_t used;
+
+	assert_non_null(b);
+	assert_null(b->mem);
+	block_stats(p, &used, NULL);
+	assert_int_equal(used, BLOCK_PIPE / BLOCK_SIZE);
+	assert_int_equal(fcntl(b->pipe[0], F_GETPIPE_SZ), BLOCK_PIPE);
+	assert_true(fcntl(b->pipe[0], F_GETFD) & FD_CLOEXEC);
+	assert_null(block_get_pipe(p)); /* the last quarter is not for pipes */
+	for (int i = 0; i < 4; i++)
+		assert_non_null(more[i] = block_get(p));
+	assert_null(block_get(p));
+	block_put(p, b);
+	assert_null(block_get_pipe(p)); /* half is not enough for one and the last quarter */
+	for (int i = 0; i < 4; i++)
+		block_put(p, more[i]);
+}
+
+/* Only a pipe that is empty comes back. */
+static void test_pipes_are_empty(void **state)
+{
+	struct block_pool *p = ((struct loop *)*state)->blocks;
+	struct block *b = block_get_pipe(p), *again;
+	char c;
+
+	assert_int_equal(write(b->pipe[1], "rest", 4), 4);
+	b->len = 4;
+	assert_int_equal(read(b->pipe[0], &c, 1), 1);
+	b->taken = 1;
+	block_put(p, b);
+	assert_int_equal(p->n_pipes, 0);
+	b = block_get_pipe(p);
+	assert_int_equal(read(b->pipe[0], &c, 1), -1);
+	assert_int_equal(write(b->pipe[1], "x", 1), 1);
+	assert_int_equal(read(b->pipe[0], &c, 1), 1);
+	b->len = b->taken = 1;
+	block_put(p, b);
+	again = block_get_pipe(p);
+	assert_ptr_equal(again, b);
+	assert_int_equal(again->len + again->taken, 0);
+	block_put(p, again);
+	assert_int_equal(p->n_pipes, 1);
+}
+
+/* What the system refused is not asked for again before the next tick. */
+static void test_no_pipes(void **state)
+{
+	struct block_pool *p = ((struct loop *)*state)->blocks;
+	struct rlimit old, few;
+	int fd[128], n = 0;
+	struct block *b;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	few = old;
+	few.rlim_cur = 128;
+	setrlimit(RLIMIT_NOFILE, &few);
+	while (n < 128 && (fd[n] = dup(0)) >= 0)
+		n++;
+	assert_null(block_get_pipe(p));
+	while (n > 0)
+		close(fd[--n]);
+	assert_null(block_get_pipe(p));
+	b = block_get(p);
+	assert_non_null(b);
+	block_put(p, b);
+	assert_true(timer_running(&p->trim));
+	on_tick(p);
+	assert_false(timer_running(&p->trim));
+	b = block_get_pipe(p);
+	assert_non_null(b);
+	block_put(p, b);
+	on_tick(p);
+	few.rlim_cur = 31; /* nor is one taken where few may be open at all */
+	setrlimit(RLIMIT_NOFILE, &few);
+	assert_null(block_get_pipe(p));
+	setrlimit(RLIMIT_NOFILE, &old);
+	assert_non_null(b = block_get_pipe(p));
+	block_put(p, b);
+}
+
+static void test_no_large_pipes(void **state)
+{
+	struct block_pool *p = ((struct loop *)*state)->blocks;
+	int free_fd = dup(0);
+	size_t used;
+
+	close(free_fd);
+	small_pipes = true;
+	assert_null(block_get_pipe(p));
+	small_pipes = false;
+	assert_null(block_get_pipe(p)); /* not before the tick */
+	block_stats(p, &used, NULL);
+	assert_int_equal(used + p->n_pipes, 0);
+	assert_int_equal(dup(0), free_fd); /* none is left open */
+	close(free_fd);
+	on_tick(p);
+	block_put(p, block_get_pipe(p));
+	assert_int_equal(p->n_pipes, 1);
+}
+
+static void test_unused_pipes_are_closed(void **state)
+{
+	struct block_pool *p = ((struct loop *)*state)->blocks;
+	struct block *b = block_get_pipe(p);
+	int fd = b->pipe[0];
+
+	block_put(p, b);
+	assert_true(timer_running(&p->trim));
+	assert_int_equal(p->n_pipes, 1);
+	on_tick(p);
+	assert_int_equal(p->n_pipes, 0);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_false(timer_running(&p->trim));
+}
+
 static void test_wait_with_free_blocks_is_called(void **state)
 {
 	struct loop *l = *state;
@@ -170,6 +306,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_smallest_budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waiters_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pipes_draw_on_the_budget, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pipes_are_empty, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_pipes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_large_pipes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unused_pipes_are_closed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wait_with_free_blocks_is_called, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unused_memory_goes_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_used_memory_stays, setup, teardown),

@@ -141,7 +141,8 @@ static inline void end_drained(void *owner)
 	end_hook(e, "drained");
 }
 
-static const struct stream_ops end_ops = {end_open, end_space, end_data, end_end, end_drained};
+static const struct stream_ops end_ops = {
+	.open = end_open, .space = end_space, .data = end_data, .end = end_end, .drained = end_drained};
 
 static inline void end_dial(struct fixture *x, struct end *e, const char *host, uint16_t port, bool tls)
 {

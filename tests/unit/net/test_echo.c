@@ -103,7 +103,8 @@ static void on_drained(void *owner)
 	feed(owner);
 }
 
-static const struct stream_ops client_ops = {on_open, on_space, on_data, on_end, on_drained};
+static const struct stream_ops client_ops = {
+	.open = on_open, .space = on_space, .data = on_data, .end = on_end, .drained = on_drained};
 
 static void server_space(void *owner, struct span *ret)
 {
@@ -129,7 +130,8 @@ static void server_drained(void *owner)
 		stream_resume(e->server);
 }
 
-static const struct stream_ops server_ops = {NULL, server_space, server_data, on_end, server_drained};
+static const struct stream_ops server_ops = {
+	.space = server_space, .data = server_data, .end = on_end, .drained = server_drained};
 
 static void on_accept(void *owner, struct stream *s)
 {

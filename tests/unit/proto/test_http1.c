@@ -7,7 +7,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <cmocka.h>
@@ -196,7 +198,7 @@ struct client {
 	char mem[4096];
 	struct buf body;
 	unsigned spaces, pauses, heads, dones;
-	bool given, paused;
+	bool given, paused, in_pipe;
 	struct fetch_head head; /* its strings are not kept */
 	char location[64], name[64], peer[64];
 	int err;
@@ -206,6 +208,9 @@ struct client {
 };
 
 static unsigned running;
+static bool with_pipes; /* clients take bytes into a pipe by turns */
+static int pipe_fd[2];
+static unsigned piped;
 
 static void ended(void)
 {
@@ -251,6 +256,7 @@ static void on_space(void *owner, struct span *ret)
 	assert_int_equal(c->dones, 0);
 	assert_false(c->paused);
 	c->spaces++;
+	c->in_pipe = false;
 	c->given = true;
 	*ret = (struct span){c->mem, c->room != 0 ? c->room : sizeof(c->mem)};
 	if (c->cancel == IN_SPACE) {
@@ -265,10 +271,31 @@ static void on_space(void *owner, struct span *ret)
 	}
 }
 
+static int on_pipe(void *owner, size_t *ret_len)
+{
+	struct client *c = owner;
+
+	assert_int_equal(c->heads, 1);
+	assert_int_equal(c->dones, 0);
+	assert_false(c->paused);
+	if (!with_pipes || (c->spaces + 1) % 3 == 0 || (c->pause_every != 0 && (c->spaces + 1) % c->pause_every == 0))
+		return -1;
+	c->spaces++;
+	c->in_pipe = c->given = true;
+	*ret_len = c->room != 0 ? c->room : sizeof(c->mem);
+	if (c->cancel == IN_SPACE)
+		cancel(c);
+	return pipe_fd[1];
+}
+
 static void on_data(void *owner, size_t n)
 {
 	struct client *c = owner;
 
+	if (c->in_pipe) {
+		assert_int_equal(read(pipe_fd[0], c->mem, sizeof(c->mem)), n);
+		piped++;
+	}
 	assert_true(c->given && n > 0 && n <= (c->room != 0 ? c->room : sizeof(c->mem)));
 	c->given = false;
 	assert_int_equal(buf_add(&c->body, c->mem, n), 0);
@@ -294,7 +321,7 @@ static void on_done(void *owner, int err, const struct fail *f)
 	ended();
 }
 
-static const struct fetch_ops ops = {.head = on_head, .space = on_space, .data = on_data, .done = on_done};
+static const struct fetch_ops ops = {.head = on_head, .space = on_space, .pipe = on_pipe, .data = on_data, .done = on_done};
 
 static struct fetch_req request(const char *path, char uri[128])
 {
@@ -356,6 +383,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&server, 0, sizeof(server));
 	running = 0;
+	assert_int_equal(pipe2(pipe_fd, O_NONBLOCK | O_CLOEXEC), 0);
 	opts = opts_new(NULL);
 	assert_int_equal(opts_set(opts, OPT_TIMEOUT, "5", &f), 0);
 	assert_int_equal(loop_init(&loop, 4 << 20), 0);
@@ -380,6 +408,8 @@ static int teardown(void **state)
 	for (unsigned i = 0; i < server.n_peers; i++)
 		free(server.peers[i]);
 	opts_unref(opts);
+	close(pipe_fd[0]);
+	close(pipe_fd[1]);
 	return 0;
 }
 
@@ -1072,6 +1102,12 @@ static void test_many_at_once(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static int was_piped(void **state)
+{
+	(void)state;
+	return piped > 300 ? 0 : -1;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1104,6 +1140,19 @@ int main(void)
 		T(test_no_timeout),
 		T(test_many_at_once),
 	};
+	const struct CMUnitTest again[] = {
+		T(test_plain),
+		T(test_cuts_length),
+		T(test_cuts_chunked),
+		T(test_cuts_close),
+		T(test_cuts_gzip),
+		T(test_large),
+		T(test_reuse),
+		T(test_junk_behind_direct),
+		T(test_cancel_everywhere),
+	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	with_pipes = true;
+	return failed + cmocka_run_group_tests_name("with pipes", again, NULL, was_piped);
 }

@@ -47,7 +47,8 @@ static void fake_init(struct engine *e, struct loop *l)
 	e->global = opts_new(NULL);
 }
 
-static void fake_free(struct engine *e)
+/* All downloads go away. */
+static void fake_clear(struct engine *e)
 {
 	for (size_t i = 0; i < e->n; i++) {
 		for (size_t k = 0; k < e->jobs[i].n; k++)
@@ -56,6 +57,12 @@ static void fake_free(struct engine *e)
 		opts_unref(e->jobs[i].opts);
 		ranges_free(&e->jobs[i].have);
 	}
+	e->n = 0;
+}
+
+static void fake_free(struct engine *e)
+{
+	fake_clear(e);
 	opts_unref(e->global);
 }
 

@@ -473,6 +473,74 @@ static void windows(void **state)
 	}
 }
 
+/* A long list comes in pieces, which together are what a multicall gives at once. */
+static void a_long_list_in_pieces(void **state)
+{
+	static const char *const lists[] = {"0,700,[\"gid\"]", "-1,700", "100,513,[\"gid\",\"files\"]", "0,256,[]"};
+	struct fixture *x = *state;
+	char text[200], *want;
+	size_t pieces;
+
+	for (int i = 0; i < 700; i++)
+		call(x, "addUri", "[[\"http://h/a\"]]");
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct buf whole;
+
+		snprintf(text, sizeof(text), "{\"id\":1,\"method\":\"system.multicall\",\"params\":[[{\"methodName\":"
+			"\"aria2.tellWaiting\",\"params\":[%s]}]]}", lists[i]);
+		want = strstr(ask(x, text), "[[") + 2;
+		buf_init(&whole, 1 << 24);
+		buf_addf(&whole, "{\"id\":7,\"jsonrpc\":\"2.0\",\"result\":%.*s}", (int)strlen(want) - 3, want);
+		snprintf(text, sizeof(text), "{\"id\":7,\"method\":\"aria2.tellWaiting\",\"params\":[%s]}", lists[i]);
+		jsonrpc_text(&x->who, text, strlen(text), fresh_reply(x));
+		for (pieces = 0; x->r.rest != NULL; pieces++)
+			jsonrpc_more(&x->r, &x->e);
+		assert_string_equal(x->r.out.data, whole.data);
+		assert_int_equal(pieces, i == 3 ? 0 : 3);
+		buf_free(&whole);
+	}
+}
+
+/* Downloads that go away between two pieces are left out, and an answer that nobody waits for any more is freed. */
+static void a_long_list_that_changes(void **state)
+{
+	struct fixture *x = *state;
+	char text[] = "{\"id\":7,\"method\":\"aria2.tellWaiting\",\"params\":[0,1000,[\"gid\"]]}";
+	size_t n = 0;
+
+	for (int i = 0; i < 600; i++)
+		call(x, "addUri", "[[\"http://h/a\"]]");
+	jsonrpc_text(&x->who, text, strlen(text), fresh_reply(x));
+	assert_false(jsonrpc_more(&x->r, &x->e));
+	fake_clear(&x->e);
+	while (!jsonrpc_more(&x->r, &x->e))
+		;
+	for (const char *p = x->r.out.data; (p = strstr(p, "\"gid\"")) != NULL; p++)
+		n++;
+	assert_int_equal(n, REST_ENTRIES);
+	assert_string_equal(x->r.out.data + x->r.out.len - 3, "}]}");
+	for (int i = 0; i < 600; i++)
+		call(x, "addUri", "[[\"http://h/a\"]]");
+	jsonrpc_text(&x->who, text, strlen(text), fresh_reply(x));
+	assert_false(jsonrpc_more(&x->r, &x->e));
+}
+
+static void a_long_list_is_bounded(void **state)
+{
+	struct fixture *x = *state;
+	char text[] = "{\"id\":7,\"method\":\"aria2.tellWaiting\",\"params\":[0,1000]}";
+
+	for (int i = 0; i < 600; i++)
+		call(x, "addUri", "[[\"http://h/a\"]]");
+	fresh_reply(x);
+	x->r.out.max = 4096;
+	jsonrpc_text(&x->who, text, strlen(text), &x->r);
+	while (!jsonrpc_more(&x->r, &x->e))
+		;
+	assert_string_equal(x->r.out.data, "{\"id\":7,\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":"
+					   "\"The answer is too large: ask for fewer entries or keys.\"}}");
+}
+
 static void too_large_an_answer(void **state)
 {
 	struct fixture *x = *state;
@@ -560,6 +628,9 @@ int main(void)
 		T(options_out),
 		T(download_object),
 		T(windows),
+		T(a_long_list_in_pieces),
+		T(a_long_list_that_changes),
+		T(a_long_list_is_bounded),
 		T(too_large_an_answer),
 		T(get_queries),
 		T(jsonp),

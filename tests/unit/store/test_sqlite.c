@@ -259,7 +259,8 @@ static void test_older(void **state)
 	fill(t, 10);
 	sql(t, "ALTER TABLE job DROP COLUMN part_id; ALTER TABLE job DROP COLUMN digest; ALTER TABLE job DROP COLUMN etag_origin;"
 	       "ALTER TABLE job DROP COLUMN sum_job; ALTER TABLE job DROP COLUMN sum_place;"
-	       "ALTER TABLE job DROP COLUMN sum_have; PRAGMA user_version=1");
+	       "ALTER TABLE job DROP COLUMN sum_have; UPDATE job SET id=id+100; UPDATE job SET id=gid; ALTER TABLE job DROP COLUMN gid;"
+	       "ALTER TABLE job RENAME COLUMN id TO gid; PRAGMA user_version=1");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
 	assert_mode(t, "queue.db.v1", 0600); /* as it was */
@@ -278,7 +279,7 @@ static void test_newer(void **state)
 	sql(t, "PRAGMA user_version=1000");
 	assert_int_equal(open_it(t), ERR_STORE_NEWER);
 	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
-	sql(t, "PRAGMA user_version=5");
+	sql(t, "PRAGMA user_version=6");
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 10);
 }
@@ -320,6 +321,143 @@ static void test_senseless_row(void **state)
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 5); /* without a checksum they are damaged: failed downloads */
 	assert_true(count_files(t, "queue.db.damaged") >= 1);
+}
+
+static int number(const struct sq_test *t, const char *text)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db;
+	int n;
+
+	assert_int_equal(sqlite3_open(t->db, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, text, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
+/* Rows are numbered as jobs come, wherever their GIDs lie: a thousand of them fill some pages one after the other, instead of
+ * touching a page each. */
+static void test_rows_in_order(void **state)
+{
+	struct sq_test *t = *state;
+
+	assert_int_equal(open_it(t), 0);
+	for (uint64_t i = 1; i <= 100; i++)
+		put(t->s, i * UINT64_C(0x9e3779b97f4a7c15), i);
+	assert_int_equal(flush(t), 0);
+	close_it(t);
+	assert_int_equal(number(t, "SELECT count(*) FROM job WHERE id=ord AND id BETWEEN 1 AND 100"), 100);
+	assert_int_equal(open_it(t), 0); /* goes on behind them */
+	put(t->s, 5, 101);
+	assert_int_equal(flush(t), 0);
+	close_it(t);
+	assert_int_equal(number(t, "SELECT id FROM job WHERE gid=5"), 101);
+}
+
+/* A job has one row, whatever happens to it within a batch or over several. */
+static void test_deleted_and_put_again(void **state)
+{
+	struct sq_test *t = *state;
+
+	fill(t, 3);
+	assert_int_equal(open_it(t), 0);
+	store_del(t->s, 2);
+	put(t->s, 2, 50);
+	store_del(t->s, 3);
+	put(t->s, 3, 60);
+	store_del(t->s, 3);
+	store_set_state(t->s, 3, 2, 61); /* of a job that is not there */
+	assert_int_equal(flush(t), 0);
+	store_set_ord(t->s, 2, 51);
+	store_del(t->s, 1);
+	assert_int_equal(flush(t), 0);
+	put(t->s, 1, 70);
+	store_set_state(t->s, 1, 2, 71);
+	assert_int_equal(flush(t), 0);
+	close_it(t);
+	assert_int_equal(number(t, "SELECT count(*) FROM job"), 2);
+	assert_int_equal(number(t, "SELECT ord FROM job WHERE gid=2"), 51);
+	assert_int_equal(number(t, "SELECT ord FROM job WHERE gid=1"), 71);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 2);
+}
+
+/* A deletion whose commit failed is tried again with the next one, and must still find its row. */
+static void test_deletion_after_a_failure(void **state)
+{
+	struct sq_test *t = *state;
+	sqlite3 *db;
+
+	fill(t, 3);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(sqlite3_open(t->db, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "CREATE TRIGGER no BEFORE INSERT ON job BEGIN SELECT RAISE(ABORT, 'not now'); END", NULL, NULL,
+		NULL), SQLITE_OK);
+	store_del(t->s, 2);
+	put(t->s, 9, 90);
+	assert_int_equal(flush(t), ERR_COMMIT);
+	assert_int_equal(number(t, "SELECT count(*) FROM job WHERE gid=2"), 1);
+	assert_int_equal(sqlite3_exec(db, "DROP TRIGGER no", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	put(t->s, 10, 100);
+	assert_int_equal(flush(t), 0);
+	close_it(t);
+	assert_int_equal(number(t, "SELECT count(*) FROM job WHERE gid=2"), 0);
+	assert_int_equal(number(t, "SELECT count(*) FROM job WHERE gid IN (1, 3, 9, 10)"), 4);
+}
+
+/* Version 5 had the GID for the row's number, anywhere in the range; what comes later is numbered from the beginning. */
+static void test_version_5(void **state)
+{
+	struct sq_test *t = *state;
+
+	assert_int_equal(open_it(t), 0);
+	put(t->s, UINT64_MAX, 1);
+	put(t->s, INT64_MAX, 2);
+	assert_int_equal(flush(t), 0);
+	close_it(t);
+	sql(t, "UPDATE job SET id=gid; ALTER TABLE job DROP COLUMN gid; ALTER TABLE job RENAME COLUMN id TO gid; PRAGMA user_version=5");
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 2);
+	store_set_ord(t->s, UINT64_MAX, 10);
+	store_del(t->s, INT64_MAX);
+	put(t->s, 77, 3);
+	assert_int_equal(flush(t), 0);
+	close_it(t);
+	assert_int_equal(number(t, "SELECT id FROM job WHERE gid=77"), 1);
+	assert_int_equal(number(t, "SELECT ord FROM job WHERE gid=-1"), 10);
+	assert_int_equal(number(t, "SELECT count(*) FROM job"), 2);
+	assert_int_equal(count_files(t, "queue.db.damaged"), 0);
+}
+
+/* Numbers that a damaged file has are never given twice, be they as high as they may. */
+static void test_numbers_at_the_end(void **state)
+{
+	struct sq_test *t = *state;
+
+	fill(t, 3);
+	sql(t, "UPDATE job SET id=281474976710655 WHERE gid=1; UPDATE job SET id=281474976710656 WHERE gid=2");
+	for (uint64_t gid = 11; gid <= 13; gid++) {
+		assert_int_equal(open_it(t), 0);
+		put(t->s, gid, gid);
+		assert_int_equal(flush(t), 0);
+		close_it(t);
+	}
+	assert_int_equal(number(t, "SELECT count(*) FROM job"), 6);
+}
+
+/* A second row of a job, which only another program can have made, is passed over. */
+static void test_twice(void **state)
+{
+	struct sq_test *t = *state;
+
+	fill(t, 3);
+	sql(t, "CREATE TEMP TABLE c AS SELECT * FROM job WHERE gid=2; UPDATE c SET id=99; INSERT INTO job SELECT * FROM c");
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 3);
 }
 
 static void on_checked_row(void *arg, struct job_rec *r)
@@ -977,6 +1115,12 @@ int main(void)
 		T(test_newer),
 		T(test_foreign),
 		T(test_senseless_row),
+		T(test_rows_in_order),
+		T(test_deleted_and_put_again),
+		T(test_deletion_after_a_failure),
+		T(test_version_5),
+		T(test_twice),
+		T(test_numbers_at_the_end),
 		T(test_damaged_values),
 		T(test_sums_follow),
 		T(test_damaged_wal),
