@@ -18,6 +18,7 @@
 
 #define SOON_MS	  5000 /* stream_close_soon: for sending */
 #define LINGER_MS 1000 /* then: for the peer to close, so that no reset overtakes what was sent */
+#define TLS_PRICE     2 /* bytes through TLS cost so much more, and */
 #define PIPE_DISCOUNT 4 /* bytes that go into a pipe cost so much less than those that go into memory */
 #define LINGER_MAX (64 * 1024) /* and for so many bytes that nobody wants any more */
 
@@ -126,9 +127,17 @@ static size_t at_most(size_t n, size_t max)
 	return n < max ? n : max;
 }
 
+/* What is decrypted counts several times. */
+static size_t window_share(const struct stream *s)
+{
+	return s->tls != NULL ? s->left / TLS_PRICE + 1 : s->left;
+}
+
 static void use_share(struct stream *s, size_t n)
 {
-	s->left -= at_most(s->pipe >= 0 ? n / PIPE_DISCOUNT + 1 : n, s->left);
+	size_t used = s->pipe >= 0 ? n / PIPE_DISCOUNT + 1 : s->tls != NULL ? n * TLS_PRICE : n;
+
+	s->left -= at_most(used, s->left);
 }
 
 static void ask_pipe(struct stream *s)
@@ -159,7 +168,7 @@ static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 		*buf = uv_buf_init(sp.base, (unsigned)at_most(sp.len, s->left));
 	}
 	if (s->tls != NULL || s->state == ST_SOON)
-		*buf = uv_buf_init(net_window(s->net), (unsigned)at_most(net_chop(s->net, NET_WINDOW), s->left));
+		*buf = uv_buf_init(net_window(s->net), (unsigned)at_most(net_chop(s->net, NET_WINDOW), window_share(s)));
 }
 
 /* libuv takes a hang-up that arrives together with the last bytes for an orderly end; the socket still knows better. */

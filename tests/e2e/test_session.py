@@ -20,10 +20,10 @@ def queue(d):
     return [(x["files"][0]["uris"][0]["uri"].rsplit("/", 1)[1], x["status"]) for x in d.rpc("aria2.tellWaiting", 0, 100)]
 
 
-def test_pause_holds_for_the_whole_file(listed):
+def test_pause_holds_for_the_whole_file(listed, tools):
     d = listed(U + "a\n" + U + "b\n pause=false\n retry-wait=600\n" + U + "c\n gid=aaaaaaaaaaaaaaaa\n", "--pause=true")
+    tools.wait_for(lambda: d.rpc("aria2.tellActive", ["status"]) == [{"status": "active"}])  # when its add is on the disk
     assert queue(d) == [("a", "paused"), ("c", "paused")]
-    assert [x["status"] for x in d.rpc("aria2.tellActive", ["status"])] == ["active"]
     # calls never inherit it
     assert d.status(d.add(U + "d", retry_wait=600))["status"] != "paused"
 
