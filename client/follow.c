@@ -16,7 +16,9 @@
 
 #define STOP_LOOK_MS 1000 /* between two looks whether stop_pid is there */
 #define SWEEP	     64 /* downloads looked at in one round beside the active ones and the notified ones */
-#define ROUND_MIN_MS 20 /* between two rounds, however many notifications come */
+#define ROUND_MIN_MS 20 /* between two rounds, however many notifications come, */
+#define MANY	     256 /* and while so many are open, */
+#define ROUND_MANY_MS 100 /* when a round is dear, and hurries nobody */
 #define LOST_TRIES   20
 #define LOST_WAIT_MS 500
 
@@ -348,12 +350,13 @@ static bool wants_stop(struct follow *fo, int64_t now)
 static int wait_round(struct follow *fo, unsigned ms)
 {
 	int64_t begin = term_now(), end = begin + ms;
+	int64_t least = begin + (fo->nopen >= MANY ? ROUND_MANY_MS : ROUND_MIN_MS);
 	bool any = false;
 	if (fo->end && end > fo->end)
 		end = fo->end;
 	take_events(fo, &any);
 	for (;;) {
-		int64_t now = term_now(), until = any ? begin + ROUND_MIN_MS : end;
+		int64_t now = term_now(), until = any && least < end ? least : end;
 		if (wants_stop(fo, now))
 			return ERR_CANCELED;
 		if (now >= until)

@@ -56,6 +56,7 @@ static void drop_output(struct conn *c)
 static void detach(struct conn *c)
 {
 	c->s = NULL;
+	defer_cancel(c->rpc->loop, &c->flush);
 	timer_stop(&c->deadline);
 	answer_drop(c->answer);
 	c->answer = NULL;
@@ -152,14 +153,30 @@ static struct chunk *chunk_new(struct conn *c)
 	return k;
 }
 
+static void send_queued(struct conn *c, bool idle)
+{
+	pump(c);
+	if (idle && c->queued > 0)
+		conn_arm(c);
+}
+
+static void on_flush(void *arg)
+{
+	struct conn *c = arg;
+
+	OBJ_CHECK(c, CONN);
+	send_queued(c, true);
+}
+
 static void wrote(struct conn *c, size_t n)
 {
 	bool idle = c->queued == 0;
 
 	c->queued += n;
-	pump(c);
-	if (idle && c->queued > 0)
-		conn_arm(c);
+	if (c->corked && c->queued < WRITE_PIECE)
+		defer(c->rpc->loop, &c->flush);
+	else
+		send_queued(c, idle);
 }
 
 void conn_write(struct conn *c, const void *p, size_t n)
@@ -296,6 +313,7 @@ void conn_accept(void *owner, struct stream *s)
 		return;
 	}
 	c = xcalloc(1, sizeof(*c));
+	c->flush = (struct deferred){.cb = on_flush, .arg = c};
 	OBJ_INIT(c, CONN);
 	c->rpc = r;
 	c->s = s;

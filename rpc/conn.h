@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/obj.h"
 #include "base/opt.h"
+#include "ev/loop.h"
 #include "ev/timer.h"
 #include "net/stream.h"
 #include "rpc/answer.h"
@@ -48,6 +49,8 @@ struct conn {
 	struct answer *answer;   /* the HTTP request being answered */
 	struct chunk_list out;
 	size_t queued;           /* bytes in out */
+	struct deferred flush;   /* what was queued while `corked` goes out at the end of the turn */
+	bool corked;             /* little of what is written now goes out at once */
 	struct timer deadline;
 	bool last;               /* close once everything is sent */
 	bool processing;         /* conn_process is on the stack */

@@ -364,7 +364,9 @@ void ws_notify(struct conn *c, const char *text, size_t n)
 {
 	if (!c->ws->trusted || c->last)
 		return;
+	c->corked = true; /* they come in bursts, each of two pieces: one write takes them all */
 	send_text(c, text, n);
+	c->corked = false;
 	if (c->queued > CONN_OUT_MAX) {
 		log_info(RPC, "%s: dropped, it does not read its notifications", stream_peer(c->s));
 		conn_close(c);

@@ -129,14 +129,17 @@ int buf_add_int(struct buf *b, int64_t v)
 
 int buf_addf(struct buf *b, const char *fmt, ...)
 {
+	char brief[256]; /* most texts are short: printed once */
 	va_list ap;
 	int n, err;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(brief, sizeof(brief), fmt, ap);
 	va_end(ap);
 	if (n <= 0)
 		return n == 0 ? b->err : (b->err = ERR_LIMIT);
+	if ((size_t)n < sizeof(brief))
+		return buf_add(b, brief, (size_t)n);
 	err = b->err != 0 ? b->err : buf_grow(b, (size_t)n);
 	if (err != 0)
 		return err;

@@ -150,16 +150,18 @@ char *xstrndup(const char *s, size_t n)
 
 char *xasprintf(const char *fmt, ...)
 {
+	char brief[256], *s; /* most texts are short: printed once */
 	va_list ap;
-	char *s;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(brief, sizeof(brief), fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		die_nomem(); /* glibc: for want of memory only */
 	s = xmalloc((size_t)n + 1);
+	if ((size_t)n < sizeof(brief))
+		return memcpy(s, brief, (size_t)n + 1);
 	va_start(ap, fmt);
 	vsnprintf(s, (size_t)n + 1, fmt, ap);
 	va_end(ap);

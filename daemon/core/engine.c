@@ -140,6 +140,13 @@ static void sweep_journals(struct engine *e)
 		closedir(d);
 }
 
+static bool is_unfinished(void *arg, uint64_t gid)
+{
+	const struct job *j = engine_job(arg, gid);
+
+	return j != NULL && j->rec.state != JOB_COMPLETE;
+}
+
 static int load(struct engine *e, struct fail *f)
 {
 	struct loading l = {.e = e};
@@ -149,6 +156,7 @@ static int load(struct engine *e, struct fail *f)
 	if (err == 0) {
 		place_later(&l);
 		sweep_journals(e);
+		placer_sift(e->placer, is_unfinished, e);
 	}
 	free(l.queued.v);
 	free(l.later.v);
@@ -163,6 +171,14 @@ static int make_progress_dir(struct engine *e, const char *state_dir, struct fai
 	if (mkdir(e->progress_dir, 0700) < 0 && errno != EEXIST)
 		return fail_set(f, ERR_STATE_DIR, "%s can't be made: %s", e->progress_dir, strerror(errno));
 	return 0;
+}
+
+static void open_ledger(struct engine *e)
+{
+	char *path = xasprintf("%s/ledger", e->progress_dir);
+
+	e->placer = placer_new(e->loop, NULL, path);
+	free(path);
 }
 
 static void make_session_id(struct engine *e)
@@ -245,6 +261,8 @@ int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f)
 	e->volumes = volumes_new(e->loop, &fs_real);
 	err = make_progress_dir(e, c->state_dir, f);
 	if (err == 0)
+		open_ledger(e);
+	if (err == 0)
 		err = load(e, f);
 	if (err < 0)
 		engine_free(e);
@@ -292,6 +310,7 @@ void engine_free(struct engine *e)
 	defer_cancel(e->loop, &e->turn);
 	defer_cancel(e->loop, &e->stop_turn);
 	timer_stop(&e->slots_timer);
+	timer_stop(&e->starts_timer);
 	earlier_free(e);
 	session_free(e);
 	flush_free_all(e);
@@ -303,6 +322,7 @@ void engine_free(struct engine *e)
 		net_on_life(e->net, NULL, NULL);
 	origins_free(e->origins);
 	volumes_free(e->volumes);
+	placer_free(e->placer);
 	ranges_free(&e->view_have);
 	buf_free(&e->view_path);
 	free(e->progress_dir);

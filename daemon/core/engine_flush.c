@@ -56,8 +56,7 @@ void engine_vanish(struct engine *e, struct job *j)
 	room_leave(j);
 	store_del(e->store, j->rec.gid);
 	e->changes++;
-	if (j->rec.flags & JOB_STARTED)
-		engine_remove_journal(e, j->rec.gid);
+	engine_forget_traces(e, j->rec.gid, job_may_have_journal(j));
 	job_free(j);
 }
 
@@ -110,13 +109,13 @@ void engine_flush(struct engine *e, void (*cb)(void *arg, int err, const struct 
 	store_flush(e->store, on_flush, w);
 }
 
-static void event_deliver(struct engine *e, const struct event *ev)
+static void event_deliver(struct engine *e, const struct event *ev, bool journal)
 {
 	struct event_sub *s;
 
-	/* The file is durably known to be complete: the journal, which proved its renaming, has done its work. */
+	/* The file is durably known to be complete: what proved its naming has done its work. */
 	if (ev->type == EV_COMPLETE)
-		engine_remove_journal(e, ev->gid);
+		engine_forget_traces(e, ev->gid, journal);
 	for (s = TAILQ_FIRST(&e->subs); s != NULL; s = e->next_sub) {
 		e->next_sub = TAILQ_NEXT(s, link);
 		s->cb(s->arg, ev);
@@ -145,7 +144,7 @@ static void on_turn_flush(void *arg, int err, const struct fail *f)
 	for (; e->flushing > 0; e->flushing--, e->n_events--) {
 		w = STAILQ_FIRST(&e->events);
 		STAILQ_REMOVE_HEAD(&e->events, link);
-		event_deliver(e, &w->ev);
+		event_deliver(e, &w->ev, w->journal);
 		free(w);
 	}
 	e->turn_flush = false;
@@ -156,8 +155,10 @@ static void on_turn_flush(void *arg, int err, const struct fail *f)
 void event_push(struct engine *e, enum event_type t, uint64_t gid)
 {
 	struct event_wait *w = xcalloc(1, sizeof(*w));
+	const struct job *j = t == EV_COMPLETE ? engine_job(e, gid) : NULL;
 
 	w->ev = (struct event){.type = t, .gid = gid};
+	w->journal = j != NULL && job_may_have_journal(j);
 	STAILQ_INSERT_TAIL(&e->events, w, link);
 	e->n_events++;
 	defer(e->loop, &e->turn);

@@ -34,6 +34,7 @@
 #include "core/rate.h"
 #include "core/volume.h"
 #include "core/xfer.h"
+#include "disk/place.h"
 #include "ev/loop.h"
 #include "ev/timer.h"
 
@@ -47,6 +48,7 @@ struct claim {
 /* An event on its way to the subscribers. */
 struct event_wait {
 	struct event ev;
+	bool journal; /* of its file: there may be one, which has done its work once the event is told */
 	STAILQ_ENTRY(event_wait) link;
 };
 
@@ -90,6 +92,7 @@ struct engine {
 	struct rate rate; /* max-overall-download-limit */
 	struct origins *origins;
 	struct volumes *volumes;
+	struct placer *placer;
 
 	bool begun; /* a stored job has run before */
 	bool running, stopping;
@@ -102,6 +105,7 @@ struct engine {
 	void *shutdown_arg;
 
 	struct timer slots_timer;
+	struct timer starts_timer; /* runs while a job is start_unsaved */
 	struct deferred turn;	       /* end of the turn: sched_run, then events_flush */
 	uint64_t add_seq;	       /* number of the newest add */
 	TAILQ_HEAD(job_list, job) not_durable; /* adds not known to be durable, oldest first */
@@ -181,6 +185,8 @@ void result_leave(struct engine *e, struct job *j);
 void result_free_gid(struct engine *e, uint64_t gid);
 struct job *result_kept(const struct engine *e, uint64_t gid); /* a kept result, or NULL */
 void engine_remove_journal(struct engine *e, uint64_t gid);
+/* What helps to find out, after a crash, which file is the job's: its journal, if it may have one, and the ledger's entry. */
+void engine_forget_traces(struct engine *e, uint64_t gid, bool journal);
 char *journal_path(const struct engine *e, uint64_t gid); /* malloc'd */
 
 /* engine_room.c */

@@ -36,6 +36,13 @@ void engine_remove_journal(struct engine *e, uint64_t gid)
 	free(path);
 }
 
+void engine_forget_traces(struct engine *e, uint64_t gid, bool journal)
+{
+	placer_forget(e->placer, gid);
+	if (journal)
+		engine_remove_journal(e, gid);
+}
+
 void result_leave(struct engine *e, struct job *j)
 {
 	part_unclaim(e, j);
@@ -49,8 +56,8 @@ void result_drop(struct engine *e, struct job *j)
 	otree_remove(&e->stopped, &j->in_list);
 	store_del(e->store, j->rec.gid);
 	e->changes++;
-	if (j->rec.flags & JOB_STARTED)
-		engine_remove_journal(e, j->rec.gid);
+	/* of a complete one the event removes it, or has done so */
+	engine_forget_traces(e, j->rec.gid, j->rec.state != JOB_COMPLETE && job_may_have_journal(j));
 	job_free(j);
 }
 
@@ -99,8 +106,7 @@ static void keep(struct engine *e, struct job *j)
 	part_leave(e, j);
 	engine_unindex(e, j);
 	otree_remove(&e->stopped, &j->in_list);
-	if (j->rec.flags & JOB_STARTED)
-		engine_remove_journal(e, j->rec.gid);
+	engine_forget_traces(e, j->rec.gid, job_may_have_journal(j));
 	job_forget_file(j);
 	j->rec.flags |= JOB_KEPT;
 	kept_insert(e, j);

@@ -15,6 +15,7 @@
 #include "core/engine_internal.h"
 
 #define SETTLE_RETRY_MS 2000
+#define START_SAVED_MS	1000
 
 static void set_text(char **where, const char *text)
 {
@@ -95,6 +96,7 @@ static void on_known(void *owner, const struct xfer_known *k)
 		forget_elsewhere(j);
 	if (k->have != NULL)
 		set_have(j, k->have);
+	j->start_unsaved = false;
 	engine_save(j->engine, j);
 }
 
@@ -252,6 +254,8 @@ static char *failure_text(const struct job *j, const struct xfer_end *end)
 
 static void log_outcome(const struct job *j)
 {
+	if (!log_on(LOG_LVL_NOTICE))
+		return;
 	if (j->rec.state == JOB_COMPLETE) {
 		char path[1024];
 
@@ -385,6 +389,10 @@ static void take_end(struct job *j, const struct xfer_end *end)
 		return;
 	if (elsewhere)
 		complete_at_old_path(j, end->path);
+	else if (end->placed)
+		set_text(&j->rec.path, end->path);
+	if (end->placed && !j->started_before)
+		j->rec.flags |= JOB_PLACED;
 	if (end->total >= 0)
 		j->rec.total = end->total;
 	j->rec.done = end->done;
@@ -456,6 +464,31 @@ static void on_end(void *owner, const struct xfer_end *end)
 	run_stopped_check(e);
 }
 
+static void on_starts(void *arg)
+{
+	struct engine *e = arg;
+
+	timer_stop(&e->starts_timer);
+	for (struct onode *n = otree_at(&e->active, 0); n != NULL; n = otree_next(n)) {
+		struct job *j = otree_entry(n, struct job, in_list);
+
+		if (j->start_unsaved)
+			engine_save(e, j);
+		j->start_unsaved = false;
+	}
+}
+
+/* After a crash a waiting job begins as an active one does, and its place in the queue stays its own: most that end soon need
+ * not be told to be ACTIVE at all. */
+static void save_start_later(struct job *j)
+{
+	struct engine *e = j->engine;
+
+	j->start_unsaved = true;
+	if (!timer_running(&e->starts_timer))
+		timer_start(e->loop, &e->starts_timer, START_SAVED_MS, 0, on_starts, e);
+}
+
 /* The job, in no list, gets a transfer. */
 static void begin(struct job *j)
 {
@@ -473,6 +506,7 @@ static void begin(struct job *j)
 		.dir = j->rec.dir != NULL ? j->rec.dir : "",
 		.root = root,
 		.journal = journal,
+		.placer = e->placer,
 		.global_rate = &e->rate,
 		.origins = e->origins,
 		.hurry = j->hurry,
@@ -495,9 +529,11 @@ static void begin(struct job *j)
 	job_set_state(j, JOB_ACTIVE);
 	j->want_restart = j->want_yield = j->forced = j->hurry = false;
 	j->began_at = loop_now(e->loop);
+	j->started_before = (j->rec.flags & JOB_STARTED) != 0;
 	j->rec.flags |= JOB_STARTED;
+	j->rec.flags &= ~(uint32_t)JOB_PLACED;
 	otree_insert(&e->active, &j->in_list, ++e->start_seq);
-	engine_save(e, j);
+	save_start_later(j);
 	if (!j->goes_on)
 		event_push(e, EV_START, j->rec.gid);
 	j->goes_on = false;

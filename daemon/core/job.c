@@ -33,6 +33,11 @@ bool job_is_ended(const struct job *j)
 	return job_state_ended((enum job_state)j->rec.state);
 }
 
+bool job_may_have_journal(const struct job *j)
+{
+	return (j->rec.flags & JOB_STARTED) != 0 && (j->rec.flags & JOB_PLACED) == 0;
+}
+
 void job_set_state(struct job *j, enum job_state to)
 {
 	static const unsigned moves[JOB_STATE_COUNT] = {

@@ -49,6 +49,7 @@ enum job_flag {
 	JOB_REPLACES = 1 << 4, /* with JOB_PART: what lies at rec.path was found to be wrong, the finished file takes its place */
 	JOB_KEPT = 1 << 5, /* a result that max-download-result pushed out: only for the session file */
 	JOB_USER_PART = 1 << 6, /* that file was begun by somebody else (continue, or left by aria2): never thrown away */
+	JOB_PLACED = 1 << 8, /* complete, and never had a journal: its file got its name with its last byte */
 	JOB_ANY_DIR = 1 << 7, /* rec.dir was named by the daemon's own user: links in it are followed wherever they lead */
 };
 
@@ -66,6 +67,8 @@ struct job {
 	struct onode by_gid;   /* in engine's tree of all jobs */
 	struct onode in_list;  /* in one of engine's lists: active, queue (waiting and paused) or stopped */
 	struct onode in_ready; /* in the queue's tree of those that may start: waiting, and known to be durable */
+	bool started_before; /* its transfer is not the first one */
+	bool start_unsaved; /* the store doesn't know yet that it is ACTIVE (engine_run.c) */
 	bool goes_on; /* its next transfer is no start that anybody is told of: it was not asked to stop, but had to wait */
 	bool hurry; /* its next transfer doesn't wait for what its origins were found to want */
 	/* Asked of an active job whose transfer is still stopping. forced: don't wait for servers. new_path: dir or out
@@ -83,6 +86,7 @@ struct job {
 const char *job_state_name(enum job_state s);
 bool job_state_ended(enum job_state s);
 bool job_is_ended(const struct job *j);
+bool job_may_have_journal(const struct job *j);
 /* The only way to change rec.state of a job that is in the engine: dies on a move that state_table.h does not have. */
 void job_set_state(struct job *j, enum job_state to);
 /* dir and out (NULL: none) put its file elsewhere than it is. */

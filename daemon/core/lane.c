@@ -46,7 +46,7 @@ static bool too_much_queued(const struct xfer *x, const struct segment *s)
 {
 	size_t used, total;
 
-	if (s->racing)
+	if (s->racing || !s->ws)
 		return false;
 	if (wstream_queued(s->ws) >= LANE_QUEUE_MAX)
 		return true;
@@ -109,7 +109,7 @@ void lane_flush(struct lane *l)
 {
 	struct block *b = l->cur;
 
-	if (!b || l->seg->racing)
+	if (!b || l->seg->racing || !l->seg->ws)
 		return;
 	l->cur = NULL;
 	l->aged = false;
@@ -131,13 +131,22 @@ static void drop_fetch(struct lane *l)
 	block_wait_cancel(l->x->loop->blocks, &l->waiter);
 }
 
-/* The segment has all its bytes. */
-static void segment_full(struct lane *l)
+/* Nothing more comes for the segment: what there is, is on its way. */
+static void leave_segment(struct lane *l)
 {
 	source_note(l, loop_now(l->x->loop));
 	race_settle(l);
-	lane_flush(l);
+	if (l->seg->ws || l->seg->racing)
+		lane_flush(l);
+	else
+		xfer_keep_body(l);
 	segment_leave(l->seg);
+}
+
+/* The segment has all its bytes. */
+static void segment_full(struct lane *l)
+{
+	leave_segment(l);
 	l->state = LANE_IDLE;
 	l->replaced = 0;
 	xfer_dirty(l->x);
@@ -150,6 +159,15 @@ static bool is_full(const struct segment *s)
 	return s->end >= 0 && s->next >= s->end;
 }
 
+static bool may_receive(const struct lane *l)
+{
+	const struct segment *s = l->seg;
+
+	if (l->state != LANE_BODY || !s)
+		return false;
+	return l->x->state == XS_GATHER || (l->x->state == XS_RUN && (s->ws || s->racing));
+}
+
 /* How many bytes it may receive now, into whichever block; 0: none, and it may be gone. */
 static size_t allowance(struct lane *l)
 {
@@ -157,7 +175,7 @@ static size_t allowance(struct lane *l)
 	struct segment *s = l->seg;
 	size_t n;
 
-	if (x->state != XS_RUN || l->state != LANE_BODY || !s || (!s->ws && !s->racing))
+	if (!may_receive(l))
 		return 0;
 	if (is_full(s)) { /* the server sends more than it said or was asked for */
 		drop_fetch(l);
@@ -362,12 +380,8 @@ static void failed(struct lane *l, int err, const struct fail *f)
 /* A lane that fails before the name of the file is known has a segment without a writer. */
 static void give_back(struct lane *l)
 {
-	if (!l->seg)
-		return;
-	source_note(l, loop_now(l->x->loop));
-	race_settle(l);
-	lane_flush(l);
-	segment_leave(l->seg);
+	if (l->seg)
+		leave_segment(l);
 }
 
 static void follow(struct lane *l)

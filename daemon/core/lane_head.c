@@ -389,7 +389,8 @@ static void judge_probe(struct lane *l, const struct fetch_head *h)
 	l->answer_end = h->has_range ? h->range.end : x->total;
 	if (s->end >= 0)
 		ranges_add(&x->taken, 0, s->end);
-	xfer_open_new(x, h->name, lane_naming_uri(l));
+	if (!xfer_gather(l, h->name, lane_naming_uri(l)))
+		xfer_open_new(x, h->name, lane_naming_uri(l));
 }
 
 /* Not a byte of the file is there, so that another version may be taken. */

@@ -78,6 +78,17 @@ void segment_attach_file(struct segment *s)
 		s->ws = wstream_new(s->x->file, s->start, &writer_ops, s);
 }
 
+void segment_of_body(struct xfer *x, struct block *b)
+{
+	struct segment *s = xcalloc(1, sizeof(*s));
+
+	s->x = x;
+	s->next = s->end = b->len;
+	TAILQ_INSERT_TAIL(&x->segs, s, link);
+	segment_attach_file(s);
+	wstream_push(s->ws, b);
+}
+
 void segment_leave(struct segment *s)
 {
 	struct xfer *x = s->x;

@@ -119,6 +119,7 @@ static void reset_step(struct xfer *x)
 	ranges_free(&x->written);
 	ranges_free(&x->taken);
 	ranges_free(&x->durable);
+	xfer_drop_body(x);
 	if (file)
 		dfile_close(file, DFILE_UNLINK, part_removed, x);
 	else
@@ -421,6 +422,8 @@ static void fill(void *arg)
 		fill_probe(x);
 	else if (x->state == XS_RUN)
 		fill_run(x);
+	else if (x->state == XS_GATHER && lanes_busy(x) == 0)
+		xfer_gathered(x);
 	x->hurry &= !all_receive(x);
 }
 
@@ -513,6 +516,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->root = xstrdup(req->root);
 	x->journal = xstrdup(req->journal);
 	x->mtime = x->cond_mtime = -1;
+	x->placer = req->placer;
 	x->global_rate = req->global_rate;
 	x->hurry = req->hurry;
 	x->synced_at = now;

@@ -47,6 +47,7 @@ struct xfer_end {
 	int status;             /* of the last answer from there, e.g. 404; 0: none */
 	enum xfer_left left;    /* FAILED */
 	unsigned flags;         /* JOB_UNPROVEN */
+	bool placed;            /* COMPLETE: the file got its name with its last byte; `known` was never called */
 	int64_t total, done;    /* last known */
 	const char *path;       /* final path; NULL: not chosen. Valid during the call */
 };
@@ -70,6 +71,7 @@ struct xfer_ops {
 };
 
 struct origins;
+struct placer;
 struct rate;
 
 struct xfer_req {
@@ -82,6 +84,7 @@ struct xfer_req {
 	const char *root;         /* beginning of dir that links in it may not leave (disk/file.h) */
 	struct xfer_known known;
 	const char *journal;      /* path for the progress journal */
+	struct placer *placer;    /* for small files; outlives the transfer. NULL: none */
 	struct rate *global_rate; /* overall limit, shared; outlives the transfer */
 	struct origins *origins;  /* the daemon's records, likewise */
 	bool hurry;               /* the user wants it tried now: whatever its origins wait for counts no more */

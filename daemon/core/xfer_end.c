@@ -49,6 +49,13 @@ void xfer_hash_advance(struct xfer *x)
 		hasher_advance(x->hasher, ranges_prefix(&x->written));
 }
 
+/* Nothing proves that all bytes are of one version: no checksum was checked, and an answer was taken that could not be compared
+ * with the others, or the end was only told by the end of the connection. */
+unsigned xfer_proof_flags(const struct xfer *x)
+{
+	return !x->hash_checked && (x->close_delimited || x->unproven) ? JOB_UNPROVEN : 0;
+}
+
 /* ---- the end of every transfer ---- */
 
 static void stop_work(struct xfer *x)
@@ -59,6 +66,7 @@ static void stop_work(struct xfer *x)
 	timer_stop(&x->grow.timer);
 	timer_stop(&x->throttle);
 	timer_stop(&x->wake);
+	timer_stop(&x->gathering);
 	defer_cancel(x->loop, &x->fill);
 	hasher_close(x->hasher);
 	x->hasher = NULL;
@@ -138,6 +146,7 @@ void xfer_wind_down(struct xfer *x)
 	}
 	if (!TAILQ_EMPTY(&x->segs) || x->pending > 0)
 		return;
+	xfer_drop_body(x);
 	if (sync_wanted(x)) {
 		x->final_synced = true;
 		xfer_sync(x);
@@ -208,13 +217,6 @@ void xfer_fail_sources(struct xfer *x, int err)
 
 /* ---- verify and finish ---- */
 
-/* Nothing proves that all bytes are of one version: no checksum was checked, and an answer was taken that could not be compared
- * with the others, or the end was only told by the end of the connection. */
-static unsigned proof_flags(const struct xfer *x)
-{
-	return !x->hash_checked && (x->close_delimited || x->unproven) ? JOB_UNPROVEN : 0;
-}
-
 static void finished(void *arg, int err, const struct fail *f)
 {
 	struct xfer *x = arg;
@@ -225,7 +227,7 @@ static void finished(void *arg, int err, const struct fail *f)
 		return;
 	}
 	/* A stop that came while the file got its name came too late. */
-	x->result = (struct xfer_end){.result = XFER_COMPLETE, .flags = proof_flags(x)};
+	x->result = (struct xfer_end){.result = XFER_COMPLETE, .flags = xfer_proof_flags(x)};
 	xfer_wind_down(x);
 }
 

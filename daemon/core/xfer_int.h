@@ -21,6 +21,7 @@
 #include "core/tags.h"
 #include "core/xfer.h"
 #include "disk/file.h"
+#include "disk/place.h"
 #include "disk/verify.h"
 #include "disk/wstream.h"
 #include "ev/block.h"
@@ -32,9 +33,9 @@
 #define REDIRECTS_MAX 20
 
 /* X(id, text for logs). What ends each state: OPEN a disk callback; PROBE, RUN the protocol's timeouts and max-tries; VERIFY,
- * FINISH, STOP disk callbacks; RESET the store's commit, as OPEN when another program's file is taken over. */
-#define XSTATES(X) X(PROBE, "probe") X(OPEN, "open") X(RUN, "run") X(RESET, "reset") X(VERIFY, "verify") X(FINISH, "finish") \
-	X(STOP, "stop")
+ * FINISH, STOP disk callbacks; GATHER a timer; RESET the store's commit, as OPEN when another program's file is taken over. */
+#define XSTATES(X) X(PROBE, "probe") X(GATHER, "gather") X(OPEN, "open") X(RUN, "run") X(RESET, "reset") X(VERIFY, "verify") \
+	X(FINISH, "finish") X(STOP, "stop")
 enum xstate {
 #define X(id, text) XS_##id,
 	XSTATES(X)
@@ -208,7 +209,11 @@ struct xfer {
 	bool brought;            /* bytes came since it began, or began anew */
 	bool unproven;           /* an answer was taken that could not be compared with those before it */
 	bool close_delimited;    /* the end of the file was told by the end of the connection only */
-	char *want_name;         /* name for the open under way */
+	char *want_name;         /* name for the open under way, or after GATHER */
+	/* a small file (xfer_gather.c) */
+	struct placer *placer;   /* NULL: none */
+	struct block *body;      /* its first bytes, while it has no file; NULL: none */
+	struct timer gathering;  /* while GATHER */
 	/* before the first byte (xfer_look.c) */
 	bool by_head;            /* what is pinned was told by a HEAD, which a GET may belie */
 	bool head_told;          /* use-head: what a HEAD tells is known, or of no use: ask by GET */
@@ -279,6 +284,20 @@ void xfer_start_hashing(struct xfer *x); /* once there is such a checksum and a 
 void xfer_found_whole(struct xfer *x, const char *path, int fd, int64_t size);
 void xfer_open_known(struct xfer *x);                          /* OPEN: the part of an earlier run */
 void xfer_open_new(struct xfer *x, const char *server_name, const char *uri); /* OPEN: choose a name, create */
+void xfer_open_wanted(struct xfer *x); /* the same, want_name is set; a body that is there whole is placed */
+/* Somebody else speaks for an unfinished file under that name, which might be gone on with. */
+bool xfer_name_is_claimed(const struct xfer *x, const char *name);
+
+/* xfer_gather.c */
+/* l's answer is that of a small file, which is to be received before anything of it is on disk: GATHER instead of OPEN. False:
+ * not of this one. The name is chosen as by xfer_open_new. */
+bool xfer_gather(struct lane *l, const char *server_name, const char *uri);
+/* No lane receives it any more: it is placed, or opened for what is there. */
+void xfer_gathered(struct xfer *x);
+/* What l has received before there was a file stays with the transfer. */
+void xfer_keep_body(struct lane *l);
+void xfer_drop_body(struct xfer *x);   /* it is of no use any more; idempotent */
+void xfer_write_body(struct xfer *x);  /* RUN: it goes to the file that is open now */
 
 /* xfer_look.c */
 bool xfer_only_looks(const struct xfer *x);   /* dry-run, hash-check-only: nothing is fetched, and nothing changed */
@@ -290,6 +309,7 @@ void xfer_check_only(struct xfer *x);         /* OPEN, want_name is set: hash-ch
 
 /* xfer_end.c */
 void xfer_verify(struct xfer *x);
+unsigned xfer_proof_flags(const struct xfer *x); /* of the result, once the file is complete */
 void xfer_wind_down(struct xfer *x);          /* after the result is set: sync, close, end */
 void xfer_sync(struct xfer *x);               /* checkpoint, unless one is running */
 void xfer_hash_advance(struct xfer *x);
@@ -318,6 +338,7 @@ const char *lane_tag(const struct lane *l, bool *ret_own);
 struct segment *segment_new(struct lane *l, int64_t start, int64_t end);
 struct segment *segment_bare(struct lane *l, int64_t start, int64_t end); /* without writer, and without taking its bytes */
 void segment_attach_file(struct segment *s);   /* the file is open now */
+void segment_of_body(struct xfer *x, struct block *b); /* b, the file's beginning, is taken already, and is written now */
 void segment_leave(struct segment *s);        /* its lane goes; the rest [next, end) is free again */
 void segment_cut(struct segment *s, int64_t at); /* [at, end) is free again; next <= at */
 int64_t segment_fair_share(const struct xfer *x); /* of what is left, for each lane at work and one more */

@@ -8,6 +8,7 @@
 #include "base/name.h"
 #include "base/str.h"
 #include "core/xfer_int.h"
+#include "disk/ledger.h"
 
 static enum alloc_mode alloc_mode(const struct xfer *x)
 {
@@ -32,7 +33,7 @@ uint64_t xfer_owes(const struct xfer *x, uint64_t need)
 	return (uint64_t)(x->total - ranges_total(&x->written));
 }
 
-static void fill_req(const struct xfer *x, const char *name, struct dfile_req *req)
+static void fill_req(const struct xfer *x, const char *name, const struct ledger_id *named, struct dfile_req *req)
 {
 	memset(req, 0, sizeof(*req));
 	req->dir = x->dir;
@@ -45,6 +46,7 @@ static void fill_req(const struct xfer *x, const char *name, struct dfile_req *r
 	req->alloc_min = opts_num(x->opts, OPT_NO_FILE_ALLOCATION_LIMIT);
 	req->reserve = (uint64_t)opts_num(x->opts, OPT_RESERVE_SPACE);
 	req->journal = x->journal;
+	req->named = named;
 }
 
 /* The name that path, made of dir and name, has below dir ("" was taken as "."). */
@@ -84,6 +86,7 @@ static void run(struct xfer *x)
 	xfer_set_state(x, XS_RUN);
 	xfer_start_hashing(x);
 	TAILQ_FOREACH(s, &x->segs, link) segment_attach_file(s);
+	xfer_write_body(x);
 	TAILQ_FOREACH(l, &x->lanes, link) lane_resume(l);
 	xfer_grow_start(x);
 	xfer_dirty(x);
@@ -125,7 +128,7 @@ static void fetch_instead(struct xfer *x)
 	}
 	x->replaces = true;
 	xfer_set_state(x, XS_OPEN);
-	fill_req(x, name_below(x->dir, x->path), &req);
+	fill_req(x, name_below(x->dir, x->path), NULL, &req);
 	req.how = OPEN_OVERWRITE;
 	x->pending++;
 	x->opening = dfile_open(x->loop, &req, opened_new, x);
@@ -165,6 +168,7 @@ void xfer_found_whole(struct xfer *x, const char *path, int fd, int64_t size)
 	struct lane *l;
 
 	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	xfer_drop_body(x);
 	x->total = size;
 	if (!xfer_want_sum(x)) {
 		whole_already(x, path, JOB_UNPROVEN);
@@ -232,6 +236,7 @@ static void take_over(struct xfer *x, const struct ranges *have)
 	log_notice(XFER, "%016llx: another program began this file: %lld of %lld bytes are there", (unsigned long long)x->gid,
 		(long long)x->user_len, (long long)x->total);
 	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	xfer_drop_body(x);
 	take_ranges(x, have);
 	ranges_copy(&x->durable, have);
 	xfer_report_known(x);
@@ -240,6 +245,16 @@ static void take_over(struct xfer *x, const struct ranges *have)
 }
 
 /* ---- opened ---- */
+
+/* A stop that came while the file got its name came too late. */
+static void placed(struct xfer *x, const char *path)
+{
+	free(x->path);
+	x->path = xstrdup(path);
+	ranges_add(&x->written, 0, x->total);
+	x->result = (struct xfer_end){.result = XFER_COMPLETE, .flags = xfer_proof_flags(x), .placed = true};
+	xfer_wind_down(x);
+}
 
 static void opened_new(void *arg, int err, const struct fail *f, const struct dfile_opened *o)
 {
@@ -251,6 +266,10 @@ static void opened_new(void *arg, int err, const struct fail *f, const struct df
 	x->want_name = NULL;
 	if (!err)
 		x->file = o->file;
+	if (!err && o->placed) {
+		placed(x, o->path);
+		return;
+	}
 	if (x->ending) {
 		xfer_wind_down(x);
 		return;
@@ -352,7 +371,7 @@ void xfer_open_known(struct xfer *x)
 	struct dfile_req req;
 
 	xfer_set_state(x, XS_OPEN);
-	fill_req(x, name_below(x->dir, x->path), &req);
+	fill_req(x, name_below(x->dir, x->path), NULL, &req);
 	req.how = OPEN_RESUME;
 	req.adopting = x->adopting && !x->replaces && !opts_bool(x->opts, OPT_ALLOW_OVERWRITE);
 	req.part_id = x->part_id;
@@ -376,6 +395,16 @@ static bool fits(const struct xfer *x, const struct xfer_known *k)
 	       same_text(k->last_modified, x->last_modified);
 }
 
+bool xfer_name_is_claimed(const struct xfer *x, const char *name)
+{
+	struct xfer_known k = {0};
+	char *path = xasprintf("%s/%s", x->dir, name);
+	bool yes = x->ops->adopt && x->ops->adopt(x->owner, path, false, &k);
+
+	free(path);
+	return yes;
+}
+
 /* A part that a failed or removed job left behind is continued when it is of the version that is being fetched. */
 static bool adopt_part(struct xfer *x, const char *name)
 {
@@ -391,6 +420,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 		struct lane *l;
 
 		TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+		xfer_drop_body(x);
 		free(x->path);
 		x->path = path;
 		forget_part(x);
@@ -434,25 +464,50 @@ char *xfer_choose_name(const struct xfer *x, const char *server_name, const char
 	return name;
 }
 
+/* The whole file is in memory. */
+static bool is_whole(const struct xfer *x)
+{
+	return x->body && x->total == (int64_t)x->body->len && x->placer && !opts_bool(x->opts, OPT_DRY_RUN);
+}
+
+static void place(struct xfer *x, const struct dfile_req *req)
+{
+	struct dfile_body body = {.mem = x->body->mem, .len = x->body->len, .mtime = -1, .gid = x->gid};
+
+	if (opts_bool(x->opts, OPT_REMOTE_TIME))
+		body.mtime = x->mtime;
+	x->opening = dfile_place(x->placer, req, &body, opened_new, x);
+}
+
 void xfer_open_new(struct xfer *x, const char *server_name, const char *uri)
 {
+	free(x->want_name);
+	x->want_name = x->path ? xstrdup(name_below(x->dir, x->path)) : xfer_choose_name(x, server_name, uri);
+	xfer_open_wanted(x);
+}
+
+void xfer_open_wanted(struct xfer *x)
+{
+	struct ledger_id named;
 	struct dfile_req req;
 
-	x->want_name = x->path ? xstrdup(name_below(x->dir, x->path)) : xfer_choose_name(x, server_name, uri);
 	xfer_set_state(x, XS_OPEN);
 	if (opts_bool(x->opts, OPT_HASH_CHECK_ONLY)) {
 		xfer_check_only(x);
 		return;
 	}
-	if (!opts_bool(x->opts, OPT_DRY_RUN) && adopt_part(x, x->want_name)) {
+	if (!is_whole(x) && !opts_bool(x->opts, OPT_DRY_RUN) && adopt_part(x, x->want_name)) {
 		free(x->want_name);
 		x->want_name = NULL;
 		return;
 	}
-	fill_req(x, x->want_name, &req);
+	fill_req(x, x->want_name, placer_named(x->placer, x->gid, &named) ? &named : NULL, &req);
 	req.how = how_to_open(x);
 	req.check_whole = opts_bool(x->opts, OPT_CHECK_INTEGRITY) && xfer_want_sum(x);
 	req.dry = opts_bool(x->opts, OPT_DRY_RUN);
 	x->pending++;
-	x->opening = dfile_open(x->loop, &req, opened_new, x);
+	if (is_whole(x))
+		place(x, &req);
+	else
+		x->opening = dfile_open(x->loop, &req, opened_new, x);
 }

@@ -14,6 +14,7 @@
 #include "base/ranges.h"
 
 struct fs_ops;
+struct ledger_id;
 struct loop;
 struct dfile;
 struct dfile_opening;
@@ -49,6 +50,8 @@ struct dfile_req {
 	const char *part_id; /* OPEN_RESUME: dfile_part_id of the part; another one there counts as none. NULL: any */
 	const char *journal; /* path of the progress journal (disk/journal.h): OPEN_RESUME continues it, else it starts anew;
 	                        NULL: none */
+	const struct ledger_id *named; /* not RESUME: the file that an earlier life was about to give its name (disk/ledger.h);
+	                        NULL: none is known. Copied */
 	const struct fs_ops *fs; /* test seam (disk/fs.h); NULL: the real system calls */
 };
 
@@ -60,6 +63,7 @@ struct dfile_opened {
 	bool finished;       /* RESUME: NAME.part is gone and NAME is the file that the journal belongs to: it was renamed by
 	                        dfile_finish in an earlier life; also with NEW, when that life had told nobody its name;
 	                        file is NULL, path valid in the callback only */
+	bool placed;         /* dfile_place: all of the body is in NAME, synced; file is NULL, path valid in the callback only */
 	bool exists_whole;   /* OPEN_CONTINUE, check_whole: the existing NAME has exactly total bytes: nothing was renamed,
 	                        nothing opened for writing; file is NULL, path valid in the callback only */
 	int64_t found_size;  /* OPEN_RESUME: size of NAME.part before anything was allocated: nothing beyond it can be there.

@@ -208,7 +208,18 @@ static int name_still_free(struct dfile_opening *o)
 	return TAKEN;
 }
 
-/* NAME is there: did our own earlier life finish it (dfile_finish), and end before that was known? */
+/* The ledger (dfile_place) or the journal (dfile_finish) says that it is the file that got its name. */
+static bool is_ours(struct dfile_opening *o, int fd)
+{
+	struct dfile *f = o->f;
+	struct ledger_id id;
+
+	if (o->req.named && ledger_identify(f->fs, fd, &id) == 0 && ledger_same(&id, o->req.named))
+		return true;
+	return f->journal_path && journal_is_finished(f->fs, f->journal_path, fd);
+}
+
+/* NAME is there: did our own earlier life finish it, and end before that was known? */
 static bool is_finished(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
@@ -216,9 +227,8 @@ static bool is_finished(struct dfile_opening *o)
 	int fd = f->fs->openat(f->dirfd, f->leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 
 	if (fd >= 0) {
-		o->finished = f->journal_path && f->fs->fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-			      (o->req.total < 0 || st.st_size == o->req.total) &&
-			      journal_is_finished(f->fs, f->journal_path, fd);
+		o->finished = f->fs->fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+			      (o->req.total < 0 || st.st_size == o->req.total) && is_ours(o, fd);
 		close(fd);
 	}
 	if (o->finished)

@@ -257,7 +257,7 @@ static void open_run(void *arg)
 
 /* ---- loop thread ---- */
 
-static void opening_free(struct dfile_opening *o)
+void opening_free(struct dfile_opening *o)
 {
 	alloc_end(&o->alloc);
 	ranges_free(&o->proof);
@@ -308,7 +308,7 @@ static void open_done(void *arg, int status)
 	opening_free(o);
 }
 
-struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg)
+struct dfile_opening *opening_new(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg)
 {
 	struct dfile_opening *o = xcalloc(1, sizeof(*o));
 
@@ -317,6 +317,10 @@ struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, df
 	o->req.dir = xstrdup(req->dir);
 	o->req.name = xstrdup(req->name);
 	o->req.part_id = xstrdup(req->part_id);
+	if (req->named) {
+		o->named = *req->named;
+		o->req.named = &o->named;
+	}
 	o->cb = cb;
 	o->arg = arg;
 	o->whole_fd = -1;
@@ -326,7 +330,19 @@ struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, df
 	o->f = dfile_new(l, req->fs ? req->fs : &fs_real);
 	o->f->journal_path = xstrdup(req->journal);
 	o->f->reserve = req->reserve;
-	work_submit(l, WORK_DISK, open_run, open_done, o);
+	return o;
+}
+
+void opening_start(struct dfile_opening *o)
+{
+	work_submit(o->f->loop, WORK_DISK, open_run, open_done, o);
+}
+
+struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg)
+{
+	struct dfile_opening *o = opening_new(l, req, cb, arg);
+
+	opening_start(o);
 	return o;
 }
 

@@ -12,6 +12,7 @@
 #include "disk/aria2_control.h"
 #include "disk/file_priv.h"
 #include "disk/fs.h"
+#include "disk/ledger.h"
 
 #define TAKEN 1 /* of a candidate: somebody else has this name */
 
@@ -29,11 +30,17 @@ struct dfile_opening {
 	int whole_fd; /* -1 */
 	int64_t found_size, found_mtime;
 	bool unfinished;
+	struct ledger_id named; /* of req.named */
 	struct ranges proof;
 	struct alloc alloc;
 	int err;
 	struct fail fail;
 };
+
+/* file_open.c. Loop thread. As dfile_open, in two steps; what was not started may be freed. */
+struct dfile_opening *opening_new(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg);
+void opening_start(struct dfile_opening *o);
+void opening_free(struct dfile_opening *o);
 
 /* file_candidate.c. The names are those of cand_set_names; all give 0, TAKEN, or an error with o->fail. */
 void cand_set_names(struct dfile_opening *o, const char *leaf, unsigned n); /* the n-th name after leaf; 0: leaf itself */

@@ -41,6 +41,10 @@ static void wipe(struct buf *b)
 
 static void free_fetch(struct http1 *f)
 {
+	char *buf = http_body_reclaim(&f->body);
+
+	if (buf != NULL)
+		http_state_give_buf(net_http(f->net), buf);
 	uri_free(&f->uri);
 	proxy_free(&f->proxy);
 	free(f->user_agent);
@@ -605,6 +609,7 @@ static void on_turn(void *arg)
 static struct http1 *new_fetch(struct net *n, const struct fetch_ops *ops, void *owner)
 {
 	struct http1 *f = xcalloc(1, sizeof(*f));
+	char *buf = http_state_take_buf(net_http(n));
 
 	OBJ_INIT(f, HTTP1);
 	f->net = n;
@@ -616,6 +621,8 @@ static struct http1 *new_fetch(struct net *n, const struct fetch_ops *ops, void 
 	buf_init(&f->auth_request, HTTP_REQ_MAX);
 	http_parser_init(&f->parser);
 	http_body_init(&f->body, &f->parser);
+	if (buf != NULL)
+		http_body_lend(&f->body, buf);
 	return f;
 }
 

@@ -44,8 +44,14 @@ static char *make_key(const struct http1 *f, const char *authorization)
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX);
-	buf_addf(&b, "%s|%s|%u|%s|%d|", f->uri.scheme, f->uri.host, f->uri.port,
-		f->check_certificate ? "checked" : "unchecked", (int)f->from);
+	buf_adds(&b, f->uri.scheme);
+	buf_adds(&b, "|");
+	buf_adds(&b, f->uri.host);
+	buf_adds(&b, "|");
+	buf_add_int(&b, f->uri.port);
+	buf_adds(&b, f->check_certificate ? "|checked|" : "|unchecked|");
+	buf_add_int(&b, (int64_t)f->from);
+	buf_adds(&b, "|");
 	add_mark(&b, authorization);
 	if (p->kind != PROXY_NONE) {
 		buf_addf(&b, "|%d|%s|%u|", (int)p->kind, p->host, p->port);

@@ -13,6 +13,23 @@ void http_body_init(struct http_body *b, struct http_parser *parser)
 	b->parser = parser;
 }
 
+void http_body_lend(struct http_body *b, char *buf)
+{
+	b->buf = buf;
+	b->cap = HTTP_BUF_HEAD;
+}
+
+char *http_body_reclaim(struct http_body *b)
+{
+	char *buf = b->cap == HTTP_BUF_HEAD ? b->buf : NULL;
+
+	if (buf) {
+		b->buf = NULL;
+		b->cap = b->pos = b->len = 0;
+	}
+	return buf;
+}
+
 void http_body_free(struct http_body *b)
 {
 	http_coding_free(b->coding);

@@ -19,7 +19,7 @@
 #include "base/str.h"
 #include "proto/http_head.h"
 
-#define HTTP_BUF_HEAD (16 * 1024) /* the buffer while heads and plain bodies come ... */
+#define HTTP_BUF_HEAD (20 * 1024) /* the buffer while heads come: with a small file often in one read, ... */
 #define HTTP_BUF_BODY (64 * 1024) /* ... and for coded bodies */
 
 struct http_body {
@@ -36,6 +36,9 @@ struct http_body {
 };
 
 void http_body_init(struct http_body *b, struct http_parser *parser); /* ready to receive a head */
+/* A buffer of HTTP_BUF_HEAD bytes for one that has none yet; and that of one that ends, NULL: it has no such. */
+void http_body_lend(struct http_body *b, char *buf);
+char *http_body_reclaim(struct http_body *b);
 void http_body_free(struct http_body *b);
 /* As new, for another answer on another connection; the buffer is kept. */
 void http_body_reset(struct http_body *b);

@@ -25,7 +25,32 @@ static int month_number(const char *name)
 	return -1;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" */
+static int two_digits(const char *s)
+{
+	return (s[0] - '0') * 10 + (s[1] - '0');
+}
+
+/* As nearly all servers write it: "Sun, 06 Nov 1994 08:49:37 GMT", to the letter. */
+static bool scan_plain(const char *s, struct date *d)
+{
+	static const char form[] = "aaa, 00 aaa 0000 00:00:00 GMT";
+
+	for (size_t i = 0; i < sizeof(form); i++) {
+		bool letter = (s[i] | 0x20) >= 'a' && (s[i] | 0x20) <= 'z', digit = s[i] >= '0' && s[i] <= '9';
+
+		if (form[i] == 'a' ? !letter : form[i] == '0' ? !digit : s[i] != form[i])
+			return false;
+	}
+	d->day = two_digits(s + 5);
+	memcpy(d->month, s + 8, 3);
+	d->year = two_digits(s + 12) * 100 + two_digits(s + 14);
+	d->hour = two_digits(s + 17);
+	d->min = two_digits(s + 20);
+	d->sec = two_digits(s + 23);
+	return true;
+}
+
+/* The same with the blanks and numbers that sscanf takes for it. */
 static bool scan_imf(const char *s, struct date *d)
 {
 	int end = 0;
@@ -66,7 +91,7 @@ int64_t http_date_parse(const char *s)
 
 	if (strnlen(s, HTTP_DATE_SIZE) >= HTTP_DATE_SIZE)
 		return -1;
-	if (!scan_imf(s, &d) && !scan_rfc850(s, &d) && !scan_asctime(s, &d))
+	if (!scan_plain(s, &d) && !scan_imf(s, &d) && !scan_rfc850(s, &d) && !scan_asctime(s, &d))
 		return -1;
 	tm.tm_mon = month_number(d.month);
 	if (tm.tm_mon < 0 || d.year < 1970 || d.day < 1 || d.day > 31 || d.hour < 0 || d.hour > 23 || d.min < 0 ||

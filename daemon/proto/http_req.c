@@ -231,7 +231,7 @@ static bool is_replaced(const struct http_req *r, const char *name)
 {
 	struct line l = {.name = name, .name_len = strlen(name)};
 
-	return !is_reserved(&l) && user_has(r, name);
+	return user_has(r, name) && !is_reserved(&l);
 }
 
 /* The last check before the wire: whatever was appended since `from` has no control character, so nothing can begin a
@@ -256,7 +256,8 @@ static int add_builtin(const struct http_req *r, size_t i, struct buf *out, bool
 
 	if (is_replaced(r, builtin[i].name))
 		return 0;
-	buf_addf(out, "%s: ", builtin[i].name);
+	buf_adds(out, builtin[i].name);
+	buf_adds(out, ": ");
 	if (!builtin[i].put(r, out)) {
 		if (out->err == 0)
 			out->len = from;
@@ -319,7 +320,9 @@ int http_req_build(const struct http_req *r, struct buf *out, bool *ret_codings,
 	int e;
 
 	*ret_codings = false;
-	buf_addf(out, "%s %s HTTP/1.1", r->fetch->head_only ? "HEAD" : "GET", target);
+	buf_adds(out, r->fetch->head_only ? "HEAD " : "GET ");
+	buf_adds(out, target);
+	buf_adds(out, " HTTP/1.1");
 	free(target);
 	e = check_tail(out, from, "URI", f);
 	buf_adds(out, "\r\n");

@@ -71,6 +71,19 @@ void http_state_save(struct http_state *s)
 		log_error(HTTP, "the cookies were not saved: %s", f.text);
 }
 
+char *http_state_take_buf(struct http_state *s)
+{
+	return s != NULL && s->n_bufs > 0 ? s->bufs[--s->n_bufs] : NULL;
+}
+
+void http_state_give_buf(struct http_state *s, char *buf)
+{
+	if (s != NULL && s->n_bufs < HTTP_SPARE_BUFS)
+		s->bufs[s->n_bufs++] = buf;
+	else
+		free(buf);
+}
+
 void http_state_free(struct http_state *s)
 {
 	if (s == NULL)
@@ -79,5 +92,7 @@ void http_state_free(struct http_state *s)
 	netrc_free(s->netrc);
 	free(s->netrc_path);
 	free(s->save_path);
+	while (s->n_bufs > 0)
+		free(s->bufs[--s->n_bufs]);
 	free(s);
 }

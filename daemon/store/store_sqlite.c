@@ -38,6 +38,7 @@ static const char *const op_sql[] = {
 struct sqlite {
 	sqlite3 *db;
 	sqlite3_stmt *op[OP_COUNT];
+	sqlite3_stmt *begin, *end;
 	sqlite3_stmt *has; /* is there such a row? */
 	struct row_map map; /* of all jobs in the file; negative while the open transaction has deleted the row */
 	int64_t last_row;
@@ -146,8 +147,10 @@ static int prepare(struct sqlite *s, struct fail *f)
 		if (op_sql[i])
 			sqlite3_prepare_v3(s->db, op_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->op[i], NULL);
 	sqlite3_prepare_v3(s->db, "SELECT 1 FROM job WHERE id=?", -1, SQLITE_PREPARE_PERSISTENT, &s->has, NULL);
+	sqlite3_prepare_v3(s->db, "BEGIN IMMEDIATE", -1, SQLITE_PREPARE_PERSISTENT, &s->begin, NULL);
+	sqlite3_prepare_v3(s->db, "COMMIT", -1, SQLITE_PREPARE_PERSISTENT, &s->end, NULL);
 	for (size_t i = 0; i < OP_COUNT; i++)
-		if (!s->op[i] || !s->has)
+		if (!s->op[i] || !s->has || !s->begin || !s->end)
 			return fail_set(f, ERR_STORE, "The queue file has wrong tables: %s", sqlite3_errmsg(s->db));
 	return 0;
 }
@@ -210,6 +213,14 @@ static bool row_for(struct sqlite *s, const struct store_op *op, int64_t *ret)
 	return true;
 }
 
+static int run(sqlite3_stmt *st)
+{
+	int rc = sqlite3_step(st);
+
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 static int apply(struct sqlite *s, const struct store_op *op)
 {
 	sqlite3_stmt *st = s->op[op->kind];
@@ -219,10 +230,9 @@ static int apply(struct sqlite *s, const struct store_op *op)
 	if (op->kind != SOP_META && !row_for(s, op, &row))
 		return SQLITE_OK;
 	bind_op(st, op, row);
-	rc = sqlite3_step(st);
-	sqlite3_reset(st);
+	rc = run(st);
 	sqlite3_clear_bindings(st); /* they point into op */
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+	return rc;
 }
 
 static void forget_if_gone(struct sqlite *s, uint64_t gid)
@@ -273,13 +283,13 @@ static int commit(struct sqlite *s, const struct store_op *ops, size_t n, bool d
 
 	rc = set_durable(s, durable);
 	if (rc == SQLITE_OK)
-		rc = exec(s, "BEGIN IMMEDIATE");
+		rc = run(s->begin);
 	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
 		rc = apply(s, &ops[i]);
 	if (rc == SQLITE_OK && durable)
 		rc = count_commit(s);
 	if (rc == SQLITE_OK)
-		rc = exec(s, "COMMIT");
+		rc = run(s->end);
 	if (rc == SQLITE_OK) {
 		if (durable)
 			commit_count_write(&s->count, ++s->commits);
@@ -324,6 +334,8 @@ static void sq_close(void *b)
 	for (size_t i = 0; i < OP_COUNT; i++)
 		sqlite3_finalize(s->op[i]);
 	sqlite3_finalize(s->has);
+	sqlite3_finalize(s->begin);
+	sqlite3_finalize(s->end);
 	if (s->db)
 		sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	sqlite3_close(s->db);

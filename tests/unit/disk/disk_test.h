@@ -57,6 +57,7 @@ static struct {
 	uint64_t moved; /* added to inode numbers of statx */
 	atomic_int writing; /* pwritev calls under way */
 	atomic_bool overlap; /* there were two at a time */
+	const char *appears; /* a path that somebody makes at the next linkat */
 } fault;
 
 /* From now on the n-th one of `call` fails with `cause`. */
@@ -98,14 +99,21 @@ FAULTY(int, fdatasync, (int d), (d))
 FAULTY(int, fsync, (int d), (d))
 FAULTY(int, futimens, (int d, const struct timespec t[2]), (d, t))
 FAULTY(int, renameat2, (int d, const char *a, int e, const char *b, unsigned f), (d, a, e, b, f))
-FAULTY(int, linkat, (int d, const char *a, int e, const char *b, int f), (d, a, e, b, f))
 FAULTY(int, unlinkat, (int d, const char *p, int f), (d, p, f))
 FAULTY(off_t, lseek, (int d, off_t o, int w), (d, o, w))
 FAULTY(int, set_lease, (int d, int k), (d, k))
 
+static int faulty_linkat(int d, const char *a, int e, const char *b, int f)
+{
+	if (fault.appears)
+		close(open(fault.appears, O_WRONLY | O_CREAT | O_EXCL, 0600));
+	fault.appears = NULL;
+	return hit("linkat") ? -1 : fs_real.linkat(d, a, e, b, f);
+}
+
 static ssize_t faulty_pwrite(int d, const void *p, size_t n, off_t o)
 {
-	return hit("pwrite") ? -1 : fs_real.pwrite(d, p, n, o);
+	return hit("pwrite") ? -1 : fs_real.pwrite(d, p, fault.limit && n > fault.limit ? fault.limit : n, o);
 }
 
 static ssize_t faulty_pwritev(int d, const struct iovec *v, int n, off_t o)

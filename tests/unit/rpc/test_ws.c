@@ -304,6 +304,7 @@ static void event(struct fixture *x, enum event_type t)
 	struct event ev = {.type = t, .gid = 0xabc};
 
 	x->e.sub->cb(x->e.sub->arg, &ev);
+	uv_run(&x->loop.uv, UV_RUN_NOWAIT); /* it leaves at the end of the turn */
 }
 
 static void notifications(void **state)

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT
+ * Placing: batches of small files on the pool.
+ *
+ * NAME is linked to a file that is complete, so whoever sees it sees all of it. Another job may just be making NAME.part: it
+ * looks at NAME after that (file_candidate.c), and we look at NAME.part after NAME is linked, so at least one of us sees the
+ * other and gives way.
+ */
+#include "disk/place.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "disk/file_open_priv.h"
+#include "disk/folder.h"
+#include "disk/ledger.h"
+#include "disk/room.h"
+#include "ev/loop.h"
+#include "ev/work.h"
+
+#define BATCH_MAX 64 /* files of a work item */
+#define BATCHES	  2  /* at a time: while one waits for its syncs another one writes */
+
+/* One file. */
+struct placing {
+	struct dfile_opening *o;
+	struct dfile_body body;
+	struct ledger_id id;
+	int slot;
+	int folder; /* in the batch's list */
+	int fd;	    /* without a name, -1: dfile_open's rules decide */
+	bool named;
+	TAILQ_ENTRY(placing) link;
+};
+TAILQ_HEAD(placing_list, placing);
+
+/* A folder of a batch, open for its work item only. */
+struct place_folder {
+	const struct dfile_req *req; /* its dir and root */
+	const struct fs_ops *fs;
+	int fd;	       /* -1: can't be opened */
+	uint64_t room; /* bytes that are free and not yet taken, less reserve-space */
+	int err;       /* of its sync */
+	struct fail fail;
+};
+
+struct batch_run {
+	struct placer *p;
+	struct placing_list files;
+	struct place_folder *folders; /* one for each file at most */
+	int nfolders;
+	bool alone; /* only one file */
+};
+
+struct placer {
+	struct loop *loop;
+	const struct fs_ops *fs;
+	struct ledger *ledger; /* NULL: nothing is placed */
+	struct placing_list waiting;
+	unsigned running; /* batches on the pool */
+	struct deferred turn;
+};
+
+/* ---- pool thread ---- */
+
+static void refuse(struct placing *f)
+{
+	close(f->fd);
+	f->fd = -1;
+}
+
+static void open_folder(struct place_folder *d, const struct dfile_req *req, const struct fs_ops *fs)
+{
+	const struct folder_req folder = {.root = req->root, .dir = *req->dir ? req->dir : ".", .make = true};
+	struct room room;
+	struct fail ignored; /* opening the file in the usual way will tell */
+
+	*d = (struct place_folder){.req = req, .fs = fs, .fd = -1};
+	if (folder_open(fs, &folder, &d->fd, &ignored) < 0)
+		return;
+	room_of(fs, d->fd, &room);
+	d->room = room.free > req->reserve ? room.free - req->reserve : 0;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_folder(const struct dfile_req *a, const struct dfile_req *b)
+{
+	return same_text(a->dir, b->dir) && same_text(a->root, b->root) && a->reserve == b->reserve;
+}
+
+static int find_folder(struct batch_run *b, const struct dfile_req *req, const struct fs_ops *fs)
+{
+	int i = 0;
+
+	while (i < b->nfolders && !same_folder(b->folders[i].req, req))
+		i++;
+	if (i == b->nfolders)
+		open_folder(&b->folders[b->nfolders++], req, fs);
+	return i;
+}
+
+static bool is_free(const struct fs_ops *fs, int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fs->fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
+static bool names_are_free(const struct placing *f, int dirfd)
+{
+	const struct dfile *d = f->o->f;
+	char *control = xasprintf("%s" CONTROL_SUFFIX, d->leaf);
+	bool yes = is_free(d->fs, dirfd, d->leaf) && is_free(d->fs, dirfd, d->part) && is_free(d->fs, dirfd, control);
+
+	free(control);
+	return yes;
+}
+
+static bool is_plain(const char *name)
+{
+	return *name && !strchr(name, '/') && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+static bool write_body(const struct placing *f, const struct fs_ops *fs, bool alone)
+{
+	const struct timespec t[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = f->body.mtime}};
+
+	if (fs_pwrite_all(fs, f->fd, f->body.mem, f->body.len, 0) < 0)
+		return false;
+	if (!alone) /* the disk gets all of the batch at once; only a hint */
+		fs->sync_file_range(f->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	if (f->body.mtime >= 0 && fs->futimens(f->fd, t) < 0)
+		log_warn(DISK, "%s: the time can't be set: errno %d", f->o->f->path, errno);
+	return true;
+}
+
+/* Into a file without a name, and into the ledger. */
+static void place_body(struct batch_run *b, struct placing *f)
+{
+	const struct fs_ops *fs = f->o->f->fs;
+	struct place_folder *d;
+
+	if (atomic_load(&f->o->cancel) || !is_plain(f->o->req.name))
+		return;
+	f->folder = find_folder(b, &f->o->req, fs);
+	d = &b->folders[f->folder];
+	cand_set_names(f->o, f->o->req.name, 0);
+	if (d->fd < 0 || d->room < f->body.len || !names_are_free(f, d->fd))
+		return;
+	f->fd = fs->openat(d->fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+	if (f->fd < 0)
+		return;
+	if (!write_body(f, fs, b->alone) || ledger_identify(fs, f->fd, &f->id) < 0 ||
+		ledger_write(b->p->ledger, f->slot, f->body.gid, &f->id) < 0)
+		refuse(f);
+	else
+		d->room -= d->room < UINT64_MAX ? f->body.len : 0;
+}
+
+static void sync_body(struct placing *f)
+{
+	if (f->o->f->fs->fsync(f->fd) < 0)
+		refuse(f); /* what is in memory is right all the same, and is written anew */
+}
+
+static void give_name(struct batch_run *b, struct placing *f)
+{
+	const struct dfile *d = f->o->f;
+	int dirfd = b->folders[f->folder].fd;
+	char self[40];
+
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
+	if (d->fs->linkat(AT_FDCWD, self, dirfd, d->leaf, AT_SYMLINK_FOLLOW) < 0) {
+		refuse(f);
+		return;
+	}
+	f->named = is_free(d->fs, dirfd, d->part);
+	if (f->named)
+		return;
+	if (fs_is_same(d->fs, f->fd, dirfd, d->leaf))
+		d->fs->unlinkat(dirfd, d->leaf, 0);
+	refuse(f);
+}
+
+/* Folders on some file systems, or without the right to read them, can't be synced. */
+static void sync_folder(struct place_folder *d)
+{
+	if (d->fd < 0)
+		return;
+	if (d->fs->fsync(d->fd) < 0 && errno != EINVAL && errno != EBADF && errno != EROFS && errno != ENOTSUP)
+		d->err = fs_fail(&d->fail, ERR_IO, "Failed to sync the folder", d->req->dir, errno);
+	close(d->fd);
+}
+
+static void run_batch(void *arg)
+{
+	struct batch_run *b = arg;
+	struct placing *f;
+	bool any = false;
+
+	TAILQ_FOREACH(f, &b->files, link) place_body(b, f);
+	TAILQ_FOREACH(f, &b->files, link)
+	{
+		if (f->fd >= 0)
+			sync_body(f);
+		any |= f->fd >= 0;
+	}
+	/* Without an entry a power cut would cost a second copy under another name. */
+	any = any && ledger_sync(b->p->ledger) == 0;
+	TAILQ_FOREACH(f, &b->files, link)
+	{
+		if (f->fd >= 0 && any)
+			give_name(b, f);
+		if (f->fd >= 0)
+			refuse(f);
+	}
+	for (int i = 0; i < b->nfolders; i++)
+		sync_folder(&b->folders[i]);
+}
+
+/* ---- loop thread ---- */
+
+static void start_batch(struct placer *p);
+
+static void tell(struct placing *f, const struct place_folder *d)
+{
+	struct dfile_opening *o = f->o;
+	struct dfile_opened r = {.path = o->f->path, .placed = true, .found_size = -1, .whole_fd = -1};
+	struct fail fail = d->fail;
+
+	fail.code = d->err;
+	o->cb(o->arg, d->err, &fail, d->err ? NULL : &r);
+	opening_free(o);
+}
+
+static void batch_done(void *arg, int status)
+{
+	struct batch_run *b = arg;
+	struct placer *p = b->p;
+	struct placing *f;
+
+	(void)status; /* what did not run was not placed */
+	p->running--;
+	start_batch(p);
+	while ((f = TAILQ_FIRST(&b->files))) {
+		TAILQ_REMOVE(&b->files, f, link);
+		if (f->named) {
+			ledger_know(p->ledger, f->body.gid, &f->id);
+			tell(f, &b->folders[f->folder]);
+		} else {
+			opening_start(f->o);
+		}
+		free(f);
+	}
+	free(b->folders);
+	free(b);
+}
+
+static void start_batch(struct placer *p)
+{
+	struct batch_run *b;
+	struct placing *f;
+	size_t n;
+
+	if (TAILQ_EMPTY(&p->waiting) || p->running >= BATCHES)
+		return;
+	b = xcalloc(1, sizeof(*b));
+	b->p = p;
+	TAILQ_INIT(&b->files);
+	for (n = 0; n < BATCH_MAX && (f = TAILQ_FIRST(&p->waiting)); n++) {
+		TAILQ_REMOVE(&p->waiting, f, link);
+		TAILQ_INSERT_TAIL(&b->files, f, link);
+	}
+	b->folders = xcalloc(n, sizeof(*b->folders));
+	b->alone = n == 1;
+	p->running++;
+	work_submit(p->loop, WORK_DISK, run_batch, batch_done, b);
+}
+
+static void on_turn(void *arg)
+{
+	start_batch(arg);
+}
+
+struct dfile_opening *dfile_place(
+	struct placer *p, const struct dfile_req *req, const struct dfile_body *body, dfile_open_cb cb, void *arg)
+{
+	struct dfile_opening *o = opening_new(p->loop, req, cb, arg);
+	int slot = p->ledger ? ledger_take(p->ledger, body->gid) : -1;
+	struct placing *f;
+
+	if (slot < 0) {
+		opening_start(o);
+		return o;
+	}
+	f = xcalloc(1, sizeof(*f));
+	f->o = o;
+	f->body = *body;
+	f->slot = slot;
+	f->fd = -1;
+	TAILQ_INSERT_TAIL(&p->waiting, f, link);
+	defer(p->loop, &p->turn);
+	return o;
+}
+
+bool placer_named(const struct placer *p, uint64_t gid, struct ledger_id *ret)
+{
+	return p && p->ledger && ledger_find(p->ledger, gid, ret);
+}
+
+void placer_forget(struct placer *p, uint64_t gid)
+{
+	if (p && p->ledger)
+		ledger_give(p->ledger, gid);
+}
+
+void placer_sift(struct placer *p, bool (*wanted)(void *arg, uint64_t gid), void *arg)
+{
+	if (p && p->ledger)
+		ledger_sift(p->ledger, wanted, arg);
+}
+
+struct placer *placer_new(struct loop *l, const struct fs_ops *fs, const char *ledger)
+{
+	struct placer *p = xcalloc(1, sizeof(*p));
+
+	p->loop = l;
+	p->fs = fs ? fs : &fs_real;
+	p->ledger = ledger_open(p->fs, ledger);
+	p->turn = (struct deferred){.cb = on_turn, .arg = p};
+	TAILQ_INIT(&p->waiting);
+	return p;
+}
+
+void placer_free(struct placer *p)
+{
+	if (!p)
+		return;
+	defer_cancel(p->loop, &p->turn);
+	ledger_close(p->ledger);
+	free(p);
+}
