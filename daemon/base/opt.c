@@ -346,6 +346,11 @@ bool opts_has(const struct opts *o, enum opt id)
 	return own_text(o, id) != NULL;
 }
 
+bool opts_given(const struct opts *o, enum opt id)
+{
+	return set_text(o, id) != NULL;
+}
+
 bool opts_defined(const struct opts *o, enum opt id)
 {
 	return opts_str(o, id) != NULL;

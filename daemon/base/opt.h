@@ -113,6 +113,7 @@ int opt_check(enum opt id, const char *val, struct fail *f);
 int opts_set(struct opts *o, enum opt id, const char *val, struct fail *f);
 void opts_unset(struct opts *o, enum opt id); /* this level only */
 bool opts_has(const struct opts *o, enum opt id);     /* set at this level */
+bool opts_given(const struct opts *o, enum opt id);   /* set here or in a parent, not only by default */
 bool opts_defined(const struct opts *o, enum opt id); /* has a value: here, in a parent, or by default */
 
 /* Values, looked up through the parents (not OF_ONCE) and the default. Numbers of undefined options are 0, strings

@@ -446,6 +446,18 @@ int opt_check_host_port(const struct opt_def *d, const char *val, struct fail *f
 	return 0;
 }
 
+#define CONGESTION_MAX 15 /* TCP_CA_NAME_MAX of the kernel, less the zero */
+
+int opt_check_congestion(const struct opt_def *d, const char *val, struct fail *f)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+	(void)d;
+	if (strlen(val) > CONGESTION_MAX || val[strspn(val, letters)] != '\0')
+		return fail_set(f, ERR_INVAL, "must be the name of a congestion control: 15 letters and digits at most");
+	return 0;
+}
+
 int opt_check_cidrs(const struct opt_def *d, const char *val, struct fail *f)
 {
 	struct cidr c;

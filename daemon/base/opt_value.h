@@ -23,6 +23,7 @@ const char *opt_size_text(int64_t n, char buf[24]);
 int opt_check_header(const struct opt_def *d, const char *val, struct fail *f);	    /* Name: value */
 int opt_check_index_path(const struct opt_def *d, const char *val, struct fail *f); /* N=PATH */
 int opt_check_resolve(const struct opt_def *d, const char *val, struct fail *f);    /* HOST:PORT:ADDR */
+int opt_check_congestion(const struct opt_def *d, const char *val, struct fail *f); /* name of a kernel module, or empty */
 int opt_check_cidrs(const struct opt_def *d, const char *val, struct fail *f);	    /* ADDR[/BITS][,...] */
 int opt_check_hosts(const struct opt_def *d, const char *val, struct fail *f);	    /* NAME[,...] */
 int opt_check_host_port(const struct opt_def *d, const char *val, struct fail *f);  /* HOST:PORT */

@@ -44,9 +44,14 @@ static size_t grant(struct xfer *x, uint64_t now)
 
 static bool too_much_queued(const struct xfer *x, const struct segment *s)
 {
+	size_t used, total;
+
 	if (s->racing || !s->ws)
 		return false;
-	return wstream_queued(s->ws) >= LANE_QUEUE_MAX || segment_queued(x) >= segment_quota(x);
+	if (wstream_queued(s->ws) >= LANE_QUEUE_MAX)
+		return true;
+	block_stats(x->loop->blocks, &used, &total);
+	return used >= total / 4 && segment_queued(x) >= segment_quota(x); /* what is queued is in blocks */
 }
 
 /* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are
@@ -168,6 +173,7 @@ static size_t allowance(struct lane *l)
 {
 	struct xfer *x = l->x;
 	struct segment *s = l->seg;
+	size_t n;
 
 	if (!may_receive(l))
 		return 0;
@@ -181,7 +187,9 @@ static size_t allowance(struct lane *l)
 		on_done(l, 0, NULL);
 		return 0;
 	}
-	return too_much_queued(x, s) ? 0 : grant(x, loop_now(x->loop));
+	n = too_much_queued(x, s) ? 0 : grant(x, loop_now(x->loop));
+	x->grow.ours |= n == 0;
+	return n;
 }
 
 /* n cut to what fits into the block and still belongs to the segment and the answer. */
@@ -212,8 +220,10 @@ static void on_space(void *owner, struct span *ret)
 		return;
 	if (l->cur && !l->cur->mem)
 		lane_flush(l);
-	if (!need_block(l))
+	if (!need_block(l)) {
+		l->x->grow.ours = true;
 		return;
+	}
 	l->paused = false;
 	l->held = was_held;
 	ret->base = l->cur->mem + l->cur->len;
@@ -239,6 +249,8 @@ static void count(struct lane *l, size_t n)
 	struct xfer *x = l->x;
 	uint64_t now = loop_now(x->loop);
 
+	if (l->got == 0)
+		source_note_request(l, now);
 	l->got += (int64_t)n;
 	l->last_data = now;
 	l->src->link_fresh = false;
@@ -246,9 +258,22 @@ static void count(struct lane *l, size_t n)
 	source_brought(l);
 	meter_add(&l->meter, n, now);
 	meter_add(&x->meter, n, now);
+	xfer_grow_count(x, n, now);
 	rate_take(&x->rate, n);
 	if (x->global_rate)
 		rate_take(x->global_rate, n);
+}
+
+void lane_low_water(struct lane *l, size_t n)
+{
+	const struct segment *s = l->seg;
+
+	if (s && s->end >= 0 && (int64_t)n > s->end - s->next)
+		n = (size_t)(s->end - s->next);
+	if (n == l->low || !l->fetch || !l->proto->low_water)
+		return;
+	l->low = n;
+	l->proto->low_water(l->fetch, n);
 }
 
 /* A kill costs what is not in the file yet, and a pipe takes four times as much as memory. */
@@ -270,6 +295,7 @@ static void on_data(void *owner, size_t n)
 	l->cur->len += (uint32_t)n;
 	s->next += (int64_t)n;
 	count(l, n);
+	lane_low_water(l, l->low);
 	if (block_room(l) == 0 || s->next == s->end || is_stale(l) || block_pressure(l->x->loop->blocks))
 		lane_flush(l);
 	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest
@@ -343,6 +369,7 @@ static void failed(struct lane *l, int err, const struct fail *f)
 		return;
 	log_info(XFER, "%016llx lane %u: %s: %s", (unsigned long long)x->gid, l->id,
 		uri_show_short(l->uri ? l->uri : l->src->uri, show, sizeof(show)), copy.text);
+	xfer_grow_trouble(l);
 	if (network_lost(l, err) || !source_failed(x, l, err, &copy, &ms))
 		return;
 	l->src->ready_at = loop_now(x->loop) + ms;
@@ -546,8 +573,10 @@ static int fetch(struct lane *l)
 	l->retry_after = -1;
 	l->paused = false;
 	l->since = l->last_data = loop_now(x->loop);
-	l->noted_got = 0;
+	l->noted_got = l->ticked_got = 0;
 	l->speed = 0;
+	l->per_tick = 0;
+	l->low = 0;
 	l->held = false;
 	memset(&l->meter, 0, sizeof(l->meter));
 	err = admit(l);

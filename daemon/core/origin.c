@@ -171,6 +171,11 @@ const char *origin_key(const struct origin *o)
 
 /* ---- room ---- */
 
+unsigned origin_active(const struct origin *o)
+{
+	return o->active;
+}
+
 unsigned origin_limit(const struct origin *o)
 {
 	return o->max;

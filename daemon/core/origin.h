@@ -32,6 +32,7 @@ const char *origin_key(const struct origin *o);
 /* How many fetches may begin now. 0: *ret_wait says in how many ms to ask again, UINT64_MAX: when others have ended
  * (origin_wait_for). */
 unsigned origin_room(struct origin *o, uint64_t now, uint64_t *ret_wait);
+unsigned origin_active(const struct origin *o); /* fetches under way */
 unsigned origin_limit(const struct origin *o); /* fetches at a time that it was found to take; UINT_MAX: not found out */
 
 /* One fetch at an origin, embedded in its owner; zeroed: none. */

@@ -9,17 +9,20 @@
 #include "base/str.h"
 #include "core/xfer_int.h"
 
-#define JUDGED_AFTER_MS	  3000 /* of a request, or of silence, before a lane counts as slow */
+#define JUDGED_AFTER	  5    /* times what a request takes there to bring a byte, before a lane counts as slow, */
+#define JUDGED_LEAST_MS	  100
+#define JUDGED_MOST_MS	  1000
+#define SILENT_MS	  3000 /* and of silence, before it counts as one that brings nothing */
 #define RESCUE_FACTOR	  4    /* so many times longer than the other one it must need, */
-#define RESCUE_LEAST_MS	  4000 /* and so long */
+#define RESCUE_LEAST_MS	  1000 /* and so long */
 #define RESCUE_UNKNOWN_MS 10000 /* the same where nothing is known of the other one's source */
 #define RESCUE_GRAIN	  (64 * 1024)
 #define RESCUE_TRIAL	  (1024 * 1024) /* what such a source gets */
 #define RACE_FACTOR	  2
-#define RACE_LEAST_MS	  1000
+#define RACE_LEAST_MS	  300
 #define RACE_UNKNOWN_MS	  5000
 #define RACES_MOST	  3
-#define REQUEST_MS	  500 /* until a new request brings bytes */
+#define REQUEST_MS	  500 /* until a new request brings bytes, where that is not known yet */
 #define NEVER_MS	  (UINT64_MAX / 16)
 
 static uint64_t ms_for(int64_t bytes, uint64_t speed)
@@ -29,13 +32,36 @@ static uint64_t ms_for(int64_t bytes, uint64_t speed)
 
 static uint64_t pace(const struct lane *l, uint64_t now)
 {
-	return l->state == LANE_BODY && now - l->last_data < JUDGED_AFTER_MS ? l->speed : 0;
+	if (l->state != LANE_BODY || now - l->last_data >= SILENT_MS)
+		return 0;
+	return l->speed > 0 || now == l->since ? l->speed : (uint64_t)l->got * 1000 / (now - l->since);
+}
+
+/* Until a lane of src that begins now would have brought n bytes. */
+static uint64_t ms_anew(const struct source *src, int64_t n)
+{
+	return ms_for(n, src->speed) + (src->request_ms > 0 ? src->request_ms : REQUEST_MS);
+}
+
+static uint64_t judged_after(const struct source *src)
+{
+	uint64_t ms = src->request_ms * JUDGED_AFTER;
+
+	if (ms == 0 || ms > JUDGED_MOST_MS)
+		return JUDGED_MOST_MS;
+	return ms > JUDGED_LEAST_MS ? ms : JUDGED_LEAST_MS;
 }
 
 /* It was given time, and it was not us who kept it waiting. */
 static bool can_be_judged(const struct lane *l, uint64_t now)
 {
-	return (l->state == LANE_HEAD || l->state == LANE_BODY) && !l->held && now - l->since >= JUDGED_AFTER_MS;
+	return (l->state == LANE_HEAD || l->state == LANE_BODY) && !l->held && now - l->since >= judged_after(l->src);
+}
+
+/* Until it will have n bytes more. It may be silent for as long again as it has been. */
+static uint64_t ms_still(const struct lane *l, int64_t n, uint64_t now)
+{
+	return ms_for(n, pace(l, now)) + (now - l->last_data);
 }
 
 static int64_t left_of(const struct segment *s)
@@ -57,7 +83,7 @@ static struct segment *last_to_end(struct xfer *x, int64_t least, int64_t most, 
 			continue;
 		if (!can_be_judged(s->lane, now))
 			continue;
-		ms = ms_for(left_of(s), pace(s->lane, now));
+		ms = ms_still(s->lane, left_of(s), now);
 		if (!found || ms > *ret_ms) {
 			found = s;
 			*ret_ms = ms;
@@ -84,16 +110,18 @@ static int64_t share(const struct segment *s, const struct source *src, uint64_t
 
 bool rescue_pick(struct xfer *x, const struct source *src, uint64_t now, struct range *ret)
 {
-	int64_t n, most = source_portion(src);
+	int64_t n, most = source_portion(src), fair = segment_fair_share(x);
 	struct segment *s;
 	uint64_t ms;
 
 	s = src->no_ranges ? NULL : last_to_end(x, BLOCK_SIZE + 1, INT64_MAX, now, &ms);
 	if (!s || ms < (src->speed > 0 ? RESCUE_LEAST_MS : RESCUE_UNKNOWN_MS))
 		return false;
-	if (src->speed > 0 && ms / RESCUE_FACTOR < ms_for(left_of(s), src->speed) + REQUEST_MS)
+	if (src->speed > 0 && ms / RESCUE_FACTOR < ms_anew(src, left_of(s)))
 		return false;
 	n = share(s, src, now);
+	if (n > fair && n > BLOCK_SIZE)
+		n = fair > BLOCK_SIZE ? fair : BLOCK_SIZE;
 	if (n > most)
 		n = most;
 	if (n <= 0)
@@ -119,7 +147,7 @@ struct segment *race_find(struct xfer *x, const struct source *src, uint64_t now
 		return NULL;
 	if (src->speed == 0)
 		return ms >= RACE_UNKNOWN_MS ? s : NULL;
-	return ms >= RACE_LEAST_MS && ms / RACE_FACTOR >= ms_for(left_of(s), src->speed) + REQUEST_MS ? s : NULL;
+	return ms >= RACE_LEAST_MS && ms / RACE_FACTOR >= ms_anew(src, left_of(s)) ? s : NULL;
 }
 
 void race_new(struct lane *l, struct segment *rival)

@@ -207,7 +207,7 @@ void segment_cut(struct segment *s, int64_t at)
 /* The attached segment with most left; it can be split at a piece boundary so that both halves keep min-split-size. */
 static struct segment *largest_divisible(struct xfer *x)
 {
-	int64_t least = opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
+	int64_t least = xfer_split_least(x);
 	struct segment *s, *best = NULL;
 
 	TAILQ_FOREACH(s, &x->segs, link) {
@@ -219,18 +219,35 @@ static struct segment *largest_divisible(struct xfer *x)
 	return best;
 }
 
+int64_t segment_fair_share(const struct xfer *x)
+{
+	int64_t left = 0, n = 1;
+	const struct segment *s;
+
+	TAILQ_FOREACH(s, &x->segs, link)
+	{
+		if (!s->lane || s->end < 0 || s->racing)
+			continue;
+		left += s->end - s->next;
+		n++;
+	}
+	return left / n;
+}
+
 /* Where to cut s when `lanes` more lanes want work: the last of so many equal parts, at a piece boundary if that leaves it
- * anything, each at least min-split-size. */
+ * anything, each at least min-split-size; less when
+ * that is more than is left for each of those at work, who will want work soon, too. */
 static int64_t split_point(const struct xfer *x, const struct segment *s, unsigned lanes)
 {
-	int64_t least = opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
+	int64_t least = xfer_split_least(x);
 	int64_t left = s->end - s->next;
 	int64_t parts = (int64_t)lanes + 1;
-	int64_t at, up;
+	int64_t fair = segment_fair_share(x), n, at, up;
 
 	if (parts > left / least)
 		parts = left / least;
-	at = s->end - left / parts;
+	n = left / parts < fair ? left / parts : fair;
+	at = s->end - (n > least ? n : least);
 	up = piece_end(x, at);
 	return up < s->end ? up : at;
 }

@@ -278,10 +278,10 @@ static bool is_ready(struct source *s, uint64_t now, uint64_t *ret_wait)
 
 struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait)
 {
-	int64_t per_host = opts_num(x->opts, OPT_MAX_CONNECTION_PER_SERVER);
+	int64_t per_host = xfer_per_host(x);
 	int64_t how = opts_num(x->opts, OPT_URI_SELECTOR);
 	uint64_t best = best_speed(x), most = 0;
-	bool tries_all = selectors[how].tries_all && (best == 0 || any_busy(x));
+	bool any = any_busy(x), tries_all = selectors[how].tries_all && (best == 0 || any);
 	enum rank highest = RANK_NEVER;
 	struct source *found = NULL;
 
@@ -296,7 +296,7 @@ struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait)
 			continue;
 		if ((s->no_ranges && (n > 0 || !usable_alone(x, s))) || (now < s->more_at && n >= s->lanes_max))
 			continue;
-		if (host_lanes(x, s) >= per_host || !is_ready(s, now, ret_wait))
+		if (host_lanes(x, s) >= per_host || (any && xfer_crowds(x, s)) || !is_ready(s, now, ret_wait))
 			continue;
 		found = s;
 		highest = rank;
@@ -319,7 +319,7 @@ int64_t source_portion(const struct source *s)
 
 bool source_other_ready(struct xfer *x, const struct source *s, uint64_t least, uint64_t now)
 {
-	int64_t per_host = opts_num(x->opts, OPT_MAX_CONNECTION_PER_SERVER);
+	int64_t per_host = xfer_per_host(x);
 
 	for (size_t i = 0; i < x->nsources; i++) {
 		struct source *o = x->sources[i];
@@ -396,6 +396,14 @@ void source_note(struct lane *l, uint64_t now)
 	l->held = l->paused;
 	l->noted_at = now;
 	l->noted_got = l->got;
+}
+
+void source_note_request(struct lane *l, uint64_t now)
+{
+	struct source *s = l->src;
+	uint64_t ms = now - l->since + 1;
+
+	s->request_ms = s->request_ms == 0 ? ms : (s->request_ms * 3 + ms) / 4;
 }
 
 void source_fade(struct xfer *x)

@@ -12,6 +12,10 @@
 #include "base/str.h"
 #include "core/xfer_int.h"
 
+#define TAIL_LOOKS	   16   /* in the time that the rest will take, */
+#define TAIL_LOOK_LEAST_MS 25
+#define TAIL_LOOK_MOST_MS  1000 /* where the look of each second is enough */
+
 void xfer_set_state(struct xfer *x, enum xstate s)
 {
 	static const char *const names[] = {
@@ -291,8 +295,7 @@ static void fill_probe(struct xfer *x)
 /* How many more lanes could be given work by options, at most. */
 static unsigned lanes_wanted(const struct xfer *x)
 {
-	int64_t split = opts_num(x->opts, OPT_SPLIT);
-	int64_t per_host = opts_num(x->opts, OPT_MAX_CONNECTION_PER_SERVER);
+	int64_t split = xfer_lanes_most(x), per_host = xfer_per_host(x);
 	uint64_t now = loop_now(x->loop);
 	int64_t possible = 0;
 	unsigned busy = lanes_busy(x);
@@ -360,6 +363,17 @@ static bool give_work(struct xfer *x, struct source *src, unsigned lanes)
 	return true;
 }
 
+/* A lane has nothing to do while others work: when one of them turns out to be slow, it helps. The end is awaited the more
+ * closely the nearer it is. */
+static void watch_tail(struct xfer *x)
+{
+	uint64_t left = (uint64_t)(x->total - ranges_total(&x->written));
+	uint64_t ms = left * 1000 / TAIL_LOOKS / (meter_speed(&x->meter, loop_now(x->loop)) + 1);
+
+	if (ms < TAIL_LOOK_MOST_MS)
+		timer_start(x->loop, &x->wake, ms > TAIL_LOOK_LEAST_MS ? ms : TAIL_LOOK_LEAST_MS, 0, on_wake, x);
+}
+
 static void fill_run(struct xfer *x)
 {
 	uint64_t wait = UINT64_MAX;
@@ -373,6 +387,8 @@ static void fill_run(struct xfer *x)
 		if (!src || !give_work(x, src, wanted))
 			break;
 	}
+	if (x->state == XS_RUN && wanted > 0 && lanes_busy(x) > 0 && x->total > 0)
+		watch_tail(x);
 	if (x->state != XS_RUN || lanes_busy(x) > 0 || !TAILQ_EMPTY(&x->segs))
 		return;
 	if (x->total < 0 && source_any_alive(x))

@@ -63,6 +63,7 @@ static void stop_work(struct xfer *x)
 	struct lane *l;
 
 	timer_stop(&x->tick);
+	timer_stop(&x->grow.timer);
 	timer_stop(&x->throttle);
 	timer_stop(&x->wake);
 	timer_stop(&x->gathering);
@@ -268,6 +269,7 @@ void xfer_verify(struct xfer *x)
 	xfer_set_state(x, XS_VERIFY);
 	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
 	timer_stop(&x->tick);
+	timer_stop(&x->grow.timer);
 	x->wait.text[0] = '\0';
 	timer_stop(&x->wake);
 	if (x->hasher)

@@ -4,7 +4,8 @@
  * Who calls whom: xfer.c drives the states; xfer_open.c chooses the name and opens the file; xfer_look.c only looks at a file
  * that is there; lane.c runs fetches and receives;
  * lane_head.c judges answers; segment.c hands out bytes and takes written ones; rescue.c takes them over from lanes that are too
- * slow; source.c picks URIs and keeps their record; xfer_pace.c looks after them each second; xfer_end.c verifies, finishes,
+ * slow; source.c picks URIs and keeps their record; xfer_grow.c finds out how many connections bring most;
+ * xfer_pace.c looks after them each second; xfer_end.c verifies, finishes,
  * stops. See docs/types/xfer.md.
  */
 #ifndef HAUL_CORE_XFER_INT_H
@@ -65,6 +66,7 @@ struct source {
 	uint64_t more_at;
 	/* goodput, bytes/s of one connection */
 	uint64_t speed;     /* smoothed over its connections; 0: not measured yet */
+	uint64_t request_ms; /* from a request to the first byte of the body, smoothed; 0: not measured yet */
 	uint64_t best;      /* of its best connection lately; fades */
 	unsigned samples;   /* that went into speed */
 	/* far slower than others, silent, or dead: others come first until aside_until, then one small segment shows what it is
@@ -145,8 +147,26 @@ struct lane {
 	bool on_trial;       /* its source was dead when it was asked */
 	bool held;           /* since then it was us who did not take more */
 	unsigned replaced;   /* times its connection was given up as a laggard in this segment */
+	int64_t ticked_got;  /* `got` at the last tick, ... */
+	int64_t per_tick;    /* ... and what comes between two, smoothed */
+	size_t low;          /* low water that its fetch was told; 0, 1: none */
 	struct meter meter;
 	TAILQ_ENTRY(lane) link;
+};
+
+/* How many connections bring most (xfer_grow.c). Zeroed: nothing is known. */
+struct growth {
+	struct timer timer;
+	int64_t lanes;       /* that were found to be worth it, or are being tried */
+	int64_t before;      /* how many there were before the step under way; 0: there is none */
+	uint64_t rate;       /* ... and their goodput, bytes/s */
+	uint64_t stepped_at; /* ms */
+	uint64_t hold_until, hold_ms; /* no step before that */
+	/* the window of the measurement under way */
+	uint64_t begun;      /* ms; 0: new connections are awaited */
+	int64_t bytes;
+	uint64_t heard, gap; /* ms: the last byte, and the longest silence */
+	bool ours;           /* a limit of ours, or the disk, held a connection up */
 };
 
 struct xfer {
@@ -218,6 +238,7 @@ struct xfer {
 	struct rate rate;
 	struct rate *global_rate;
 	bool hurry;              /* until the next try is decided, or no lane is free for one: its origins are not waited for */
+	struct growth grow;
 	struct timer throttle;   /* runs while a lane waits for tokens */
 	struct timer tick;       /* each second */
 	uint64_t ticked_at;      /* ms: the last of them */
@@ -301,6 +322,8 @@ void lane_drop(struct lane *l, int err);      /* its fetch counts as failed with
 void lane_ask(struct lane *l);                /* its uri for what its segment lacks; failures are handled */
 void lane_stop(struct lane *l);               /* cancel the fetch, give back what was not received; idle afterwards */
 void lane_resume(struct lane *l);             /* space() may have room again */
+/* Its fetch may bring n bytes at a time, or what its segment lacks when that is less; 0: as they come. */
+void lane_low_water(struct lane *l, size_t n);
 void lane_flush(struct lane *l);              /* hand a partly filled block to the writer */
 
 /* lane_head.c: judge the head of an answer. Sets l->verdict, l->fail, l->redirect_to, l->retry_after. */
@@ -318,6 +341,7 @@ void segment_attach_file(struct segment *s);   /* the file is open now */
 void segment_of_body(struct xfer *x, struct block *b); /* b, the file's beginning, is taken already, and is written now */
 void segment_leave(struct segment *s);        /* its lane goes; the rest [next, end) is free again */
 void segment_cut(struct segment *s, int64_t at); /* [at, end) is free again; next <= at */
+int64_t segment_fair_share(const struct xfer *x); /* of what is left, for each lane at work and one more */
 /* Bytes for a lane of src, `lanes` (>= 1) of which are without work: of the first gap what stream-piece-selector and
  * source_portion let it take, or what a slow lane is relieved of, or a share of the largest segment. */
 bool segment_pick(struct xfer *x, const struct source *src, unsigned lanes, struct range *ret);
@@ -338,6 +362,17 @@ void race_new(struct lane *l, struct segment *rival); /* l, idle, gets the segme
  * race, if there is one, is over for it. The rival's lane may be stopped. */
 void race_settle(struct lane *l);
 
+/* xfer_grow.c */
+int64_t xfer_lanes_most(const struct xfer *x); /* connections that it may have now */
+int64_t xfer_per_host(const struct xfer *x);   /* ... to one server */
+int64_t xfer_split_least(const struct xfer *x); /* bytes of each part of what is split */
+bool xfer_is_automatic(const struct xfer *x);  /* nobody said how many: it is found out */
+/* All transfers that find it out have as many connections to the origin of s as may be. */
+bool xfer_crowds(const struct xfer *x, const struct source *s);
+void xfer_grow_start(struct xfer *x);          /* from RUN on, where there is something to find out */
+void xfer_grow_count(struct xfer *x, size_t n, uint64_t now); /* n bytes were received */
+void xfer_grow_trouble(struct lane *l);        /* its connection was refused, or broke; it is idle already */
+
 /* xfer_pace.c */
 void xfer_pace_start(struct xfer *x);         /* from now on each second */
 bool lane_is_silent(const struct lane *l, uint64_t now); /* it waits for the server, and got no byte for stall-timeout */
@@ -356,6 +391,7 @@ bool source_other_ready(struct xfer *x, const struct source *s, uint64_t least, 
 void source_put_aside(struct source *s, uint64_t now);
 /* Goodput: what the lane got since the last time counts for its source. At each tick, and at the end of its fetch. */
 void source_note(struct lane *l, uint64_t now);
+void source_note_request(struct lane *l, uint64_t now); /* its first byte came */
 void source_fade(struct xfer *x);     /* at each tick: best speeds of the past count less */
 void source_brought(struct lane *l);  /* bytes came: it is in order */
 /* What came was of no use, for the times-th time (from 0): none is asked for a while, longer each time. */

@@ -88,6 +88,7 @@ static void run(struct xfer *x)
 	TAILQ_FOREACH(s, &x->segs, link) segment_attach_file(s);
 	xfer_write_body(x);
 	TAILQ_FOREACH(l, &x->lanes, link) lane_resume(l);
+	xfer_grow_start(x);
 	xfer_dirty(x);
 	xfer_check_done(x);
 }

@@ -11,6 +11,10 @@
 #define LAGGARD_FACTOR 16             /* when it is so much slower than another would be, */
 #define LAGGARD_LEFT_S 10             /* would need so long for what it still has to fetch, */
 #define LAGGARD_MOST 3                /* and was not replaced so often already */
+#define LOW_WATER_MS 750              /* a slow connection is read when it has what it brings in this time, */
+#define LOW_WATER_LEAST 4096          /* if that is so much, */
+#define LOW_WATER_MOST (64 * 1024)    /* or when it has this much */
+#define LOW_WATER_SPEED (1024 * 1024) /* faster ones are read as they come: there it saves nothing */
 #define SLOW_AFTER_MS 10000           /* lowest-speed-limit counts from then on */
 
 /* What a slow connection brings is to be seen, and safe from a kill, after two seconds at most. */
@@ -19,6 +23,22 @@ static void flush_aged_block(struct lane *l)
 	if (l->cur && l->cur->len > 0 && l->aged)
 		lane_flush(l);
 	l->aged = l->cur != NULL;
+}
+
+/* What a slow connection brings is read in few pieces. When it falls silent it is read as it comes, so that what came is taken,
+ * and the silence is one of the server. */
+static void choose_low_water(struct lane *l)
+{
+	int64_t n = l->got - l->ticked_got;
+	size_t low = LOW_WATER_MOST;
+
+	l->ticked_got = l->got;
+	l->per_tick = n == 0 || l->per_tick == 0 ? n : (l->per_tick * 3 + n) / 4;
+	while ((int64_t)low > l->per_tick * LOW_WATER_MS / TICK_MS)
+		low /= 2;
+	if (low < LOW_WATER_LEAST || l->per_tick > LOW_WATER_SPEED || l->paused || l->state != LANE_BODY)
+		low = 0;
+	lane_low_water(l, low);
 }
 
 static bool too_slow(const struct lane *l, uint64_t now)
@@ -136,6 +156,7 @@ static void on_tick(void *arg)
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
 		flush_aged_block(l);
+		choose_low_water(l);
 		check_pace(l, now);
 	}
 	explain_wait(x, now);

@@ -69,6 +69,7 @@ static void read_options(struct net_conf *c, const struct opts *o)
 	c->check_certificate = opts_bool(o, OPT_CHECK_CERTIFICATE);
 	c->no_ipv6 = opts_bool(o, OPT_DISABLE_IPV6);
 	c->min_tls = tls_version(opts_str(o, OPT_MIN_TLS_VERSION));
+	c->congestion = text_of(o, OPT_CONGESTION);
 	c->rcvbuf = (int)opts_num(o, OPT_SOCKET_RECV_BUFFER_SIZE);
 	c->dscp = dscp > DSCP_MAX ? DSCP_MAX : (int)dscp;
 }
@@ -105,6 +106,7 @@ void net_unref(struct net *n)
 	free(n->conf.allow_address);
 	free(n->conf.deny_address);
 	free(n->conf.overrides);
+	free(n->conf.congestion);
 	free(n);
 }
 

@@ -19,9 +19,9 @@ struct opts;
 struct resolver;
 
 /* Options read: ca-certificate, certificate, private-key, check-certificate, min-tls-version, disable-ipv6, interface,
- * multiple-interface, socket-recv-buffer-size, dscp, resolve, allow-address, deny-address. 0, or the reason (a CA file that
- * can't be read, or an interface that is not there, is an error, a missing default bundle is a warning in the log at the first
- * https URI). o NULL: all defaults. Makes the process ignore SIGPIPE. */
+ * multiple-interface, socket-recv-buffer-size, dscp, congestion, resolve, allow-address, deny-address. 0, or the reason (a CA
+ * file that can't be read, or an interface that is not there, is an error, a missing default bundle is a warning in the log at
+ * the first https URI). o NULL: all defaults. Makes the process ignore SIGPIPE. */
 int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail *f);
 void net_free(struct net *n); /* closes the idle connections; all streams must have been closed by their owners */
 struct loop *net_loop(struct net *n);

@@ -29,6 +29,7 @@ struct net_conf {
 	int min_tls; /* TLS1_2_VERSION ... */
 	int rcvbuf;  /* bytes; 0: the system's choice */
 	int dscp;
+	char *congestion; /* of TCP; NULL: the system's */
 };
 
 /* Where this daemon listens; owned by its listener. */
@@ -56,6 +57,7 @@ struct net {
 	unsigned crowd;	    /* and in one of the last turns, at most; */
 	size_t share;	    /* how many bytes each may; see net_share */
 	uint64_t v6_slow_until, v4_slow_until; /* ms: addresses of the family did not answer lately, see dial.c */
+	bool told_congestion; /* the log has it that the kernel refuses conf.congestion */
 	unsigned turn; /* sockets bound to an interface so far */
 	unsigned refs; /* its owner, streams and listeners: the last one frees it */
 	LIST_HEAD(lingering_list, stream) lingering; /* of stream_close_soon: nobody else would close these */

@@ -4,10 +4,12 @@
 #include "net/sock.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,18 @@ static void on_closed(uv_handle_t *h)
 	if (k->closed != NULL)
 		k->closed(k->arg);
 	free(k);
+}
+
+/* Said once: the next socket would be refused, too. */
+static void set_congestion(struct net *n, int fd)
+{
+	const char *name = n->conf.congestion;
+
+	if (name == NULL || setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0 || n->told_congestion)
+		return;
+	n->told_congestion = true;
+	log_warn(NET, "congestion=%s: %s; the system's congestion control is used", name,
+		errno == ENOENT ? "the kernel does not have it" : strerror(errno));
 }
 
 static void set_options(const struct net *n, int fd, int family)
@@ -185,6 +199,7 @@ int sock_new(struct net *n, int family, struct sock **ret)
 	}
 	fd = sock_fd(k);
 	set_options(n, fd, family);
+	set_congestion(n, fd);
 	uv_tcp_nodelay(&k->tcp, 1);
 	uv_tcp_keepalive(&k->tcp, 1, KEEPALIVE_S);
 	if (n->conf.interface != NULL)

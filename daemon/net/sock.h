@@ -26,7 +26,7 @@ struct sock {
 	void *arg;
 };
 
-/* A TCP socket with the options of n (buffer, DSCP, local address), not connected. 0 or a libuv error. */
+/* A TCP socket with the options of n (buffer, DSCP, congestion control, local address), not connected. 0 or a libuv error. */
 int sock_new(struct net *n, int family, struct sock **ret);
 /* One of the names in the list of `interface` is an address, or an interface of this machine: 0, else ERR_INTERFACE. Others
  * are warned of in the log. */

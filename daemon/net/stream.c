@@ -5,6 +5,7 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 
@@ -613,6 +614,16 @@ bool stream_peer_uid(const struct stream *s, uint32_t *ret)
 		return false;
 	*ret = cred.uid;
 	return true;
+}
+
+void stream_low_water(struct stream *s, size_t n)
+{
+	int low = n < INT_MAX / 4 ? (int)n : INT_MAX / 4; /* the kernel doubles it */
+
+	OBJ_CHECK(s, STREAM);
+	if (s->sock == NULL || s->tls != NULL || s->sock->handle.type != UV_TCP)
+		return;
+	setsockopt(sock_fd(s->sock), SOL_SOCKET, SO_RCVLOWAT, &low, sizeof(low));
 }
 
 int stream_fd(const struct stream *s)

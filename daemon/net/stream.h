@@ -77,6 +77,10 @@ enum zone stream_zone(const struct stream *s);
 /* uid of the process at the other end, of a Unix socket or of TCP within this machine (net/peer.h); false: not known. */
 bool stream_peer_uid(const struct stream *s, uint32_t *ret);
 bool stream_is_unix(const struct stream *s); /* a Unix socket */
+/* Bytes are told of when n are there, or the end is, rather than one by one (SO_RCVLOWAT); 0 and 1: at once. Only for TCP
+ * without TLS, else nothing happens. The owner must know that so many will come, and look after those that come slower than it
+ * thought. */
+void stream_low_water(struct stream *s, size_t n);
 int stream_fd(const struct stream *s); /* for getsockopt and the like; -1 when closed */
 
 /* ---- accepting ---- */

@@ -133,12 +133,28 @@ static void on_timer(void *arg)
 
 /* ---- body ---- */
 
+/* Not more than what is left, or the end would be waited for in vain. */
+static void set_low(struct http1 *f, size_t n)
+{
+	int64_t left = http_body_left(&f->body);
+
+	if (n <= 1 || left == INT64_MAX || !http_body_direct(&f->body))
+		n = 0;
+	else if ((int64_t)n > left)
+		n = (size_t)left;
+	if (n == f->low || f->s == NULL)
+		return;
+	f->low = n;
+	stream_low_water(f->s, n > 0 ? n : 1);
+}
+
 /* The body is whole and the owner (if any) has it. */
 static void end_body(struct http1 *f)
 {
 	struct fail why;
 	int r = http_body_end(&f->body, &why);
 
+	set_low(f, 1);
 	if (r < 0) {
 		finish(f, r, &why);
 		return;
@@ -412,6 +428,8 @@ static void on_body_bytes(struct http1 *f, size_t n)
 	f->since = loop_now(f->loop);
 	if (f->direct) {
 		http_body_count(&f->body, n);
+		if ((int64_t)f->low > http_body_left(&f->body))
+			set_low(f, f->low);
 		f->ops->data(f->owner, n);
 		if (!f->gone)
 			check_end(f);
@@ -635,6 +653,15 @@ static void http1_resume(void *fetch)
 	defer(f->loop, &f->turn);
 }
 
+static void http1_low_water(void *fetch, size_t n)
+{
+	struct http1 *f = fetch;
+
+	OBJ_CHECK(f, HTTP1);
+	if (!f->gone && f->state == FETCH_BODY)
+		set_low(f, n);
+}
+
 static void http1_cancel(void *fetch)
 {
 	struct http1 *f = enter(fetch);
@@ -660,5 +687,6 @@ const struct proto http1_proto = {
 	.start = http1_start,
 	.resume = http1_resume,
 	.cancel = http1_cancel,
+	.low_water = http1_low_water,
 	.peer = http1_peer,
 };

@@ -44,6 +44,7 @@ struct http1 {
 	struct timer timer;
 	struct deferred turn; /* resume, and the end of TAIL */
 	uint64_t since;	      /* the last sign of life that counts for the deadline */
+	size_t low;	      /* low water of the connection; 0: as they come */
 	bool reused;	      /* the connection had served another request before */
 	bool answered;	      /* a byte of the answer has come */
 	bool keep;	      /* the connection can go to the pool */

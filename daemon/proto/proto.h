@@ -78,6 +78,9 @@ struct proto {
 		struct fail *f);
 	void (*resume)(void *fetch);
 	void (*cancel)(void *fetch);
+	/* While body bytes come slowly, n at a time are enough, and cheaper; 1: as they come. A hint, which holds until the
+	 * next one; the end of the body never waits. May be NULL. */
+	void (*low_water)(void *fetch, size_t n);
 	/* For RPC and logs: peer address, or "". */
 	const char *(*peer)(void *fetch);
 };

@@ -424,6 +424,10 @@ static const struct {
 	{OPT_HTTP_PROXY, "[::1", NULL},
 	{OPT_HTTP_PROXY, "u:p@", NULL},
 	{OPT_HTTP_PROXY, "h\r\nX: 1", NULL},
+	{OPT_CONGESTION, "bbr", "bbr"},
+	{OPT_CONGESTION, "", ""},
+	{OPT_CONGESTION, "abcdefghijklmnop", NULL},
+	{OPT_CONGESTION, "a/b", NULL},
 	{OPT_CHECKSUM, "md5=12", NULL},
 	{OPT_CHECKSUM, "nope=00", NULL},
 	{OPT_CHECKSUM, "", NULL},
@@ -682,6 +686,8 @@ static const char *sample(const struct opt_def *d, char buf[64])
 		return "/a\n/b..c\n";
 	if (d->check == opt_check_resolve)
 		return "h:80:::1\ni:80:::1\n";
+	if (d->check == opt_check_congestion)
+		return "cubic";
 	if (d->check == opt_check_ranges)
 		return "2000-3000";
 	if (d->check == opt_check_host_port)

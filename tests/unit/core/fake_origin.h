@@ -48,6 +48,11 @@ struct fake_server {
 	bool head_lies;        /* HEAD tells half the size and another ETag */
 	int64_t mtime;         /* 304 for an If-Modified-Since from then on; 0: never */
 	unsigned rate;         /* bytes/s of each connection; 0: as fast as it goes */
+	unsigned rate_of_all;  /* bytes/s that the connections share; 0: no limit */
+	unsigned stuck_every;  /* every n-th connection gets stuck_rate; 0: none */
+	unsigned stuck_rate;
+	unsigned most_open;    /* of the requests, at a time */
+	size_t low_now, low_most; /* low water asked for */
 	unsigned mute_first;   /* the first n requests are never answered */
 	unsigned stall_percent; /* of steps after which a connection is silent for good */
 	int64_t stall_at;      /* the first connection that gets there is silent from then on; 0: none */
@@ -139,11 +144,21 @@ static void fake_again(struct fake_fetch *f)
 	timer_start(fake.loop, &f->timer, fake_random(4) == 0 ? 1 : 0, 0, fake_step, f);
 }
 
+/* Bytes/s that it gets now; 0: as fast as it goes. */
+static unsigned fake_rate(const struct fake_fetch *f)
+{
+	unsigned share = f->o->rate_of_all / (f->o->open > 0 ? f->o->open : 1);
+
+	if (f->o->stuck_every > 0 && f->number % f->o->stuck_every == 0)
+		return f->o->stuck_rate;
+	return share > 0 && (f->o->rate == 0 || share < f->o->rate) ? share : f->o->rate;
+}
+
 /* The next stretch after n bytes, as the server's rate has it. */
 static void fake_go_on(struct fake_fetch *f, size_t n)
 {
-	if (f->o->rate > 0)
-		timer_start(fake.loop, &f->timer, n * 1000 / f->o->rate, 0, fake_step, f);
+	if (fake_rate(f) > 0)
+		timer_start(fake.loop, &f->timer, n * 1000 / fake_rate(f), 0, fake_step, f);
 	else
 		fake_again(f);
 }
@@ -302,7 +317,7 @@ static bool fake_body(struct fake_fetch *f)
 		f->paused = true;
 		return false;
 	}
-	n = 1 + fake_random(f->o->rate > 0 ? f->o->rate / 5 + 1 : 100000);
+	n = 1 + fake_random(fake_rate(f) > 0 ? fake_rate(f) / 5 + 1 : 100000);
 	n = n > s.len ? s.len : n;
 	n = (int64_t)n > f->end - f->at ? (size_t)(f->end - f->at) : n;
 	if (fd >= 0)
@@ -390,6 +405,8 @@ static int fake_start(struct net *n, const struct fetch_req *req, const struct f
 	f->o->heads += req->head_only;
 	f->o->conditional += req->if_modified_since >= 0;
 	f->o->open++;
+	if (f->o->open > f->o->most_open)
+		f->o->most_open = f->o->open;
 	f->version = f->o->version + (f->o->flip_after && f->o->requests > f->o->flip_after ? 1 : 0);
 	if (f->silent)
 		timer_start(fake.loop, &f->timer, FAKE_SILENCE_MS, 0, fake_step, f);
@@ -407,6 +424,20 @@ static void fake_resume(void *p)
 		f->paused = false;
 		fake_again(f);
 	}
+}
+
+/* The kernel would wait for what never comes. */
+static void fake_low_water(void *p, size_t n)
+{
+	struct fake_fetch *f = p;
+
+	if ((int64_t)n > f->end - f->at) {
+		fprintf(stderr, "low water above what is left\n");
+		abort();
+	}
+	f->o->low_now = n;
+	if (n > f->o->low_most)
+		f->o->low_most = n;
 }
 
 static void fake_cancel(void *p)
@@ -427,7 +458,7 @@ static const char *fake_peer(void *p)
 
 static const char *const fake_schemes[] = {"fake", NULL};
 static const struct proto fake_proto = {.name = "fake", .schemes = fake_schemes, .start = fake_start, .resume = fake_resume,
-	.cancel = fake_cancel, .peer = fake_peer};
+	.cancel = fake_cancel, .low_water = fake_low_water, .peer = fake_peer};
 
 const struct proto *proto_find(const char *scheme)
 {

@@ -6,6 +6,7 @@
 #include "net/dial.c"
 
 #include <netinet/ip.h>
+#include <netinet/tcp.h>
 
 struct result {
 	int called, err;
@@ -259,6 +260,36 @@ static void test_socket_options(void **state)
 	close(fd);
 }
 
+/* reno is in every kernel; what the kernel does not have leaves the socket as the system makes it. */
+static void test_congestion(void **state)
+{
+	static const char *const rows[][2] = {{"reno", "reno"}, {"no_such", NULL}};
+	struct fixture *x = *state;
+	char usual[16] = "", got[16];
+	socklen_t len = sizeof(usual);
+	int fd, plain = socket(AF_INET, SOCK_STREAM, 0);
+	uint16_t port = listen_at("127.0.0.1", 0, 5, &fd);
+
+	assert_int_equal(getsockopt(plain, IPPROTO_TCP, TCP_CONGESTION, usual, &len), 0);
+	close(plain);
+	net_with(x, "127.0.0.1", port);
+	for (int i = 0; i < 2; i++) {
+		struct result r = {0};
+
+		free(x->n->conf.congestion);
+		x->n->conf.congestion = xstrdup(rows[i][0]);
+		dial_host(x, &r, port);
+		assert_int_equal(r.err, 0);
+		memset(got, 0, sizeof(got));
+		len = sizeof(got);
+		assert_int_equal(getsockopt(sock_fd(r.k), IPPROTO_TCP, TCP_CONGESTION, got, &len), 0);
+		assert_string_equal(got, rows[i][1] ? rows[i][1] : usual);
+		assert_int_equal(x->n->told_congestion, i == 1);
+		sock_close(r.k, NULL, NULL);
+	}
+	close(fd);
+}
+
 static void test_interface_by_name(void **state)
 {
 	struct fixture *x = *state;
@@ -296,6 +327,7 @@ int main(void)
 		NET_TEST(test_inward),
 		NET_TEST(test_slow_family),
 		NET_TEST(test_socket_options),
+		NET_TEST(test_congestion),
 		NET_TEST(test_interface_by_name),
 	};
 

@@ -46,6 +46,7 @@ static void test_all_are_read(void **state)
 		{"interface", "127.0.0.1"},
 		{"socket-recv-buffer-size", "64K"},
 		{"dscp", "99"},
+		{"congestion", "reno"},
 		{"resolve", "a:1:192.0.2.1"},
 		{"resolve", "b:2:192.0.2.2"},
 	};
@@ -61,6 +62,7 @@ static void test_all_are_read(void **state)
 	assert_string_equal(n->conf.interface, "127.0.0.1");
 	assert_int_equal(n->conf.rcvbuf, 65536);
 	assert_int_equal(n->conf.dscp, 63);
+	assert_string_equal(n->conf.congestion, "reno");
 	assert_string_equal(n->conf.overrides, "a:1:192.0.2.1\nb:2:192.0.2.2\n");
 	assert_ptr_equal(net_loop(n), &x->l);
 	net_free(n);

@@ -192,6 +192,7 @@ struct client {
 	unsigned pause_every; /* every n-th span is a pause that a timer ends; 0: none */
 	unsigned pause_ms;
 	unsigned stop_pausing; /* after that many pauses; 0: never */
+	size_t low;	       /* low water asked for with each span; 0: not */
 	enum when cancel;
 	/* what happened */
 	char mem[4096];
@@ -298,6 +299,8 @@ static void on_data(void *owner, size_t n)
 	assert_true(c->given && n > 0 && n <= (c->room != 0 ? c->room : sizeof(c->mem)));
 	c->given = false;
 	assert_int_equal(buf_add(&c->body, c->mem, n), 0);
+	if (c->low > 0)
+		http1_proto.low_water(c->fetch, c->low);
 	if (c->cancel == IN_DATA)
 		cancel(c);
 	else
@@ -593,6 +596,56 @@ static void test_large(void **state)
 	assert_true(c.pauses > 5);
 	check_body(&c, text + sizeof(head) - 1);
 	free(text);
+}
+
+/* A body of 60,000 bytes behind `head`, in pieces of 500 at intervals of a millisecond; malloc'd. */
+static struct script in_pieces(const char *head)
+{
+	struct script s = {.n = strlen(head) + 60000, .step = 500, .every_ms = 1};
+	char *text = xmalloc(s.n + 1);
+
+	memset(text, 'x', s.n);
+	memcpy(text, head, strlen(head));
+	text[s.n] = '\0';
+	s.data = text;
+	return s;
+}
+
+/* Bytes that come slowly are read many at a time, and the end never waits: not that of the body, nor that of the connection; nor
+ * does the next answer on it. */
+static void test_low_water(void **state)
+{
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n";
+	static const char longer[] = "HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n";
+	static const size_t low[] = {1, 16384, 1 << 30};
+	struct script all[] = {in_pieces(head), in_pieces(head), in_pieces(head), {ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")},
+		{ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n1\r\ny\r\n0\r\n\r\n"), .step = 1}, in_pieces(longer)};
+	unsigned spaces[3];
+
+	(void)state;
+	all[5].after = CLOSE;
+	serve_n(all, 6);
+	for (unsigned i = 0; i < 3; i++) {
+		struct client c = {.low = low[i]};
+
+		fetch(&c, "/");
+		check_body(&c, all[i].data + sizeof(head) - 1);
+		spaces[i] = c.spaces;
+	}
+	assert_true(spaces[1] < spaces[0]);
+	for (unsigned i = 3; i < 6; i++) {
+		struct client c = {.low = 100000};
+
+		fetch(&c, "/");
+		if (i < 5)
+			check_body(&c, i == 3 ? "a" : "xy");
+		else
+			check_err(&c, ERR_EOF);
+	}
+	assert_int_equal(server.n_peers, 1);
+	for (unsigned i = 0; i < 6; i++)
+		if (all[i].step == 500)
+			free((char *)all[i].data);
 }
 
 static void test_reuse(void **state)
@@ -1067,6 +1120,7 @@ int main(void)
 		T(test_gzip_cut),
 		T(test_gzip_unasked),
 		T(test_large),
+		T(test_low_water),
 		T(test_reuse),
 		T(test_reuse_in_done),
 		T(test_not_reused),

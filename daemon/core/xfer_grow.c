@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ * How many connections a transfer has. What the user says is used at once. Where nobody said how many one server may get, the
+ * number is found out: more are opened, two or four times as many, as long as their sum brings more than before; those that
+ * brought nothing are closed again, and later some more are tried. Goodput is compared between windows of time in
+ * which all connections received.
+ */
+#include "base/log.h"
+#include "core/xfer_int.h"
+
+#define AUTO_MOST     16   /* connections at one origin that nobody asked for, of all transfers together */
+#define AUTO_START    5    /* most to begin with, one for each source; aria2's split */
+#define AUTO_LEAST    (1024 * 1024) /* of a file that is split without a word of the user's about min-split-size */
+#define LOOK_MS	      50   /* while new connections are awaited, */
+#define REST_MS	      1000 /* and while there is nothing to find out */
+#define WINDOW_MS     400  /* of a measurement, ... */
+#define WINDOW_GAPS   5    /* ... and so many times the longest silence within it, for servers that send in bursts, ... */
+#define WINDOW_MOST_MS 2500 /* ... but not more than this */
+#define SETTLE_MOST_MS 2000 /* new connections are waited for, until they receive */
+#define WORTH_MS      2000 /* what would be over sooner is left alone */
+#define HOLD_MS	      10000 /* until more are tried again after a step that brought too little, twice as long each time */
+#define HOLD_MOST_MS  320000
+#define TROUBLE_HOLD_MS 30000 /* the same after a server that refused, or a connection that broke */
+
+/* In percent of what a step would bring if each connection were as good as those before it. */
+#define GAIN_FULL 70 /* the next step is to four times as many, */
+#define GAIN_GOOD 50 /* or to twice as many */
+#define GAIN_SOME 10 /* the new ones stay; below that they are closed */
+
+/* ---- what is allowed ---- */
+
+bool xfer_is_automatic(const struct xfer *x)
+{
+	return !opts_given(x->opts, OPT_MAX_CONNECTION_PER_SERVER);
+}
+
+int64_t xfer_per_host(const struct xfer *x)
+{
+	return xfer_is_automatic(x) ? AUTO_MOST : opts_num(x->opts, OPT_MAX_CONNECTION_PER_SERVER);
+}
+
+/* Whatever was found out. */
+static int64_t most_of_all(const struct xfer *x)
+{
+	int64_t per_host = xfer_per_host(x);
+
+	if (opts_given(x->opts, OPT_SPLIT))
+		return opts_num(x->opts, OPT_SPLIT);
+	return per_host > AUTO_MOST ? per_host : AUTO_MOST;
+}
+
+static int64_t at_first(const struct xfer *x)
+{
+	int64_t n = x->nsources < AUTO_START ? (int64_t)x->nsources : AUTO_START;
+
+	return n < most_of_all(x) ? n : most_of_all(x);
+}
+
+int64_t xfer_lanes_most(const struct xfer *x)
+{
+	int64_t most = most_of_all(x), found = x->grow.lanes > at_first(x) ? x->grow.lanes : at_first(x);
+
+	return xfer_is_automatic(x) && found < most ? found : most;
+}
+
+int64_t xfer_split_least(const struct xfer *x)
+{
+	if (xfer_is_automatic(x) && !opts_given(x->opts, OPT_MIN_SPLIT_SIZE))
+		return AUTO_LEAST;
+	return opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
+}
+
+bool xfer_crowds(const struct xfer *x, const struct source *s)
+{
+	return xfer_is_automatic(x) && origin_active(s->origin) >= AUTO_MOST;
+}
+
+/* ---- what is found out ---- */
+
+static bool receives(const struct lane *l)
+{
+	return l->state == LANE_BODY && l->got > 0;
+}
+
+static int64_t receiving(const struct xfer *x)
+{
+	const struct lane *l;
+	int64_t n = 0;
+
+	TAILQ_FOREACH(l, &x->lanes, link) n += receives(l);
+	return n;
+}
+
+static void begin_window(struct growth *g, uint64_t now)
+{
+	g->begun = g->heard = now;
+	g->bytes = 0;
+	g->gap = 0;
+	g->ours = false;
+}
+
+static void hold(struct growth *g, uint64_t now)
+{
+	g->hold_ms = g->hold_ms == 0 ? HOLD_MS : g->hold_ms * 2;
+	if (g->hold_ms > HOLD_MOST_MS)
+		g->hold_ms = HOLD_MOST_MS;
+	g->hold_until = now + g->hold_ms;
+	g->before = 0;
+	g->begun = 0;
+}
+
+static void look(void *arg);
+
+static void look_in(struct xfer *x, uint64_t ms)
+{
+	timer_start(x->loop, &x->grow.timer, ms, 0, look, x);
+}
+
+/* So many more, in percent of those there are, if what is left is worth it. */
+static void step(struct xfer *x, uint64_t rate, int64_t percent, uint64_t now)
+{
+	struct growth *g = &x->grow;
+	int64_t n = receiving(x), most = most_of_all(x), left = x->total - ranges_total(&x->written);
+
+	begin_window(g, now);
+	g->before = 0;
+	if (n == 0 || n >= most || (uint64_t)left < rate * WORTH_MS / 1000)
+		return;
+	g->before = n;
+	g->begun = 0;
+	g->rate = rate;
+	n += (n * percent + 99) / 100;
+	g->lanes = n < most ? n : most;
+	g->stepped_at = now;
+	xfer_dirty(x);
+}
+
+/* The newest go until there are n. */
+static void shrink(struct xfer *x, int64_t n)
+{
+	x->grow.lanes = n;
+	for (int64_t more = receiving(x) - n; more > 0; more--) {
+		struct lane *l, *newest = NULL;
+
+		TAILQ_FOREACH(l, &x->lanes, link)
+		{
+			if (receives(l) && (!newest || l->since >= newest->since))
+				newest = l;
+		}
+		lane_stop(newest);
+	}
+}
+
+/* What the step brought: `rate` is the goodput after it. */
+static void judge_step(struct xfer *x, uint64_t rate, uint64_t now)
+{
+	struct growth *g = &x->grow;
+	int64_t n = receiving(x), gain;
+
+	if (n <= g->before) { /* there is no work for more, or no room for them */
+		g->lanes = g->before;
+		hold(g, now);
+		return;
+	}
+	gain = ((int64_t)rate - (int64_t)g->rate) * 100 / ((int64_t)g->rate * (n - g->before) / g->before + 1);
+	log_debug(XFER, "%016llx: %lld connections bring %llu bytes/s, %lld brought %llu", (unsigned long long)x->gid,
+		(long long)n, (unsigned long long)rate, (long long)g->before, (unsigned long long)g->rate);
+	if (gain >= GAIN_GOOD) {
+		g->hold_ms = 0;
+		step(x, rate, gain >= GAIN_FULL ? 300 : 100, now);
+		return;
+	}
+	if (gain < GAIN_SOME)
+		shrink(x, g->before);
+	hold(g, now);
+}
+
+static uint64_t window_ms(const struct growth *g, uint64_t now)
+{
+	uint64_t gap = now - g->heard > g->gap ? now - g->heard : g->gap;
+	uint64_t ms = gap * WINDOW_GAPS > WINDOW_MS ? gap * WINDOW_GAPS : WINDOW_MS;
+
+	return ms < WINDOW_MOST_MS ? ms : WINDOW_MOST_MS;
+}
+
+static void end_window(struct xfer *x, uint64_t now)
+{
+	struct growth *g = &x->grow;
+	uint64_t rate = (uint64_t)g->bytes * 1000 / (now - g->begun);
+
+	if (g->ours || rate == 0) /* it says nothing of the server */
+		begin_window(g, now);
+	else if (g->before > 0)
+		judge_step(x, rate, now);
+	else
+		step(x, rate, g->hold_ms == 0 ? 100 : 50, now);
+}
+
+/* Ms until there is something to look at. */
+static uint64_t next_look(const struct xfer *x, uint64_t now)
+{
+	const struct growth *g = &x->grow;
+
+	if (now < g->hold_until)
+		return g->hold_until - now;
+	if (g->begun == 0)
+		return LOOK_MS;
+	return g->before == 0 && receiving(x) >= most_of_all(x) ? REST_MS : LOOK_MS;
+}
+
+static void look(void *arg)
+{
+	struct xfer *x = arg;
+	struct growth *g = &x->grow;
+	uint64_t now = loop_now(x->loop);
+
+	if (x->state != XS_RUN)
+		return;
+	if (now >= g->hold_until && g->begun == 0 && (receiving(x) >= g->lanes || now - g->stepped_at >= SETTLE_MOST_MS))
+		begin_window(g, now);
+	else if (g->begun > 0 && now - g->begun >= window_ms(g, now))
+		end_window(x, now);
+	look_in(x, next_look(x, now));
+}
+
+void xfer_grow_start(struct xfer *x)
+{
+	struct growth *g = &x->grow;
+
+	if (!xfer_is_automatic(x) || x->total - ranges_total(&x->written) < 2 * AUTO_LEAST)
+		return;
+	g->stepped_at = loop_now(x->loop);
+	look_in(x, LOOK_MS);
+}
+
+void xfer_grow_count(struct xfer *x, size_t n, uint64_t now)
+{
+	struct growth *g = &x->grow;
+
+	g->bytes += (int64_t)n;
+	if (now - g->heard > g->gap)
+		g->gap = now - g->heard;
+	g->heard = now;
+}
+
+/* A source that fails alone is none that has too many connections. */
+void xfer_grow_trouble(struct lane *l)
+{
+	struct xfer *x = l->x;
+	struct growth *g = &x->grow;
+	uint64_t now = loop_now(x->loop);
+	const struct lane *other;
+
+	if (!timer_running(&g->timer) || source_lanes(x, l->src, true) == 0)
+		return;
+	g->lanes = 0;
+	TAILQ_FOREACH(other, &x->lanes, link) g->lanes += other->state != LANE_IDLE;
+	hold(g, now);
+	if (g->hold_until < now + TROUBLE_HOLD_MS)
+		g->hold_until = now + TROUBLE_HOLD_MS;
+}

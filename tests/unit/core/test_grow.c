@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ * How many connections a transfer finds out to be worth it, against servers without sockets, in quick time.
+ */
+#include "base/log.h"
+
+#include "xfer_world.h"
+
+/* Nobody says how many connections. */
+static void open_free(struct world *w, struct fake_server *o, size_t n, uint64_t seed)
+{
+	open_world(w, o, n, seed);
+	opts_unset(w->opts, OPT_SPLIT);
+	opts_unset(w->opts, OPT_MAX_CONNECTION_PER_SERVER);
+	opts_unset(w->opts, OPT_MIN_SPLIT_SIZE);
+	set(w, OPT_MAX_RETRY_WAIT, "4");
+}
+
+/* Ms of its world that it takes. */
+static uint64_t run_ms(struct world *w)
+{
+	uint64_t began = loop_now(&w->loop);
+
+	run(w, one_uri);
+	return loop_now(&w->loop) - began;
+}
+
+/* A limit for each connection: as many as may be are used, soon. */
+static void test_grows_while_it_helps(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 3; seed++) {
+		struct fake_server o = {.size = 48 * MIB, .version = 1, .rate = 400000};
+		struct world w;
+
+		open_free(&w, &o, 1, seed);
+		assert_in_range(run_ms(&w), 7800, 15000); /* 125 s over one connection, 7.9 s over 16 */
+		expect_right(&w, o.size);
+		assert_int_equal(o.most_open, 16);
+		close_world(&w);
+	}
+}
+
+/* One connection gets all there is: a second one is tried now and then, and closed again. */
+static void test_stays_small_where_it_does_not_help(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 3; seed++) {
+		struct fake_server o = {.size = 32 * MIB, .version = 1, .rate_of_all = 1000000};
+		struct world w;
+
+		open_free(&w, &o, 1, seed);
+		assert_in_range(run_ms(&w), 33000, 36000);
+		expect_right(&w, o.size);
+		assert_in_range(o.most_open, 1, 4);
+		assert_in_range(o.requests, 2, 12);
+		close_world(&w);
+	}
+}
+
+/* What would be over in two seconds is left alone, however slow it began. */
+static void test_a_small_file_has_one_connection(void **state)
+{
+	struct fake_server o = {.size = 4 * MIB, .version = 1, .rate = 2000000};
+	struct world w;
+
+	(void)state;
+	open_free(&w, &o, 1, 1);
+	run_ms(&w);
+	expect_right(&w, o.size);
+	assert_int_equal(o.requests, 1);
+	close_world(&w);
+}
+
+/* Four connections get all there is: not many more are tried. */
+static void test_stops_at_the_knee(void **state)
+{
+	struct fake_server o = {.size = 64 * MIB, .version = 1, .rate = 500000, .rate_of_all = 2000000};
+	struct world w;
+
+	(void)state;
+	open_free(&w, &o, 1, 2);
+	assert_in_range(run_ms(&w), 33000, 37000);
+	expect_right(&w, o.size);
+	assert_in_range(o.most_open, 4, 12);
+	close_world(&w);
+}
+
+/* A server that takes three and answers 503 to more: the file is whole, and it is not asked for more all the time. */
+static void test_backs_off_from_a_server_that_refuses(void **state)
+{
+	struct fake_server o = {.size = 32 * MIB, .version = 1, .rate = 200000, .busy_above = 3};
+	struct world w;
+
+	(void)state;
+	open_free(&w, &o, 1, 3);
+	assert_in_range(run_ms(&w), 52000, 75000);
+	expect_right(&w, o.size);
+	assert_in_range(o.requests, 4, 40);
+	close_world(&w);
+}
+
+/* A mirror that is not there keeps nobody from using the other one as much as it is worth. */
+static void test_a_dead_mirror_is_no_reason_for_less(void **state)
+{
+	struct fake_server o[2] = {{.size = 24 * MIB, .version = 1, .rate = 400000}, {.gone = true}};
+	char *uris[] = {"fake://h0/f", "fake://h1/f", NULL};
+	struct world w;
+	uint64_t began;
+
+	(void)state;
+	open_free(&w, o, 2, 6);
+	began = loop_now(&w.loop);
+	run(&w, uris);
+	expect_right(&w, o[0].size);
+	assert_in_range(loop_now(&w.loop) - began, 3900, 10000); /* 63 s over one connection */
+	assert_int_equal(o[0].most_open, 16);
+	close_world(&w);
+}
+
+/* What the user says is the limit, and is used at once; split alone is a limit for what is found out. */
+static void test_numbers_of_the_user(void **state)
+{
+	static const struct {
+		const char *split, *per_server;
+		unsigned most;
+	} rows[] = {{NULL, "1", 1}, {NULL, "4", 4}, {"3", NULL, 3}, {"1", NULL, 1}, {"2", "4", 2}, {"8", "4", 4}, {NULL, "24", 24}, {"24", NULL, 16}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake_server o = {.size = 40 * MIB, .version = 1, .rate = 400000};
+		struct world w;
+
+		open_free(&w, &o, 1, i);
+		set(&w, OPT_MIN_SPLIT_SIZE, "1M");
+		if (rows[i].split)
+			set(&w, OPT_SPLIT, rows[i].split);
+		if (rows[i].per_server)
+			set(&w, OPT_MAX_CONNECTION_PER_SERVER, rows[i].per_server);
+		run_ms(&w);
+		expect_right(&w, o.size);
+		assert_int_equal(o.most_open, rows[i].most);
+		close_world(&w);
+	}
+}
+
+/* A limit of ours is no reason to open more. */
+static void test_our_own_limit(void **state)
+{
+	struct fake_server o = {.size = 8 * MIB, .version = 1, .rate = 4000000};
+	struct world w;
+
+	(void)state;
+	open_free(&w, &o, 1, 4);
+	set(&w, OPT_MAX_DOWNLOAD_LIMIT, "1M");
+	run_ms(&w);
+	expect_right(&w, o.size);
+	assert_int_equal(o.requests, 1);
+	close_world(&w);
+}
+
+/* One in eight connections gets next to nothing: the others do its work in the end, in little more than the time that it takes
+ * them at best. */
+static void test_stuck_connections(void **state)
+{
+	static const struct {
+		const char *lanes;
+		uint64_t ideal_ms, percent; /* parts of a MiB are larger beside 3 MiB than beside 6 */
+	} rows[] = {{"8", 48 * MIB / 1003, 110}, {"16", 48 * MIB / 2007, 120}};
+
+	(void)state;
+	for (unsigned seed = 1; seed <= 3; seed++)
+		for (size_t i = 0; i < 2; i++) {
+			struct fake_server o = {.size = 48 * MIB, .version = 1, .rate = 1000000 / 7, .stuck_every = 8, .stuck_rate = 1000};
+			struct world w;
+
+			open_free(&w, &o, 1, seed);
+			set(&w, OPT_SPLIT, rows[i].lanes);
+			set(&w, OPT_MAX_CONNECTION_PER_SERVER, rows[i].lanes);
+			set(&w, OPT_MIN_SPLIT_SIZE, "1M");
+			assert_in_range(run_ms(&w), rows[i].ideal_ms * 9 / 10, rows[i].ideal_ms * rows[i].percent / 100);
+			expect_right(&w, o.size);
+			assert_in_range(o.sent, o.size, o.size + 4 * MIB);
+			close_world(&w);
+		}
+}
+
+/* What nobody asked for is at most 16 connections at an origin, of all downloads together; each has one all the same. */
+static void test_an_origin_is_not_crowded(void **state)
+{
+	struct fake_server o = {.size = 24 * MIB, .version = 1, .rate = 400000};
+	struct origin_use others[14] = {{0}};
+	struct world w;
+	struct uri u;
+	struct origin *at;
+
+	(void)state;
+	open_free(&w, &o, 1, 5);
+	assert_int_equal(uri_parse(one_uri[0], strlen(one_uri[0]), &u, NULL), 0);
+	at = origin_get(w.origins, &u);
+	uri_free(&u);
+	for (size_t i = 0; i < 14; i++)
+		origin_use_begin(&others[i], at);
+	run_ms(&w);
+	expect_right(&w, o.size);
+	assert_int_equal(o.most_open, 2);
+	for (size_t i = 0; i < 14; i++)
+		origin_use_clear(&others[i]);
+	origin_put(at);
+	close_world(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_grows_while_it_helps),
+		cmocka_unit_test(test_stays_small_where_it_does_not_help),
+		cmocka_unit_test(test_a_small_file_has_one_connection),
+		cmocka_unit_test(test_stops_at_the_knee),
+		cmocka_unit_test(test_backs_off_from_a_server_that_refuses),
+		cmocka_unit_test(test_a_dead_mirror_is_no_reason_for_less),
+		cmocka_unit_test(test_numbers_of_the_user),
+		cmocka_unit_test(test_our_own_limit),
+		cmocka_unit_test(test_stuck_connections),
+		cmocka_unit_test(test_an_origin_is_not_crowded),
+	};
+
+	log_setup(getenv("XFER_LOG") ? LOG_LVL_DEBUG : LOG_LVL_ERROR, false, NULL, LOG_LVL_ERROR);
+	cmocka_set_test_filter(getenv("XFER_TEST"));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
