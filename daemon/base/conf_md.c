@@ -23,7 +23,7 @@ static void put_option(FILE *out, const struct opt_def *d)
 	fprintf(out, "\n\n%s\n\n", d->help);
 	put_fact(out, "type", opt_type_name(d->type), "");
 	put_fact(out, "values", conf_range_text(d, text), "");
-	put_fact(out, "default", conf_default_text(d, text), "`");
+	put_fact(out, "default", conf_default_text(d, text), d->def_said ? "" : "`");
 	put_fact(out, "set by", conf_where_text(d, text), "");
 	put_fact(out, "unlike aria2", conf_why_text(d), "");
 	if (d->aria2 == AS_NONE)
