@@ -168,9 +168,9 @@ OPT(CONF_PATH, .name = "conf-path", .type = OT_PATH,
 	.why = "$XDG_CONFIG_HOME/haul/hauld.conf is looked for, too.")
 OPT(CONGESTION, .name = "congestion", .type = OT_STR, .flags = OF_START | OF_CLIENT | OF_OWN, .group = "http", .arg = "NAME",
 	.check = opt_check_congestion,
-	.help = "Congestion control of the connections to servers, one of the kernel's: bbr, cubic, reno. It governs what is "
-		"sent; how fast a file comes is governed by the server's. One that the kernel refuses is told once in the "
-		"log, and the system's is used. See /proc/sys/net/ipv4/tcp_allowed_congestion_control.")
+	.help = "Congestion control of the connections to servers, one of the kernel's: bbr, cubic, reno. It governs what "
+		"hauld sends, that is requests; how fast a file comes is governed by the server's. One that the kernel "
+		"refuses is told once in the log, and the system's is used. See /proc/sys/net/ipv4/tcp_allowed_congestion_control.")
 OPT(CONNECT_TIMEOUT, .name = "connect-timeout", .type = OT_INT, .def = "60", .min = 1, .max = 600, .flags = OF_JOB,
 	.group = "http", .aria2 = AS_SAME, .arg = "SEC",
 	.help = "Longest time for connecting, TLS included. Afterwards timeout counts.")
