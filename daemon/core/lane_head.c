@@ -320,9 +320,12 @@ static void judge_range(struct lane *l, const struct fetch_head *h)
 
 const char *lane_naming_uri(const struct lane *l)
 {
-	const struct source *first = l->x->sources[0];
+	const struct xfer *x = l->x;
+	size_t i = 0;
 
-	return l->src == first ? l->uri : first->uri;
+	while (i + 1 < x->nsources && x->sources[i]->dead)
+		i++;
+	return l->src == x->sources[i] || x->sources[i]->dead ? l->uri : x->sources[i]->uri;
 }
 
 static char *copy_or_null(const char *s)

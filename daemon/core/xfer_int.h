@@ -328,7 +328,8 @@ void lane_flush(struct lane *l);              /* hand a partly filled block to t
 
 /* lane_head.c: judge the head of an answer. Sets l->verdict, l->fail, l->redirect_to, l->retry_after. */
 void lane_judge(struct lane *l, const struct fetch_head *h);
-/* The URI that names the file unless somebody says more: where l was led, but of mirrors the first one's, whoever answers. */
+/* The URI that names the file unless somebody says more: where l was led, but of mirrors the first one's that was
+ * not given up, whoever answers. */
 const char *lane_naming_uri(const struct lane *l);
 /* The ETag by which the origin that l asks knows the version being fetched; NULL: there is none. *ret_own false: that origin has
  * not shown any, and this is another's. */
