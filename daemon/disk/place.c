@@ -16,7 +16,6 @@
 #include "base/str.h"
 #include "disk/file_open_priv.h"
 #include "disk/folder.h"
-#include "disk/ledger.h"
 #include "disk/room.h"
 #include "ev/loop.h"
 #include "ev/work.h"
@@ -158,7 +157,7 @@ static void place_body(struct batch_run *b, struct placing *f)
 	if (f->fd < 0)
 		return;
 	if (!write_body(f, fs, b->alone) || ledger_identify(fs, f->fd, &f->id) < 0 ||
-		ledger_write(b->p->ledger, f->slot, f->body.gid, &f->id) < 0)
+		ledger_write(b->p->ledger, f->slot, &f->body.job, &f->id) < 0)
 		refuse(f);
 	else
 		d->room -= d->room < UINT64_MAX ? f->body.len : 0;
@@ -252,7 +251,7 @@ static void batch_done(void *arg, int status)
 	while ((f = TAILQ_FIRST(&b->files))) {
 		TAILQ_REMOVE(&b->files, f, link);
 		if (f->named) {
-			ledger_know(p->ledger, f->body.gid, &f->id);
+			ledger_know(p->ledger, &f->body.job, &f->id);
 			tell(f, &b->folders[f->folder]);
 		} else {
 			opening_start(f->o);
@@ -293,7 +292,7 @@ struct dfile_opening *dfile_place(
 	struct placer *p, const struct dfile_req *req, const struct dfile_body *body, dfile_open_cb cb, void *arg)
 {
 	struct dfile_opening *o = opening_new(p->loop, req, cb, arg);
-	int slot = p->ledger ? ledger_take(p->ledger, body->gid) : -1;
+	int slot = p->ledger ? ledger_take(p->ledger, body->job.gid) : -1;
 	struct placing *f;
 
 	if (slot < 0) {
@@ -310,9 +309,9 @@ struct dfile_opening *dfile_place(
 	return o;
 }
 
-bool placer_named(const struct placer *p, uint64_t gid, struct ledger_id *ret)
+bool placer_named(const struct placer *p, const struct ledger_job *job, struct ledger_id *ret)
 {
-	return p && p->ledger && ledger_find(p->ledger, gid, ret);
+	return p && p->ledger && ledger_find(p->ledger, job, ret);
 }
 
 void placer_forget(struct placer *p, uint64_t gid)

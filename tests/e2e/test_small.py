@@ -158,3 +158,18 @@ def test_power_cut(ext4, hostile, tools):
         asked = [r["line"] for r in hostile.log()]
         names = {gid: want["p-%d" % i] for i, gid in enumerate(gids)}
         assert [g for g in done if sum("/f/%d/%s " % names[g] in line for line in asked) != 1] == []  # none a second time
+
+
+def test_a_gid_that_is_used_again(make_hauld, hostile, tools):
+    """What the ledger says of an earlier job with the same GID is nothing to the next one."""
+    d = make_hauld()
+    gid = "00000000000000aa"
+    first = d.complete(d.add(hostile.base + "/f/1000/one", gid=gid, out="same"))
+    d.rpc("aria2.removeDownloadResult", gid)
+    d.add(hostile.base + "/f/1000/two", gid=gid, out="same", pause="true")
+    d.kill()
+    d.start()
+    d.rpc("aria2.unpause", gid)
+    second = d.complete(gid)
+    assert tools.sha256_of(second) == hostile.sha256(1000, "two") and second != first
+    assert tools.sha256_of(first) == hostile.sha256(1000, "one")
