@@ -18,10 +18,12 @@
 #include "disk/folder.h"
 #include "disk/room.h"
 #include "ev/loop.h"
+#include "ev/timer.h"
 #include "ev/work.h"
 
 #define BATCH_MAX 64 /* files of a work item */
 #define BATCHES	  2  /* at a time: while one waits for its syncs another one writes */
+#define STUCK_MS  2000 /* no batch came to its end: a disk does not answer, and must not hold up the files of others */
 
 /* One file. */
 struct placing {
@@ -61,6 +63,8 @@ struct placer {
 	struct placing_list waiting;
 	unsigned running; /* batches on the pool */
 	struct deferred turn;
+	struct timer patience; /* while all batches run and others wait */
+	bool stuck;	       /* until one of them ends all that come go the usual way, each in a work item of its own */
 };
 
 /* ---- pool thread ---- */
@@ -247,6 +251,8 @@ static void batch_done(void *arg, int status)
 
 	(void)status; /* what did not run was not placed */
 	p->running--;
+	p->stuck = false;
+	timer_stop(&p->patience);
 	start_batch(p);
 	while ((f = TAILQ_FIRST(&b->files))) {
 		TAILQ_REMOVE(&b->files, f, link);
@@ -262,14 +268,32 @@ static void batch_done(void *arg, int status)
 	free(b);
 }
 
+static void on_stuck(void *arg)
+{
+	struct placer *p = arg;
+	struct placing *f;
+
+	p->stuck = true;
+	while ((f = TAILQ_FIRST(&p->waiting))) {
+		TAILQ_REMOVE(&p->waiting, f, link);
+		opening_start(f->o);
+		free(f);
+	}
+}
+
 static void start_batch(struct placer *p)
 {
 	struct batch_run *b;
 	struct placing *f;
 	size_t n;
 
-	if (TAILQ_EMPTY(&p->waiting) || p->running >= BATCHES)
+	if (TAILQ_EMPTY(&p->waiting))
 		return;
+	if (p->running >= BATCHES) {
+		if (!timer_running(&p->patience))
+			timer_start(p->loop, &p->patience, STUCK_MS, 0, on_stuck, p);
+		return;
+	}
 	b = xcalloc(1, sizeof(*b));
 	b->p = p;
 	TAILQ_INIT(&b->files);
@@ -292,7 +316,7 @@ struct dfile_opening *dfile_place(
 	struct placer *p, const struct dfile_req *req, const struct dfile_body *body, dfile_open_cb cb, void *arg)
 {
 	struct dfile_opening *o = opening_new(p->loop, req, cb, arg);
-	int slot = p->ledger ? ledger_take(p->ledger, body->job.gid) : -1;
+	int slot = p->ledger && !p->stuck ? ledger_take(p->ledger, body->job.gid) : -1;
 	struct placing *f;
 
 	if (slot < 0) {
@@ -343,6 +367,7 @@ void placer_free(struct placer *p)
 	if (!p)
 		return;
 	defer_cancel(p->loop, &p->turn);
+	timer_stop(&p->patience);
 	ledger_close(p->ledger);
 	free(p);
 }

@@ -3,6 +3,7 @@
  */
 #include "disk_test.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "disk/ledger.h"
@@ -377,6 +378,50 @@ static void test_named_in_an_earlier_life(void **state)
 	placer_free(p);
 }
 
+static pthread_mutex_t disk_answers = PTHREAD_MUTEX_INITIALIZER;
+
+static int stuck_fsync(int fd)
+{
+	pthread_mutex_lock(&disk_answers);
+	pthread_mutex_unlock(&disk_answers);
+	return fs_real.fsync(fd);
+}
+
+/* Two batches hang at a disk that does not answer: the files of others are not held up. */
+static void test_stuck_disk(void **state)
+{
+	struct disk_test *t = *state;
+	struct placer *p = open_placer(t);
+	struct dfile_req req = small_req(t, "a"), other = small_req(t, "other");
+	struct fs_ops stuck = fs_faulty;
+	struct one a = {0}, b = {0}, x;
+
+	stuck.fsync = stuck_fsync;
+	req.fs = &stuck;
+	pthread_mutex_lock(&disk_answers);
+	dfile_place(p, &req, &body, on_placed, &a);
+	uv_run(&t->loop.uv, UV_RUN_NOWAIT); /* one batch, and another one */
+	req.name = "b";
+	dfile_place(p, &req, &body, on_placed, &b);
+	uv_run(&t->loop.uv, UV_RUN_NOWAIT);
+	for (int i = 0; i < 2; i++) { /* it has to wait at first; the next one has not */
+		other.name = i == 0 ? "other" : "another";
+		place(t, p, &other, &x);
+		assert_int_equal(x.t.err, 0);
+		assert_true(!x.placed && x.t.file != NULL);
+		end_file(t, &x);
+	}
+	assert_false(a.t.done || b.t.done);
+	pthread_mutex_unlock(&disk_answers);
+	while (!a.t.done || !b.t.done)
+		uv_run(&t->loop.uv, UV_RUN_ONCE);
+	assert_true(a.placed && b.placed);
+	other.name = "c"; /* it answers again */
+	place(t, p, &other, &x);
+	assert_true(x.placed);
+	placer_free(p);
+}
+
 static bool only_gid(void *arg, uint64_t gid)
 {
 	(void)arg;
@@ -456,6 +501,7 @@ int main(void)
 		T(test_short_writes),
 		T(test_no_room),
 		T(test_named_in_an_earlier_life),
+		T(test_stuck_disk),
 		T(test_ledger),
 		T(test_no_ledger),
 	};
