@@ -219,7 +219,7 @@ static void run_batch(void *arg)
 	any = any && ledger_sync(b->p->ledger) == 0;
 	TAILQ_FOREACH(f, &b->files, link)
 	{
-		if (f->fd >= 0 && any)
+		if (f->fd >= 0 && any && !atomic_load(&f->o->cancel))
 			give_name(b, f);
 		if (f->fd >= 0)
 			refuse(f);

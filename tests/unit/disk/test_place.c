@@ -422,6 +422,30 @@ static void test_stuck_disk(void **state)
 	placer_free(p);
 }
 
+/* Given up while it is being synced: it gets no name. */
+static void test_canceled_before_it_has_its_name(void **state)
+{
+	struct disk_test *t = *state;
+	struct placer *p = open_placer(t);
+	struct dfile_req req = small_req(t, "gone");
+	struct dfile_opening *o;
+	struct fs_ops stuck = fs_faulty;
+	struct one x = {0};
+
+	stuck.fsync = stuck_fsync;
+	req.fs = &stuck;
+	pthread_mutex_lock(&disk_answers);
+	o = dfile_place(p, &req, &body, on_placed, &x);
+	uv_run(&t->loop.uv, UV_RUN_NOWAIT);
+	dfile_open_cancel(o);
+	pthread_mutex_unlock(&disk_answers);
+	while (!x.t.done)
+		uv_run(&t->loop.uv, UV_RUN_ONCE);
+	assert_int_equal(x.t.err, ERR_CANCELED);
+	assert_false(is_there(t, "gone") || is_there(t, "gone.part"));
+	placer_free(p);
+}
+
 static bool only_gid(void *arg, uint64_t gid)
 {
 	(void)arg;
@@ -502,6 +526,7 @@ int main(void)
 		T(test_no_room),
 		T(test_named_in_an_earlier_life),
 		T(test_stuck_disk),
+		T(test_canceled_before_it_has_its_name),
 		T(test_ledger),
 		T(test_no_ledger),
 	};
