@@ -56,8 +56,8 @@ void result_drop(struct engine *e, struct job *j)
 	otree_remove(&e->stopped, &j->in_list);
 	store_del(e->store, j->rec.gid);
 	e->changes++;
-	/* of a complete one the event removes it, or has done so */
-	engine_forget_traces(e, j->rec.gid, j->rec.state != JOB_COMPLETE && job_may_have_journal(j));
+	if (j->rec.state != JOB_COMPLETE) /* else the event does it when the outcome is durable, or has done so */
+		engine_forget_traces(e, j->rec.gid, job_may_have_journal(j));
 	job_free(j);
 }
 

@@ -501,6 +501,7 @@ static void begin(struct job *j)
 	struct xfer_req req = {.loop = e->loop,
 		.net = e->net,
 		.gid = j->rec.gid,
+		.mark = job_mark(j),
 		.uris = j->uris,
 		.opts = j->opts,
 		.dir = j->rec.dir != NULL ? j->rec.dir : "",

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "base/buf.h"
 #include "base/str.h"
@@ -36,6 +37,15 @@ bool job_is_ended(const struct job *j)
 bool job_may_have_journal(const struct job *j)
 {
 	return (j->rec.flags & JOB_STARTED) != 0 && (j->rec.flags & JOB_PLACED) == 0;
+}
+
+uint64_t job_mark(const struct job *j)
+{
+	uLong crc = crc32(0, NULL, 0);
+
+	for (char *const *u = j->uris; u != NULL && *u != NULL; u++)
+		crc = crc32_z(crc, (const Bytef *)*u, strlen(*u) + 1);
+	return (uint64_t)crc << 32 | (uint32_t)j->rec.added_at;
 }
 
 void job_set_state(struct job *j, enum job_state to)

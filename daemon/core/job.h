@@ -87,6 +87,9 @@ const char *job_state_name(enum job_state s);
 bool job_state_ended(enum job_state s);
 bool job_is_ended(const struct job *j);
 bool job_may_have_journal(const struct job *j);
+/* Tells it from other jobs that have had its GID, and from itself before its URIs were changed: made of them and of when it was
+ * added. */
+uint64_t job_mark(const struct job *j);
 /* The only way to change rec.state of a job that is in the engine: dies on a move that state_table.h does not have. */
 void job_set_state(struct job *j, enum job_state to);
 /* dir and out (NULL: none) put its file elsewhere than it is. */

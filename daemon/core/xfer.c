@@ -511,6 +511,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->ops = ops;
 	x->owner = owner;
 	x->gid = req->gid;
+	x->mark = req->mark;
 	x->opts = opts_ref(req->opts);
 	x->dir = xstrdup(req->dir);
 	x->root = xstrdup(req->root);

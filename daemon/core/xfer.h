@@ -77,7 +77,7 @@ struct rate;
 struct xfer_req {
 	struct loop *loop;
 	struct net *net;
-	uint64_t gid;
+	uint64_t gid, mark;       /* of the job, see job_mark */
 	char *const *uris;        /* copied */
 	struct opts *opts;        /* a reference is taken */
 	const char *dir;

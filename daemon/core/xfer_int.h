@@ -176,7 +176,7 @@ struct xfer {
 	struct origins *origins;
 	const struct xfer_ops *ops;
 	void *owner;
-	uint64_t gid;
+	uint64_t gid, mark;
 	struct opts *opts;
 	char *dir, *root;
 	char *journal;

@@ -8,7 +8,6 @@
 #include "base/name.h"
 #include "base/str.h"
 #include "core/xfer_int.h"
-#include "disk/ledger.h"
 
 static enum alloc_mode alloc_mode(const struct xfer *x)
 {
@@ -472,7 +471,7 @@ static bool is_whole(const struct xfer *x)
 
 static void place(struct xfer *x, const struct dfile_req *req)
 {
-	struct dfile_body body = {.mem = x->body->mem, .len = x->body->len, .mtime = -1, .gid = x->gid};
+	struct dfile_body body = {.mem = x->body->mem, .len = x->body->len, .mtime = -1, .job = {x->gid, x->mark}};
 
 	if (opts_bool(x->opts, OPT_REMOTE_TIME))
 		body.mtime = x->mtime;
@@ -484,6 +483,14 @@ void xfer_open_new(struct xfer *x, const char *server_name, const char *uri)
 	free(x->want_name);
 	x->want_name = x->path ? xstrdup(name_below(x->dir, x->path)) : xfer_choose_name(x, server_name, uri);
 	xfer_open_wanted(x);
+}
+
+/* An earlier life was about to give that file its name: before anybody wanted a checksum, which would not have been placed. */
+static bool is_named(struct xfer *x, struct ledger_id *ret)
+{
+	const struct ledger_job job = {x->gid, x->mark};
+
+	return !xfer_want_sum(x) && placer_named(x->placer, &job, ret);
 }
 
 void xfer_open_wanted(struct xfer *x)
@@ -501,7 +508,7 @@ void xfer_open_wanted(struct xfer *x)
 		x->want_name = NULL;
 		return;
 	}
-	fill_req(x, x->want_name, placer_named(x->placer, x->gid, &named) ? &named : NULL, &req);
+	fill_req(x, x->want_name, is_named(x, &named) ? &named : NULL, &req);
 	req.how = how_to_open(x);
 	req.check_whole = opts_bool(x->opts, OPT_CHECK_INTEGRITY) && xfer_want_sum(x);
 	req.dry = opts_bool(x->opts, OPT_DRY_RUN);

@@ -23,7 +23,8 @@ struct slot {
 	uint64_t ino;
 	int64_t birth_sec;
 	uint64_t birth_nsec;
-	uint64_t pad[2];
+	uint64_t mark;
+	uint64_t pad;
 	uint64_t crc; /* of all before it */
 };
 _Static_assert(sizeof(struct slot) == 64, "no slot lies across pages");
@@ -31,7 +32,8 @@ _Static_assert(sizeof(struct slot) == 64, "no slot lies across pages");
 struct entry {
 	uint64_t gid; /* key */
 	int slot;
-	bool known;
+	bool known; /* id, and the mark with which it was told */
+	uint64_t mark;
 	struct ledger_id id;
 	UT_hash_handle hh;
 };
@@ -84,6 +86,7 @@ static void take_entry(struct ledger *l, int slot, const struct slot *s)
 	struct entry *e = add(l, s->gid, slot);
 
 	e->id = (struct ledger_id){.ino = s->ino, .birth_sec = s->birth_sec, .birth_nsec = (uint32_t)s->birth_nsec};
+	e->mark = s->mark;
 	e->known = true;
 }
 
@@ -157,22 +160,24 @@ void ledger_sift(struct ledger *l, bool (*wanted)(void *arg, uint64_t gid), void
 	}
 }
 
-bool ledger_find(const struct ledger *l, uint64_t gid, struct ledger_id *ret)
+bool ledger_find(const struct ledger *l, const struct ledger_job *job, struct ledger_id *ret)
 {
-	struct entry *e = find(l, gid);
+	struct entry *e = find(l, job->gid);
+	bool known = e && e->known && e->mark == job->mark;
 
-	if (e && e->known)
+	if (known)
 		*ret = e->id;
-	return e && e->known;
+	return known;
 }
 
-void ledger_know(struct ledger *l, uint64_t gid, const struct ledger_id *id)
+void ledger_know(struct ledger *l, const struct ledger_job *job, const struct ledger_id *id)
 {
-	struct entry *e = find(l, gid);
+	struct entry *e = find(l, job->gid);
 
 	if (!e)
 		return;
 	e->id = *id;
+	e->mark = job->mark;
 	e->known = true;
 }
 
@@ -192,10 +197,14 @@ int ledger_identify(const struct fs_ops *fs, int fd, struct ledger_id *ret)
 	return 0;
 }
 
-int ledger_write(const struct ledger *l, int slot, uint64_t gid, const struct ledger_id *id)
+int ledger_write(const struct ledger *l, int slot, const struct ledger_job *job, const struct ledger_id *id)
 {
-	struct slot s = {
-		.magic = MAGIC, .gid = gid, .ino = id->ino, .birth_sec = id->birth_sec, .birth_nsec = id->birth_nsec};
+	struct slot s = {.magic = MAGIC,
+		.gid = job->gid,
+		.ino = id->ino,
+		.birth_sec = id->birth_sec,
+		.birth_nsec = id->birth_nsec,
+		.mark = job->mark};
 
 	s.crc = slot_crc(&s);
 	return fs_pwrite_all(l->fs, l->fd, &s, sizeof(s), (int64_t)slot * (int64_t)sizeof(s));

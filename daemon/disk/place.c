@@ -16,13 +16,14 @@
 #include "base/str.h"
 #include "disk/file_open_priv.h"
 #include "disk/folder.h"
-#include "disk/ledger.h"
 #include "disk/room.h"
 #include "ev/loop.h"
+#include "ev/timer.h"
 #include "ev/work.h"
 
 #define BATCH_MAX 64 /* files of a work item */
 #define BATCHES	  2  /* at a time: while one waits for its syncs another one writes */
+#define STUCK_MS  2000 /* no batch came to its end: a disk does not answer, and must not hold up the files of others */
 
 /* One file. */
 struct placing {
@@ -62,6 +63,8 @@ struct placer {
 	struct placing_list waiting;
 	unsigned running; /* batches on the pool */
 	struct deferred turn;
+	struct timer patience; /* while all batches run and others wait */
+	bool stuck;	       /* until one of them ends all that come go the usual way, each in a work item of its own */
 };
 
 /* ---- pool thread ---- */
@@ -158,7 +161,7 @@ static void place_body(struct batch_run *b, struct placing *f)
 	if (f->fd < 0)
 		return;
 	if (!write_body(f, fs, b->alone) || ledger_identify(fs, f->fd, &f->id) < 0 ||
-		ledger_write(b->p->ledger, f->slot, f->body.gid, &f->id) < 0)
+		ledger_write(b->p->ledger, f->slot, &f->body.job, &f->id) < 0)
 		refuse(f);
 	else
 		d->room -= d->room < UINT64_MAX ? f->body.len : 0;
@@ -216,7 +219,7 @@ static void run_batch(void *arg)
 	any = any && ledger_sync(b->p->ledger) == 0;
 	TAILQ_FOREACH(f, &b->files, link)
 	{
-		if (f->fd >= 0 && any)
+		if (f->fd >= 0 && any && !atomic_load(&f->o->cancel))
 			give_name(b, f);
 		if (f->fd >= 0)
 			refuse(f);
@@ -248,11 +251,13 @@ static void batch_done(void *arg, int status)
 
 	(void)status; /* what did not run was not placed */
 	p->running--;
+	p->stuck = false;
+	timer_stop(&p->patience);
 	start_batch(p);
 	while ((f = TAILQ_FIRST(&b->files))) {
 		TAILQ_REMOVE(&b->files, f, link);
 		if (f->named) {
-			ledger_know(p->ledger, f->body.gid, &f->id);
+			ledger_know(p->ledger, &f->body.job, &f->id);
 			tell(f, &b->folders[f->folder]);
 		} else {
 			opening_start(f->o);
@@ -263,14 +268,32 @@ static void batch_done(void *arg, int status)
 	free(b);
 }
 
+static void on_stuck(void *arg)
+{
+	struct placer *p = arg;
+	struct placing *f;
+
+	p->stuck = true;
+	while ((f = TAILQ_FIRST(&p->waiting))) {
+		TAILQ_REMOVE(&p->waiting, f, link);
+		opening_start(f->o);
+		free(f);
+	}
+}
+
 static void start_batch(struct placer *p)
 {
 	struct batch_run *b;
 	struct placing *f;
 	size_t n;
 
-	if (TAILQ_EMPTY(&p->waiting) || p->running >= BATCHES)
+	if (TAILQ_EMPTY(&p->waiting))
 		return;
+	if (p->running >= BATCHES) {
+		if (!timer_running(&p->patience))
+			timer_start(p->loop, &p->patience, STUCK_MS, 0, on_stuck, p);
+		return;
+	}
 	b = xcalloc(1, sizeof(*b));
 	b->p = p;
 	TAILQ_INIT(&b->files);
@@ -293,7 +316,7 @@ struct dfile_opening *dfile_place(
 	struct placer *p, const struct dfile_req *req, const struct dfile_body *body, dfile_open_cb cb, void *arg)
 {
 	struct dfile_opening *o = opening_new(p->loop, req, cb, arg);
-	int slot = p->ledger ? ledger_take(p->ledger, body->gid) : -1;
+	int slot = p->ledger && !p->stuck ? ledger_take(p->ledger, body->job.gid) : -1;
 	struct placing *f;
 
 	if (slot < 0) {
@@ -310,9 +333,9 @@ struct dfile_opening *dfile_place(
 	return o;
 }
 
-bool placer_named(const struct placer *p, uint64_t gid, struct ledger_id *ret)
+bool placer_named(const struct placer *p, const struct ledger_job *job, struct ledger_id *ret)
 {
-	return p && p->ledger && ledger_find(p->ledger, gid, ret);
+	return p && p->ledger && ledger_find(p->ledger, job, ret);
 }
 
 void placer_forget(struct placer *p, uint64_t gid)
@@ -344,6 +367,7 @@ void placer_free(struct placer *p)
 	if (!p)
 		return;
 	defer_cancel(p->loop, &p->turn);
+	timer_stop(&p->patience);
 	ledger_close(p->ledger);
 	free(p);
 }

@@ -10,6 +10,7 @@
 #define HAUL_DISK_PLACE_H
 
 #include "disk/file.h"
+#include "disk/ledger.h"
 
 struct placer;
 
@@ -18,7 +19,7 @@ struct dfile_body {
 	const char *mem;
 	size_t len;    /* > 0, and the total of the request */
 	int64_t mtime; /* epoch, -1: leave */
-	uint64_t gid;  /* of the job, for the ledger */
+	struct ledger_job job;
 };
 
 /* Loop thread, all of it. ledger: its path (disk/ledger.h); fs NULL: the real system calls. */
@@ -31,7 +32,7 @@ struct dfile_opening *dfile_place(
 	struct placer *p, const struct dfile_req *req, const struct dfile_body *body, dfile_open_cb cb, void *arg);
 
 /* The file that an earlier life of the job was about to give its name, for dfile_req.named. */
-bool placer_named(const struct placer *p, uint64_t gid, struct ledger_id *ret);
+bool placer_named(const struct placer *p, const struct ledger_job *job, struct ledger_id *ret);
 /* The job is durably known to be complete, or gone. */
 void placer_forget(struct placer *p, uint64_t gid);
 /* The same of all jobs but these. */

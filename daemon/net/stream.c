@@ -269,8 +269,8 @@ static void move(struct stream *s)
 			move_failed(s, errno, first);
 			return;
 		}
-		if (n == 0) {
-			read_failed(s, UV_EOF);
+		if (n == 0) { /* the end, or the mark of urgent data with the end behind it: reading tells */
+			s->no_splice = true;
 			return;
 		}
 		first = false;

@@ -158,3 +158,37 @@ def test_power_cut(ext4, hostile, tools):
         asked = [r["line"] for r in hostile.log()]
         names = {gid: want["p-%d" % i] for i, gid in enumerate(gids)}
         assert [g for g in done if sum("/f/%d/%s " % names[g] in line for line in asked) != 1] == []  # none a second time
+
+
+def test_a_gid_that_is_used_again(make_hauld, hostile, tools):
+    """What the ledger says of an earlier job with the same GID is nothing to the next one."""
+    d = make_hauld()
+    gid = "00000000000000aa"
+    first = d.complete(d.add(hostile.base + "/f/1000/one", gid=gid, out="same"))
+    d.rpc("aria2.removeDownloadResult", gid)
+    d.add(hostile.base + "/f/1000/two", gid=gid, out="same", pause="true")
+    d.kill()
+    d.start()
+    d.rpc("aria2.unpause", gid)
+    second = d.complete(gid)
+    assert tools.sha256_of(second) == hostile.sha256(1000, "two") and second != first
+    assert tools.sha256_of(first) == hostile.sha256(1000, "one")
+
+
+def test_what_was_placed_without_a_checksum_proves_none(make_hauld, hostile, tools, preload):
+    """Killed when it had its name; then a checksum is asked for, and a wrong one at that: the file is not told to be right."""
+    env = dict(preload(KILLER), KILL_LINK="2", KILL_WHEN="behind")
+    d = make_hauld("--max-concurrent-downloads=2", env=env)
+    slow = d.add(hostile.base + "/slow/1M/slo?rate=20000", out="slow")
+    tools.wait_for(lambda: os.path.exists(os.path.join(d.dir, "slow.part")))
+    gid = d.add(hostile.base + "/f/1000/one", out="one")
+    d.p.wait(30)
+    for name in env:
+        d.env.pop(name, None)
+    d.options = ["--max-concurrent-downloads=1"]
+    d.start()
+    assert d.status(gid)["status"] == "waiting" and os.path.exists(os.path.join(d.dir, "one"))
+    d.rpc("aria2.changeOption", gid, {"checksum": "sha-256=" + 64 * "0"})
+    d.rpc("aria2.forceRemove", slow)
+    s = d.wait(gid)
+    assert (s["status"], s["errorCode"]) == ("error", "32")

@@ -3,6 +3,8 @@
  */
 #include "engine_env.h"
 
+#include "core/engine_internal.h"
+
 #define T(f) cmocka_unit_test_setup_teardown(f, env_setup, env_teardown)
 
 static void change(struct env *v, const char *name, const char *value)
@@ -200,6 +202,50 @@ static void their_parts_are_adopted(void **state)
 	assert_string_equal(session(v), "1 2 ");
 }
 
+static void on_placed(void *arg, int err, const struct fail *f, const struct dfile_opened *o)
+{
+	(void)f;
+	assert_int_equal(err, 0);
+	assert_true(o->placed);
+	*(bool *)arg = true;
+}
+
+static void place_file(struct env *v, const struct ledger_job *job)
+{
+	struct dfile_req req = {.dir = v->dir, .name = "small", .total = 1, .how = OPEN_NEW};
+	struct dfile_body body = {.mem = "x", .len = 1, .mtime = -1, .job = *job};
+	bool done = false;
+
+	dfile_place(v->e->placer, &req, &body, on_placed, &done);
+	run_until(v, &done);
+}
+
+/* Until the outcome is durable the ledger must tell whose file it is, though nobody can ask for the result any more. */
+static void a_placed_file_is_known_until_its_end_is_durable(void **state)
+{
+	struct env *v = *state;
+	uint64_t gid = add(v, 5, false);
+	struct ledger_job job = {.gid = gid};
+	struct ledger_id id;
+	char path[64];
+
+	assert_int_equal(flush(v), 0);
+	settle(v);
+	job.mark = job_mark(engine_job(v->e, gid));
+	place_file(v, &job);
+	change(v, "max-download-result", "0");
+	snprintf(path, sizeof(path), "%s/small", v->dir);
+	pthread_mutex_lock(&test_disk);
+	fake_complete(fake_find(gid), path, 1);
+	assert_null(engine_job(v->e, gid));
+	assert_true(placer_named(v->e->placer, &job, &id));
+	pthread_mutex_unlock(&test_disk);
+	assert_int_equal(flush(v), 0);
+	settle(v);
+	assert_false(placer_named(v->e->placer, &job, &id));
+	unlink(path);
+}
+
 /* There is a bound: the oldest go. */
 static void not_too_many_are_kept(void **state)
 {
@@ -233,6 +279,7 @@ int main(void)
 		T(a_gid_comes_back),
 		T(purging_forgets_them),
 		T(their_parts_are_adopted),
+		T(a_placed_file_is_known_until_its_end_is_durable),
 		T(not_too_many_are_kept),
 	};
 

@@ -3,6 +3,7 @@
  */
 #include "disk_test.h"
 
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "disk/ledger.h"
@@ -10,6 +11,7 @@
 
 #define TEXT "0123456789"
 #define GID  7
+#define MARK 7
 
 /* One file that is being placed; `t` has what came of the last one. */
 struct one {
@@ -46,7 +48,8 @@ static struct dfile_req small_req(struct disk_test *t, const char *name)
 	return req;
 }
 
-static const struct dfile_body body = {.mem = TEXT, .len = sizeof(TEXT) - 1, .mtime = 1000000000, .gid = GID};
+static const struct ledger_job the_job = {GID, MARK};
+static const struct dfile_body body = {.mem = TEXT, .len = sizeof(TEXT) - 1, .mtime = 1000000000, .job = {GID, MARK}};
 
 /* *x is what came of it. */
 static void place(struct disk_test *t, struct placer *p, const struct dfile_req *req, struct one *x)
@@ -73,7 +76,7 @@ static void test_placed(void **state)
 	struct stat st;
 	struct one x;
 
-	assert_false(placer_named(p, GID, &id));
+	assert_false(placer_named(p, &the_job, &id));
 	place(t, p, &req, &x);
 	assert_int_equal(x.t.err, 0);
 	assert_true(x.placed);
@@ -84,9 +87,9 @@ static void test_placed(void **state)
 	assert_int_equal(st.st_mtime, 1000000000);
 	assert_false(is_there(t, "f.bin.part"));
 	assert_int_not_equal(access(t->journal, F_OK), 0);
-	assert_true(placer_named(p, GID, &id));
+	assert_true(placer_named(p, &the_job, &id));
 	placer_forget(p, GID);
-	assert_false(placer_named(p, GID, &id));
+	assert_false(placer_named(p, &the_job, &id));
 	placer_free(p);
 }
 
@@ -155,7 +158,7 @@ static void test_many(void **state)
 		snprintf(name, sizeof(name), "m%d", i / 2);
 		req = small_req(t, name);
 		req.journal = NULL;
-		b.gid = 100 + (uint64_t)i;
+		b.job.gid = 100 + (uint64_t)i;
 		dfile_place(p, &req, &b, on_placed, &x[i]);
 	}
 	do {
@@ -265,7 +268,7 @@ static void test_folder_sync_fails(void **state)
 	assert_non_null(strstr(x.t.fail.text, "folder"));
 	assert_file(t, "v", TEXT);
 	fail_at(NULL, 0, 0);
-	assert_true(placer_named(p, GID, &id));
+	assert_true(placer_named(p, &the_job, &id));
 	req.named = &id;
 	place(t, p, &req, &x);
 	assert_int_equal(x.t.err, 0);
@@ -325,7 +328,7 @@ static void test_short_writes(void **state)
 	assert_file(t, "v", TEXT);
 	placer_free(p);
 	p = open_placer(t);
-	assert_true(placer_named(p, GID, &id)); /* the entry is whole, too */
+	assert_true(placer_named(p, &the_job, &id)); /* the entry is whole, too */
 	placer_free(p);
 }
 
@@ -357,8 +360,9 @@ static void test_named_in_an_earlier_life(void **state)
 	assert_true(x.placed);
 	placer_free(p); /* as if killed: nobody has said placer_forget */
 	p = open_placer(t);
-	assert_false(placer_named(p, GID + 1, &id));
-	assert_true(placer_named(p, GID, &id));
+	assert_false(placer_named(p, &(struct ledger_job){GID + 1, MARK}, &id));
+	assert_false(placer_named(p, &(struct ledger_job){GID, MARK + 1}, &id)); /* another one that got its GID */
+	assert_true(placer_named(p, &the_job, &id));
 	req.named = &id;
 	place(t, p, &req, &x);
 	assert_int_equal(x.t.err, 0);
@@ -374,6 +378,74 @@ static void test_named_in_an_earlier_life(void **state)
 	placer_free(p);
 }
 
+static pthread_mutex_t disk_answers = PTHREAD_MUTEX_INITIALIZER;
+
+static int stuck_fsync(int fd)
+{
+	pthread_mutex_lock(&disk_answers);
+	pthread_mutex_unlock(&disk_answers);
+	return fs_real.fsync(fd);
+}
+
+/* Two batches hang at a disk that does not answer: the files of others are not held up. */
+static void test_stuck_disk(void **state)
+{
+	struct disk_test *t = *state;
+	struct placer *p = open_placer(t);
+	struct dfile_req req = small_req(t, "a"), other = small_req(t, "other");
+	struct fs_ops stuck = fs_faulty;
+	struct one a = {0}, b = {0}, x;
+
+	stuck.fsync = stuck_fsync;
+	req.fs = &stuck;
+	pthread_mutex_lock(&disk_answers);
+	dfile_place(p, &req, &body, on_placed, &a);
+	uv_run(&t->loop.uv, UV_RUN_NOWAIT); /* one batch, and another one */
+	req.name = "b";
+	dfile_place(p, &req, &body, on_placed, &b);
+	uv_run(&t->loop.uv, UV_RUN_NOWAIT);
+	for (int i = 0; i < 2; i++) { /* it has to wait at first; the next one has not */
+		other.name = i == 0 ? "other" : "another";
+		place(t, p, &other, &x);
+		assert_int_equal(x.t.err, 0);
+		assert_true(!x.placed && x.t.file != NULL);
+		end_file(t, &x);
+	}
+	assert_false(a.t.done || b.t.done);
+	pthread_mutex_unlock(&disk_answers);
+	while (!a.t.done || !b.t.done)
+		uv_run(&t->loop.uv, UV_RUN_ONCE);
+	assert_true(a.placed && b.placed);
+	other.name = "c"; /* it answers again */
+	place(t, p, &other, &x);
+	assert_true(x.placed);
+	placer_free(p);
+}
+
+/* Given up while it is being synced: it gets no name. */
+static void test_canceled_before_it_has_its_name(void **state)
+{
+	struct disk_test *t = *state;
+	struct placer *p = open_placer(t);
+	struct dfile_req req = small_req(t, "gone");
+	struct dfile_opening *o;
+	struct fs_ops stuck = fs_faulty;
+	struct one x = {0};
+
+	stuck.fsync = stuck_fsync;
+	req.fs = &stuck;
+	pthread_mutex_lock(&disk_answers);
+	o = dfile_place(p, &req, &body, on_placed, &x);
+	uv_run(&t->loop.uv, UV_RUN_NOWAIT);
+	dfile_open_cancel(o);
+	pthread_mutex_unlock(&disk_answers);
+	while (!x.t.done)
+		uv_run(&t->loop.uv, UV_RUN_ONCE);
+	assert_int_equal(x.t.err, ERR_CANCELED);
+	assert_false(is_there(t, "gone") || is_there(t, "gone.part"));
+	placer_free(p);
+}
+
 static bool only_gid(void *arg, uint64_t gid)
 {
 	(void)arg;
@@ -383,6 +455,7 @@ static bool only_gid(void *arg, uint64_t gid)
 static void test_ledger(void **state)
 {
 	struct disk_test *t = *state;
+	const struct ledger_job five = {5, 0};
 	struct ledger_id id = {.ino = 1, .birth_sec = 2, .birth_nsec = 3}, got;
 	struct ledger *l;
 	char path[256];
@@ -394,14 +467,14 @@ static void test_ledger(void **state)
 	assert_int_equal(ledger_take(l, 5), 0);
 	assert_int_equal(ledger_take(l, 5), 0);
 	assert_int_equal(ledger_take(l, GID), 1);
-	assert_int_equal(ledger_write(l, 0, 5, &id), 0);
-	assert_int_equal(ledger_write(l, 1, GID, &id), 0);
+	assert_int_equal(ledger_write(l, 0, &five, &id), 0);
+	assert_int_equal(ledger_write(l, 1, &the_job, &id), 0);
 	ledger_close(l);
 	l = ledger_open(&fs_faulty, path);
-	assert_true(ledger_find(l, 5, &got) && ledger_same(&got, &id));
+	assert_true(ledger_find(l, &five, &got) && ledger_same(&got, &id));
 	ledger_sift(l, only_gid, NULL);
-	assert_false(ledger_find(l, 5, &got));
-	assert_true(ledger_find(l, GID, &got));
+	assert_false(ledger_find(l, &five, &got));
+	assert_true(ledger_find(l, &the_job, &got));
 	for (uint64_t gid = 100; gid < 100 + LEDGER_SLOTS - 1; gid++)
 		assert_true(ledger_take(l, gid) >= 0);
 	assert_int_equal(ledger_take(l, 99), -1);
@@ -414,8 +487,8 @@ static void test_ledger(void **state)
 	fputc('x', f);
 	fclose(f);
 	l = ledger_open(&fs_faulty, path);
-	assert_true(ledger_find(l, 5, &got));
-	assert_false(ledger_find(l, GID, &got));
+	assert_true(ledger_find(l, &five, &got));
+	assert_false(ledger_find(l, &the_job, &got));
 	ledger_close(l);
 	fail_at("openat", 1, EACCES);
 	assert_null(ledger_open(&fs_faulty, path));
@@ -452,6 +525,8 @@ int main(void)
 		T(test_short_writes),
 		T(test_no_room),
 		T(test_named_in_an_earlier_life),
+		T(test_stuck_disk),
+		T(test_canceled_before_it_has_its_name),
 		T(test_ledger),
 		T(test_no_ledger),
 	};

@@ -345,6 +345,26 @@ static void test_urgent_data(void **state)
 	finish(&p);
 }
 
+/* The end is there as well before anything is read: splice, which does not pass the mark, says that nothing follows. */
+static void test_urgent_data_and_the_end(void **state)
+{
+	struct fixture *x = *state;
+	struct lane p = {0};
+	char buf[2000];
+
+	begin(x, &p);
+	for (size_t i = 0; i < sizeof(buf); i++)
+		buf[i] = byte_at(i);
+	assert_int_equal(send(stream_fd(p.server.s), buf, 1000, 0), 1000);
+	assert_int_equal(send(stream_fd(p.server.s), "!", 1, MSG_OOB), 1);
+	assert_int_equal(send(stream_fd(p.server.s), buf + 1000, 1000, 0), 1000);
+	assert_int_equal(shutdown(stream_fd(p.server.s), SHUT_WR), 0);
+	WAIT_FOR(x, p.k.ended);
+	assert_int_equal(p.k.end_err, 0);
+	assert_int_equal(p.k.got, sizeof(buf));
+	finish(&p);
+}
+
 static void test_pause_and_resume(void **state)
 {
 	struct fixture *x = *state;
@@ -445,6 +465,7 @@ int main(void)
 		T(test_refusal_in_the_middle),
 		T(test_broken_connection),
 		T(test_urgent_data),
+		T(test_urgent_data_and_the_end),
 		T(test_pause_and_resume),
 		T(test_close_inside_callbacks),
 		T(test_share_of_a_turn),
