@@ -150,6 +150,15 @@ static void shrink(struct xfer *x, int64_t n)
 	}
 }
 
+/* Others have all that may be. */
+static bool is_crowded(const struct xfer *x)
+{
+	for (size_t i = 0; i < x->nsources; i++)
+		if (!x->sources[i]->dead && xfer_crowds(x, x->sources[i]))
+			return true;
+	return false;
+}
+
 /* What the step brought: `rate` is the goodput after it. */
 static void judge_step(struct xfer *x, uint64_t rate, uint64_t now)
 {
@@ -158,6 +167,8 @@ static void judge_step(struct xfer *x, uint64_t rate, uint64_t now)
 
 	if (n <= g->before) { /* there is no work for more, or no room for them */
 		g->lanes = g->before;
+		if (is_crowded(x)) /* which says nothing of the server, and may be over soon */
+			g->hold_ms = 0;
 		hold(g, now);
 		return;
 	}
