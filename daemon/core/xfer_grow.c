@@ -210,12 +210,15 @@ static void end_window(struct xfer *x, uint64_t now)
 static uint64_t next_look(const struct xfer *x, uint64_t now)
 {
 	const struct growth *g = &x->grow;
+	uint64_t end = g->begun + window_ms(g, now);
 
 	if (now < g->hold_until)
 		return g->hold_until - now;
 	if (g->begun == 0)
 		return LOOK_MS;
-	return g->before == 0 && receiving(x) >= most_of_all(x) ? REST_MS : LOOK_MS;
+	if (g->before == 0 && receiving(x) >= most_of_all(x))
+		return REST_MS;
+	return end > now ? end - now : LOOK_MS; /* a window becomes longer, never shorter */
 }
 
 static void look(void *arg)

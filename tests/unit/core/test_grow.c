@@ -209,6 +209,44 @@ static void test_an_origin_is_not_crowded(void **state)
 	close_world(&w);
 }
 
+static void pause_loop(void *arg)
+{
+	struct world *w = arg;
+
+	loop_stop(&w->loop);
+}
+
+static void falls_silent(void *arg)
+{
+	struct fake_server *o = arg;
+
+	o->stall_percent = 100;
+}
+
+/* While nothing comes nobody looks twenty times a second whether something does. */
+static void test_silence_costs_little(void **state)
+{
+	struct fake_server o = {.size = 4 * MIB, .version = 1, .rate = 2000000};
+	struct timer silence = {0};
+	struct world w;
+	uint64_t turns;
+
+	(void)state;
+	open_free(&w, &o, 1, 8);
+	set(&w, OPT_STALL_TIMEOUT, "600");
+	timer_start(&w.loop, &silence, 500, 0, falls_silent, &o);
+	timer_start(&w.loop, &w.stop_at, 2000, 0, pause_loop, &w);
+	start(&w, one_uri);
+	loop_run(&w.loop);
+	turns = w.loop.turn;
+	timer_start(&w.loop, &w.stop_at, 60000, 0, stop_now, &w);
+	loop_run(&w.loop);
+	assert_true(w.ended);
+	assert_in_range(w.loop.turn - turns, 60, 500); /* a look each second, and some for each window of measurement */
+	timer_stop(&silence);
+	close_world(&w);
+}
+
 static struct origin_use crowd[15];
 
 static void crowd_leaves(void *arg)
@@ -254,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_our_own_limit),
 		cmocka_unit_test(test_stuck_connections),
 		cmocka_unit_test(test_an_origin_is_not_crowded),
+		cmocka_unit_test(test_silence_costs_little),
 		cmocka_unit_test(test_the_place_of_others_is_taken_soon),
 	};
 
