@@ -444,8 +444,8 @@ OPT(MAX_CONNECTION_PER_SERVER, .name = "max-connection-per-server", .ch = 'x', .
 	.max = 1024, .flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_BETTER, .arg = "N",
 	.help = "Connections of one download to one server. As long as nobody says how many, neither here nor in "
 		"the configuration, the number is found out: a download begins with one and gets more, up to 16 at "
-		"one server for all downloads together, while they bring more in sum; those that bring nothing are "
-		"closed, and a server that refuses is asked for less. The 1 that is shown then has no effect. A "
+		"one server for all downloads together (each has one), while they bring more in sum; those that bring "
+		"nothing are closed, and a server that refuses is asked for less. The 1 that is shown then has no effect. A "
 		"number that is given, 1 too, is used at once.",
 	.why = "While nobody says how many, as many as bring more are opened, up to 16; aria2 opens one. aria2 refuses "
 	       "more than 16; a server that bears more should be used.")
