@@ -75,7 +75,7 @@ void help_all(void)
 	put_flags(FLAGS_COMMON);
 	puts("\nExamples:\n"
 	     "  haul get https://example.org/disk.iso          into the current folder\n"
-	     "  haul get -x 16 -s 16 -d /data -o a.iso URL     over 16 connections\n"
+	     "  haul get -d /data -o a.iso URL                 elsewhere, under another name\n"
 	     "  haul add URL && haul watch                     leave it to the daemon, look on\n\n"
 	     "'haul help COMMAND' tells more about one of them.");
 }

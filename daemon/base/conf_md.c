@@ -23,7 +23,7 @@ static void put_option(FILE *out, const struct opt_def *d)
 	fprintf(out, "\n\n%s\n\n", d->help);
 	put_fact(out, "type", opt_type_name(d->type), "");
 	put_fact(out, "values", conf_range_text(d, text), "");
-	put_fact(out, "default", conf_default_text(d, text), "`");
+	put_fact(out, "default", conf_default_text(d, text), d->def_said ? "" : "`");
 	put_fact(out, "set by", conf_where_text(d, text), "");
 	put_fact(out, "unlike aria2", conf_why_text(d), "");
 	if (d->aria2 == AS_NONE)
@@ -142,6 +142,8 @@ static const char aria2_head[] =
 	"- An answer to a call that changes something comes when the change is on disk. `kill -9` and power cuts lose\n"
 	"  nothing of that.\n"
 	"- Bytes of two versions of a file are never mixed: when it changed on the server the download fails with code 8.\n"
+	"- As long as nobody gives `max-connection-per-server` (`-x`) the number of connections is found out by measuring;\n"
+	"  aria2 opens one ([operating.md](operating.md#how-many-connections)).\n"
 	"- Callers are kept in bounds: a secret or the daemon's own user, no foreign web pages, folders, no hooks and\n"
 	"  files over RPC.\n"
 	"- Where aria2 says \"No URI available.\" or nothing, the error says the cause.\n"

@@ -35,7 +35,8 @@ const char *conf_default_text(const struct opt_def *d, char buf[CONF_TEXT_MAX])
 	char size[24];
 
 	snprintf(buf, CONF_TEXT_MAX, "%s",
-		!d->def		     ? ""
+		d->def_said	     ? d->def_said
+		: !d->def	     ? ""
 		: d->type == OT_SIZE ? opt_size_text(opt_number(d, d->def), size)
 				     : d->def);
 	return buf;

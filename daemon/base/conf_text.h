@@ -13,7 +13,7 @@
 
 const char *conf_flag_text(
 	const struct opt_def *d, char buf[CONF_TEXT_MAX]); /* "--split=N", "--continue[=true|false]" */
-const char *conf_default_text(const struct opt_def *d, char buf[CONF_TEXT_MAX]); /* sizes as 20M */
+const char *conf_default_text(const struct opt_def *d, char buf[CONF_TEXT_MAX]); /* sizes as 20M; def_said before def */
 const char *conf_range_text(const struct opt_def *d, char buf[CONF_TEXT_MAX]);	 /* "1 to 600", "none, trunc, falloc" */
 /* "at start, addUri, changeOption (at once), haul", "at start, never over RPC" */
 const char *conf_where_text(const struct opt_def *d, char buf[CONF_TEXT_MAX]);

@@ -76,6 +76,7 @@ struct opt_def {
 	char ch; /* short flag or 0 */
 	enum opt_type type;
 	const char *def;    /* in normal form; NULL: undefined unless set */
+	const char *def_said; /* what help and manuals say in its place, where the RPC has to show a number that means nothing */
 	int64_t min, max;   /* OT_INT, OT_SIZE, numbers in listen-port and the like; open: INT32_MAX, INT64_MAX */
 	const char *values; /* OT_ENUM: "a|b|c" */
 	unsigned flags;     /* enum opt_flag */

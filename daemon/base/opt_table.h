@@ -168,9 +168,9 @@ OPT(CONF_PATH, .name = "conf-path", .type = OT_PATH,
 	.why = "$XDG_CONFIG_HOME/haul/hauld.conf is looked for, too.")
 OPT(CONGESTION, .name = "congestion", .type = OT_STR, .flags = OF_START | OF_CLIENT | OF_OWN, .group = "http", .arg = "NAME",
 	.check = opt_check_congestion,
-	.help = "Congestion control of the connections to servers, one of the kernel's: bbr, cubic, reno. It governs what is "
-		"sent; how fast a file comes is governed by the server's. One that the kernel refuses is told once in the "
-		"log, and the system's is used. See /proc/sys/net/ipv4/tcp_allowed_congestion_control.")
+	.help = "Congestion control of the connections to servers, one of the kernel's: bbr, cubic, reno. It governs what "
+		"hauld sends, that is requests; how fast a file comes is governed by the server's. One that the kernel "
+		"refuses is told once in the log, and the system's is used. See /proc/sys/net/ipv4/tcp_allowed_congestion_control.")
 OPT(CONNECT_TIMEOUT, .name = "connect-timeout", .type = OT_INT, .def = "60", .min = 1, .max = 600, .flags = OF_JOB,
 	.group = "http", .aria2 = AS_SAME, .arg = "SEC",
 	.help = "Longest time for connecting, TLS included. Afterwards timeout counts.")
@@ -200,7 +200,7 @@ OPT(DEFERRED_INPUT, .name = "deferred-input", .type = OT_BOOL, .def = "false",
 	.help = "Read the input file entry by entry: haul get gives its daemon the next ones when few are left. A mistake "
 		"in the file is then found late. Standard input, and a file with save-session, are read at once all the "
 		"same, as in hauld.",
-	.why = "hauld reads the file at once into the queue on disk, which is made for 100,000 entries; haul get does as "
+	.why = "hauld reads the file at once into the queue on disk, which is made for a million entries; haul get does as "
 		"aria2.")
 OPT(DENY_ADDRESS, .name = "deny-address", .type = OT_LIST, .flags = OF_START | OF_NORPC | OF_OWN, .group = "general",
 	.arg = "ADDR[/BITS][,...]", .check = opt_check_cidrs,
@@ -440,15 +440,14 @@ OPT(MAX_CONCURRENT_DOWNLOADS, .name = "max-concurrent-downloads", .ch = 'j', .ty
 	.aria2 = AS_SAME, .arg = "N",
 	.help = "Downloads that run at the same time. The others wait in the queue; a lower number stops none that "
 		"runs.")
-OPT(MAX_CONNECTION_PER_SERVER, .name = "max-connection-per-server", .ch = 'x', .type = OT_INT, .def = "1", .min = 1,
-	.max = 1024, .flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_BETTER, .arg = "N",
-	.help = "Connections of one download to one server. As long as nobody says how many, neither here nor in "
-		"the configuration, the number is found out: a download begins with one and gets more, up to 16 at "
-		"one server for all downloads together (each has one), while they bring more in sum; those that bring "
-		"nothing are closed, and a server that refuses is asked for less. The 1 that is shown then has no effect. A "
-		"number that is given, 1 too, is used at once.",
-	.why = "While nobody says how many, as many as bring more are opened, up to 16; aria2 opens one. aria2 refuses "
-	       "more than 16; a server that bears more should be used.")
+OPT(MAX_CONNECTION_PER_SERVER, .name = "max-connection-per-server", .ch = 'x', .type = OT_INT, .def = "1",
+	.def_said = "found out, up to 16; shown as 1", .min = 1, .max = 1024, .flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_BETTER, .arg = "N",
+	.help = "Connections of one download to one server. Unless it is given the number is found out by measuring: a "
+		"download begins with one and gets more while they bring more in sum, up to 16 at one server for all "
+		"downloads together (each has one); those that bring nothing are closed, and a server that refuses is asked for less. A "
+		"number that is given, here or in the configuration, is used at once; 1 means one.",
+	.why = "Unless it is given as many as bring more are opened, up to 16; aria2 opens one. aria2 refuses more than 16; "
+	       "a server that bears more should be used.")
 OPT(MAX_DOWNLOAD_LIMIT, .name = "max-download-limit", .type = OT_SIZE, .def = "0", .max = INT64_MAX,
 	.flags = OF_JOB_LIVE | OF_BASIC, .group = "http", .aria2 = AS_SAME, .arg = "SPEED",
 	.help = "Limit for one download, in bytes a second. 0: none.")
@@ -516,11 +515,12 @@ OPT(METALINK_PREFERRED_PROTOCOL, .name = "metalink-preferred-protocol", .type = 
 OPT(METALINK_VERSION, .name = "metalink-version", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "metalink",
 	.aria2 = AS_NOT_YET, .arg = "VERSION",
 	.help = "Version wanted.")
-OPT(MIN_SPLIT_SIZE, .name = "min-split-size", .ch = 'k', .type = OT_SIZE, .def = "20971520", .min = 1048576,
-	.max = 1073741824, .flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_BETTER, .arg = "SIZE",
-	.help = "A range is split between connections only while both parts are at least this large. A connection that "
-		"crawls is relieved of less. As long as nobody gave this or max-connection-per-server, it is 1M.",
-	.why = "While the number of connections is found out, and nobody gave this, it is 1M.")
+OPT(MIN_SPLIT_SIZE, .name = "min-split-size", .ch = 'k', .type = OT_SIZE, .def = "20971520",
+	.def_said = "20M; 1M while the number of connections is found out", .min = 1048576, .max = 1073741824, .flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_BETTER, .arg = "SIZE",
+	.help = "A range is split between connections only while both parts are at least this large. Near the end others "
+		"may take less than this from a connection that crawls. Unless this or max-connection-per-server is given "
+		"it is 1M.",
+	.why = "While the number of connections is found out, and this is not given, it is 1M.")
 OPT(MIN_TLS_VERSION, .name = "min-tls-version", .type = OT_ENUM, .def = "TLSv1.2",
 	.values = "TLSv1.1|TLSv1.2|TLSv1.3", .flags = OF_START | OF_CLIENT, .group = "general",
 	.aria2 = AS_SAME, .arg = "VERSION",
@@ -767,11 +767,12 @@ OPT(SHOW_FILES, .name = "show-files", .ch = 'S', .type = OT_BOOL, .def = "false"
 OPT(SOCKET_RECV_BUFFER_SIZE, .name = "socket-recv-buffer-size", .type = OT_SIZE, .def = "0", .max = 16777216,
 	.flags = OF_START | OF_CLIENT, .group = "general", .aria2 = AS_SAME, .arg = "SIZE",
 	.help = "Receive buffer of each connection in the kernel. 0: the system decides.")
-OPT(SPLIT, .name = "split", .ch = 's', .type = OT_INT, .def = "5", .min = 1, .max = INT32_MAX,
+OPT(SPLIT, .name = "split", .ch = 's', .type = OT_INT, .def = "5",
+	.def_said = "16, or max-connection-per-server if more; shown as 5", .min = 1, .max = INT32_MAX,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_BETTER, .arg = "N",
-	.help = "Connections of one download over all its URIs, at most. As long as nobody says how many, it is 16, "
-		"or max-connection-per-server where that was given and is more.",
-	.why = "While nobody says how many, max-connection-per-server alone decides; in aria2 it is 5 then.")
+	.help = "Connections of one download over all its URIs, at most. Unless it is given it is 16, or "
+		"max-connection-per-server where that is given and is more.",
+	.why = "Unless it is given it leaves room for 16 connections, and for max-connection-per-server; in aria2 it is 5 then.")
 OPT(SSH_HOST_KEY_MD, .name = "ssh-host-key-md", .type = OT_STR, .flags = OF_JOB | OF_IGNORED, .group = "ftp",
 	.aria2 = AS_NOT_YET, .arg = "TYPE=HEX", .check = opt_check_key_digest,
 	.help = "Digest of the host key of an sftp server: sha-1 or md5.")

@@ -91,8 +91,11 @@ class Origin:
 
 
 def sha256(path):
-    out = subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True).stdout
-    return out.split()[0]
+    h = hashlib.sha256()
+    with open(path, "rb") as f:
+        while block := f.read(1 << 20):
+            h.update(block)
+    return h.hexdigest()
 
 
 class Rpc:

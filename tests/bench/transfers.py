@@ -65,11 +65,11 @@ BIG_GOALS = {("http", 1, False): 0.58, ("http", 16, False): 0.65, ("http", 1, Tr
 
 def big(b, scheme, conns, disk):
     title = "1 GiB, %s, %d connection%s, to %s" % (scheme, conns, "s" if conns > 1 else "", "disk" if disk else "memory (tmpfs)")
-    names = ["floor", "aria2c", "axel"] if conns > 1 else ["floor", "aria2c", "curl", "axel"]
+    names = ["floor", "aria2c", "axel"] if conns > 1 else ["floor", "aria2c", "curl", "wget2"]
     if conns > 16:
         names.remove("aria2c")  # 16 is its most
-    if b.full or conns == 1:
-        names += ["wget2", "lftp"]
+    if b.full:
+        names += ["lftp"] + [n for n in ("wget2", "axel") if n not in names]
     base = b.origin.http if scheme == "http" else b.origin.https
     b.origin.need("big", GIB)
     got = rounds(b, title, b.tools.there(names), b.n_rounds, b.disk if disk else b.tmp, Work([(base + "/big", "big", GIB)], conns), b.origin.sums)
@@ -100,7 +100,7 @@ def files(b, scheme, count, size, goal=None):
 
 def limited(b):
     rate, seconds = 4 * MB, 4
-    counts = (8, 16, 32, 64, 128, 256) if b.full else (8, 16, 64)
+    counts = (8, 16, 32, 64, 128, 256) if b.full else (16, 64)
     rows = []
     for n in counts:
         names = b.tools.there(["axel"] + (["aria2c"] if n <= 16 else []))
@@ -108,7 +108,7 @@ def limited(b):
         b.origin.need("limited%d" % n, size)
         with Paced(b.origin.root, rate) as origin:
             work = Work([("%s/limited%d" % (origin.base, n), "limited%d" % n, size)], n)
-            got = rounds(b, "limited", names, b.n_rounds, b.tmp, work, b.origin.sums)
+            got = rounds(b, "limited", names, b.few_rounds, b.tmp, work, b.origin.sums)
         os.unlink(os.path.join(b.origin.root, "limited%d" % n))
         gain = lambda t: size / median(got, t, "wall") / rate
         for t in got:
@@ -123,7 +123,7 @@ def uneven(b):
     for n in (8, 16):
         ideal = size / (n - n // 8) / (8 * MB)
         names, got = b.tools.there(["aria2c"]), {}
-        for i in range(b.n_rounds):
+        for i in range(b.few_rounds):
             for tool in names:
                 with Paced(b.origin.root, 8 * MB, 50000, 8) as origin:  # each tool meets the slow one at the same place
                     work = Work([(origin.base + "/uneven", "uneven", size)], n)
@@ -182,7 +182,7 @@ def link(b):
             try:
                 names = ["haul --private"] + b.tools.there(["aria2c", "axel"])[1:]
                 work = Work([("http://10.78.0.2:8080/far", "far", size)], 16)
-                got = rounds(b, "link", names, b.n_rounds, b.tmp, work, b.origin.sums)
+                got = rounds(b, "link", names, b.few_rounds, b.tmp, work, b.origin.sums)
             finally:
                 b.tools.prefix = []
                 server.terminate()

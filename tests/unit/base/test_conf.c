@@ -557,6 +557,10 @@ static void help_lists_and_explains(void **state)
 	assert_non_null(strstr(text, "1 to 1024"));
 	assert_null(strstr(text, "--split"));
 	free(text);
+	text = print_to_text(conf_help, "split", 0, 0); /* what holds, not the number that the RPC shows */
+	assert_non_null(strstr(text, "1M while the number of connections is found out\n"));
+	assert_null(strstr(text, "Default:    5\n"));
+	free(text);
 	free(print_to_text(conf_help, "#nope", 0, ERR_INVAL));
 	free(print_to_text(conf_help, "nope", 0, ERR_INVAL));
 	free(print_to_text(conf_help, "--", 0, ERR_INVAL));

@@ -126,6 +126,8 @@ static void peer_request(struct peer *p, size_t len)
 	server.requests[i] = xstrndup(p->in.data, len);
 	server.peer_of[i] = p->number;
 	buf_drop(&p->in, len);
+	timer_stop(&p->timer); /* the last answer's end may be noticed later than its last byte is read */
+	uv_idle_stop(&p->turn);
 	p->now = &server.scripts[which];
 	p->sent = 0;
 	send_step(p);
