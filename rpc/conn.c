@@ -165,7 +165,7 @@ static void on_flush(void *arg)
 	struct conn *c = arg;
 
 	OBJ_CHECK(c, CONN);
-	send_queued(c, true);
+	send_queued(c, !timer_running(&c->deadline)); /* of a WebSocket: nothing was queued before */
 }
 
 static void wrote(struct conn *c, size_t n)

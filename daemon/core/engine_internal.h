@@ -105,6 +105,7 @@ struct engine {
 	void *shutdown_arg;
 
 	struct timer slots_timer;
+	uint64_t scout_from; /* key in queue.ready from which on the next scout is looked for (sched.c) */
 	struct timer starts_timer; /* runs while a job is start_unsaved */
 	struct deferred turn;	       /* end of the turn: sched_run, then events_flush */
 	uint64_t add_seq;	       /* number of the newest add */

@@ -17,7 +17,7 @@
 #define OWN_FILES 32
 
 #define SLOTS_MS    1000 /* how often slots are looked at again while jobs wait: for the speed, and for the network's silence */
-#define SCOUTS_SEEN 1000 /* jobs that are looked at for one that may hear somebody */
+#define SCOUTS_SEEN 1000 /* jobs that are looked at a time for one that may hear somebody */
 #define SCOUT_AGAIN_MS 30000 /* whose servers were not tried for so long */
 
 /* The rule of optimize-concurrent-downloads, "true" or "A:B" (checked when it was set); false: off. */
@@ -98,11 +98,12 @@ static uint64_t silent_at(const struct engine *e, const struct job *j)
 
 /* A server that is dead and a network that is gone look the same as long as nobody else is asked: jobs that wait for the one must
  * not keep the queue from ever finding out. The first whose servers have not been tried, else the one for whom that is longest
- * ago. NULL: there is no need, or nobody. */
-static struct job *find_scout(const struct engine *e)
+ * ago. Of a long queue a stretch is looked at, and the next one the next time, unless somebody in this has still to be tried.
+ * NULL: there is no need, or nobody. */
+static struct job *find_scout(struct engine *e)
 {
-	struct onode *n = origins_are_lost(e->origins) ? otree_at(&e->queue.ready, 0) : NULL;
-	uint64_t now = loop_now(e->loop), oldest = now > SCOUT_AGAIN_MS ? now - SCOUT_AGAIN_MS : 0;
+	struct onode *n = origins_are_lost(e->origins) ? otree_lower(&e->queue.ready, e->scout_from) : NULL;
+	uint64_t now = loop_now(e->loop), oldest = now > SCOUT_AGAIN_MS ? now - SCOUT_AGAIN_MS : 1;
 	struct job *found = NULL;
 
 	for (unsigned seen = 0; n != NULL && oldest > 0 && seen < SCOUTS_SEEN; seen++, n = otree_next(n)) {
@@ -114,6 +115,8 @@ static struct job *find_scout(const struct engine *e)
 		found = j;
 		oldest = at;
 	}
+	if (oldest > 0)
+		e->scout_from = n != NULL ? n->key : 0;
 	return found;
 }
 

@@ -235,8 +235,8 @@ int64_t segment_fair_share(const struct xfer *x)
 }
 
 /* Where to cut s when `lanes` more lanes want work: the last of so many equal parts, at a piece boundary if that leaves it
- * anything, each at least min-split-size; less when
- * that is more than is left for each of those at work, who will want work soon, too. */
+ * anything, each at least min-split-size; less when that is more than is left for each of those at work, who will want work
+ * soon, too. */
 static int64_t split_point(const struct xfer *x, const struct segment *s, unsigned lanes)
 {
 	int64_t least = xfer_split_least(x);

@@ -150,6 +150,15 @@ static void shrink(struct xfer *x, int64_t n)
 	}
 }
 
+/* Others have all that may be. */
+static bool is_crowded(const struct xfer *x)
+{
+	for (size_t i = 0; i < x->nsources; i++)
+		if (!x->sources[i]->dead && xfer_crowds(x, x->sources[i]))
+			return true;
+	return false;
+}
+
 /* What the step brought: `rate` is the goodput after it. */
 static void judge_step(struct xfer *x, uint64_t rate, uint64_t now)
 {
@@ -158,6 +167,8 @@ static void judge_step(struct xfer *x, uint64_t rate, uint64_t now)
 
 	if (n <= g->before) { /* there is no work for more, or no room for them */
 		g->lanes = g->before;
+		if (is_crowded(x)) /* which says nothing of the server, and may be over soon */
+			g->hold_ms = 0;
 		hold(g, now);
 		return;
 	}
@@ -199,12 +210,15 @@ static void end_window(struct xfer *x, uint64_t now)
 static uint64_t next_look(const struct xfer *x, uint64_t now)
 {
 	const struct growth *g = &x->grow;
+	uint64_t end = g->begun + window_ms(g, now);
 
 	if (now < g->hold_until)
 		return g->hold_until - now;
 	if (g->begun == 0)
 		return LOOK_MS;
-	return g->before == 0 && receiving(x) >= most_of_all(x) ? REST_MS : LOOK_MS;
+	if (g->before == 0 && receiving(x) >= most_of_all(x))
+		return REST_MS;
+	return end > now ? end - now : LOOK_MS; /* a window becomes longer, never shorter */
 }
 
 static void look(void *arg)

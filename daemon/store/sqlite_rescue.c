@@ -34,7 +34,7 @@ struct rescue {
 	sqlite3 *from, *to;
 	sqlite3_stmt *put;
 	struct row_map map; /* of the new file */
-	size_t rows;   /* saved */
+	size_t rows;   /* saved: jobs */
 	bool holes;    /* something could not be read */
 	bool readable; /* some page of the table could be read, even if it holds no row */
 	int write_rc;  /* the new file can't be written */
@@ -57,22 +57,28 @@ static int64_t new_row(struct rescue *r, uint64_t gid)
 	return n;
 }
 
+static void write_row(struct rescue *r, const struct job_rec *rec)
+{
+	int rc;
+
+	sqlite_bind_job(r->put, rec, new_row(r, rec->gid));
+	rc = sqlite3_step(r->put);
+	if (rc != SQLITE_DONE)
+		r->write_rc = rc;
+	sqlite3_reset(r->put);
+	r->rows = r->map.n;
+}
+
+/* One that is whole takes the place of a damaged one of the same job, never the other way round. */
 static void save_row(struct rescue *r, sqlite3_stmt *row)
 {
 	struct job_rec rec = {0};
-	int rc;
+	enum row_state state = sqlite_read_job(row, &rec);
 
-	if (sqlite_read_job(row, &rec) != ROW_SENSELESS) {
-		sqlite_bind_job(r->put, &rec, new_row(r, rec.gid));
-		rc = sqlite3_step(r->put);
-		if (rc == SQLITE_DONE)
-			r->rows++;
-		else
-			r->write_rc = rc;
-		sqlite3_reset(r->put);
-	} else {
+	if (state == ROW_SENSELESS)
 		r->holes = true;
-	}
+	else if (state == ROW_OK || row_map_find(&r->map, rec.gid) == NULL)
+		write_row(r, &rec);
 	job_rec_free(&rec);
 }
 

@@ -13,14 +13,16 @@
 #include "store/store_backend.h"
 
 #define JOB_COLUMNS                                                                                                    \
-	"gid, state, ord, uid, owner, uris, opts, dir, path, total, etag, last_modified, have, done, err, err_text, "  \
+	"state, ord, uid, owner, uris, opts, dir, path, total, etag, last_modified, have, done, err, err_text, "  \
 	"added_at, ended_at, flags, part_id"
 #define JOB_LATER ", digest, etag_origin" /* since version 4, 5 */
+/* A row that was written before version 6, and never migrated since its file was damaged, has its GID for a number only. */
+#define GID "ifnull(gid, rowid)"
 #define JOB_OK                                                                                                         \
-	"sum_job IS row_sum(gid, uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text, "       \
-	"added_at, ended_at, flags, part_id, digest, etag_origin), sum_place IS row_sum(gid, state, ord), "               \
-	"sum_have IS row_sum(gid, have, done)"
-#define COLUMNS 22 /* of JOB_COLUMNS and JOB_LATER; the three of JOB_OK and the rowid follow */
+	"sum_job IS row_sum(" GID ", uid, owner, uris, opts, dir, path, total, etag, last_modified, err, err_text, "       \
+	"added_at, ended_at, flags, part_id, digest, etag_origin), sum_place IS row_sum(" GID ", state, ord), "         \
+	"sum_have IS row_sum(" GID ", have, done)"
+#define COLUMNS 22 /* the GID, JOB_COLUMNS and JOB_LATER; the three of JOB_OK and the rowid follow */
 
 /* ---- checksums ---- */
 
@@ -194,7 +196,7 @@ char *sqlite_jobs_sql(sqlite3 *db, const char *rest)
 	bool newest = sqlite3_prepare_v2(db, "SELECT etag_origin, sum_job FROM job", -1, &st, NULL) == SQLITE_OK;
 
 	sqlite3_finalize(st);
-	return xasprintf("SELECT " JOB_COLUMNS "%s, rowid FROM job %s",
+	return xasprintf("SELECT " GID ", " JOB_COLUMNS "%s, rowid FROM job %s",
 		newest ? JOB_LATER ", " JOB_OK : ", NULL, NULL, 1, 1, 1", rest);
 }
 
@@ -237,7 +239,7 @@ sqlite3_stmt *sqlite_prepare_put(sqlite3 *db)
 	sqlite3_stmt *st = NULL;
 
 	sqlite3_prepare_v3(db,
-		"INSERT OR REPLACE INTO job (" JOB_COLUMNS JOB_LATER ", sum_job, sum_place, sum_have, id)"
+		"INSERT OR REPLACE INTO job (gid, " JOB_COLUMNS JOB_LATER ", sum_job, sum_place, sum_have, id)"
 		" VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,"
 		" row_sum(?1,?4,?5,?6,?7,?8,?9,?10,?11,?12,?15,?16,?17,?18,?19,?20,?21,?22),"
 		" row_sum(?1,?2,?3), row_sum(?1,?13,?14), ?23)",

@@ -40,8 +40,8 @@ struct sqlite {
 	sqlite3_stmt *op[OP_COUNT];
 	sqlite3_stmt *begin, *end;
 	sqlite3_stmt *has; /* is there such a row? */
-	struct row_map map; /* of all jobs in the file; negative while the open transaction has deleted the row */
-	int64_t last_row;
+	struct row_map map; /* of all jobs in the file, and of those that the open transaction deletes */
+	int64_t last_row;   /* the highest number below ROW_NEW_MAX that was ever given */
 	struct rec_list rows; /* read at the opening, until load takes them */
 	struct rec_list mended; /* copies of those that were damaged */
 	bool full;	      /* synchronous is FULL now */
@@ -180,37 +180,46 @@ static void bind_op(sqlite3_stmt *st, const struct store_op *op, int64_t row)
 	}
 }
 
-static bool has_row(struct sqlite *s, int64_t row)
+/* SQLITE_ROW: there is such a row, SQLITE_DONE: there is none, else the error. */
+static int look_for_row(struct sqlite *s, int64_t row)
 {
 	int rc;
 
 	sqlite3_bind_int64(s->has, 1, row);
 	rc = sqlite3_step(s->has);
 	sqlite3_reset(s->has);
-	return rc == SQLITE_ROW;
+	return rc;
 }
 
-/* Never one that is taken, whatever numbers an older or damaged file has. */
-static int64_t new_row(struct sqlite *s)
+/* Never one that is taken, whatever numbers an older or damaged file has. SQLITE_OK or an error. */
+static int new_row(struct sqlite *s, int64_t *ret)
 {
+	int rc;
+
 	do
-		s->last_row++;
-	while (has_row(s, s->last_row));
-	return s->last_row;
+		rc = look_for_row(s, ++s->last_row);
+	while (rc == SQLITE_ROW);
+	*ret = s->last_row;
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* The row that op changes; false: there is none, and nothing to do. One that is deleted stays in the map until that is committed,
- * see forget_deleted; a job that is put again meanwhile has its old number. */
-static bool row_for(struct sqlite *s, const struct store_op *op, int64_t *ret)
+/* The row that op changes. One that is deleted stays in the map until that is committed, see forget_deleted; a job that is put
+ * again meanwhile has its old number. SQLITE_OK; SQLITE_NOTFOUND: there is none, and nothing to do; or an error. */
+static int row_for(struct sqlite *s, const struct store_op *op, int64_t *ret)
 {
 	const int64_t *row = row_map_find(&s->map, op->rec.gid);
+	int rc;
 
-	if (row == NULL && op->kind != SOP_PUT)
-		return false;
-	*ret = row != NULL ? *row : new_row(s);
-	if (row == NULL)
+	if (row != NULL) {
+		*ret = *row;
+		return SQLITE_OK;
+	}
+	if (op->kind != SOP_PUT)
+		return SQLITE_NOTFOUND;
+	rc = new_row(s, ret);
+	if (rc == SQLITE_OK)
 		row_map_put(&s->map, op->rec.gid, *ret);
-	return true;
+	return rc;
 }
 
 static int run(sqlite3_stmt *st)
@@ -225,10 +234,10 @@ static int apply(struct sqlite *s, const struct store_op *op)
 {
 	sqlite3_stmt *st = s->op[op->kind];
 	int64_t row = 0;
-	int rc;
+	int rc = op->kind != SOP_META ? row_for(s, op, &row) : SQLITE_OK;
 
-	if (op->kind != SOP_META && !row_for(s, op, &row))
-		return SQLITE_OK;
+	if (rc != SQLITE_OK)
+		return rc == SQLITE_NOTFOUND ? SQLITE_OK : rc;
 	bind_op(st, op, row);
 	rc = run(st);
 	sqlite3_clear_bindings(st); /* they point into op */
@@ -239,7 +248,7 @@ static void forget_if_gone(struct sqlite *s, uint64_t gid)
 {
 	const int64_t *row = row_map_find(&s->map, gid);
 
-	if (row != NULL && !has_row(s, *row))
+	if (row != NULL && look_for_row(s, *row) == SQLITE_DONE)
 		row_map_del(&s->map, gid);
 }
 

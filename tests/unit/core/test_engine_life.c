@@ -856,6 +856,32 @@ static void dead_servers_are_asked_in_turn(void **state)
 		origin_put(o[i]);
 }
 
+/* A long row of one dead server's hides nobody for good. */
+static void a_living_server_far_back_is_found(void **state)
+{
+	struct env *v = *state;
+	struct origin_use use = {0};
+	struct origin *o = origin_of(v, "http://a/x");
+	uint64_t now = loop_now(&v->loop);
+
+	origins_alive(v->e->origins, now);
+	for (uint64_t gid = 1; gid <= 2500; gid++)
+		add_of(v, gid, "http://a/x");
+	add_of(v, 3000, "http://b/x");
+	while (otree_count(&v->e->queue.ready) < 2500) /* all are durable, and one runs */
+		uv_run(&v->loop.uv, UV_RUN_ONCE);
+	origin_use_begin(&use, o);
+	origin_use_served(&use);
+	origin_use_clear(&use);
+	assert_true(origin_lost(o, now + 1, now + 1, false));
+	for (int turn = 0; turn < 20 && fake_find(3000) == NULL; turn++) {
+		sched_dirty(v->e);
+		uv_run(&v->loop.uv, UV_RUN_NOWAIT);
+	}
+	assert_non_null(fake_find(3000));
+	origin_put(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -887,6 +913,7 @@ int main(void)
 		T(the_engine_goes_during_a_save),
 		T(a_silent_server_does_not_keep_the_queue),
 		T(dead_servers_are_asked_in_turn),
+		T(a_living_server_far_back_is_found),
 		T(many_jobs),
 	};
 

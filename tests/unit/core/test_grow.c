@@ -209,6 +209,76 @@ static void test_an_origin_is_not_crowded(void **state)
 	close_world(&w);
 }
 
+static void pause_loop(void *arg)
+{
+	struct world *w = arg;
+
+	loop_stop(&w->loop);
+}
+
+static void falls_silent(void *arg)
+{
+	struct fake_server *o = arg;
+
+	o->stall_percent = 100;
+}
+
+/* While nothing comes nobody looks twenty times a second whether something does. */
+static void test_silence_costs_little(void **state)
+{
+	struct fake_server o = {.size = 4 * MIB, .version = 1, .rate = 2000000};
+	struct timer silence = {0};
+	struct world w;
+	uint64_t turns;
+
+	(void)state;
+	open_free(&w, &o, 1, 8);
+	set(&w, OPT_STALL_TIMEOUT, "600");
+	timer_start(&w.loop, &silence, 500, 0, falls_silent, &o);
+	timer_start(&w.loop, &w.stop_at, 2000, 0, pause_loop, &w);
+	start(&w, one_uri);
+	loop_run(&w.loop);
+	turns = w.loop.turn;
+	timer_start(&w.loop, &w.stop_at, 60000, 0, stop_now, &w);
+	loop_run(&w.loop);
+	assert_true(w.ended);
+	assert_in_range(w.loop.turn - turns, 60, 500); /* a look each second, and some for each window of measurement */
+	timer_stop(&silence);
+	close_world(&w);
+}
+
+static struct origin_use crowd[15];
+
+static void crowd_leaves(void *arg)
+{
+	(void)arg;
+	for (size_t i = 0; i < 15; i++)
+		origin_use_clear(&crowd[i]);
+}
+
+/* That others have all there may be says nothing of the server: when they are gone, their place is taken within seconds. */
+static void test_the_place_of_others_is_taken_soon(void **state)
+{
+	struct fake_server o = {.size = 48 * MIB, .version = 1, .rate = 400000};
+	struct world w;
+	struct uri u;
+	struct origin *at;
+
+	(void)state;
+	open_free(&w, &o, 1, 7);
+	assert_int_equal(uri_parse(one_uri[0], strlen(one_uri[0]), &u, NULL), 0);
+	at = origin_get(w.origins, &u);
+	uri_free(&u);
+	for (size_t i = 0; i < 15; i++)
+		origin_use_begin(&crowd[i], at);
+	origin_put(at);
+	timer_start(&w.loop, &w.stop_at, 85000, 0, crowd_leaves, NULL);
+	assert_in_range(run_ms(&w), 85000, 85000 + 10000 + 10000); /* 125 s over one connection */
+	expect_right(&w, o.size);
+	assert_in_range(o.most_open, 8, 16);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +292,8 @@ int main(void)
 		cmocka_unit_test(test_our_own_limit),
 		cmocka_unit_test(test_stuck_connections),
 		cmocka_unit_test(test_an_origin_is_not_crowded),
+		cmocka_unit_test(test_silence_costs_little),
+		cmocka_unit_test(test_the_place_of_others_is_taken_soon),
 	};
 
 	log_setup(getenv("XFER_LOG") ? LOG_LVL_DEBUG : LOG_LVL_ERROR, false, NULL, LOG_LVL_ERROR);

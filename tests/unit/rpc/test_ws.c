@@ -356,6 +356,28 @@ static void a_deaf_client_is_dropped(void **state)
 	assert_true(x->s.closed);
 }
 
+/* The time that it has for reading begins with what it does not read, not anew with each notification. */
+static void notifications_give_a_deaf_client_no_time(void **state)
+{
+	struct fixture *x = *state;
+	uint64_t start, last;
+
+	x->rpc->patience = 300;
+	open_ws(x);
+	x->s.stuck = true;
+	while (x->s.unsent < 256 * 1024) /* so much waits in the kernel and in the stream */
+		event(x, EV_START);
+	start = last = loop_now(&x->loop);
+	while (!x->s.closed && last - start < 2000) {
+		while (loop_now(&x->loop) == last)
+			uv_run(&x->loop.uv, UV_RUN_NOWAIT);
+		last = loop_now(&x->loop);
+		if (!x->s.closed)
+			event(x, EV_START);
+	}
+	assert_true(x->s.closed);
+}
+
 static void pings_do_not_pile_up(void **state)
 {
 	struct fixture *x = *state;
@@ -404,6 +426,7 @@ int main(void)
 		T(notifications),
 		T(no_notification_before_the_token),
 		T(a_deaf_client_is_dropped),
+		T(notifications_give_a_deaf_client_no_time),
 		T(pings_do_not_pile_up),
 		T(the_end_waits_for_the_answer),
 	};

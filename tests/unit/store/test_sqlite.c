@@ -409,7 +409,14 @@ static void test_deletion_after_a_failure(void **state)
 	assert_int_equal(number(t, "SELECT count(*) FROM job WHERE gid IN (1, 3, 9, 10)"), 4);
 }
 
-/* Version 5 had the GID for the row's number, anywhere in the range; what comes later is numbered from the beginning. */
+/* Version 5 had the GID for the row's number. */
+static void make_version_5(struct sq_test *t)
+{
+	sql(t, "UPDATE job SET id=-1-id; UPDATE job SET id=gid; ALTER TABLE job DROP COLUMN gid;"
+	       "ALTER TABLE job RENAME COLUMN id TO gid; PRAGMA user_version=5");
+}
+
+/* GIDs lie anywhere in the range; what comes later is numbered from the beginning. */
 static void test_version_5(void **state)
 {
 	struct sq_test *t = *state;
@@ -419,7 +426,7 @@ static void test_version_5(void **state)
 	put(t->s, INT64_MAX, 2);
 	assert_int_equal(flush(t), 0);
 	close_it(t);
-	sql(t, "UPDATE job SET id=gid; ALTER TABLE job DROP COLUMN gid; ALTER TABLE job RENAME COLUMN id TO gid; PRAGMA user_version=5");
+	make_version_5(t);
 	assert_int_equal(open_it(t), 0);
 	assert_int_equal(load(t), 2);
 	store_set_ord(t->s, UINT64_MAX, 10);
@@ -914,6 +921,27 @@ static void test_bad_first_page(void **state)
 	}
 }
 
+/* The same of a file whose rows have no column for the GID: their numbers are the GIDs. */
+static void test_bad_first_page_of_version_5(void **state)
+{
+	struct sq_test *t = *state;
+	struct job_rec r = {.gid = 2000};
+	char junk[4096] = {0};
+	struct fail f;
+
+	fill(t, 3000);
+	make_version_5(t);
+	write_at(t->db, 0, junk, sizeof(junk));
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(store_load(t->s, on_checked_row, &r, &f), 0);
+	assert_int_equal(r.state, 0);
+	assert_non_null(r.uris);
+	job_rec_free(&r);
+	close_it(t);
+	assert_int_equal(open_it(t), 0);
+	assert_int_equal(load(t), 3000);
+}
+
 static void test_bad_root(void **state)
 {
 	struct sq_test *t = *state;
@@ -923,6 +951,37 @@ static void test_bad_root(void **state)
 	memset(junk, 0xff, sizeof(junk));
 	write_at(t->db, 4096, junk, sizeof(junk)); /* the table's root, page 2 */
 	expect_rescue(t, 2900, 3000);
+}
+
+/* Two rows of one job, as pages that were freed may hold: the one that is whole counts, whichever comes first. */
+static void test_bad_root_with_a_row_twice(void **state)
+{
+	static const char *const places[] = {"-5", "9000"};
+	struct sq_test *t = *state;
+	char junk[4096];
+
+	memset(junk, 0xff, sizeof(junk));
+	for (size_t i = 0; i < 2; i++) {
+		struct job_rec r = {.gid = 1500};
+		char text[300];
+		struct fail f;
+
+		nftw(t->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+		assert_int_equal(mkdir(t->dir, 0700), 0);
+		fill(t, 3000);
+		snprintf(text, sizeof(text),
+			"CREATE TEMP TABLE c AS SELECT * FROM job WHERE gid=1500; UPDATE c SET id=%s, uris='http://other/';"
+			"INSERT INTO job SELECT * FROM c",
+			places[i]);
+		sql(t, text);
+		write_at(t->db, 4096, junk, sizeof(junk));
+		assert_int_equal(open_it(t), 0);
+		assert_int_equal(store_load(t->s, on_checked_row, &r, &f), 0);
+		assert_int_equal(r.err, 0);
+		assert_null(strstr(r.uris, "other"));
+		job_rec_free(&r);
+		close_it(t);
+	}
 }
 
 static void test_cut_off(void **state)
@@ -1132,7 +1191,9 @@ int main(void)
 		T(test_kill),
 		T(test_one_bad_page),
 		T(test_bad_first_page),
+		T(test_bad_first_page_of_version_5),
 		T(test_bad_root),
+		T(test_bad_root_with_a_row_twice),
 		T(test_cut_off),
 		T(test_nothing_to_save),
 		T(test_random_damage),
