@@ -212,11 +212,13 @@ static void fuzz_cookies(struct input *in)
 	struct cookie_jar *j = cookie_jar_new(), *again = cookie_jar_new();
 	const int64_t now = 1700000000;
 	static char path[] = "/tmp/haul-fuzz-cookies-XXXXXX";
+	static bool made;
 	struct fail f = {0};
 	unsigned passed;
 	int fd;
 
-	if (path[sizeof(path) - 2] == 'X') {
+	if (!made) {
+		made = true;
 		fd = mkstemp(path);
 		CHECK(fd >= 0);
 		close(fd);
