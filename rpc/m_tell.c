@@ -126,11 +126,10 @@ static void put_uris(struct call *c, uint64_t gid)
 	for (size_t i = 0; i < got && i < n; i++) {
 		size_t at = c->w->out->len + c->w->comma;
 
-		if (i > 0 && same_uri(&u[i], &u[i - 1])) {
+		if (i > 0 && same_uri(&u[i], &u[i - 1]))
 			jw_again(c->w, last);
-			continue;
-		}
-		put_uri(c->w, &u[i]);
+		else
+			put_uri(c->w, &u[i]);
 		last = at;
 	}
 	jw_close(c->w, ']');

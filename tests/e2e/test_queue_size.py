@@ -121,3 +121,12 @@ def test_who_leaves_before_the_list_is_whole(full):
     assert [w.recv()["id"] for _ in range(6)] == ["all0", "small0", "all1", "small1", "all2", "small2"]
     w.close()
     assert full.rpc("aria2.getVersion")
+
+
+def test_a_uri_once_for_each_connection(hauld):
+    """However many connections: the URIs of tellStatus and tellWaiting are those of getUris."""
+    gid = hauld.add("http://127.0.0.1:9/a", pause="true", split=16, max_connection_per_server=16)
+    want = hauld.rpc("aria2.getUris", gid)
+    assert [u["uri"] for u in want] == ["http://127.0.0.1:9/a"] * 16
+    assert hauld.status(gid)["files"][0]["uris"] == want
+    assert hauld.rpc("aria2.tellWaiting", 0, 10)[0]["files"][0]["uris"] == want
