@@ -607,7 +607,7 @@ OPT(PEER_ID_PREFIX, .name = "peer-id-prefix", .type = OT_STR, .def = "A2-1-36-0-
 OPT(PIECE_LENGTH, .name = "piece-length", .type = OT_SIZE, .def = "1048576", .min = 1048576, .max = 1073741824,
 	.flags = OF_START | OF_INITIAL | OF_GLOBAL | OF_CLIENT, .group = "http", .aria2 = AS_BETTER, .arg = "SIZE",
 	.help = "Unit of the piece map that RPC clients see.",
-	.why = "It only says where ranges are split and what the piece map shows; progress is kept to the byte.")
+	.why = "It only says what the piece map shows, and where parts end that are taken in order; progress is kept to the byte.")
 OPT(PRINT, .name = "print", .type = OT_ENUM, .values = "md|aria2|man|json|bash", .flags = OF_START | OF_OWN | OF_HIDDEN,
 	.group = "ui", .arg = "FORM",
 	.help = "Print what is made from the option table, and end: md (reference), aria2 (how hauld meets aria2's "

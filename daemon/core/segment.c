@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "core/xfer_int.h"
 
+#define SPLIT_GRAIN (64 * 1024) /* whole pages, so that no two lanes write to one */
+
 static void on_written(void *owner, int64_t from, int64_t to)
 {
 	struct segment *s = owner;
@@ -204,7 +206,7 @@ void segment_cut(struct segment *s, int64_t at)
 	s->end = at;
 }
 
-/* The attached segment with most left; it can be split at a piece boundary so that both halves keep min-split-size. */
+/* The attached segment with most left; it can be split so that both halves keep min-split-size. */
 static struct segment *largest_divisible(struct xfer *x)
 {
 	int64_t least = xfer_split_least(x);
@@ -234,22 +236,21 @@ int64_t segment_fair_share(const struct xfer *x)
 	return left / n;
 }
 
-/* Where to cut s when `lanes` more lanes want work: the last of so many equal parts, at a piece boundary if that leaves it
- * anything, each at least min-split-size; less when that is more than is left for each of those at work, who will want work
- * soon, too. */
+/* Where to cut s when `lanes` more lanes want work: the last of so many equal parts, each at least min-split-size; less when that
+ * is more than is left for each of those at work, who will want work soon, too. Equal to a few pages: with whole pieces the lanes
+ * of a file of 15.3 of them each would have 15, 16 and 17, and it is done when the longest is. */
 static int64_t split_point(const struct xfer *x, const struct segment *s, unsigned lanes)
 {
 	int64_t least = xfer_split_least(x);
 	int64_t left = s->end - s->next;
 	int64_t parts = (int64_t)lanes + 1;
-	int64_t fair = segment_fair_share(x), n, at, up;
+	int64_t fair = segment_fair_share(x), n, at;
 
 	if (parts > left / least)
 		parts = left / least;
 	n = left / parts < fair ? left / parts : fair;
 	at = s->end - (n > least ? n : least);
-	up = piece_end(x, at);
-	return up < s->end ? up : at;
+	return at - at % SPLIT_GRAIN > s->next ? at - at % SPLIT_GRAIN : at;
 }
 
 bool segment_pick(struct xfer *x, const struct source *src, unsigned lanes, struct range *ret)

@@ -4,7 +4,6 @@
  *
  *   floor http|https|splice PORT PATH SIZE CONNECTIONS FILE     splice: http, from the socket to the file through a pipe
  */
-#define _GNU_SOURCE
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdbool.h>
