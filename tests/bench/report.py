@@ -75,13 +75,12 @@ def md(head, rows):
 
 
 def version(program):
-    for flag in ("-v",) if "nginx" in program else ("--version",):
-        try:
-            out = subprocess.run([program, flag], capture_output=True, text=True)
-            return " ".join((out.stdout + out.stderr).strip().split("\n")[0].split()[:4])
-        except OSError:
-            pass
-    return None
+    ask = {"nginx": "-v", "openssl": "version"}.get(program, "--version")
+    try:
+        out = subprocess.run([program, ask], capture_output=True, text=True)
+    except OSError:
+        return None
+    return " ".join((out.stdout + out.stderr).strip().split("\n")[0].split()[:4])
 
 
 def quantiles(times):
