@@ -182,7 +182,7 @@ def link(b):
             try:
                 names = ["haul --private"] + b.tools.there(["aria2c", "axel"])[1:]
                 work = Work([("http://10.78.0.2:8080/far", "far", size)], 16)
-                got = rounds(b, "link", names, b.few_rounds, b.tmp, work, b.origin.sums)
+                got = rounds(b, "link", names, b.n_rounds, b.tmp, work, b.origin.sums)
             finally:
                 b.tools.prefix = []
                 server.terminate()
