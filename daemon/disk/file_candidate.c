@@ -79,7 +79,7 @@ void cand_let_go(struct dfile *f)
 }
 
 /* A file without a name first: NAME.part never lies there without our lock and without the journal that names it, whenever
- * the process is killed. 1: not here. */
+ * the process is killed or the power fails. 1: not here. */
 static int create_unnamed(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
@@ -91,6 +91,7 @@ static int create_unnamed(struct dfile_opening *o)
 		return 1;
 	lock(o, f->fd);
 	dfile_start_journal(f, &(struct ranges){0});
+	journal_sync(f->journal);
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
 	if (f->fs->linkat(AT_FDCWD, self, f->dirfd, f->part, AT_SYMLINK_FOLLOW) == 0) {
 		o->made_part = true;

@@ -62,6 +62,7 @@ struct journal {
 	char *path;
 	int fd;
 	atomic_bool unlinked;
+	bool synced;	 /* the file and its name: what changes in place needs no more than fdatasync */
 	uint32_t crc;	 /* of the data file's identity */
 	atomic_int next; /* first free slot */
 };
@@ -301,12 +302,20 @@ void journal_close(struct journal *j, bool unlink)
 	free(j);
 }
 
+void journal_sync(struct journal *j)
+{
+	if (j && !j->synced)
+		j->synced = j->fs->fsync(j->fd) == 0;
+	else if (j)
+		j->fs->fdatasync(j->fd);
+}
+
 void journal_set_finished(struct journal *j)
 {
 	static const uint64_t yes = FINISHED;
 
 	if (j && fs_pwrite_all(j->fs, j->fd, &yes, sizeof(yes), offsetof(struct head, finished)) == 0)
-		j->fs->fsync(j->fd); /* without it a power cut costs a look at the server, no byte */
+		journal_sync(j); /* without it a power cut costs a look at the server, no byte */
 }
 
 static bool same_file(const struct head *h, const struct fs_ops *fs, int data_fd)

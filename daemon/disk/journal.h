@@ -28,6 +28,9 @@ int journal_open(const struct fs_ops *fs, const char *path, int data_fd, struct 
 void journal_close(struct journal *j, bool unlink);
 /* Remove the file, but keep j usable; what is journaled from now on is lost. */
 void journal_unlink(struct journal *j);
+/* From now on a power cut leaves what says of which file the journal is, so that an orphaned NAME.part is known again. Without
+ * it (a failure is no error) that one costs its job another name. */
+void journal_sync(struct journal *j);
 /* The data file is whole and synced, and is about to get its final name: note that, durably. The next journal_open forgets it. */
 void journal_set_finished(struct journal *j);
 /* The journal at path says so of the file data_fd. Holds on another boot too, since the data was synced before. */

@@ -16,6 +16,41 @@ LONG = bool(os.environ.get("HAUL_LONG"))
 KILLS, MOMENTS, CUTS = (200, 50, 20) if LONG else (8, 8, 2)
 MIB = 1 << 20
 
+# The names of a folder reach the disk at once where NAME.part gets its name (WHEN=linkat), or NAME does (WHEN=renameat2): what was
+# changed before and nobody synced does not. Then nothing more happens on that thread.
+NAMED = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static void stay(const char *call, int dir, const char *name, const char *end)
+{
+	size_t n = strlen(name), m = strlen(end);
+	if (strcmp(getenv("WHEN"), call) != 0 || n < m || strcmp(name + n - m, end) != 0)
+		return;
+	fsync(openat(dir, ".", O_RDONLY));
+	close(open(getenv("MARKER"), O_CREAT | O_WRONLY, 0600));
+	for (;;)
+		pause();
+}
+int linkat(int a, const char *p, int b, const char *q, int f)
+{
+	int (*real)(int, const char *, int, const char *, int) = dlsym(RTLD_NEXT, "linkat"), r = real(a, p, b, q, f);
+	if (r == 0)
+		stay("linkat", b, q, ".part");
+	return r;
+}
+int renameat2(int a, const char *p, int b, const char *q, unsigned f)
+{
+	int (*real)(int, const char *, int, const char *, unsigned) = dlsym(RTLD_NEXT, "renameat2"), r = real(a, p, b, q, f);
+	if (r == 0)
+		stay("renameat2", b, q, "named.bin");
+	return r;
+}
+"""
+
 
 def add_until(d, hostile, rnd, moment, n):
     """Adds up to 20 jobs until the moment has come; -> those that were acknowledged, {out: (gid, size, seed)}."""
@@ -194,3 +229,21 @@ def test_power_cut(ext4, nginx, tools, n):
     finally:
         os.unlink(os.path.join(nginx.root, name))
         os.unlink(os.path.join(nginx.root, name + ".sha256"))
+
+
+@pytest.mark.matrix("D04")
+@pytest.mark.parametrize("when", ["linkat", "renameat2"])
+def test_power_cut_behind_a_name(ext4, hostile, tools, preload, tmp_path, when):
+    """The folder is on the disk before the queue knows of the file in it: its job takes it for its own all the same."""
+    fs, marker = ext4("before"), str(tmp_path / "marker")
+    d = tools.Hauld(fs.where, env=dict(preload(NAMED), WHEN=when, MARKER=marker))
+    d.log = fs.where + ".log"
+    d.start()
+    gid = d.add(hostile.base + "/f/1M/" + when, out="named.bin")
+    tools.wait_for(lambda: os.path.exists(marker))
+    fs.cut()
+    d.kill()
+    with tools.after_power_cut(ext4, fs, d) as d2:
+        assert os.path.basename(d2.complete(gid)) == "named.bin", d2.tail()
+        assert os.listdir(d2.dir) == ["named.bin"]
+        assert tools.sha256_of(os.path.join(d2.dir, "named.bin")) == hostile.sha256("1M", when)

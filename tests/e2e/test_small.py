@@ -63,17 +63,6 @@ def check_files(d, hostile, tools, want):
     assert [n for n, (size, seed) in want.items() if tools.sha256_of(os.path.join(d.dir, n)) != hostile.sha256(size, seed)] == []
 
 
-def take_away_copies(d, hostile, tools, want):
-    """docs/known-gaps.md: of what goes by way of NAME.part, a part or a copy from before the last commit may lie beside it."""
-    for part in [n for n in os.listdir(d.dir) if n.endswith(".part")]:
-        assert want[part[:-5]][0] > 262144, part
-        os.unlink(os.path.join(d.dir, part))
-    for copy in [n for n in os.listdir(d.dir) if n.endswith(".1")]:
-        size, seed = want[copy[:-2]]
-        assert size > 262144 and tools.sha256_of(os.path.join(d.dir, copy)) == hostile.sha256(size, seed), copy
-        os.unlink(os.path.join(d.dir, copy))
-
-
 def small_files(hostile, n, tag, rnd):
     """-> what to add, and what is to be there: around the size of a block, too."""
     sizes = [rnd.choice([1, 100, 16384, 65536, 262143, 262144, 262145]) for _ in range(n)]
@@ -165,7 +154,6 @@ def test_power_cut(ext4, hostile, tools):
         d2.rpc("aria2.remove", mark)
         tools.wait_for(lambda: idle(d2), 60)
         assert {d2.status(gid)["status"] for gid in gids} == {"complete"}
-        take_away_copies(d2, hostile, tools, want)
         check_files(d2, hostile, tools, want)
         asked = [r["line"] for r in hostile.log()]
         names = {gid: want["p-%d" % i] for i, gid in enumerate(gids)}
