@@ -22,8 +22,11 @@
 
 #define DSCP_MAX 63 /* six bits, RFC 2474 */
 
-/* So much is received in a turn of the loop, divided evenly among as many as received in one lately, so that nobody who asks
- * something by RPC waits for longer than that takes. TLS needs a millisecond for a MiB. */
+/* So much is received in a round, divided evenly among as many as received in one lately. A round is a turn of the loop, unless
+ * that takes longer than TURN_NS: then those who came too late have their share in the next, and nobody has a second one before.
+ * So who asks something by RPC waits for little longer than TURN_NS, whatever the kernel does within a call: the first bytes of a
+ * connection cost several times as much as later ones. */
+#define TURN_NS	   (1000u * 1000)
 #define TURN_BYTES (2u * 1024 * 1024)
 #define SHARE_MIN  (64u * 1024)
 #define SHARE_MAX  (1024u * 1024)
@@ -129,6 +132,7 @@ int net_new(struct loop *l, const struct opts *o, struct net **ret, struct fail 
 	n->refs = 1;
 	n->splice = splice_to_pipe;
 	n->crowd = CROWD; /* until more is known */
+	n->turn_ns = TURN_NS;
 	LIST_INIT(&n->lingering);
 	LIST_INIT(&n->own_ports);
 	n->conf.check_certificate = true;
@@ -191,16 +195,43 @@ void net_set_splice(struct net *n, ssize_t (*splice)(int from, int to, size_t n)
 	n->splice = splice != NULL ? splice : splice_to_pipe;
 }
 
-size_t net_share(struct net *n)
+static void begin_round(struct net *n)
 {
-	if (n->turn_seen != n->loop->turn) {
-		n->turn_seen = n->loop->turn;
-		n->crowd -= n->crowd / 8;
-		n->crowd = n->readers > n->crowd ? n->readers : n->crowd;
-		n->share = n->crowd > 0 ? TURN_BYTES / n->crowd : SHARE_MAX;
-		n->share = n->share < SHARE_MIN ? SHARE_MIN : n->share > SHARE_MAX ? SHARE_MAX : n->share;
-		n->readers = 0;
+	n->round++;
+	n->crowd -= n->crowd / 8;
+	n->crowd = n->readers > n->crowd ? n->readers : n->crowd;
+	n->share = n->crowd > 0 ? TURN_BYTES / n->crowd : SHARE_MAX;
+	n->share = n->share < SHARE_MIN ? SHARE_MIN : n->share > SHARE_MAX ? SHARE_MAX : n->share;
+	n->readers = 0;
+}
+
+/* Who was left out may have gone meanwhile: then nobody is in this turn, and a round begins with the next. */
+static void begin_turn(struct net *n)
+{
+	n->turn_seen = n->loop->turn;
+	n->turn_end = uv_hrtime() + n->turn_ns;
+	if (!n->left_out)
+		begin_round(n);
+	n->left_out = n->begun = false;
+}
+
+bool net_turn_over(const struct net *n)
+{
+	return uv_hrtime() >= n->turn_end;
+}
+
+size_t net_share(struct net *n, uint64_t *round)
+{
+	if (n->turn_seen != n->loop->turn)
+		begin_turn(n);
+	if (*round == n->round)
+		return 0;
+	if (n->begun && net_turn_over(n)) {
+		n->left_out = true;
+		return 0;
 	}
+	*round = n->round;
+	n->begun = true;
 	n->readers++;
 	return n->share;
 }

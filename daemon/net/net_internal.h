@@ -53,9 +53,14 @@ struct net {
 	size_t chop;
 	ssize_t (*splice)(int from, int to, size_t n);
 	uint64_t turn_seen; /* the loop's turn in which somebody received last, */
-	unsigned readers;   /* how many have in it, */
-	unsigned crowd;	    /* and in one of the last turns, at most; */
-	size_t share;	    /* how many bytes each may; see net_share */
+	uint64_t turn_end;  /* until when, by uv_hrtime; */
+	uint64_t turn_ns;   /* so long is it; the tests set it */
+	uint64_t round;	    /* in a round of one turn or several each stream has one share, */
+	bool left_out;	    /* in the last turn there was no time for all, */
+	bool begun;	    /* in this one somebody has had his, as somebody always does, */
+	unsigned readers;   /* how many have had theirs, */
+	unsigned crowd;	    /* and in one of the last rounds, at most; */
+	size_t share;	    /* how many bytes that is; see net_share */
 	uint64_t v6_slow_until, v4_slow_until; /* ms: addresses of the family did not answer lately, see dial.c */
 	bool told_congestion; /* the log has it that the kernel refuses conf.congestion */
 	unsigned turn; /* sockets bound to an interface so far */
@@ -70,8 +75,11 @@ void net_unref(struct net *n);
 
 /* The shared window, allocated when first needed; never NULL. Its length is NET_WINDOW, or less under the test seam. */
 char *net_window(struct net *n);
-/* A stream receives for the first time in this turn: so many bytes may it take until the next. */
-size_t net_share(struct net *n);
+/* A stream that was dialled would receive for the first time in this turn: so many bytes may it take until the next, or none.
+ * *round is its own, 0 at first: the round in which it had its last share. */
+size_t net_share(struct net *n, uint64_t *round);
+/* Asked after net_share in the same turn: it has lasted so long that nobody should receive any more. */
+bool net_turn_over(const struct net *n);
 size_t net_chop(const struct net *n, size_t len); /* len, or the limit of net_set_chop */
 
 /* cpool.c */

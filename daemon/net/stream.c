@@ -21,6 +21,7 @@
 #define TLS_PRICE     2 /* bytes through TLS cost so much more, and */
 #define PIPE_DISCOUNT 4 /* bytes that go into a pipe cost so much less than those that go into memory */
 #define LINGER_MAX (64 * 1024) /* and for so many bytes that nobody wants any more */
+#define CLIENT_SHARE (64 * 1024) /* bytes that are received in a turn from one who connected to us */
 
 struct write_req {
 	uv_write_t req;
@@ -112,13 +113,21 @@ void stream_break_later(struct stream *s, const struct fail *f)
 	defer(s->net->loop, &s->kick);
 }
 
-/* What it may receive in this turn is used up: libuv comes again in the next. */
+/* What it may receive in this turn is used up, or the turn has lasted long enough: libuv comes again in the next. */
+static bool had_enough(struct stream *s)
+{
+	if (s->dialled && s->left > 0 && net_turn_over(s->net))
+		s->left = 0;
+	return s->left == 0;
+}
+
+/* Clients of our own wait for an answer: they neither stand in the row of the bodies nor shorten their shares. */
 static bool had_its_share(struct stream *s)
 {
-	if (s->turn != s->net->loop->turn) {
-		s->turn = s->net->loop->turn;
-		s->left = net_share(s->net);
-	}
+	if (s->turn == s->net->loop->turn)
+		return had_enough(s);
+	s->turn = s->net->loop->turn;
+	s->left = s->dialled ? net_share(s->net, &s->round) : CLIENT_SHARE;
 	return s->left == 0;
 }
 
@@ -278,7 +287,7 @@ static void move(struct stream *s)
 			net_note_life(s->net);
 		use_share(s, (size_t)n);
 		stream_data(s, (size_t)n);
-		if (!s->reading || s->state != ST_OPEN || s->left == 0)
+		if (!s->reading || s->state != ST_OPEN || had_enough(s))
 			return;
 		ask_pipe(s);
 	} while (s->reading && s->state == ST_OPEN && s->pipe >= 0);

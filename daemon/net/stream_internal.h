@@ -52,6 +52,7 @@ struct stream {
 	size_t pipe_len;    /* at most so many */
 	uint64_t turn;	    /* of the loop, when it received last, */
 	size_t left;	    /* and so many bytes it may still in that */
+	uint64_t round;	    /* of the net's: in which it had its last share */
 	struct fail broken; /* kick: code != 0 is the end to tell */
 	size_t unsent;	    /* bytes in libuv's write queue */
 	size_t control;	    /* bytes among them that TLS made up by itself */

@@ -22,6 +22,12 @@ static struct {
 	unsigned stumbles; /* != 0: short, put off and interrupted at random; the state of that */
 } script;
 
+/* Of what a client sends. */
+static struct {
+	uint64_t turn;
+	size_t got, in_turn, most;
+} heard;
+
 static unsigned rnd(void)
 {
 	script.stumbles = script.stumbles * 1664525u + 1013904223u;
@@ -65,6 +71,7 @@ struct sink {
 	uint64_t turn;
 	size_t in_turn, most_in_turn;
 	unsigned busy; /* others that receive as well, as the net is told */
+	const struct sink *other; /* who must not have received in the same turn; NULL: nobody */
 };
 
 static void check(struct sink *k, const char *p, size_t n)
@@ -145,6 +152,8 @@ static void note_turn(struct sink *k, size_t n)
 		k->in_turn = 0;
 		k->x->n->readers += k->busy;
 	}
+	if (k->other != NULL)
+		assert_int_not_equal(k->turn, k->other->turn);
 	k->in_turn += n;
 	if (k->in_turn > k->most_in_turn)
 		k->most_in_turn = k->in_turn;
@@ -438,21 +447,110 @@ static void test_shares(void **state)
 		size_t share;
 	} rows[] = {{0, 1 << 20}, {1, 1 << 20}, {2, 1 << 20}, {4, 1 << 19}, {16, 1 << 17}, {32, 1 << 16}, {5000, 1 << 16}};
 
+	uint64_t round[2] = {0};
+
+	x->n->turn_ns = UINT64_MAX / 2;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		x->l.turn++;
 		x->n->readers = rows[i].readers;
 		x->n->crowd = 0;
-		assert_int_equal(net_share(x->n), rows[i].share);
-		assert_int_equal(net_share(x->n), rows[i].share);
+		assert_int_equal(net_share(x->n, &round[0]), rows[i].share);
+		assert_int_equal(net_share(x->n, &round[1]), rows[i].share);
+		assert_int_equal(net_share(x->n, &round[0]), 0);
 		assert_int_equal(x->n->readers, 2);
 	}
 	x->l.turn++;
-	assert_int_equal(net_share(x->n), 1 << 16); /* most of the crowd may be back */
+	assert_int_equal(net_share(x->n, &round[0]), 1 << 16); /* most of the crowd may be back */
 	for (int i = 0; i < 100; i++) {
 		x->l.turn++;
-		net_share(x->n);
+		net_share(x->n, &round[0]);
 	}
-	assert_int_equal(net_share(x->n), (2 << 20) / 7);
+	assert_int_equal(net_share(x->n, &round[1]), (2 << 20) / 7);
+}
+
+/* When there is no time for all, nobody has a second share before each has had one. */
+static void test_turns_that_are_short(void **state)
+{
+	struct fixture *x = *state;
+	static const unsigned served[] = {0, 1, 2, 0, 1, 2};
+	uint64_t round[3] = {0};
+
+	x->n->turn_ns = 0;
+	for (size_t i = 0; i < sizeof(served) / sizeof(served[0]); i++) {
+		x->l.turn++;
+		for (unsigned k = 0; k < 3; k++)
+			assert_int_equal(net_share(x->n, &round[k]) > 0, k == served[i]);
+	}
+	x->l.turn++;
+	assert_true(net_share(x->n, &round[0]) > 0);
+	assert_int_equal(net_share(x->n, &round[1]), 0);
+	x->l.turn++; /* the others are gone */
+	assert_int_equal(net_share(x->n, &round[0]), 0);
+	x->l.turn++;
+	assert_true(net_share(x->n, &round[0]) > 0);
+	assert_int_equal(x->n->readers, 1);
+}
+
+/* Two bodies for which there is never any time left: they take turns, a piece each, and all arrives. */
+static void time_is_up(struct fixture *x, bool to_pipe)
+{
+	struct lane p = {0}, q = {0};
+
+	x->n->turn_ns = 0;
+	begin(x, &p);
+	begin(x, &q);
+	p.k.to_pipe = q.k.to_pipe = to_pipe;
+	p.k.other = &q.k;
+	q.k.other = &p.k;
+	while (q.sent < TOTAL) {
+		feed(&p);
+		feed(&q);
+		uv_run(&x->l.uv, UV_RUN_ONCE);
+	}
+	run(x, &p);
+	run(x, &q);
+	assert_in_range(p.k.most_in_turn, 1, sizeof(p.k.mem));
+	assert_in_range(q.k.most_in_turn, 1, sizeof(q.k.mem));
+	finish(&p);
+	finish(&q);
+}
+
+static void test_bodies_when_time_is_up(void **state)
+{
+	time_is_up(*state, false);
+	time_is_up(*state, true);
+}
+
+static void on_heard(struct end *e, const char *where)
+{
+	if (strcmp(where, "data") != 0)
+		return;
+	if (heard.turn != e->x->l.turn)
+		heard.in_turn = 0;
+	heard.turn = e->x->l.turn;
+	heard.in_turn += e->got - heard.got;
+	heard.got = e->got;
+	if (heard.in_turn > heard.most)
+		heard.most = heard.in_turn;
+}
+
+/* Who connected to us is heard all the same, within bounds of his own. */
+static void test_client_when_time_is_up(void **state)
+{
+	struct fixture *x = *state;
+	struct lane p = {0};
+	char *text = calloc(1, TOTAL);
+
+	memset(&heard, 0, sizeof(heard));
+	x->n->turn_ns = 0;
+	begin(x, &p);
+	p.server.hook = on_heard;
+	assert_non_null(text);
+	stream_write(p.k.s, text, TOTAL);
+	WAIT_FOR(x, p.server.got == TOTAL);
+	assert_in_range(heard.most, 2 * sizeof(p.server.buf), 64 * 1024);
+	free(text);
+	finish(&p);
 }
 
 int main(void)
@@ -470,6 +568,9 @@ int main(void)
 		T(test_close_inside_callbacks),
 		T(test_share_of_a_turn),
 		T(test_shares),
+		T(test_turns_that_are_short),
+		T(test_bodies_when_time_is_up),
+		T(test_client_when_time_is_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
