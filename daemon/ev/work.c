@@ -4,6 +4,7 @@
 #include "ev/work.h"
 
 #include <stdbool.h>
+#include <sys/resource.h>
 
 #include "base/err.h"
 #include "base/log.h"
@@ -51,10 +52,21 @@ static void on_canceled(void *arg)
 	finish(arg, ERR_CANCELED);
 }
 
+/* Once for each thread. A refusal (a filter of system calls) leaves it as it was. */
+static void step_back(void)
+{
+	static _Thread_local bool done;
+
+	if (!done)
+		setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + WORK_NICE);
+	done = true;
+}
+
 static void on_work(uv_work_t *req)
 {
 	struct work *w = req->data;
 
+	step_back();
 	w->fn(w->arg);
 }
 

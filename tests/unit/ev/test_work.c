@@ -125,6 +125,36 @@ static void test_close_waits_for_running(void **state)
 		work_submit(&s->l, WORK_HASH, job, on_done, s);
 }
 
+static void note_nice(void *arg)
+{
+	atomic_int *v = arg;
+	int now = getpriority(PRIO_PROCESS, 0);
+
+	atomic_fetch_or(v, 1 << now);
+}
+
+static void nothing_done(void *arg, int status)
+{
+	(void)arg;
+	assert_int_equal(status, 0);
+}
+
+/* However often a thread has worked it is that much nicer than the loop, which stays what it is. */
+static void test_threads_step_back(void **state)
+{
+	struct shared *s = *state;
+	int own = getpriority(PRIO_PROCESS, 0), want = own + WORK_NICE < 19 ? own + WORK_NICE : 19;
+	atomic_int seen = 0;
+
+	if (own < 0)
+		skip(); /* a bit for each value from 0 on */
+	for (int i = 0; i < 100; i++)
+		work_submit(&s->l, WORK_DISK, note_nice, nothing_done, &seen);
+	loop_run(&s->l);
+	assert_int_equal(seen, 1 << want);
+	assert_int_equal(getpriority(PRIO_PROCESS, 0), own);
+}
+
 /* libuv would end the process; here it is an error, before it has begun. */
 static void test_pool_without_threads(void **state)
 {
@@ -156,6 +186,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_hashes_leave_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_close_waits_for_running, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_threads_step_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pool_without_threads, setup, teardown),
 	};
 
