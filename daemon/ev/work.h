@@ -7,7 +7,7 @@
 
 /* The pool's threads are so much nicer than the loop: when there are fewer processors than threads that want one, whoever asks
  * something by RPC does not wait for a write of megabytes to end, and bodies come no slower (docs/performance.md). */
-#define WORK_NICE 5
+#define WORK_NICE 3
 
 struct loop;
 struct work;
