@@ -89,19 +89,19 @@ def test_two_end_together(hauld, paced):
 
 def test_each_newcomer_gets_its_share(hauld, paced, tools):
     first = hauld.add(paced.base + "/endless")
-    tools.wait_for(lambda: conns(hauld, [first]) == [16], step=0.005)
+    tools.wait_for(lambda: conns(hauld, [first]) == [16])
     second = hauld.add(paced.base + "/long")
-    tools.wait_for(lambda: conns(hauld, [first, second]) == [8, 8], step=0.005)
+    tools.wait_for(lambda: conns(hauld, [first, second]) == [8, 8])
     hauld.rpc("aria2.remove", first)
-    tools.wait_for(lambda: conns(hauld, [second]) == [16], step=0.005)
+    tools.wait_for(lambda: conns(hauld, [second]) == [16])
     assert right(hauld.complete(second), long_content(SIZES["long"]))
 
 
 def test_a_number_that_is_given_stays(hauld, paced, tools):
     given = hauld.add(paced.base + "/endless", split=12, max_connection_per_server=12, min_split_size="1M")
-    tools.wait_for(lambda: conns(hauld, [given]) == [12], step=0.005)
+    tools.wait_for(lambda: conns(hauld, [given]) == [12])
     found = hauld.add(paced.base + "/b")
-    tools.wait_for(lambda: conns(hauld, [found]) == [4], step=0.005)
+    tools.wait_for(lambda: conns(hauld, [found]) == [4])
     assert conns(hauld, [given]) == [12]
     hauld.rpc("aria2.remove", given)
     assert right(hauld.complete(found), long_content(SIZES["b"]))
