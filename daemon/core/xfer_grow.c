@@ -167,11 +167,31 @@ static void look_in(struct xfer *x, uint64_t ms)
 	timer_start(x->loop, &x->grow.timer, ms, 0, look, x);
 }
 
+/* Others have all that may be. */
+static bool is_crowded(const struct xfer *x)
+{
+	for (size_t i = 0; i < x->nsources; i++)
+		if (!x->sources[i]->dead && xfer_crowds(x, x->sources[i]))
+			return true;
+	return false;
+}
+
+/* After n. Up to its share it has a right to them; where others have as many as may be they found out that they pay, so that it
+ * needs no smaller steps. */
+static int64_t next_number(const struct xfer *x, int64_t n, int64_t percent)
+{
+	int64_t most = most_of_all(x), fair = fair_share(x), next = n + (n * percent + 99) / 100;
+
+	if (n < fair && (next > fair || is_crowded(x)))
+		next = fair;
+	return next < most ? next : most;
+}
+
 /* So many more, in percent of those there are, if what is left is worth it. */
 static void step(struct xfer *x, uint64_t rate, int64_t percent, uint64_t now)
 {
 	struct growth *g = &x->grow;
-	int64_t n = receiving(x), most = most_of_all(x), fair = fair_share(x), left = x->total - ranges_total(&x->written);
+	int64_t n = receiving(x), most = most_of_all(x), left = x->total - ranges_total(&x->written);
 
 	begin_window(g, now);
 	g->before = 0;
@@ -181,9 +201,7 @@ static void step(struct xfer *x, uint64_t rate, int64_t percent, uint64_t now)
 	g->before = n;
 	g->begun = 0;
 	g->rate = rate;
-	most = n < fair && fair < most ? fair : most;
-	n += (n * percent + 99) / 100;
-	g->lanes = n < most ? n : most;
+	g->lanes = next_number(x, n, percent);
 	want(x, g->lanes - g->before);
 	g->stepped_at = now;
 	xfer_dirty(x);
@@ -298,15 +316,6 @@ static bool see_off(struct xfer *x, uint64_t now)
 }
 
 /* ---- what a step brought ---- */
-
-/* Others have all that may be. */
-static bool is_crowded(const struct xfer *x)
-{
-	for (size_t i = 0; i < x->nsources; i++)
-		if (!x->sources[i]->dead && xfer_crowds(x, x->sources[i]))
-			return true;
-	return false;
-}
 
 static void hold_while_crowded(struct xfer *x, uint64_t now)
 {
