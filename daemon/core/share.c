@@ -118,6 +118,11 @@ unsigned share_most(const struct sharer *p)
 	return most > fair ? most : fair;
 }
 
+unsigned share_others(const struct sharer *p)
+{
+	return p->all->n - 1;
+}
+
 void share_want(struct sharer *p, unsigned n)
 {
 	struct sharer *other;

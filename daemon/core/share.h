@@ -41,6 +41,7 @@ void share_end(struct sharer *p, bool leaving); /* one has ended, leaving: after
 unsigned share_fair(const struct sharer *p); /* its share */
 unsigned share_most(const struct sharer *p); /* connections it may have now; less than it has: it is to give some up */
 unsigned share_keeps(const struct sharer *p); /* ... it has, without those that are leaving */
+unsigned share_others(const struct sharer *p); /* transfers that it shares with */
 /* It would have n connections; 0: it is content. Those who have to make room are told. */
 void share_want(struct sharer *p, unsigned n);
 

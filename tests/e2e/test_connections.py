@@ -92,8 +92,11 @@ def test_each_newcomer_gets_its_share(hauld, paced, tools):
     tools.wait_for(lambda: conns(hauld, [first]) == [16])
     second = hauld.add(paced.base + "/long")
     tools.wait_for(lambda: conns(hauld, [first, second]) == [8, 8])
+    assert "Shares       the connections to its server with 1 other download\n" in tools.haul("show", second, url=hauld.url).stdout
+    assert "haul.sharing" not in hauld.status(first)
     hauld.rpc("aria2.remove", first)
     tools.wait_for(lambda: conns(hauld, [second]) == [16])
+    assert "haul.sharing" not in hauld.status(second, "status", "haul.sharing")
     assert right(hauld.complete(second), long_content(SIZES["long"]))
 
 
