@@ -255,6 +255,17 @@ static void print_wait(const struct dl *d, const json_t *wait, const json_t *glo
 	free(line);
 }
 
+static void print_sharing(const json_t *more)
+{
+	uint64_t n = json_num(more, "haul.sharing");
+	if (n == 0)
+		return;
+	char *line = xasprintf("the connections to its server with %llu other download%s", (unsigned long long)n,
+		n == 1 ? "" : "s");
+	show_field(stdout, "Shares", line);
+	free(line);
+}
+
 static void print_unproven(const json_t *more)
 {
 	if (strcmp(json_text(more, "haul.unproven"), "true") == 0)
@@ -278,6 +289,7 @@ static int show_one(const json_t *answers, size_t at, const json_t *global)
 	show_field(stdout, "Name", d.name);
 	show_field(stdout, "State", d.status);
 	print_progress(&d);
+	print_sharing(rpc_result(answers, at + 3, NULL));
 	print_wait(&d, rpc_result(answers, at + 3, NULL), global);
 	print_unproven(rpc_result(answers, at + 3, NULL));
 	print_error(&d);
@@ -333,7 +345,8 @@ int cmd_show(struct cli *cli)
 		rpc_add(r, batch, "aria2.tellStatus", json_pack("[s]", cli->words[i]));
 		rpc_add(r, batch, "aria2.getOption", json_pack("[s]", cli->words[i]));
 		rpc_add(r, batch, "aria2.getServers", json_pack("[s]", cli->words[i]));
-		rpc_add(r, batch, "aria2.tellStatus", json_pack("[s,[s,s]]", cli->words[i], "haul.wait", "haul.unproven"));
+		rpc_add(r, batch, "aria2.tellStatus", json_pack("[s,[s,s,s]]", cli->words[i], "haul.wait", "haul.unproven",
+			"haul.sharing"));
 	}
 	if (rpc_run(r, batch, &answers, &f) < 0) {
 		rpc_free(r);

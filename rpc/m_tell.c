@@ -232,6 +232,12 @@ static void k_unproven(const struct show *s)
 	jw_bool(s->c->w, (s->v->flags & JOB_UNPROVEN) != 0);
 }
 
+static void k_sharing(const struct show *s)
+{
+	if (s->v->state == JOB_ACTIVE && s->v->sharing > 0)
+		put_num(s, s->v->sharing);
+}
+
 static void k_wait(const struct show *s)
 {
 	if (s->v->wait != NULL)

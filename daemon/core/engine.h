@@ -109,6 +109,7 @@ struct job_view {
 	bool verify_queued; /* is to be verified, but others are first */
 	uint64_t speed;	  /* bytes/s over the last seconds */
 	unsigned conns;
+	unsigned sharing;   /* other downloads that share the connections to a server with this one (core/share.h) */
 	int64_t piece_len;
 	const char *dir;
 	const char *path; /* final path; "" while unknown */

@@ -283,6 +283,12 @@ static bool is_stale(const struct lane *l)
 	return l->cur->mem == NULL && loop_now(l->x->loop) - l->cur_since >= PIPE_MS;
 }
 
+/* Behind its segment's end. */
+static bool may_go_on(const struct lane *l)
+{
+	return !l->seg->racing && !l->seg->rival && !l->leave_by;
+}
+
 static void on_data(void *owner, size_t n)
 {
 	struct lane *l = owner;
@@ -301,7 +307,7 @@ static void on_data(void *owner, size_t n)
 		lane_flush(l);
 	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest
 	 * belongs to others. An answer that ends just here is left alone, so that its connection can be used again. */
-	if (is_full(s) && l->answer_end != s->end && (s->racing || s->rival || !segment_extend(s, l->answer_end))) {
+	if (is_full(s) && l->answer_end != s->end && (!may_go_on(l) || !segment_extend(s, l->answer_end))) {
 		drop_fetch(l);
 		segment_full(l);
 	}
@@ -536,6 +542,7 @@ static int admit(struct lane *l)
 		err = fail_set(&l->fail, ERR_AGAIN, NULL);
 	} else {
 		origin_use_begin(&l->use, o);
+		xfer_grow_asked(l);
 	}
 	origin_put(o);
 	return err;
@@ -578,6 +585,7 @@ static int fetch(struct lane *l)
 	l->speed = 0;
 	l->per_tick = 0;
 	l->low = 0;
+	l->leave_by = 0;
 	l->held = false;
 	memset(&l->meter, 0, sizeof(l->meter));
 	err = admit(l);

@@ -45,7 +45,9 @@ struct origin {
 	uint64_t lost_at;  /* of the last one; 0: none */
 	bool answered;	   /* ever */
 	struct fail why; /* of the last trouble */
-	TAILQ_HEAD(waiter_list, origin_waiter) waiters;
+	struct waiter_list waiters;
+	struct waiter_list crowd; /* for one of the connections that are shared */
+	struct shares shares;
 	TAILQ_ENTRY(origin) idle; /* while refs == 0 */
 	UT_hash_handle hh;
 };
@@ -124,6 +126,8 @@ static struct origin *origin_new(struct origins *s, char *key, const char *host)
 	o->max = UINT_MAX;
 	o->refs = 1;
 	TAILQ_INIT(&o->waiters);
+	TAILQ_INIT(&o->crowd);
+	shares_init(&o->shares);
 	HASH_ADD_KEYPTR(hh, s->table, o->key, strlen(o->key), o);
 	return o;
 }
@@ -196,33 +200,50 @@ unsigned origin_room(struct origin *o, uint64_t now, uint64_t *ret_wait)
 	return o->active < o->max ? o->max - o->active : 0;
 }
 
+static void wait_in(struct waiter_list *list, struct origin_waiter *w)
+{
+	if (w->list == list)
+		return;
+	origin_wait_cancel(w);
+	w->list = list;
+	TAILQ_INSERT_TAIL(list, w, link);
+}
+
 void origin_wait_for(struct origin *o, struct origin_waiter *w)
 {
 	OBJ_CHECK(o, ORIGIN);
-	if (w->o == o)
-		return;
-	origin_wait_cancel(w);
-	w->o = o;
-	TAILQ_INSERT_TAIL(&o->waiters, w, link);
+	wait_in(&o->waiters, w);
+}
+
+void origin_wait_crowd(struct origin *o, struct origin_waiter *w)
+{
+	OBJ_CHECK(o, ORIGIN);
+	wait_in(&o->crowd, w);
 }
 
 void origin_wait_cancel(struct origin_waiter *w)
 {
-	if (w->o == NULL)
+	if (w->list == NULL)
 		return;
-	TAILQ_REMOVE(&w->o->waiters, w, link);
-	w->o = NULL;
+	TAILQ_REMOVE(w->list, w, link);
+	w->list = NULL;
 }
 
 /* As many as may begin. One that does not after all is followed by the next when its transfer looks again. */
-static void wake(struct origin *o)
+static void wake_some(struct waiter_list *list, unsigned n, unsigned most)
 {
 	struct origin_waiter *w;
 
-	for (unsigned n = o->active; n < o->max && (w = TAILQ_FIRST(&o->waiters)) != NULL; n++) {
+	for (; n < most && (w = TAILQ_FIRST(list)) != NULL; n++) {
 		origin_wait_cancel(w);
 		w->cb(w->arg);
 	}
+}
+
+static void wake(struct origin *o)
+{
+	wake_some(&o->waiters, o->active, o->max);
+	wake_some(&o->crowd, o->active, SHARE_MOST);
 }
 
 /* ---- fetches ---- */
@@ -236,6 +257,25 @@ void origin_use_begin(struct origin_use *u, struct origin *o)
 	u->on = true;
 	u->served = false;
 	o->active++;
+	o->shares.others++;
+}
+
+void origin_use_share(struct origin_use *u, const struct origin_use *mate, void (*crowd)(void *arg), void *arg)
+{
+	struct shares *s = &u->o->shares;
+
+	u->sharer = mate != NULL ? mate->sharer : share_join(s, crowd, arg);
+	u->leaving = false;
+	share_begin(u->sharer);
+	s->others--;
+}
+
+void origin_use_leave(struct origin_use *u)
+{
+	if (u->sharer == NULL || u->leaving)
+		return;
+	u->leaving = true;
+	share_leave(u->sharer);
 }
 
 static void grow(struct origin *o)
@@ -266,6 +306,12 @@ void origin_use_end(struct origin_use *u)
 		return;
 	u->on = false;
 	u->o->active--;
+	if (u->sharer != NULL)
+		share_end(u->sharer, u->leaving);
+	else
+		u->o->shares.others--;
+	u->sharer = NULL;
+	u->leaving = false;
 	if (u->served)
 		u->o->served--;
 	u->served = false;

@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/uri.h"
+#include "core/share.h"
 
 #define ORIGIN_MORE_MS 30000 /* after so long it is tried with one more than it was found to take */
 
@@ -40,9 +41,15 @@ struct origin_use {
 	struct origin *o; /* a reference, kept after the end until the next begin or origin_use_clear */
 	bool on;	  /* under way */
 	bool served;	  /* ... and its answer has come */
+	struct sharer *sharer; /* while on: its transfer, if that finds out how many connections pay; NULL */
+	bool leaving;	  /* ... and will not have another one in its place */
 };
 
 void origin_use_begin(struct origin_use *u, struct origin *o);
+/* It is one of a transfer that finds out how many connections pay: mate is another one of it at this origin, NULL: there is none,
+ * and crowd(arg) is that of its struct sharer. */
+void origin_use_share(struct origin_use *u, const struct origin_use *mate, void (*crowd)(void *arg), void *arg);
+void origin_use_leave(struct origin_use *u);  /* it will end soon, for good; idempotent */
 void origin_use_served(struct origin_use *u); /* a good answer: the origin takes so many, and isn't in trouble */
 void origin_use_end(struct origin_use *u);    /* idempotent */
 void origin_use_clear(struct origin_use *u);  /* ends it and drops the reference */
@@ -78,15 +85,18 @@ void origin_hurry(struct origin *o);
 /* For people: "waiting 41 s for HOST: REASON", or that it takes no more fetches than it has; an empty text when neither is so. */
 void origin_explain(const struct origin *o, uint64_t now, struct fail *ret);
 
+TAILQ_HEAD(waiter_list, origin_waiter);
+
 /* Called once when another fetch may begin, in the order of asking. Embedded in its owner, who sets cb and arg. */
 struct origin_waiter {
 	void (*cb)(void *arg);
 	void *arg;
-	struct origin *o; /* private; NULL: not waiting */
+	struct waiter_list *list; /* private; NULL: not waiting */
 	TAILQ_ENTRY(origin_waiter) link;
 };
 
 void origin_wait_for(struct origin *o, struct origin_waiter *w); /* idempotent for the same origin */
+void origin_wait_crowd(struct origin *o, struct origin_waiter *w); /* the same, for one of those that are shared (core/share.h) */
 void origin_wait_cancel(struct origin_waiter *w);
 
 #endif

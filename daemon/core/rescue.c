@@ -30,7 +30,7 @@ static uint64_t ms_for(int64_t bytes, uint64_t speed)
 	return speed > 0 ? (uint64_t)bytes / speed * 1000 + (uint64_t)bytes % speed * 1000 / speed : NEVER_MS;
 }
 
-static uint64_t pace(const struct lane *l, uint64_t now)
+uint64_t lane_pace(const struct lane *l, uint64_t now)
 {
 	if (l->state != LANE_BODY || now - l->last_data >= SILENT_MS)
 		return 0;
@@ -61,7 +61,7 @@ static bool can_be_judged(const struct lane *l, uint64_t now)
 /* Until it will have n bytes more. It may be silent for as long again as it has been. */
 static uint64_t ms_still(const struct lane *l, int64_t n, uint64_t now)
 {
-	return ms_for(n, pace(l, now)) + (now - l->last_data);
+	return ms_for(n, lane_pace(l, now)) + (now - l->last_data);
 }
 
 static int64_t left_of(const struct segment *s)
@@ -97,7 +97,7 @@ static struct segment *last_to_end(struct xfer *x, int64_t least, int64_t most, 
 /* How much of s a lane of src, with its goodput, should take off the end. */
 static int64_t share(const struct segment *s, const struct source *src, uint64_t now)
 {
-	uint64_t own = pace(s->lane, now);
+	uint64_t own = lane_pace(s->lane, now);
 	int64_t left = left_of(s), keep, at;
 
 	if (src->speed == 0)

@@ -27,6 +27,12 @@ static void on_origin_room(void *arg)
 	xfer_dirty(arg);
 }
 
+/* One of the connections that are shared is free, maybe. */
+static void on_less_crowd(void *arg)
+{
+	xfer_grow_room(arg);
+}
+
 static struct source *source_new(struct xfer *x, const char *uri)
 {
 	struct source *s = xcalloc(1, sizeof(*s));
@@ -36,6 +42,8 @@ static struct source *source_new(struct xfer *x, const char *uri)
 	s->uri = xstrdup(uri);
 	s->waiter.cb = on_origin_room;
 	s->waiter.arg = x;
+	s->crowd.cb = on_less_crowd;
+	s->crowd.arg = x;
 	if (uri_parse(uri, strlen(uri), &s->u, &f) < 0 || !proto_find(s->u.scheme)) {
 		s->dead = true;
 		s->fail = f;
@@ -47,10 +55,16 @@ static struct source *source_new(struct xfer *x, const char *uri)
 	return s;
 }
 
-static void source_free(struct source *s)
+static void leave_origin(struct source *s)
 {
 	origin_wait_cancel(&s->waiter);
+	origin_wait_cancel(&s->crowd);
 	origin_put(s->origin);
+}
+
+static void source_free(struct source *s)
+{
+	leave_origin(s);
 	uri_free(&s->u);
 	free(s->uri);
 	free(s->final_uri);
@@ -276,6 +290,16 @@ static bool is_ready(struct source *s, uint64_t now, uint64_t *ret_wait)
 	return false;
 }
 
+/* As many as may be are there; if so, x is told when there are fewer. */
+static bool is_crowded(struct xfer *x, struct source *s)
+{
+	bool crowded = xfer_crowds(x, s);
+
+	if (crowded)
+		origin_wait_crowd(s->origin, &s->crowd);
+	return crowded;
+}
+
 struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait)
 {
 	int64_t per_host = xfer_per_host(x);
@@ -296,7 +320,7 @@ struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait)
 			continue;
 		if ((s->no_ranges && (n > 0 || !usable_alone(x, s))) || (now < s->more_at && n >= s->lanes_max))
 			continue;
-		if (host_lanes(x, s) >= per_host || (any && xfer_crowds(x, s)) || !is_ready(s, now, ret_wait))
+		if (host_lanes(x, s) >= per_host || (any && is_crowded(x, s)) || !is_ready(s, now, ret_wait))
 			continue;
 		found = s;
 		highest = rank;
@@ -433,8 +457,7 @@ void source_set_place(struct xfer *x, struct source *s, const char *uri, enum zo
 	free(s->final_uri);
 	s->final_uri = copy;
 	s->final_from = from;
-	origin_wait_cancel(&s->waiter);
-	origin_put(s->origin);
+	leave_origin(s);
 	if (uri == NULL || uri_parse(uri, strlen(uri), &u, NULL) < 0) {
 		s->origin = origin_get(x->origins, &s->u);
 		return;

@@ -611,7 +611,13 @@ void xfer_view(const struct xfer *x, struct job_view *v)
 	v->verified = x->state == XS_VERIFY && x->hasher && !v->verify_queued ? hasher_done(x->hasher) : -1;
 	v->speed = meter_speed(&x->meter, loop_now(x->loop));
 	v->conns = 0;
-	TAILQ_FOREACH(l, &x->lanes, link) v->conns += connected(l);
+	v->sharing = 0;
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		v->conns += connected(l);
+		if (l->use.sharer && share_others(l->use.sharer) > v->sharing)
+			v->sharing = share_others(l->use.sharer);
+	}
 	v->path = x->path ? x->path : "";
 	v->wait = x->wait.text[0] ? x->wait.text : NULL;
 }

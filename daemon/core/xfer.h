@@ -102,7 +102,7 @@ bool xfer_hurry(struct xfer *x);
 /* The list of URIs changed: connections of those that are gone are dropped, new ones are used. */
 void xfer_set_uris(struct xfer *x, char *const *uris);
 
-/* Fills total, done, verified, speed, conns, wait, have, path of v (the rest is left alone). */
+/* Fills total, done, verified, speed, conns, sharing, wait, have, path of v (the rest is left alone). */
 void xfer_view(const struct xfer *x, struct job_view *v);
 /* Of `need` bytes of room that it was to have when it began: how many it has not taken yet. */
 uint64_t xfer_owes(const struct xfer *x, uint64_t need);

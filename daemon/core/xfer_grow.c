@@ -2,12 +2,13 @@
  * How many connections a transfer has. What the user says is used at once. Where nobody said how many one server may get, the
  * number is found out: more are opened, two or four times as many, as long as their sum brings more than before; those that
  * brought nothing are closed again, and later some more are tried. Goodput is compared between windows of time in
- * which all connections received.
+ * which all connections received. Those to one origin are shared with other transfers that find it out (share.h): this one gives
+ * some up when it has more than its share and another one wants them, and grows again when there is room.
  */
 #include "base/log.h"
 #include "core/xfer_int.h"
 
-#define AUTO_MOST     16   /* connections at one origin that nobody asked for, of all transfers together */
+#define AUTO_MOST     SHARE_MOST
 #define AUTO_START    5    /* most to begin with, one for each source; aria2's split */
 #define AUTO_LEAST    (1024 * 1024) /* of a file that is split without a word of the user's about min-split-size */
 #define LOOK_MS	      50   /* while new connections are awaited, */
@@ -20,6 +21,7 @@
 #define HOLD_MS	      10000 /* until more are tried again after a step that brought too little, twice as long each time */
 #define HOLD_MOST_MS  320000
 #define TROUBLE_HOLD_MS 30000 /* the same after a server that refused, or a connection that broke */
+#define LEAVE_MS      1000 /* a connection that is not wanted any more ends its segment if that takes less */
 
 /* In percent of what a step would bring if each connection were as good as those before it. */
 #define GAIN_FULL 70 /* the next step is to four times as many, */
@@ -69,9 +71,55 @@ int64_t xfer_split_least(const struct xfer *x)
 	return opts_num(x->opts, OPT_MIN_SPLIT_SIZE);
 }
 
+/* Another fetch of x, than l's, at the same origin that shares its connections; NULL: there is none. */
+static const struct origin_use *find_mate(const struct xfer *x, const struct origin *o, const struct lane *l)
+{
+	const struct lane *other;
+
+	TAILQ_FOREACH(other, &x->lanes, link)
+	{
+		if (other != l && other->use.on && other->use.o == o && other->use.sharer != NULL)
+			return &other->use;
+	}
+	return NULL;
+}
+
 bool xfer_crowds(const struct xfer *x, const struct source *s)
 {
-	return xfer_is_automatic(x) && origin_active(s->origin) >= AUTO_MOST;
+	const struct origin_use *one = find_mate(x, s->origin, NULL);
+
+	if (!xfer_is_automatic(x))
+		return false;
+	return origin_active(s->origin) >= AUTO_MOST || (one && one->sharer->active >= share_most(one->sharer));
+}
+
+/* At all origins where it has connections. */
+static int64_t fair_share(const struct xfer *x)
+{
+	const struct lane *l, *first;
+	int64_t n = 0;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->use.sharer == NULL)
+			continue;
+		for (first = TAILQ_FIRST(&x->lanes); first->use.sharer != l->use.sharer; first = TAILQ_NEXT(first, link))
+			;
+		n += first == l ? share_fair(l->use.sharer) : 0;
+	}
+	return n;
+}
+
+/* It wants so many more than it has. */
+static void want(struct xfer *x, int64_t more)
+{
+	const struct lane *l;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->use.sharer != NULL)
+			share_want(l->use.sharer, more > 0 ? share_keeps(l->use.sharer) + (unsigned)more : 0);
+	}
 }
 
 /* ---- what is found out ---- */
@@ -98,8 +146,12 @@ static void begin_window(struct growth *g, uint64_t now)
 	g->ours = false;
 }
 
-static void hold(struct growth *g, uint64_t now)
+static void hold(struct xfer *x, uint64_t now)
 {
+	struct growth *g = &x->grow;
+
+	want(x, 0);
+	g->crowded = false;
 	g->hold_ms = g->hold_ms == 0 ? HOLD_MS : g->hold_ms * 2;
 	if (g->hold_ms > HOLD_MOST_MS)
 		g->hold_ms = HOLD_MOST_MS;
@@ -115,41 +167,6 @@ static void look_in(struct xfer *x, uint64_t ms)
 	timer_start(x->loop, &x->grow.timer, ms, 0, look, x);
 }
 
-/* So many more, in percent of those there are, if what is left is worth it. */
-static void step(struct xfer *x, uint64_t rate, int64_t percent, uint64_t now)
-{
-	struct growth *g = &x->grow;
-	int64_t n = receiving(x), most = most_of_all(x), left = x->total - ranges_total(&x->written);
-
-	begin_window(g, now);
-	g->before = 0;
-	if (n == 0 || n >= most || (uint64_t)left < rate * WORTH_MS / 1000)
-		return;
-	g->before = n;
-	g->begun = 0;
-	g->rate = rate;
-	n += (n * percent + 99) / 100;
-	g->lanes = n < most ? n : most;
-	g->stepped_at = now;
-	xfer_dirty(x);
-}
-
-/* The newest go until there are n. */
-static void shrink(struct xfer *x, int64_t n)
-{
-	x->grow.lanes = n;
-	for (int64_t more = receiving(x) - n; more > 0; more--) {
-		struct lane *l, *newest = NULL;
-
-		TAILQ_FOREACH(l, &x->lanes, link)
-		{
-			if (receives(l) && (!newest || l->since >= newest->since))
-				newest = l;
-		}
-		lane_stop(newest);
-	}
-}
-
 /* Others have all that may be. */
 static bool is_crowded(const struct xfer *x)
 {
@@ -159,7 +176,174 @@ static bool is_crowded(const struct xfer *x)
 	return false;
 }
 
-/* What the step brought: `rate` is the goodput after it. */
+/* After n. Up to its share it has a right to them; where others have as many as may be they found out that they pay, so that it
+ * needs no smaller steps. */
+static int64_t next_number(const struct xfer *x, int64_t n, int64_t percent)
+{
+	int64_t most = most_of_all(x), fair = fair_share(x), next = n + (n * percent + 99) / 100;
+
+	if (n < fair && (next > fair || is_crowded(x)))
+		next = fair;
+	return next < most ? next : most;
+}
+
+/* So many more, in percent of those there are, if what is left is worth it. */
+static void step(struct xfer *x, uint64_t rate, int64_t percent, uint64_t now)
+{
+	struct growth *g = &x->grow;
+	int64_t n = receiving(x), most = most_of_all(x), left = x->total - ranges_total(&x->written);
+
+	begin_window(g, now);
+	g->before = 0;
+	want(x, 0);
+	if (n == 0 || n >= most || (uint64_t)left < rate * WORTH_MS / 1000)
+		return;
+	g->before = n;
+	g->begun = 0;
+	g->rate = rate;
+	g->lanes = next_number(x, n, percent);
+	want(x, g->lanes - g->before);
+	g->stepped_at = now;
+	xfer_dirty(x);
+}
+
+/* ---- fewer ---- */
+
+static bool ends_soon(const struct lane *l, uint64_t now)
+{
+	const struct segment *s = l->seg;
+
+	if (!receives(l) || !s || s->end < 0)
+		return false;
+	return (uint64_t)(s->end - s->next) <= lane_pace(l, now) * LEAVE_MS / 1000;
+}
+
+/* Whose end throws away least comes first: one that has received nothing yet, one that has all it is to fetch soon, one whose
+ * connection holds little because it is slow. */
+static uint64_t loss(const struct lane *l, uint64_t now)
+{
+	if (!receives(l))
+		return 0;
+	return ends_soon(l, now) ? 1 : 2 + lane_pace(l, now);
+}
+
+static bool is_too_many(const struct lane *l)
+{
+	const struct sharer *p = l->use.sharer;
+
+	return p && share_keeps(p) > share_most(p);
+}
+
+static struct lane *find_least_loss(const struct xfer *x, bool (*may_go)(const struct lane *l), uint64_t now)
+{
+	struct lane *l, *found = NULL;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (l->state != LANE_IDLE && !l->leave_by && may_go(l) && (!found || loss(l, now) <= loss(found, now)))
+			found = l;
+	}
+	return found;
+}
+
+static void let_go(struct lane *l, uint64_t now)
+{
+	if (!ends_soon(l, now)) {
+		lane_stop(l);
+		return;
+	}
+	l->leave_by = now + LEAVE_MS;
+	origin_use_leave(&l->use);
+}
+
+static bool is_leaving(const struct lane *l)
+{
+	return l->leave_by && l->state != LANE_IDLE;
+}
+
+/* Some go until n that stay receive. */
+static void shrink(struct xfer *x, int64_t n, uint64_t now)
+{
+	x->grow.lanes = n;
+	for (int64_t more = receiving(x) - n; more > 0; more--) {
+		struct lane *l = find_least_loss(x, receives, now);
+
+		if (l)
+			let_go(l, now);
+	}
+}
+
+static void wait_for_room(struct xfer *x)
+{
+	for (size_t i = 0; i < x->nsources; i++)
+		if (!x->sources[i]->dead)
+			origin_wait_crowd(x->sources[i]->origin, &x->sources[i]->crowd);
+}
+
+/* Others want what is more than its share. */
+static void give_way(struct xfer *x, uint64_t now)
+{
+	struct growth *g = &x->grow;
+	struct lane *l = find_least_loss(x, is_too_many, now);
+
+	if (!l)
+		return;
+	while (l) {
+		let_go(l, now);
+		l = find_least_loss(x, is_too_many, now);
+	}
+	g->lanes = g->before = 0;
+	TAILQ_FOREACH(l, &x->lanes, link) g->lanes += l->state != LANE_IDLE && !l->leave_by;
+	g->begun = g->hold_ms = 0;
+	g->stepped_at = g->hold_until = now;
+	want(x, 0);
+	wait_for_room(x);
+}
+
+/* -> any is still there */
+static bool see_off(struct xfer *x, uint64_t now)
+{
+	struct lane *l;
+	bool any = false;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		if (is_leaving(l) && now >= l->leave_by)
+			lane_stop(l);
+		any |= is_leaving(l);
+	}
+	return any;
+}
+
+/* ---- what a step brought ---- */
+
+static void hold_while_crowded(struct xfer *x, uint64_t now)
+{
+	x->grow.hold_ms = 0;
+	hold(x, now);
+	x->grow.crowded = true;
+	wait_for_room(x);
+}
+
+/* Others have fewer, maybe by as many as it wants. */
+static void use_room(struct xfer *x, uint64_t now)
+{
+	struct growth *g = &x->grow;
+
+	g->room = false;
+	xfer_dirty(x);
+	if (!g->crowded)
+		return;
+	if (is_crowded(x)) {
+		wait_for_room(x);
+		return;
+	}
+	g->crowded = false;
+	g->hold_until = now;
+	g->hold_ms = 0;
+}
+
+/* `rate` is the goodput after it. */
 static void judge_step(struct xfer *x, uint64_t rate, uint64_t now)
 {
 	struct growth *g = &x->grow;
@@ -168,8 +352,9 @@ static void judge_step(struct xfer *x, uint64_t rate, uint64_t now)
 	if (n <= g->before) { /* there is no work for more, or no room for them */
 		g->lanes = g->before;
 		if (is_crowded(x)) /* which says nothing of the server, and may be over soon */
-			g->hold_ms = 0;
-		hold(g, now);
+			hold_while_crowded(x, now);
+		else
+			hold(x, now);
 		return;
 	}
 	gain = ((int64_t)rate - (int64_t)g->rate) * 100 / ((int64_t)g->rate * (n - g->before) / g->before + 1);
@@ -181,8 +366,8 @@ static void judge_step(struct xfer *x, uint64_t rate, uint64_t now)
 		return;
 	}
 	if (gain < GAIN_SOME)
-		shrink(x, g->before);
-	hold(g, now);
+		shrink(x, g->before, now);
+	hold(x, now);
 }
 
 static uint64_t window_ms(const struct growth *g, uint64_t now)
@@ -229,6 +414,13 @@ static void look(void *arg)
 
 	if (x->state != XS_RUN)
 		return;
+	give_way(x, now);
+	if (g->room)
+		use_room(x, now);
+	if (see_off(x, now)) {
+		look_in(x, LOOK_MS);
+		return;
+	}
 	if (now >= g->hold_until && g->begun == 0 && (receiving(x) >= g->lanes || now - g->stepped_at >= SETTLE_MOST_MS))
 		begin_window(g, now);
 	else if (g->begun > 0 && now - g->begun >= window_ms(g, now))
@@ -239,11 +431,39 @@ static void look(void *arg)
 void xfer_grow_start(struct xfer *x)
 {
 	struct growth *g = &x->grow;
+	struct lane *l;
 
 	if (!xfer_is_automatic(x) || x->total - ranges_total(&x->written) < 2 * AUTO_LEAST)
 		return;
 	g->stepped_at = loop_now(x->loop);
 	look_in(x, LOOK_MS);
+	TAILQ_FOREACH(l, &x->lanes, link) xfer_grow_asked(l);
+}
+
+/* Connections change hands after all that happens in this turn: one that only goes on to its next segment keeps its own. */
+static void look_soon(void *arg)
+{
+	struct xfer *x = arg;
+
+	if (timer_running(&x->grow.timer))
+		look_in(x, 1);
+}
+
+void xfer_grow_asked(struct lane *l)
+{
+	struct xfer *x = l->x;
+
+	if (timer_running(&x->grow.timer) && xfer_is_automatic(x) && l->use.on && l->use.sharer == NULL)
+		origin_use_share(&l->use, find_mate(x, l->use.o, l), look_soon, x);
+}
+
+void xfer_grow_room(struct xfer *x)
+{
+	x->grow.room = timer_running(&x->grow.timer);
+	if (x->grow.room)
+		look_soon(x);
+	else
+		xfer_dirty(x);
 }
 
 void xfer_grow_count(struct xfer *x, size_t n, uint64_t now)
@@ -268,7 +488,7 @@ void xfer_grow_trouble(struct lane *l)
 		return;
 	g->lanes = 0;
 	TAILQ_FOREACH(other, &x->lanes, link) g->lanes += other->state != LANE_IDLE;
-	hold(g, now);
+	hold(x, now);
 	if (g->hold_until < now + TROUBLE_HOLD_MS)
 		g->hold_until = now + TROUBLE_HOLD_MS;
 }

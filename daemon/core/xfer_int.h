@@ -75,6 +75,7 @@ struct source {
 	uint64_t aside_ms;    /* how long it was put aside for the last time, doubles; 0: in good standing */
 	struct origin *origin; /* of the place that is asked first: final_uri, else uri; NULL: dead from the start */
 	struct origin_waiter waiter;
+	struct origin_waiter crowd; /* for one of the connections that are shared there */
 	struct fail fail;   /* last failure ... */
 	int status;         /* ... and the status of the answer it was about; 0: there was none */
 	UT_hash_handle hh;  /* by uri, while the list is being set */
@@ -146,6 +147,7 @@ struct lane {
 	uint64_t speed;      /* bytes/s lately */
 	bool on_trial;       /* its source was dead when it was asked */
 	bool held;           /* since then it was us who did not take more */
+	uint64_t leave_by;   /* ms: it is on its way out, and closed then at the latest; 0: it is not */
 	unsigned replaced;   /* times its connection was given up as a laggard in this segment */
 	int64_t ticked_got;  /* `got` at the last tick, ... */
 	int64_t per_tick;    /* ... and what comes between two, smoothed */
@@ -162,6 +164,8 @@ struct growth {
 	uint64_t rate;       /* ... and their goodput, bytes/s */
 	uint64_t stepped_at; /* ms */
 	uint64_t hold_until, hold_ms; /* no step before that */
+	bool crowded;        /* it is because others have what may be: until some of that is free */
+	bool room;           /* ... which may be so now */
 	/* the window of the measurement under way */
 	uint64_t begun;      /* ms; 0: new connections are awaited */
 	int64_t bytes;
@@ -354,6 +358,7 @@ size_t segment_quota(const struct xfer *x);
 void segment_free(struct segment *s);
 
 /* rescue.c */
+uint64_t lane_pace(const struct lane *l, uint64_t now); /* bytes/s lately; 0 after a silence */
 /* Where a lane of src would help: *ret, cut off the segment of a lane that would need far longer for it. False: nowhere. */
 bool rescue_pick(struct xfer *x, const struct source *src, uint64_t now, struct range *ret);
 /* A segment with little left whose lane would need far longer for it than one of src; NULL: none. */
@@ -368,8 +373,10 @@ int64_t xfer_lanes_most(const struct xfer *x); /* connections that it may have n
 int64_t xfer_per_host(const struct xfer *x);   /* ... to one server */
 int64_t xfer_split_least(const struct xfer *x); /* bytes of each part of what is split */
 bool xfer_is_automatic(const struct xfer *x);  /* nobody said how many: it is found out */
-/* All transfers that find it out have as many connections to the origin of s as may be. */
+/* x finds it out, and may have no more connections to the origin of s: others have them, or a right to them. */
 bool xfer_crowds(const struct xfer *x, const struct source *s);
+void xfer_grow_asked(struct lane *l);          /* its use of an origin has begun */
+void xfer_grow_room(struct xfer *x);           /* others have fewer connections */
 void xfer_grow_start(struct xfer *x);          /* from RUN on, where there is something to find out */
 void xfer_grow_count(struct xfer *x, size_t n, uint64_t now); /* n bytes were received */
 void xfer_grow_trouble(struct lane *l);        /* its connection was refused, or broke; it is idle already */

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from paced import Paced
 from test_matrix_sources import MIB, content, mirror, right  # noqa: F401 (a fixture)
 
 
@@ -46,3 +47,64 @@ def test_one_where_the_user_says_so(hauld, mirror, option):  # noqa: F811
     path, most = finish(hauld, hauld.add(m.uri, **option))
     assert right(path, data)
     assert (most, len(m.requests)) == (1, 1)
+
+
+# Downloads that find out their number share what one of them would have alone: 16.
+RATE = 2000000  # bytes a second for each connection
+SIZES = {"a": 32 * MIB, "b": 32 * MIB, "long": 64 * MIB}
+SPARE = 4 * MIB  # what connections that are closed early, and last parts that are raced, may cost together
+
+
+def long_content(size, part=1000003):
+    return (content(part) * (size // part + 1))[:size]
+
+
+@pytest.fixture
+def paced(tmp_path, tools):
+    folder = tmp_path / "origin"
+    folder.mkdir()
+    for name, n in SIZES.items():
+        (folder / name).write_bytes(long_content(n))
+    with open(folder / "endless", "wb") as f:
+        f.truncate(1 << 30)
+    with Paced(str(folder), RATE) as p:
+        yield p
+
+
+def conns(d, gids):
+    return [int(d.status(gid, "connections")["connections"]) for gid in gids]
+
+
+def test_two_end_together(hauld, paced):
+    gids = [hauld.add(paced.base + "/" + name) for name in "ab"]
+    status = [{}, {}]
+    while all(s.get("status", "active") == "active" for s in status):
+        status = [hauld.status(gid, "status", "completedLength") for gid in gids]
+        time.sleep(0.02)
+    assert min(int(s["completedLength"]) for s in status) > 0.7 * SIZES["a"]
+    for gid in gids:
+        assert right(hauld.complete(gid), long_content(SIZES["a"]))
+    assert paced.sent() <= 2 * SIZES["a"] + SPARE
+
+
+def test_each_newcomer_gets_its_share(hauld, paced, tools):
+    first = hauld.add(paced.base + "/endless")
+    tools.wait_for(lambda: conns(hauld, [first]) == [16])
+    second = hauld.add(paced.base + "/long")
+    tools.wait_for(lambda: conns(hauld, [first, second]) == [8, 8])
+    assert "Shares       the connections to its server with 1 other download\n" in tools.haul("show", second, url=hauld.url).stdout
+    assert "haul.sharing" not in hauld.status(first)
+    hauld.rpc("aria2.remove", first)
+    tools.wait_for(lambda: conns(hauld, [second]) == [16])
+    assert "haul.sharing" not in hauld.status(second, "status", "haul.sharing")
+    assert right(hauld.complete(second), long_content(SIZES["long"]))
+
+
+def test_a_number_that_is_given_stays(hauld, paced, tools):
+    given = hauld.add(paced.base + "/endless", split=12, max_connection_per_server=12, min_split_size="1M")
+    tools.wait_for(lambda: conns(hauld, [given]) == [12])
+    found = hauld.add(paced.base + "/b")
+    tools.wait_for(lambda: conns(hauld, [found]) == [4])
+    assert conns(hauld, [given]) == [12]
+    hauld.rpc("aria2.remove", given)
+    assert right(hauld.complete(found), long_content(SIZES["b"]))

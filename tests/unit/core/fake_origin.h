@@ -48,6 +48,7 @@ struct fake_server {
 	bool head_lies;        /* HEAD tells half the size and another ETag */
 	int64_t mtime;         /* 304 for an If-Modified-Since from then on; 0: never */
 	unsigned rate;         /* bytes/s of each connection; 0: as fast as it goes */
+	bool even;             /* ... every 50 ms, rather than in stretches of any length */
 	unsigned rate_of_all;  /* bytes/s that the connections share; 0: no limit */
 	unsigned stuck_every;  /* every n-th connection gets stuck_rate; 0: none */
 	unsigned stuck_rate;
@@ -317,7 +318,7 @@ static bool fake_body(struct fake_fetch *f)
 		f->paused = true;
 		return false;
 	}
-	n = 1 + fake_random(fake_rate(f) > 0 ? fake_rate(f) / 5 + 1 : 100000);
+	n = f->o->even ? fake_rate(f) / 20 : 1 + fake_random(fake_rate(f) > 0 ? fake_rate(f) / 5 + 1 : 100000);
 	n = n > s.len ? s.len : n;
 	n = (int64_t)n > f->end - f->at ? (size_t)(f->end - f->at) : n;
 	if (fd >= 0)

@@ -35,6 +35,7 @@ struct job_memory {
 
 struct world {
 	struct loop loop;
+	struct loop *at;         /* it, or that of the world whose guest this is */
 	char dir[256], journal[280];
 	struct opts *opts;
 	struct xfer *x;
@@ -42,6 +43,7 @@ struct world {
 	struct xfer_end end;
 	char end_text[200], end_uri[64];
 	bool ended;
+	uint64_t ended_at;       /* ms */
 	struct timer stop_at;
 	enum { STOP_NEVER, STOP_WHEN_NAMED, STOP_WHEN_REPLACING } stop_when; /* once */
 	unsigned most_conns;
@@ -80,7 +82,7 @@ static void on_known(void *owner, const struct xfer_known *k)
 		ranges_copy(&w->mem.have, k->have);
 	if (w->stop_when == STOP_WHEN_NAMED || (w->stop_when == STOP_WHEN_REPLACING && k->replaces)) {
 		w->stop_when = STOP_NEVER;
-		timer_start(&w->loop, &w->stop_at, 0, 0, stop_now, w);
+		timer_start(w->at, &w->stop_at, 0, 0, stop_now, w);
 	}
 }
 
@@ -90,7 +92,7 @@ static void on_progress(void *owner, const struct ranges *have)
 
 	ranges_copy(&w->mem.have, have);
 	if (w->at_progress.cb)
-		defer(&w->loop, &w->at_progress);
+		defer(w->at, &w->at_progress);
 }
 
 static void forget_all(struct world *w)
@@ -126,8 +128,8 @@ static void on_durable(void *owner, void (*cb)(void *arg), void *arg)
 	w->stopping = (struct deferred){.cb = stop_now, .arg = w};
 	w->settled = (struct deferred){.cb = cb, .arg = arg};
 	if (w->stops_when_asked)
-		defer(&w->loop, &w->stopping);
-	defer(&w->loop, &w->settled);
+		defer(w->at, &w->stopping);
+	defer(w->at, &w->settled);
 }
 
 static void on_end(void *owner, const struct xfer_end *e)
@@ -145,7 +147,8 @@ static void on_end(void *owner, const struct xfer_end *e)
 		assert_null(v.wait); /* a whole file waits for nobody */
 	}
 	w->x = NULL;
-	loop_stop(&w->loop);
+	w->ended_at = loop_now(w->at);
+	loop_stop(w->at);
 }
 
 static const struct xfer_ops ops = {.known = on_known, .progress = on_progress, .forget = on_forget, .durable = on_durable, .end = on_end};
@@ -158,17 +161,23 @@ static void set(struct world *w, enum opt id, const char *value)
 		fail_msg("%s", f.text);
 }
 
-static void open_world(struct world *w, struct fake_server *origins, size_t n, uint64_t seed)
+static void open_folder(struct world *w)
 {
-	memset(w, 0, sizeof(*w));
-	quick_time(&w->loop);
-	w->origins = origins_new(8, seed);
-	assert_int_equal(loop_init(&w->loop, 16 * MIB), 0);
-	fake = (struct fake_net){.loop = &w->loop, .origins = origins, .n = n, .seed = seed};
 	snprintf(w->dir, sizeof(w->dir), "%s/xfer-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	assert_non_null(mkdtemp(w->dir));
 	snprintf(w->journal, sizeof(w->journal), "%s/journal", w->dir);
 	w->mem.total = -1;
+}
+
+static void open_world(struct world *w, struct fake_server *origins, size_t n, uint64_t seed)
+{
+	memset(w, 0, sizeof(*w));
+	w->at = &w->loop;
+	quick_time(&w->loop);
+	w->origins = origins_new(8, seed);
+	assert_int_equal(loop_init(&w->loop, 16 * MIB), 0);
+	fake = (struct fake_net){.loop = &w->loop, .origins = origins, .n = n, .seed = seed};
+	open_folder(w);
 	w->opts = opts_new(NULL);
 	set(w, OPT_SPLIT, "4");
 	set(w, OPT_MAX_CONNECTION_PER_SERVER, "4");
@@ -178,16 +187,24 @@ static void open_world(struct world *w, struct fake_server *origins, size_t n, u
 	set(w, OPT_FILE_ALLOCATION, "none");
 }
 
-static void close_world(struct world *w)
+/* Another download of the same daemon. */
+static inline void open_guest(struct world *w, struct world *host)
+{
+	memset(w, 0, sizeof(*w));
+	w->at = host->at;
+	w->origins = host->origins;
+	w->opts = opts_new(host->opts);
+	open_folder(w);
+}
+
+static void close_folder(struct world *w)
 {
 	char *cmd[] = {"rm", "-rf", w->dir, NULL};
 	pid_t pid;
 
 	forget_all(w);
-	origins_free(w->origins);
 	opts_unref(w->opts);
 	timer_stop(&w->stop_at);
-	assert_int_equal(loop_close(&w->loop), 0);
 	pid = fork();
 	if (pid == 0) {
 		execvp(cmd[0], cmd);
@@ -196,9 +213,22 @@ static void close_world(struct world *w)
 	waitpid(pid, NULL, 0);
 }
 
+/* Before its host. */
+static inline void close_guest(struct world *w)
+{
+	close_folder(w);
+}
+
+static void close_world(struct world *w)
+{
+	origins_free(w->origins);
+	close_folder(w);
+	assert_int_equal(loop_close(&w->loop), 0);
+}
+
 static void start(struct world *w, char *const *uris)
 {
-	struct xfer_req req = {.origins = w->origins, .loop = &w->loop, .gid = 0x1234, .uris = uris, .opts = w->opts, .dir = w->dir, .journal = w->journal,
+	struct xfer_req req = {.origins = w->origins, .loop = w->at, .gid = 0x1234, .uris = uris, .opts = w->opts, .dir = w->dir, .journal = w->journal,
 		.known = {.path = w->mem.path, .total = w->mem.total, .etag = w->mem.etag, .last_modified = w->mem.last_modified, .digest = w->mem.digest,
 			.etag_origin = w->mem.etag_origin, .part_id = w->mem.part_id, .have = &w->mem.have, .unproven = w->mem.unproven,
 			.user_part = w->mem.user_part, .replaces = w->mem.replaces}};
@@ -207,7 +237,7 @@ static void start(struct world *w, char *const *uris)
 	w->x = xfer_start(&req, &ops, w);
 }
 
-static void run(struct world *w, char *const *uris)
+static inline void run(struct world *w, char *const *uris)
 {
 	start(w, uris);
 	while (!w->ended)

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ * How the transfers that find out how many connections pay share those to one origin. Each may have SHARE_MOST divided by
+ * their number, at least one, and what the others do not want. One that has more gives some up when another one that has less
+ * than its share wants to grow: those with most first, and just as many as are wanted. Connections of transfers that were told
+ * a number count, but are theirs. Part of struct origin; loop thread.
+ */
+#ifndef HAUL_CORE_SHARE_H
+#define HAUL_CORE_SHARE_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#define SHARE_MOST 16 /* connections at one origin that nobody asked for, of all transfers together; each has one all the same */
+
+/* One transfer at one origin. Lives as long as it has a connection there. */
+struct sharer {
+	struct shares *all;
+	unsigned active;       /* connections under way, */
+	unsigned leaving;      /* of them: that are about to end for good */
+	unsigned wants;        /* it would have so many, if they may be; 0: it is content */
+	void (*crowd)(void *arg); /* it may have too many: to look at share_most, soon, not from within the call */
+	void *arg;
+	TAILQ_ENTRY(sharer) link;
+};
+
+struct shares {
+	TAILQ_HEAD(sharer_list, sharer) list;
+	unsigned n;      /* sharers */
+	unsigned active; /* connections of theirs, */
+	unsigned leaving;
+	unsigned others; /* and of those who do not share */
+};
+
+void shares_init(struct shares *s);
+
+struct sharer *share_join(struct shares *s, void (*crowd)(void *arg), void *arg); /* share_begin follows */
+void share_begin(struct sharer *p);             /* one connection more */
+void share_leave(struct sharer *p);             /* ... of them is to end: others may count on it */
+void share_end(struct sharer *p, bool leaving); /* one has ended, leaving: after share_leave; with the last one p is freed */
+
+unsigned share_fair(const struct sharer *p); /* its share */
+unsigned share_most(const struct sharer *p); /* connections it may have now; less than it has: it is to give some up */
+unsigned share_keeps(const struct sharer *p); /* ... it has, without those that are leaving */
+unsigned share_others(const struct sharer *p); /* transfers that it shares with */
+/* It would have n connections; 0: it is content. Those who have to make room are told. */
+void share_want(struct sharer *p, unsigned n);
+
+#endif

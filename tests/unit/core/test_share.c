@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT
+ * How downloads from one origin share the connections that nobody asked for: the sums alone, then transfers against servers
+ * without sockets, in quick time.
+ */
+#include "base/log.h"
+#include "core/share.h"
+
+#include "xfer_world.h"
+
+#define RATE	   400000 /* bytes/s of each connection */
+#define GUESTS	   3
+#define PART_MS	   (MIB / (RATE / 1000) + 1000) /* the last part of a file is of a MiB, over one connection */
+#define IN_FLIGHT  (1 * MIB) /* a connection that is closed early may cost so much */
+
+/* ---- the sums ---- */
+
+static unsigned told[SHARE_MOST + 4]; /* how often each one was told of the crowd */
+
+static void on_crowd(void *arg)
+{
+	(*(unsigned *)arg)++;
+}
+
+static void join(struct shares *s, struct sharer **p, unsigned i, unsigned n)
+{
+	p[i] = share_join(s, on_crowd, &told[i]);
+	while (n-- > 0)
+		share_begin(p[i]);
+}
+
+static void end_some(struct sharer *p, unsigned n, bool leaving)
+{
+	while (n-- > 0)
+		share_end(p, leaving);
+}
+
+static void test_one_may_have_all(void **state)
+{
+	struct sharer *p[1];
+	struct shares s = {0};
+
+	(void)state;
+	shares_init(&s);
+	join(&s, p, 0, 3);
+	assert_int_equal(share_fair(p[0]), SHARE_MOST);
+	assert_int_equal(share_most(p[0]), SHARE_MOST);
+	s.others = 6; /* which were told a number */
+	assert_int_equal(share_most(p[0]), SHARE_MOST - 6);
+	s.others = 40;
+	assert_int_equal(share_fair(p[0]), 1);
+	assert_int_equal(share_most(p[0]), 3); /* nobody who shares wants any: it keeps what it has */
+	end_some(p[0], 3, false);
+	assert_int_equal(s.n, 0);
+}
+
+static void test_just_what_is_wanted(void **state)
+{
+	struct sharer *p[2];
+	struct shares s = {0};
+
+	(void)state;
+	shares_init(&s);
+	memset(told, 0, sizeof(told));
+	join(&s, p, 0, 16);
+	join(&s, p, 1, 1);
+	assert_int_equal(share_most(p[0]), 16); /* a newcomer that is content takes nothing from anybody */
+	share_want(p[1], 2);
+	assert_int_equal(told[0], 1);
+	assert_int_equal(share_most(p[0]), 14);
+	share_want(p[1], 16);
+	assert_int_equal(share_most(p[0]), 8); /* not below its share, whatever is wanted */
+	assert_int_equal(share_most(p[1]), 8);
+	for (int i = 0; i < 8; i++)
+		share_leave(p[0]);
+	assert_int_equal(share_keeps(p[0]), 8);
+	assert_int_equal(share_most(p[0]), 8);
+	end_some(p[0], 8, true);
+	assert_int_equal(s.leaving, 0);
+	assert_int_equal(told[1], 0);
+	end_some(p[0], 8, false);
+	assert_int_equal(share_most(p[1]), 16);
+	end_some(p[1], 1, false);
+}
+
+static void test_the_largest_come_down_to_one_height(void **state)
+{
+	struct sharer *p[3];
+	struct shares s = {0};
+
+	(void)state;
+	shares_init(&s);
+	memset(told, 0, sizeof(told));
+	join(&s, p, 0, 9);
+	join(&s, p, 1, 6);
+	join(&s, p, 2, 1);
+	share_want(p[2], 3);
+	assert_int_equal(share_most(p[0]), 7);
+	assert_int_equal(share_most(p[1]), 7); /* it has less */
+	assert_int_equal(told[0], 1);
+	assert_int_equal(told[1], 0);
+	share_want(p[2], 16);
+	assert_int_equal(share_most(p[0]), 5);
+	assert_int_equal(share_most(p[1]), 5);
+	end_some(p[0], 9, false);
+	end_some(p[1], 6, false);
+	end_some(p[2], 1, false);
+}
+
+/* More of them than connections: one for each, and the sums are not made over all of them. */
+static void test_more_than_there_are_connections(void **state)
+{
+	struct sharer *p[SHARE_MOST + 4];
+	struct shares s = {0};
+
+	(void)state;
+	shares_init(&s);
+	memset(told, 0, sizeof(told));
+	for (unsigned i = 0; i < SHARE_MOST + 4; i++)
+		join(&s, p, i, i == 0 ? 5 : 1);
+	share_want(p[1], 16);
+	assert_int_equal(share_fair(p[1]), 1);
+	assert_int_equal(share_most(p[1]), 1);
+	assert_int_equal(share_most(p[0]), 5);
+	assert_int_equal(told[0], 0);
+	for (unsigned i = 0; i < SHARE_MOST + 4; i++)
+		end_some(p[i], p[i]->active, false);
+	assert_int_equal(s.active, 0);
+}
+
+/* ---- transfers ---- */
+
+static struct world host, guest[GUESTS];
+
+static void open_all(struct fake_server *o, unsigned guests, uint64_t seed)
+{
+	open_world(&host, o, 1, seed);
+	opts_unset(host.opts, OPT_SPLIT);
+	opts_unset(host.opts, OPT_MAX_CONNECTION_PER_SERVER);
+	opts_unset(host.opts, OPT_MIN_SPLIT_SIZE);
+	set(&host, OPT_MAX_RETRY_WAIT, "4");
+	for (unsigned i = 0; i < guests; i++)
+		open_guest(&guest[i], &host);
+}
+
+static void close_all(unsigned guests)
+{
+	for (unsigned i = 0; i < guests; i++)
+		close_guest(&guest[i]);
+	close_world(&host);
+}
+
+static void over(void *arg)
+{
+	*(bool *)arg = true;
+	loop_stop(host.at);
+}
+
+static void run_for(uint64_t ms)
+{
+	struct timer t = {0};
+	bool is_over = false;
+
+	timer_start(host.at, &t, ms, 0, over, &is_over);
+	while (!is_over)
+		loop_run(host.at);
+	timer_stop(&t);
+}
+
+static void finish(struct world *w, int64_t size)
+{
+	while (!w->ended)
+		loop_run(host.at);
+	expect_right(w, size);
+}
+
+static unsigned conns(const struct world *w)
+{
+	struct job_view v = {0};
+
+	if (w->x == NULL)
+		return 0;
+	xfer_view(w->x, &v);
+	return v.conns;
+}
+
+static void test_two_end_together(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 2; seed++) {
+		struct fake_server o = {.size = 32 * MIB, .version = 1, .rate = RATE, .even = true};
+
+		open_all(&o, 1, seed);
+		start(&host, one_uri);
+		start(&guest[0], one_uri);
+		run_for(4000);
+		assert_int_equal(conns(&host), 8);
+		assert_int_equal(conns(&guest[0]), 8);
+		finish(&host, o.size);
+		finish(&guest[0], o.size);
+		assert_in_range(guest[0].ended_at - host.ended_at + PART_MS, 0, 2 * PART_MS);
+		assert_in_range(o.most_open, 16, 17);
+		assert_in_range(o.sent, 2 * o.size, 2 * o.size + 2 * IN_FLIGHT);
+		close_all(1);
+	}
+}
+
+/* Within seconds, and the others have the rest; when one ends those that are left grow. */
+static void test_each_newcomer_gets_its_share(void **state)
+{
+	struct fake_server o = {.size = 64 * MIB, .version = 1, .rate = RATE, .even = true};
+
+	(void)state;
+	open_all(&o, 2, 1);
+	start(&host, one_uri);
+	run_for(3000);
+	assert_int_equal(conns(&host), 16);
+	start(&guest[0], one_uri);
+	run_for(3000);
+	assert_int_equal(conns(&host), 8);
+	assert_int_equal(conns(&guest[0]), 8);
+	start(&guest[1], one_uri);
+	run_for(5000);
+	assert_in_range(conns(&host), 5, 6);
+	assert_in_range(conns(&guest[0]), 5, 6);
+	assert_in_range(conns(&guest[1]), 5, 6);
+	assert_in_range(conns(&host) + conns(&guest[0]) + conns(&guest[1]), 15, 16);
+	xfer_stop(guest[1].x, true, true);
+	run_for(3000);
+	assert_int_equal(conns(&host), 8);
+	assert_int_equal(conns(&guest[0]), 8);
+	xfer_stop(host.x, true, true);
+	run_for(2000);
+	assert_int_equal(conns(&guest[0]), 16);
+	finish(&guest[0], o.size);
+	assert_in_range(o.most_open, 16, 18); /* a newcomer's first one is there before there is room */
+	close_all(2);
+}
+
+/* One whom one connection gives all it can use takes nothing from the others. */
+static void test_who_is_content_takes_nothing(void **state)
+{
+	struct fake_server o = {.size = 64 * MIB, .version = 1, .rate = RATE, .even = true};
+
+	(void)state;
+	open_all(&o, 1, 1);
+	start(&host, one_uri);
+	run_for(4000);
+	set(&guest[0], OPT_MAX_DOWNLOAD_LIMIT, "100K");
+	start(&guest[0], one_uri);
+	run_for(3000);
+	assert_in_range(conns(&host), 15, 16); /* 16 together, as soon as one of them has ended its part */
+	assert_int_equal(conns(&guest[0]), 1);
+	finish(&host, o.size);
+	xfer_stop(guest[0].x, true, true);
+	run_for(1000);
+	close_all(1);
+}
+
+/* What a user says is had at once, and kept; others don't give up theirs for it, nor does a newcomer get any of it. */
+static void test_numbers_of_the_user_stay(void **state)
+{
+	struct fake_server o = {.size = 64 * MIB, .version = 1, .rate = RATE, .even = true};
+
+	(void)state;
+	open_all(&o, 2, 1);
+	set(&guest[0], OPT_MAX_CONNECTION_PER_SERVER, "12");
+	set(&guest[0], OPT_MIN_SPLIT_SIZE, "1M");
+	start(&host, one_uri);
+	run_for(4000);
+	start(&guest[0], one_uri);
+	run_for(1000);
+	assert_int_equal(conns(&host), 16);
+	assert_int_equal(conns(&guest[0]), 12);
+	start(&guest[1], one_uri);
+	run_for(4000);
+	assert_int_equal(conns(&guest[0]), 12);
+	assert_int_equal(conns(&guest[1]), 2); /* of the four that are left for those who share */
+	assert_int_equal(conns(&host), 2);
+	finish(&guest[0], o.size);
+	finish(&host, o.size);
+	finish(&guest[1], o.size);
+	close_all(2);
+}
+
+/* A split that was given is the ceiling, and what it leaves is the others'. */
+static void test_what_one_may_not_use_is_the_others(void **state)
+{
+	struct fake_server o = {.size = 64 * MIB, .version = 1, .rate = RATE, .even = true};
+
+	(void)state;
+	open_all(&o, 1, 2);
+	set(&guest[0], OPT_SPLIT, "3");
+	start(&host, one_uri);
+	start(&guest[0], one_uri);
+	run_for(7000);
+	assert_int_equal(conns(&guest[0]), 3);
+	assert_int_equal(conns(&host), 13);
+	finish(&host, o.size);
+	finish(&guest[0], o.size);
+	close_all(1);
+}
+
+static void all_fall_silent(void *arg)
+{
+	struct fake_server *o = arg;
+
+	o->stall_percent = 100;
+}
+
+/* Connections that are on their way out, and fall silent, keep nobody from theirs. */
+static void test_silence_of_those_that_leave(void **state)
+{
+	(void)state;
+	for (unsigned ms = 0; ms < 2000; ms += 500) {
+		struct fake_server o = {.size = 24 * MIB, .version = 1, .rate = RATE, .even = true};
+		struct timer silence = {0};
+
+		open_all(&o, 1, 3);
+		start(&host, one_uri);
+		run_for(3000);
+		start(&guest[0], one_uri);
+		timer_start(host.at, &silence, ms, 0, all_fall_silent, &o);
+		run_for(ms + 2000);
+		o.stall_percent = 0;
+		finish(&host, o.size);
+		finish(&guest[0], o.size);
+		timer_stop(&silence);
+		close_all(1);
+	}
+}
+
+/* Servers that take only so many, and break connections: each byte is right, and nobody is left without. */
+static void test_with_refusals_and_faults(void **state)
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 6; seed++) {
+		struct fake_server o = {.size = 12 * MIB, .version = 1, .rate = RATE, .even = true, .busy_above = seed % 3 == 0 ? 6 : 0,
+			.fault_percent = seed % 2};
+
+		open_all(&o, GUESTS, seed);
+		set(&host, OPT_MAX_TRIES, "0");
+		start(&host, one_uri);
+		for (unsigned i = 0; i < GUESTS; i++) {
+			run_for(1500);
+			start(&guest[i], one_uri);
+		}
+		finish(&host, o.size);
+		for (unsigned i = 0; i < GUESTS; i++)
+			finish(&guest[i], o.size);
+		assert_in_range(o.most_open, o.busy_above ? 4 : 12, 16 + GUESTS);
+		close_all(GUESTS);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_may_have_all),
+		cmocka_unit_test(test_just_what_is_wanted),
+		cmocka_unit_test(test_the_largest_come_down_to_one_height),
+		cmocka_unit_test(test_more_than_there_are_connections),
+		cmocka_unit_test(test_two_end_together),
+		cmocka_unit_test(test_each_newcomer_gets_its_share),
+		cmocka_unit_test(test_who_is_content_takes_nothing),
+		cmocka_unit_test(test_numbers_of_the_user_stay),
+		cmocka_unit_test(test_what_one_may_not_use_is_the_others),
+		cmocka_unit_test(test_silence_of_those_that_leave),
+		cmocka_unit_test(test_with_refusals_and_faults),
+	};
+
+	log_setup(getenv("XFER_LOG") ? LOG_LVL_DEBUG : LOG_LVL_ERROR, false, NULL, LOG_LVL_ERROR);
+	cmocka_set_test_filter(getenv("XFER_TEST"));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
