@@ -13,7 +13,7 @@
 #include "client/ws.h"
 
 #define PART_MAX   (1u << 20) /* bytes of one request; aria2 and hauld take 2 MiB unless told otherwise */
-#define EVENTS_MAX 100000     /* kept notifications; the follower looks at everything again anyway */
+#define EVENTS_MAX 100000     /* kept notifications */
 
 struct rpc {
 	struct endpoint ep;
@@ -26,6 +26,7 @@ struct rpc {
 	json_int_t last_id;
 	json_t *events; /* notifications not yet taken, oldest first */
 	size_t next_event;
+	bool missed; /* as rpc_missed */
 };
 
 struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd)
@@ -43,6 +44,7 @@ void rpc_disconnect(struct rpc *r)
 {
 	conn_close(r->conn);
 	ws_close(r->ws);
+	r->missed = r->missed || r->ws;
 	r->conn = NULL;
 	r->ws = NULL;
 	r->used = false;
@@ -162,10 +164,12 @@ static int exchange_http(struct rpc *r, const char *text, size_t n, json_t **ret
 
 static void keep_event(struct rpc *r, json_t *msg)
 {
-	if (json_array_size(r->events) < EVENTS_MAX)
+	if (json_array_size(r->events) < EVENTS_MAX) {
 		json_array_append_new(r->events, msg);
-	else
-		json_decref(msg);
+		return;
+	}
+	json_decref(msg);
+	r->missed = true;
 }
 
 /* Sort what came: notifications are kept, the first other message goes to *ret. */
@@ -362,4 +366,11 @@ bool rpc_event(struct rpc *r, char ret_what[32], char ret_gid[17])
 	json_array_clear(r->events);
 	r->next_event = 0;
 	return false;
+}
+
+bool rpc_missed(struct rpc *r)
+{
+	bool missed = r->missed;
+	r->missed = false;
+	return missed;
 }
