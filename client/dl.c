@@ -98,6 +98,16 @@ void dl_clear(struct dl *d)
 	memset(d, 0, sizeof(*d));
 }
 
+void dl_init(struct dl *ret, const char *gid, const char *uri)
+{
+	read_gid(gid, ret->gid);
+	ret->wait = xstrdup("");
+	ret->error = xstrdup("");
+	ret->path = xstrdup("");
+	ret->uri = xstrdup(uri);
+	ret->name = name_of_uri(uri, ret->gid);
+}
+
 void dl_read(const json_t *a, struct dl *ret)
 {
 	const json_t *file = json_array_get(json_object_get(a, "files"), 0);

@@ -35,6 +35,8 @@ enum dl_keys {
 /* For tellStatus and friends. own: without `files`, which has each URI many times, since the daemon is known to have our
  * own keys for what is wanted of it. New reference. */
 json_t *dl_keys(enum dl_keys which, bool own);
+/* A download of which only this is known. *ret: zeroed memory. */
+void dl_init(struct dl *ret, const char *gid, const char *uri);
 /* Missing and senseless members become 0 or "". Whatever *ret held before is freed: zeroed memory or an earlier
  * dl_read, whose `relative` stays. */
 void dl_read(const json_t *answer, struct dl *ret);

@@ -20,7 +20,8 @@
 #define SWEEP_UNSURE 4096 /* and when some were missed */
 #define ROUND_MIN_MS 20 /* between two rounds, however many notifications come, */
 #define MANY	     256 /* and while so many are open, */
-#define ROUND_MANY_MS 100 /* when a round is dear, and hurries nobody */
+#define ROUND_MANY_MS 100 /* when a round is dear, and hurries nobody. */
+#define NAP_MS	     10	 /* Then notifications come by the hundred: one look for all of this time, not one for each */
 /* So many that have ended are asked for at once: a daemon forgets the oldest of a thousand results. */
 #define DUE_MANY 250
 #define LOST_TRIES   20
@@ -123,9 +124,7 @@ void follow_add(struct follow *fo, const struct follow_item *item)
 		return;
 	struct track *t = xcalloc(1, sizeof(*t));
 	snprintf(t->gid, sizeof(t->gid), "%s", item->gid);
-	json_t *nothing = json_pack("{s:s,s:[{s:[{s:s}]}]}", "gid", item->gid, "files", "uris", "uri", item->uri);
-	dl_read(nothing, &t->d);
-	json_decref(nothing);
+	dl_init(&t->d, item->gid, item->uri);
 	t->place = fo->count++;
 	t->since = term_now();
 	t->had = item->had;
@@ -439,18 +438,20 @@ static bool wants_stop(struct follow *fo, int64_t now)
 	return kill((pid_t)fo->conf.stop_pid, 0) < 0 && errno == ESRCH;
 }
 
-/* Waits for something to happen, at most so long, and takes it in: 0 or ERR_CANCELED. *ret_lost: the connection is. */
-static int take_input(struct follow *fo, int ms, bool *ret_lost)
+/* Waits for something to happen, at most so long, and takes it in: 0 or ERR_CANCELED. nap: notifications don't wake, and are
+ * taken in afterwards. *ret_lost: the connection is. */
+static int take_input(struct follow *fo, int ms, bool nap, bool *ret_lost)
 {
 	struct pollfd p[3] = {{.fd = fo->conf.sigs->stop, .events = POLLIN},
-		{.fd = fo->conf.sigs->screen, .events = POLLIN}, {.fd = rpc_fd(fo->conf.rpc), .events = POLLIN}};
-	if (poll(p, 3, ms) <= 0)
+		{.fd = fo->conf.sigs->screen, .events = POLLIN},
+		{.fd = nap ? -1 : rpc_fd(fo->conf.rpc), .events = POLLIN}};
+	if (poll(p, 3, nap && ms > NAP_MS ? NAP_MS : ms) <= 0 && !nap)
 		return 0;
 	if (p[0].revents && sigs_take(fo->conf.sigs->stop))
 		return ERR_CANCELED;
 	if (p[1].revents)
 		take_screen(fo);
-	*ret_lost = p[2].revents && rpc_pump(fo->conf.rpc, NULL) < 0;
+	*ret_lost = (nap || p[2].revents) && rpc_pump(fo->conf.rpc, NULL) < 0;
 	return 0;
 }
 
@@ -459,7 +460,7 @@ static int wait_round(struct follow *fo, unsigned ms)
 {
 	int64_t begin = term_now(), end = begin + ms;
 	int64_t least = begin + (fo->nopen >= MANY ? ROUND_MANY_MS : ROUND_MIN_MS);
-	bool any = fo->unsure > 0, lost = false;
+	bool any = fo->unsure > 0, many = fo->nopen >= MANY, lost = false;
 	if (fo->end && end > fo->end)
 		end = fo->end;
 	for (;;) {
@@ -469,7 +470,7 @@ static int wait_round(struct follow *fo, unsigned ms)
 			return ERR_CANCELED;
 		if (now >= until || lost || fo->nopen == 0 || fo->ndue >= DUE_MANY)
 			return 0; /* the next round finds out why it was lost */
-		if (take_input(fo, (int)(until - now), &lost) < 0)
+		if (take_input(fo, (int)(until - now), any && many, &lost) < 0)
 			return ERR_CANCELED;
 	}
 }
@@ -501,7 +502,7 @@ static int give_some(struct follow *fo)
 	while (wants_more(fo) && fo->ndue < DUE_MANY) {
 		if (!fo->conf.more(fo->conf.more_arg))
 			fo->conf.more = NULL;
-		if (take_input(fo, 0, &lost) < 0)
+		if (take_input(fo, 0, false, &lost) < 0)
 			return ERR_CANCELED;
 		(void)take_events(fo);
 	}
