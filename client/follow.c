@@ -40,6 +40,7 @@ struct track {
 	char *told;		 /* the last reason to wait that was told, or NULL */
 	const char *outcome;	 /* the status that a notification spoke of, or NULL */
 	bool is_due;		 /* a notification spoke of it */
+	bool is_gone;		 /* the daemon did not know it when it was asked last */
 	TAILQ_ENTRY(track) due;
 	TAILQ_ENTRY(track) open;
 	UT_hash_handle hh;
@@ -198,7 +199,6 @@ static void track_update(struct follow *fo, struct track *t, const json_t *answe
 		free(uri);
 	}
 	fo->own = json_object_get(answer, "haul.path") != NULL;
-	clear_due(fo, t);
 	t->queued = t->queued || strcmp(t->d.status, "waiting") == 0 || strcmp(t->d.status, "paused") == 0;
 	if (!t->seen && strcmp(t->d.status, "active") == 0) {
 		t->seen = true;
@@ -218,14 +218,56 @@ static void end_as(struct follow *fo, struct track *t, const char *status)
 	track_ended(fo, t);
 }
 
-/* The daemon does not know t any more: somebody removed it, or others have pushed its result out. */
+/* The daemon does not know t any more: somebody removed it, or others have pushed its result out. Then the notification,
+ * which waits until that is durable, may still be on its way. */
 static void vanished(struct follow *fo, struct track *t)
 {
+	if (!t->outcome && !t->is_gone && rpc_fd(fo->conf.rpc) >= 0) {
+		t->is_gone = true;
+		set_due(fo, t);
+		return;
+	}
 	if (t->outcome && t->d.error[0] == '\0') {
 		free(t->d.error);
 		t->d.error = xstrdup("the daemon has forgotten why");
 	}
 	end_as(fo, t, t->outcome ? t->outcome : "removed");
+}
+
+/* The status of a download that a notification with this name ended; NULL: it did not. */
+static const char *outcome_of(const char *what)
+{
+	static const char *const ends[][2] = {
+		{"onDownloadComplete", "complete"}, {"onDownloadError", "error"}, {"onDownloadStop", "removed"}};
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (strcmp(what, ends[i][0]) == 0)
+			return ends[i][1];
+	}
+	return NULL;
+}
+
+/* What has been told is due; who runs is learned with the active ones. Ends nobody. Did any come? */
+static bool note_events(struct follow *fo)
+{
+	char what[32], gid[17];
+	bool any = false;
+	while (rpc_event(fo->conf.rpc, what, gid)) {
+		struct track *t = find(fo, gid);
+		const char *outcome = outcome_of(what);
+		if (!t)
+			continue;
+		any = true;
+		t->outcome = outcome ? outcome : t->outcome;
+		if (strcmp(what, "onDownloadStart") != 0)
+			set_due(fo, t);
+	}
+	return any;
+}
+
+/* Where nothing is shown of a complete one, that it is complete is all; of aria2's others may follow. */
+static bool needs_no_look(const struct follow *fo, const struct track *t)
+{
+	return fo->own && !progress_tells(fo->conf.prog) && t->outcome && strcmp(t->outcome, "complete") == 0;
 }
 
 /* The calls of one round. */
@@ -265,20 +307,19 @@ static void round_calls(struct follow *fo, struct round *r)
 {
 	bool brief = !progress_tells(fo->conf.prog);
 	size_t sweep = sweep_of(fo, r->full);
-	struct track *t, *next;
+	struct track *t;
 	for (int i = 0; i < DL_KEYS_COUNT; i++)
 		r->keys[i] = dl_keys((enum dl_keys)i, fo->own);
 	r->batch = json_array();
 	r->asked = xcalloc(fo->ndue + sweep + 1, sizeof(struct track *));
 	if (r->full)
 		rpc_add(fo->conf.rpc, r->batch, "aria2.tellActive", json_pack("[O]", r->keys[brief ? DL_BRIEF : DL_ALL]));
-	TAILQ_FOREACH(t, &fo->due, due)
+	while ((t = TAILQ_FIRST(&fo->due))) {
+		clear_due(fo, t); /* what comes while the round is under way counts for the next */
 		ask_for(fo, r, t, brief ? DL_BRIEF : DL_ENDED);
-	for (t = TAILQ_FIRST(&fo->open); t && sweep > 0; t = next, sweep--) {
-		next = TAILQ_NEXT(t, open);
-		if (!t->is_due)
-			ask_for(fo, r, t, brief ? DL_BRIEF : DL_ALL);
 	}
+	for (size_t due = r->n; (t = TAILQ_FIRST(&fo->open)) && r->n - due < sweep && t != r->asked[0];)
+		ask_for(fo, r, t, brief ? DL_BRIEF : DL_ALL);
 }
 
 static void round_clear(struct round *r)
@@ -324,8 +365,11 @@ static int look(struct follow *fo, bool full, struct fail *f)
 		fo->next_full = now + (fo->nopen >= MANY ? ROUND_MANY_MS : 0);
 	round_calls(fo, &r);
 	int rc = rpc_run(fo->conf.rpc, r.batch, &answers, f);
+	(void)note_events(fo); /* of one whose result is forgotten we may just have heard */
 	if (rc == 0)
 		rc = take_round(fo, answers, &r, f);
+	if (rc < 0)
+		fo->unsure = fo->nopen;
 	json_decref(answers);
 	round_clear(&r);
 	return rc;
@@ -376,39 +420,15 @@ static void show(struct follow *fo)
 
 /* ---- waiting ---- */
 
-/* The status of a download that a notification with this name ended; NULL: it did not. */
-static const char *outcome_of(const char *what)
-{
-	static const char *const ends[][2] = {
-		{"onDownloadComplete", "complete"}, {"onDownloadError", "error"}, {"onDownloadStop", "removed"}};
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		if (strcmp(what, ends[i][0]) == 0)
-			return ends[i][1];
-	}
-	return NULL;
-}
-
-/* Who runs is learned with the active ones. Where nothing is shown of a complete one, that it is complete is all. */
-static void take_event(struct follow *fo, struct track *t, const char *what)
-{
-	const char *outcome = outcome_of(what);
-	t->outcome = outcome ? outcome : t->outcome;
-	if (outcome && strcmp(outcome, "complete") == 0 && fo->own && !progress_tells(fo->conf.prog))
-		end_as(fo, t, outcome);
-	else if (strcmp(what, "onDownloadStart") != 0)
-		set_due(fo, t);
-}
-
 /* Did any come? */
 static bool take_events(struct follow *fo)
 {
-	char what[32], gid[17];
-	bool any = false;
-	while (rpc_event(fo->conf.rpc, what, gid)) {
-		struct track *t = find(fo, gid);
-		any = any || t;
-		if (t)
-			take_event(fo, t, what);
+	bool any = note_events(fo);
+	struct track *t, *next;
+	for (t = TAILQ_FIRST(&fo->due); t; t = next) {
+		next = TAILQ_NEXT(t, due);
+		if (needs_no_look(fo, t))
+			end_as(fo, t, t->outcome);
 	}
 	return any;
 }
