@@ -41,7 +41,9 @@ void answer_drop(struct answer *a)
 		return;
 	OBJ_CHECK(a, ANSWER);
 	a->dropped = true;
-	if (!a->waiting)
+	if (a->waiting)
+		reply_free(&a->r); /* whose rpc_env may go before the flush calls back */
+	else
 		answer_free(a);
 }
 

@@ -23,6 +23,7 @@ struct rpc_env {
 	const char *owner;
 	struct timer shutdown;   /* an asked-for end, held back until its answer is out */
 	bool force;
+	size_t answers;		 /* bytes of answers that are being written or not yet sent, all callers' together */
 };
 
 struct save;

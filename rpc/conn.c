@@ -40,6 +40,12 @@ void conn_release(struct conn *c)
 		OBJ_FREE(c);
 }
 
+static void count_queued(struct conn *c, size_t queued)
+{
+	c->rpc->env.answers += queued - c->queued;
+	c->queued = queued;
+}
+
 static void drop_output(struct conn *c)
 {
 	struct chunk *k;
@@ -49,7 +55,7 @@ static void drop_output(struct conn *c)
 		buf_free(&k->b);
 		free(k);
 	}
-	c->queued = 0;
+	count_queued(c, 0);
 }
 
 /* Everything but the stream, which the caller has closed. */
@@ -135,7 +141,7 @@ static void pump(struct conn *c)
 
 		stream_write(c->s, k->b.data + k->pos, n);
 		k->pos += n;
-		c->queued -= n;
+		count_queued(c, c->queued - n);
 		if (k->pos == k->b.len) {
 			TAILQ_REMOVE(&c->out, k, link);
 			buf_free(&k->b);
@@ -172,7 +178,7 @@ static void wrote(struct conn *c, size_t n)
 {
 	bool idle = c->queued == 0;
 
-	c->queued += n;
+	count_queued(c, c->queued + n);
 	if (c->corked && c->queued < WRITE_PIECE)
 		defer(c->rpc->loop, &c->flush);
 	else

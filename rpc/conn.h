@@ -48,7 +48,7 @@ struct conn {
 	struct ws *ws;           /* NULL: still HTTP */
 	struct answer *answer;   /* the HTTP request being answered */
 	struct chunk_list out;
-	size_t queued;           /* bytes in out */
+	size_t queued;           /* bytes in out, counted in rpc->env.answers */
 	struct deferred flush;   /* what was queued while `corked` goes out at the end of the turn */
 	bool corked;             /* little of what is written now goes out at once */
 	struct timer deadline;

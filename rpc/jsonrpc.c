@@ -23,12 +23,23 @@
 void reply_init(struct reply *r)
 {
 	memset(r, 0, sizeof(*r));
-	buf_init_foreign(&r->out, JSONRPC_ANSWER_MAX);
+	r->max = JSONRPC_ANSWER_MAX;
+	buf_init_foreign(&r->out, r->max);
 	r->status = 200;
+}
+
+static void count(struct reply *r, size_t len)
+{
+	if (r->env == NULL)
+		return;
+	r->env->answers += len - r->counted;
+	r->counted = len;
 }
 
 void reply_free(struct reply *r)
 {
+	count(r, 0);
+	r->env = NULL;
 	buf_free(&r->out);
 	save_drop(r->save);
 	r->save = NULL;
@@ -38,6 +49,16 @@ void reply_free(struct reply *r)
 	r->callback = NULL;
 	json_decref(r->ids);
 	r->ids = NULL;
+}
+
+/* How long the text may become, as things are. */
+static void bound(struct reply *r)
+{
+	size_t others = r->env->answers - r->counted, most = others < JSONRPC_SUM_MAX ? JSONRPC_SUM_MAX - others : 0;
+
+	if (most < JSONRPC_FREE)
+		most = JSONRPC_FREE;
+	r->out.max = most < r->max ? most : r->max;
 }
 
 /* Starts the text anew, inside the callback if there is one. */
@@ -68,7 +89,8 @@ static void finish(struct reply *r)
 		buf_adds(&r->out, ")");
 	if (r->out.err != 0) {
 		buf_free(&r->out);
-		only_error(r, r->single ? r->ids : NULL, CODE_METHOD, JSONRPC_TOO_LARGE, 400);
+		only_error(r, r->single ? r->ids : NULL, CODE_METHOD,
+			r->out.max < r->max ? JSONRPC_BUSY : JSONRPC_TOO_LARGE, 400);
 	}
 }
 
@@ -125,6 +147,8 @@ void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r)
 {
 	struct run run = {.env = who->env, .is_user = who->is_user};
 
+	r->env = who->env;
+	bound(r);
 	if (json_is_array(v) && json_array_size(v) <= BATCH_MAX) {
 		run_batch(&run, v, r);
 	} else if (json_is_object(v)) {
@@ -145,17 +169,23 @@ void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r)
 	r->good = run.good || !auth_needs_token(who->env->opts);
 	if (r->rest == NULL)
 		finish(r);
+	count(r, r->out.len);
 }
 
 bool jsonrpc_more(struct reply *r, struct engine *e)
 {
-	if (!rest_write(r->rest, e, &r->out))
-		return false;
-	buf_add(&r->out, "}", 1);
-	rest_free(r->rest);
-	r->rest = NULL;
-	finish(r);
-	return true;
+	bool done;
+
+	bound(r);
+	done = rest_write(r->rest, e, &r->out);
+	if (done) {
+		buf_add(&r->out, "}", 1);
+		rest_free(r->rest);
+		r->rest = NULL;
+		finish(r);
+	}
+	count(r, r->out.len);
+	return done;
 }
 
 static json_t *parse_any(const char *text, size_t n)

@@ -13,11 +13,17 @@
 #include "rpc/call.h"
 
 #define JSONRPC_TOO_LARGE "The answer is too large: ask for fewer entries or keys."
+#define JSONRPC_BUSY	  "Too many large answers are under way: ask again, or for fewer entries or keys."
 #define JSONRPC_ANSWER_MAX (64u << 20) /* bytes of one answer; above it an error asks for fewer entries */
+#define JSONRPC_SUM_MAX	   (128u << 20) /* bytes of all answers under way (rpc_env.answers), but for ... */
+#define JSONRPC_FREE	   (64u << 10) /* ... so many of each: small ones get through beside those who read slowly */
 
 /* An answer and what must happen before it may leave. */
 struct reply {
 	struct buf out;
+	struct rpc_env *env; /* whose `answers` has `counted` bytes of out in it; NULL: nothing was counted */
+	size_t counted;
+	size_t max;      /* JSONRPC_ANSWER_MAX; tests have less of it */
 	int status;      /* HTTP status: 200, 400, 500 */
 	bool single;     /* not a batch */
 	bool changed;    /* wait until the engine's changes are durable */

@@ -285,6 +285,11 @@ void *str_unbase64(const char *s, size_t n, size_t *ret_len)
 	return out;
 }
 
+bool str_same(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
 bool str_equal_ct(const char *a, size_t alen, const char *b, size_t blen)
 {
 	return alen == blen && CRYPTO_memcmp(a, b, alen) == 0;

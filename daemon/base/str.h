@@ -28,6 +28,8 @@ size_t str_utf8_next(const char *s, size_t n, uint32_t *ret);
 /* Code points that change how a line is shown rather than being shown: C0, DEL, C1, bidi controls, line separators. */
 bool str_is_hidden(uint32_t cp);
 
+bool str_same(const char *a, const char *b); /* NULL is as empty */
+
 /* Decimal digits only (no sign, no blank), n bytes, overflow checked: 0 or ERR_INVAL. */
 int str_to_u64(const char *s, size_t n, uint64_t *ret);
 int str_hex_to_u64(const char *s, size_t n, uint64_t *ret); /* 1 to 16 hex digits, any case */

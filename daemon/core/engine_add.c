@@ -26,7 +26,7 @@ uint64_t engine_new_gid(const struct engine *e)
 }
 
 /* aria2's rule: a GID that can't be had makes the add fail as if there were no URI. */
-static int choose_gid(const struct engine *e, const struct opts *o, uint64_t *ret, struct fail *f)
+static int choose_gid(struct engine *e, const struct opts *o, uint64_t *ret, struct fail *f)
 {
 	const char *text = opts_str(o, OPT_GID);
 
@@ -36,6 +36,7 @@ static int choose_gid(const struct engine *e, const struct opts *o, uint64_t *re
 	}
 	if (str_hex_to_u64(text, strlen(text), ret) < 0 || *ret == 0 || otree_find(&e->jobs, *ret) != NULL)
 		return fail_set(f, ERR_INVAL, NO_URI);
+	events_reuse_gid(e, *ret);
 	return 0;
 }
 

@@ -109,16 +109,21 @@ void engine_flush(struct engine *e, void (*cb)(void *arg, int err, const struct 
 	store_flush(e->store, on_flush, w);
 }
 
-static void event_deliver(struct engine *e, const struct event *ev, bool journal)
+static void event_forget_traces(struct engine *e, struct event_wait *w)
+{
+	if (w->traces)
+		engine_forget_traces(e, w->ev.gid, w->journal);
+	w->traces = false;
+}
+
+static void event_deliver(struct engine *e, struct event_wait *w)
 {
 	struct event_sub *s;
 
-	/* The file is durably known to be complete: what proved its naming has done its work. */
-	if (ev->type == EV_COMPLETE)
-		engine_forget_traces(e, ev->gid, journal);
+	event_forget_traces(e, w);
 	for (s = TAILQ_FIRST(&e->subs); s != NULL; s = e->next_sub) {
 		e->next_sub = TAILQ_NEXT(s, link);
-		s->cb(s->arg, ev);
+		s->cb(s->arg, &w->ev);
 	}
 	e->next_sub = NULL;
 }
@@ -144,7 +149,7 @@ static void on_turn_flush(void *arg, int err, const struct fail *f)
 	for (; e->flushing > 0; e->flushing--, e->n_events--) {
 		w = STAILQ_FIRST(&e->events);
 		STAILQ_REMOVE_HEAD(&e->events, link);
-		event_deliver(e, &w->ev, w->journal);
+		event_deliver(e, w);
 		free(w);
 	}
 	e->turn_flush = false;
@@ -158,10 +163,22 @@ void event_push(struct engine *e, enum event_type t, uint64_t gid)
 	const struct job *j = t == EV_COMPLETE ? engine_job(e, gid) : NULL;
 
 	w->ev = (struct event){.type = t, .gid = gid};
+	w->traces = t == EV_COMPLETE;
 	w->journal = j != NULL && job_may_have_journal(j);
 	STAILQ_INSERT_TAIL(&e->events, w, link);
 	e->n_events++;
 	defer(e->loop, &e->turn);
+}
+
+void events_reuse_gid(struct engine *e, uint64_t gid)
+{
+	struct event_wait *w;
+
+	STAILQ_FOREACH(w, &e->events, link)
+	{
+		if (w->ev.gid == gid)
+			event_forget_traces(e, w);
+	}
 }
 
 /* One flush at a time; what comes meanwhile goes with the next one. */

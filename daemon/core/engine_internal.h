@@ -48,7 +48,8 @@ struct claim {
 /* An event on its way to the subscribers. */
 struct event_wait {
 	struct event ev;
-	bool journal; /* of its file: there may be one, which has done its work once the event is told */
+	bool traces;  /* EV_COMPLETE: what proved the naming of its file has done its work once the event is told */
+	bool journal; /* there may be one among them */
 	STAILQ_ENTRY(event_wait) link;
 };
 
@@ -162,6 +163,8 @@ void engine_wait_durable(struct engine *e, struct job *j);     /* j was just add
 void engine_vanish(struct engine *e, struct job *j);
 void event_push(struct engine *e, enum event_type t, uint64_t gid);
 void events_flush(struct engine *e);
+/* A new job gets this GID: what tells of the file of one that has just ended must tell nothing of the new one's. */
+void events_reuse_gid(struct engine *e, uint64_t gid);
 void engine_turn(void *arg); /* of engine.turn */
 void flush_free_all(struct engine *e);
 

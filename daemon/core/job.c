@@ -66,14 +66,9 @@ void job_set_state(struct job *j, enum job_state to)
 _Static_assert(JOB_WAITING == STORE_WAITING && JOB_COMPLETE == STORE_ENDED && JOB_ERROR == STORE_FAILED && JOB_GONE == STORE_GONE,
 	"the store knows these");
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
 bool job_moves(const struct job *j, const char *dir, const char *out)
 {
-	return !same_text(dir, j->rec.dir) || !same_text(out, opts_str(j->opts, OPT_OUT));
+	return !str_same(dir, j->rec.dir) || !str_same(out, opts_str(j->opts, OPT_OUT));
 }
 
 void job_forget_file(struct job *j)

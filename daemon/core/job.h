@@ -49,8 +49,8 @@ enum job_flag {
 	JOB_REPLACES = 1 << 4, /* with JOB_PART: what lies at rec.path was found to be wrong, the finished file takes its place */
 	JOB_KEPT = 1 << 5, /* a result that max-download-result pushed out: only for the session file */
 	JOB_USER_PART = 1 << 6, /* that file was begun by somebody else (continue, or left by aria2): never thrown away */
-	JOB_PLACED = 1 << 8, /* complete, and never had a journal: its file got its name with its last byte */
 	JOB_ANY_DIR = 1 << 7, /* rec.dir was named by the daemon's own user: links in it are followed wherever they lead */
+	JOB_PLACED = 1 << 8, /* complete, and never had a journal: its file got its name with its last byte */
 };
 
 struct engine;

@@ -113,11 +113,12 @@ void lane_flush(struct lane *l)
 		return;
 	l->cur = NULL;
 	l->aged = false;
-	l->quick = b->len / QUICK >= loop_now(l->x->loop) - l->cur_since;
-	if (b->len > 0)
-		wstream_push(l->seg->ws, b);
-	else
+	if (b->len == 0) {
 		block_put(l->x->loop->blocks, b);
+		return;
+	}
+	l->quick = b->len / QUICK >= loop_now(l->x->loop) - l->cur_since;
+	wstream_push(l->seg->ws, b);
 }
 
 static void drop_fetch(struct lane *l)

@@ -142,14 +142,9 @@ static void judge_failure(struct lane *l, const struct fetch_head *h)
 
 /* ---- one version of the file ---- */
 
-static bool text_same(const char *a, const char *b)
-{
-	return strcmp(a, b) == 0;
-}
-
 static bool same_date(const struct xfer *x, const struct fetch_head *h)
 {
-	return x->last_modified && h->last_modified && text_same(x->last_modified, h->last_modified);
+	return x->last_modified && h->last_modified && str_same(x->last_modified, h->last_modified);
 }
 
 const char *lane_tag(const struct lane *l, bool *ret_own)
@@ -157,7 +152,7 @@ const char *lane_tag(const struct lane *l, bool *ret_own)
 	const struct xfer *x = l->x;
 	const char *origin = origin_key(l->use.o), *tag = tags_of(&x->tags, origin);
 
-	*ret_own = tag || !x->etag_origin || text_same(x->etag_origin, origin);
+	*ret_own = tag || !x->etag_origin || str_same(x->etag_origin, origin);
 	return tag ? tag : x->etag;
 }
 
@@ -178,7 +173,7 @@ static bool same_tag(const struct lane *l, const struct fetch_head *h)
 	bool own;
 	const char *tag = lane_tag(l, &own);
 
-	return !tag || !h->etag || text_same(tag, h->etag) || (!own && same_date(l->x, h));
+	return !tag || !h->etag || str_same(tag, h->etag) || (!own && same_date(l->x, h));
 }
 
 static const char *who_differs(const struct xfer *x)
@@ -213,7 +208,7 @@ static bool comparable(const struct xfer *x, const struct fetch_head *h)
 {
 	if (x->last_modified && h->last_modified)
 		return true;
-	return x->etag && h->etag && strncmp(x->etag, "W/", 2) != 0 && text_same(x->etag, h->etag);
+	return x->etag && h->etag && strncmp(x->etag, "W/", 2) != 0 && str_same(x->etag, h->etag);
 }
 
 /* A validator that the first answer of this origin had is missing: who sends the wrong bytes by mistake often does so in another

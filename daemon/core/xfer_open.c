@@ -380,18 +380,13 @@ void xfer_open_known(struct xfer *x)
 
 /* ---- a new file ---- */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* Of another version it may be when no byte of it counts (its checksum was wrong): it is begun anew. */
 static bool fits(const struct xfer *x, const struct xfer_known *k)
 {
 	if (k->have->n == 0 && !k->user_part)
 		return true;
-	return k->total == x->total && xfer_provable(k->etag, k->last_modified) && same_text(k->etag, x->etag) &&
-	       same_text(k->last_modified, x->last_modified);
+	return k->total == x->total && xfer_provable(k->etag, k->last_modified) && str_same(k->etag, x->etag) &&
+	       str_same(k->last_modified, x->last_modified);
 }
 
 bool xfer_name_is_claimed(const struct xfer *x, const char *name)

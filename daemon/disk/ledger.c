@@ -11,6 +11,7 @@
 #include <uthash.h>
 #include <zlib.h>
 
+#include "base/durable.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "disk/fs.h"
@@ -115,6 +116,7 @@ struct ledger *ledger_open(const struct fs_ops *fs, const char *path)
 		log_warn(DISK, "%s can't be opened (errno %d): small files take more time", path, errno);
 		return NULL;
 	}
+	durable_folder_of(path); /* without its name a power cut takes the file, and costs small files another name */
 	l = xcalloc(1, sizeof(*l));
 	l->fs = fs;
 	l->fd = fd;

@@ -69,7 +69,7 @@ struct placer {
 
 /* ---- pool thread ---- */
 
-static void refuse(struct placing *f)
+static void close_body(struct placing *f)
 {
 	close(f->fd);
 	f->fd = -1;
@@ -88,14 +88,9 @@ static void open_folder(struct place_folder *d, const struct dfile_req *req, con
 	d->room = room.free > req->reserve ? room.free - req->reserve : 0;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 static bool same_folder(const struct dfile_req *a, const struct dfile_req *b)
 {
-	return same_text(a->dir, b->dir) && same_text(a->root, b->root) && a->reserve == b->reserve;
+	return str_same(a->dir, b->dir) && str_same(a->root, b->root) && a->reserve == b->reserve;
 }
 
 static int find_folder(struct batch_run *b, const struct dfile_req *req, const struct fs_ops *fs)
@@ -162,7 +157,7 @@ static void place_body(struct batch_run *b, struct placing *f)
 		return;
 	if (!write_body(f, fs, b->alone) || ledger_identify(fs, f->fd, &f->id) < 0 ||
 		ledger_write(b->p->ledger, f->slot, &f->body.job, &f->id) < 0)
-		refuse(f);
+		close_body(f);
 	else
 		d->room -= d->room < UINT64_MAX ? f->body.len : 0;
 }
@@ -170,7 +165,7 @@ static void place_body(struct batch_run *b, struct placing *f)
 static void sync_body(struct placing *f)
 {
 	if (f->o->f->fs->fsync(f->fd) < 0)
-		refuse(f); /* what is in memory is right all the same, and is written anew */
+		close_body(f); /* what is in memory is right all the same, and is written anew */
 }
 
 static void give_name(struct batch_run *b, struct placing *f)
@@ -181,7 +176,7 @@ static void give_name(struct batch_run *b, struct placing *f)
 
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", f->fd);
 	if (d->fs->linkat(AT_FDCWD, self, dirfd, d->leaf, AT_SYMLINK_FOLLOW) < 0) {
-		refuse(f);
+		close_body(f);
 		return;
 	}
 	f->named = is_free(d->fs, dirfd, d->part);
@@ -189,7 +184,7 @@ static void give_name(struct batch_run *b, struct placing *f)
 		return;
 	if (fs_is_same(d->fs, f->fd, dirfd, d->leaf))
 		d->fs->unlinkat(dirfd, d->leaf, 0);
-	refuse(f);
+	close_body(f);
 }
 
 /* Folders on some file systems, or without the right to read them, can't be synced. */
@@ -222,7 +217,7 @@ static void run_batch(void *arg)
 		if (f->fd >= 0 && any && !atomic_load(&f->o->cancel))
 			give_name(b, f);
 		if (f->fd >= 0)
-			refuse(f);
+			close_body(f);
 	}
 	for (int i = 0; i < b->nfolders; i++)
 		sync_folder(&b->folders[i]);

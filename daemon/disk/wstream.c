@@ -101,12 +101,6 @@ static int copy_pipe(struct wstream *w, struct block *b)
 	return 0;
 }
 
-/* A file system without splice, or a kernel or filter that forbids it. */
-static bool is_refusal(int cause)
-{
-	return cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP || cause == EPERM || cause == EACCES;
-}
-
 static int write_pipe(struct wstream *w, struct block *b)
 {
 	while (b->taken < b->len) {
@@ -114,7 +108,7 @@ static int write_pipe(struct wstream *w, struct block *b)
 		ssize_t r = atomic_load(&w->f->no_splice) ? 0 : w->f->fs->splice(b->pipe[0], w->f->fd, &off, b->len - b->taken);
 		if (r < 0 && errno == EINTR)
 			continue;
-		if (r < 0 && !is_refusal(errno))
+		if (r < 0 && !block_splice_refused(errno))
 			return errno;
 		if (r <= 0) {
 			atomic_store(&w->f->no_splice, true);

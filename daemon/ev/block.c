@@ -4,6 +4,7 @@
  */
 #include "ev/block.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,19 +22,22 @@
 #define PIPE_FILES   32				   /* and one for so many that may be open */
 #define PIPE_BLOCKS  (BLOCK_PIPE / BLOCK_SIZE) /* of the budget */
 
+struct free_blocks {
+	struct block_list list;
+	size_t n;
+	size_t low; /* lowest n since the last tick: so many were not needed */
+};
+
 struct block_pool {
 	OBJ(BLOCK);
 	struct loop *loop;
 	size_t total;	 /* the budget, in blocks */
 	size_t used;	 /* with holders */
-	size_t n_free;	 /* mapped, on the free list */
-	size_t low_free; /* lowest n_free since the last tick: so many were not needed */
 	bool starved;	 /* the system gave no memory; asked again at the next tick */
-	STAILQ_HEAD(free_list, block) free;
-	unsigned n_pipes;   /* open */
-	unsigned most_pipes; /* PIPES_MAX, or as many as the system gave last */
-	unsigned n_free_pipes, low_free_pipes; /* as n_free and low_free */
-	struct free_list free_pipes;
+	struct free_blocks free;       /* mapped */
+	struct free_blocks free_pipes; /* open and empty */
+	unsigned n_pipes;	       /* open */
+	unsigned most_pipes;	       /* PIPES_MAX, or as many as the system gave last */
 	TAILQ_HEAD(waiter_list, block_waiter) waiters;
 	struct deferred wake;
 	struct timer trim;
@@ -51,17 +55,23 @@ static struct block *map_block(void)
 	return b;
 }
 
-static struct block *pop_free(struct block_pool *p)
+static struct block *pop_free(struct free_blocks *f)
 {
-	struct block *b = STAILQ_FIRST(&p->free);
+	struct block *b = STAILQ_FIRST(&f->list);
 
 	if (b == NULL)
 		return NULL;
-	STAILQ_REMOVE_HEAD(&p->free, link);
-	p->n_free--;
-	if (p->n_free < p->low_free)
-		p->low_free = p->n_free;
+	STAILQ_REMOVE_HEAD(&f->list, link);
+	f->n--;
+	if (f->n < f->low)
+		f->low = f->n;
 	return b;
+}
+
+static void push_free(struct free_blocks *f, struct block *b)
+{
+	STAILQ_INSERT_HEAD(&f->list, b, link);
+	f->n++;
 }
 
 /* ---- pipes ---- */
@@ -74,24 +84,11 @@ static void close_pipe(struct block_pool *p, struct block *b)
 	p->n_pipes--;
 }
 
-static struct block *pop_free_pipe(struct block_pool *p)
-{
-	struct block *b = STAILQ_FIRST(&p->free_pipes);
-
-	if (b == NULL)
-		return NULL;
-	STAILQ_REMOVE_HEAD(&p->free_pipes, link);
-	p->n_free_pipes--;
-	if (p->n_free_pipes < p->low_free_pipes)
-		p->low_free_pipes = p->n_free_pipes;
-	return b;
-}
-
-static void close_free_pipes(struct block_pool *p, unsigned n)
+static void close_free_pipes(struct block_pool *p, size_t n)
 {
 	struct block *b;
 
-	while (n-- > 0 && (b = pop_free_pipe(p)) != NULL)
+	while (n-- > 0 && (b = pop_free(&p->free_pipes)) != NULL)
 		close_pipe(p, b);
 }
 
@@ -101,8 +98,7 @@ static void put_pipe(struct block_pool *p, struct block *b)
 		close_pipe(p, b);
 		return;
 	}
-	STAILQ_INSERT_HEAD(&p->free_pipes, b, link);
-	p->n_free_pipes++;
+	push_free(&p->free_pipes, b);
 }
 
 /* ---- trimming ---- */
@@ -111,7 +107,7 @@ static void unmap_free(struct block_pool *p, size_t n)
 {
 	struct block *b;
 
-	while (n-- > 0 && (b = pop_free(p)) != NULL) {
+	while (n-- > 0 && (b = pop_free(&p->free)) != NULL) {
 		munmap(b->mem, BLOCK_SIZE);
 		free(b);
 	}
@@ -123,14 +119,14 @@ static void on_tick(void *arg)
 	size_t spare;
 
 	OBJ_CHECK(p, BLOCK);
-	spare = p->n_free > RESERVE ? p->n_free - RESERVE : 0;
-	unmap_free(p, spare < p->low_free ? spare : p->low_free);
-	p->low_free = p->n_free;
-	close_free_pipes(p, p->low_free_pipes);
-	p->low_free_pipes = p->n_free_pipes;
+	spare = p->free.n > RESERVE ? p->free.n - RESERVE : 0;
+	unmap_free(p, spare < p->free.low ? spare : p->free.low);
+	p->free.low = p->free.n;
+	close_free_pipes(p, p->free_pipes.low);
+	p->free_pipes.low = p->free_pipes.n;
 	p->most_pipes = PIPES_MAX;
 	p->starved = false;
-	if (p->n_free <= RESERVE && p->n_free_pipes == 0)
+	if (p->free.n <= RESERVE && p->free_pipes.n == 0)
 		timer_stop(&p->trim);
 	if (!TAILQ_EMPTY(&p->waiters))
 		defer(p->loop, &p->wake);
@@ -140,8 +136,8 @@ static void start_ticking(struct block_pool *p)
 {
 	if (timer_running(&p->trim))
 		return;
-	p->low_free = p->n_free;
-	p->low_free_pipes = p->n_free_pipes;
+	p->free.low = p->free.n;
+	p->free_pipes.low = p->free_pipes.n;
 	timer_start(p->loop, &p->trim, TRIM_TICK_MS, TRIM_TICK_MS, on_tick, p);
 	timer_unref(&p->trim);
 }
@@ -199,8 +195,8 @@ struct block_pool *block_pool_new(struct loop *l, size_t budget)
 	p->loop = l;
 	p->total = n < BLOCKS_MIN ? BLOCKS_MIN : n;
 	p->most_pipes = PIPES_MAX;
-	STAILQ_INIT(&p->free);
-	STAILQ_INIT(&p->free_pipes);
+	STAILQ_INIT(&p->free.list);
+	STAILQ_INIT(&p->free_pipes.list);
 	TAILQ_INIT(&p->waiters);
 	p->wake.cb = on_wake;
 	p->wake.arg = p;
@@ -212,8 +208,8 @@ void block_pool_free(struct block_pool *p)
 	OBJ_CHECK(p, BLOCK);
 	timer_stop(&p->trim);
 	defer_cancel(p->loop, &p->wake);
-	unmap_free(p, p->n_free);
-	close_free_pipes(p, p->n_free_pipes);
+	unmap_free(p, p->free.n);
+	close_free_pipes(p, p->free_pipes.n);
 	OBJ_FREE(p);
 }
 
@@ -224,7 +220,7 @@ struct block *block_get(struct block_pool *p)
 	OBJ_CHECK(p, BLOCK);
 	if (p->used >= p->total)
 		return NULL;
-	b = pop_free(p);
+	b = pop_free(&p->free);
 	if (b == NULL)
 		b = map_block();
 	if (b == NULL) {
@@ -245,7 +241,7 @@ struct block *block_get_pipe(struct block_pool *p)
 	OBJ_CHECK(p, BLOCK);
 	if (p->total - p->used < PIPE_BLOCKS + p->total / 4) /* block_pressure: the rest is for those who have none */
 		return NULL;
-	b = pop_free_pipe(p);
+	b = pop_free(&p->free_pipes);
 	if (b == NULL)
 		b = open_pipe(p);
 	if (b == NULL)
@@ -256,12 +252,6 @@ struct block *block_get_pipe(struct block_pool *p)
 	return b;
 }
 
-static void put_memory(struct block_pool *p, struct block *b)
-{
-	STAILQ_INSERT_HEAD(&p->free, b, link);
-	p->n_free++;
-}
-
 void block_put(struct block_pool *p, struct block *b)
 {
 	OBJ_CHECK(p, BLOCK);
@@ -270,9 +260,9 @@ void block_put(struct block_pool *p, struct block *b)
 		put_pipe(p, b);
 	} else {
 		p->used--;
-		put_memory(p, b);
+		push_free(&p->free, b);
 	}
-	if (p->n_free > RESERVE || p->n_free_pipes > 0)
+	if (p->free.n > RESERVE || p->free_pipes.n > 0)
 		start_ticking(p);
 	if (!TAILQ_EMPTY(&p->waiters))
 		defer(p->loop, &p->wake);
@@ -296,6 +286,11 @@ void block_wait_cancel(struct block_pool *p, struct block_waiter *w)
 		return;
 	w->waiting = false;
 	TAILQ_REMOVE(&p->waiters, w, link);
+}
+
+bool block_splice_refused(int cause)
+{
+	return cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP || cause == EPERM || cause == EACCES || cause == ENOMEM;
 }
 
 bool block_pressure(const struct block_pool *p)

@@ -49,6 +49,9 @@ struct block *block_get(struct block_pool *p); /* len 0; NULL: the budget is use
 /* One whose bytes go through an empty pipe, which takes up to BLOCK_PIPE of them, or less: what is in it counts by the pieces
  * in which it came. NULL: less than a quarter of the budget would be left, or the system gives no such pipe: block_get. */
 struct block *block_get_pipe(struct block_pool *p);
+/* After this errno of splice bytes go on through memory: the file, the socket, the kernel or a filter of system calls does not do
+ * it. Whatever else is wrong shows in reading or writing. Any thread. */
+bool block_splice_refused(int cause);
 void block_put(struct block_pool *p, struct block *b); /* bytes still in its pipe are lost */
 void block_wait(struct block_pool *p, struct block_waiter *w); /* idempotent */
 void block_wait_cancel(struct block_pool *p, struct block_waiter *w);

@@ -13,6 +13,7 @@
 #include "net/dial.h"
 #include "net/net_internal.h"
 #include "net/peer.h"
+#include "ev/block.h"
 #include "net/stream_internal.h"
 #include "net/tls.h"
 
@@ -222,12 +223,6 @@ static void received(struct stream *s, const char *p, size_t n)
 	stream_tls_pump(s);
 }
 
-/* The kernel, or a filter of system calls, does not do it for this socket or at all; whatever else is wrong shows in reading. */
-static bool is_refusal(int cause)
-{
-	return cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP || cause == EPERM || cause == EACCES || cause == ENOMEM;
-}
-
 static bool is_full(int pipe)
 {
 	struct pollfd p = {.fd = pipe, .events = POLLOUT};
@@ -249,7 +244,7 @@ static void move_failed(struct stream *s, int cause, bool first)
 {
 	if (cause == EAGAIN)
 		not_moved(s, first);
-	else if (is_refusal(cause))
+	else if (block_splice_refused(cause))
 		s->no_splice = true;
 	else
 		read_failed(s, -cause);

@@ -5,6 +5,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -36,12 +37,16 @@ _spec.loader.exec_module(hostile_module)
 HANDED_OUT = collections.deque(maxlen=100)  # ports that others may be about to listen on
 
 
+def first_of_clients():
+    """The lowest port that the kernel gives to a socket that asks for none."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
+        return int(f.read().split()[0])
+
+
 def free_port(count=1):
-    """A port P such that P .. P+count-1 are free on 127.0.0.1 just now."""
+    """A port P such that P .. P+count-1 are free on 127.0.0.1 just now, and no client's: those stay taken for a minute."""
     for _ in range(200):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
+        port = random.randrange(10000, max(first_of_clients() - count, 20000))
         if any(port + i in HANDED_OUT for i in range(count)):
             continue
         socks = []
@@ -49,6 +54,7 @@ def free_port(count=1):
             for i in range(count):
                 t = socket.socket()
                 socks.append(t)
+                t.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do: what has just been closed is free
                 t.bind(("127.0.0.1", port + i))
             HANDED_OUT.extend(range(port, port + count))
             return port

@@ -3,6 +3,7 @@ The attacks (P01-P16, P22) are in test_rpcabuse.py, who may call (P19, P20) in t
 import base64
 import http.client
 import json
+import socket
 import urllib.parse
 import urllib.request
 import xmlrpc.client
@@ -123,3 +124,28 @@ def test_a_million_calls_in_one_body(make_hauld):
     with open("/proc/%d/status" % d.p.pid) as f:
         peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) >> 10
     assert peak < 512, peak
+
+
+@pytest.mark.matrix("P18")
+def test_many_who_do_not_read_large_answers(hauld, tools):
+    """What waits for them is bounded by a sum: beyond it large answers are refused, while small ones are given."""
+    for n in range(40):
+        hauld.add(["%s%d-%d-%s" % (NOWHERE, n, i, "x" * 4000) for i in range(100)], pause="true")
+    ask = json.dumps(request("aria2.tellWaiting", 0, 100)).encode()
+    first, clients = [], []
+    try:
+        for _ in range(30):
+            clients.append(socket.create_connection(("127.0.0.1", hauld.port), timeout=60))
+            clients[-1].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            clients[-1].sendall(b"POST /jsonrpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(ask), ask))
+            first.append(clients[-1].recv(12))
+        with open("/proc/%d/status" % hauld.p.pid) as f:
+            peak = next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) >> 10
+        assert first.count(b"HTTP/1.1 200") >= 4 and first[-1] == b"HTTP/1.1 400", first
+        assert peak < 320, peak
+        assert "Too many large answers" in by_post(hauld, "aria2.tellWaiting", 0, 100)[2]
+        assert hauld.rpc("aria2.getGlobalStat")["numWaiting"] == "40"
+    finally:
+        for c in clients:
+            c.close()
+    tools.wait_for(lambda: by_post(hauld, "aria2.tellWaiting", 0, 100)[0])

@@ -246,6 +246,49 @@ static void a_placed_file_is_known_until_its_end_is_durable(void **state)
 	unlink(path);
 }
 
+static void touch(const char *path)
+{
+	int fd = open(path, O_CREAT | O_WRONLY, 0600);
+
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void run_until_gone(struct env *v, const char *path)
+{
+	struct timer t = {0};
+
+	v->late = false;
+	timer_start(&v->loop, &t, DEADLINE_MS, 0, set_late, &v->late);
+	while (access(path, F_OK) == 0 && !v->late)
+		uv_run(&v->loop.uv, UV_RUN_ONCE);
+	timer_stop(&t);
+	assert_false(v->late);
+}
+
+/* The old journal would call the old file the new job's; and the late event of the old job must not take the new journal. */
+static void a_gid_used_again_before_its_end_is_durable(void **state)
+{
+	struct env *v = *state;
+	char journal[96], path[64];
+
+	add(v, 5, false);
+	assert_int_equal(flush(v), 0);
+	settle(v);
+	snprintf(path, sizeof(path), "%s/file", v->dir);
+	snprintf(journal, sizeof(journal), "%s/progress/%016x", v->dir, 5);
+	touch(journal);
+	pthread_mutex_lock(&test_disk);
+	fake_complete(fake_find(5), path, 1);
+	assert_int_equal(engine_remove_result(v->e, 5, NULL), 0);
+	add(v, 5, true);
+	run_until_gone(v, journal);
+	touch(journal);
+	pthread_mutex_unlock(&test_disk);
+	assert_string_equal(events(v), "start:5 complete:5 ");
+	assert_int_equal(access(journal, F_OK), 0);
+}
+
 /* There is a bound: the oldest go. */
 static void not_too_many_are_kept(void **state)
 {
@@ -280,6 +323,7 @@ int main(void)
 		T(purging_forgets_them),
 		T(their_parts_are_adopted),
 		T(a_placed_file_is_known_until_its_end_is_durable),
+		T(a_gid_used_again_before_its_end_is_durable),
 		T(not_too_many_are_kept),
 	};
 

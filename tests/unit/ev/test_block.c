@@ -82,7 +82,7 @@ static void test_budget(void **state)
 	assert_int_equal(total, 8);
 	for (int i = 0; i < 8; i++)
 		block_put(p, b[i]);
-	assert_int_equal(p->n_free, 8);
+	assert_int_equal(p->free.n, 8);
 }
 
 static void test_smallest_budget(void **state)
@@ -274,7 +274,7 @@ static void test_unused_memory_goes_back(void **state)
 	assert_true(timer_running(&p->trim));
 	on_tick(p);
 	on_tick(p);
-	assert_int_equal(p->n_free, RESERVE);
+	assert_int_equal(p->free.n, RESERVE);
 	assert_false(timer_running(&p->trim));
 }
 
@@ -296,7 +296,7 @@ static void test_used_memory_stays(void **state)
 	for (int tick = 0; tick < 3; tick++) {
 		use_all(p);
 		on_tick(p);
-		assert_int_equal(p->n_free, 8);
+		assert_int_equal(p->free.n, 8);
 	}
 }
 

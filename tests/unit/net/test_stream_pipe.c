@@ -325,23 +325,31 @@ static void test_broken_connection(void **state)
 	finish(&p);
 }
 
+#define AROUND 1000 /* bytes before the urgent one, and behind it */
+
+static void send_urgent(const struct lane *p)
+{
+	char buf[2 * AROUND];
+
+	for (size_t i = 0; i < sizeof(buf); i++)
+		buf[i] = byte_at(i);
+	assert_int_equal(send(stream_fd(p->server.s), buf, AROUND, 0), AROUND);
+	assert_int_equal(send(stream_fd(p->server.s), "!", 1, MSG_OOB), 1);
+	assert_int_equal(send(stream_fd(p->server.s), buf + AROUND, AROUND, 0), AROUND);
+}
+
 /* splice stops before it for good, though the socket is ready to be read. */
 static void test_urgent_data(void **state)
 {
 	struct fixture *x = *state;
 	struct lane p = {0};
-	char buf[2000];
 
 	begin(x, &p);
-	for (size_t i = 0; i < sizeof(buf); i++)
-		buf[i] = byte_at(i);
-	assert_int_equal(send(stream_fd(p.server.s), buf, 1000, 0), 1000);
-	assert_int_equal(send(stream_fd(p.server.s), "!", 1, MSG_OOB), 1);
-	assert_int_equal(send(stream_fd(p.server.s), buf + 1000, 1000, 0), 1000);
-	WAIT_FOR(x, p.k.got + p.k.in_pipe == sizeof(buf));
+	send_urgent(&p);
+	WAIT_FOR(x, p.k.got + p.k.in_pipe == 2 * AROUND);
 	end_close(&p.server);
 	WAIT_FOR(x, p.k.ended);
-	assert_int_equal(p.k.got, sizeof(buf));
+	assert_int_equal(p.k.got, 2 * AROUND);
 	finish(&p);
 }
 
@@ -350,18 +358,13 @@ static void test_urgent_data_and_the_end(void **state)
 {
 	struct fixture *x = *state;
 	struct lane p = {0};
-	char buf[2000];
 
 	begin(x, &p);
-	for (size_t i = 0; i < sizeof(buf); i++)
-		buf[i] = byte_at(i);
-	assert_int_equal(send(stream_fd(p.server.s), buf, 1000, 0), 1000);
-	assert_int_equal(send(stream_fd(p.server.s), "!", 1, MSG_OOB), 1);
-	assert_int_equal(send(stream_fd(p.server.s), buf + 1000, 1000, 0), 1000);
+	send_urgent(&p);
 	assert_int_equal(shutdown(stream_fd(p.server.s), SHUT_WR), 0);
 	WAIT_FOR(x, p.k.ended);
 	assert_int_equal(p.k.end_err, 0);
-	assert_int_equal(p.k.got, sizeof(buf));
+	assert_int_equal(p.k.got, 2 * AROUND);
 	finish(&p);
 }
 

@@ -533,7 +533,7 @@ static void a_long_list_is_bounded(void **state)
 	for (int i = 0; i < 600; i++)
 		call(x, "addUri", "[[\"http://h/a\"]]");
 	fresh_reply(x);
-	x->r.out.max = 4096;
+	x->r.max = 4096;
 	jsonrpc_text(&x->who, text, strlen(text), &x->r);
 	while (!jsonrpc_more(&x->r, &x->e))
 		;
@@ -548,11 +548,43 @@ static void too_large_an_answer(void **state)
 	call(x, "addUri", "[[\"http://h/a\"]]");
 	reply_free(&x->r);
 	reply_init(&x->r);
-	x->r.out.max = 300;
+	x->r.max = 300;
 	char text[] = "{\"id\":5,\"method\":\"aria2.getGlobalOption\"}";
 	jsonrpc_text(&x->who, text, strlen(text), &x->r);
 	assert_string_equal(x->r.out.data, "{\"id\":5,\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":"
 					   "\"The answer is too large: ask for fewer entries or keys.\"}}");
+}
+
+static const char *tell_all(struct fixture *x)
+{
+	char text[] = "{\"id\":7,\"method\":\"aria2.tellWaiting\",\"params\":[0,1000]}";
+
+	jsonrpc_text(&x->who, text, strlen(text), fresh_reply(x));
+	while (x->r.rest != NULL && !jsonrpc_more(&x->r, &x->e))
+		;
+	return x->r.out.data;
+}
+
+/* Slow readers have all the memory that answers may take: small ones are written all the same. */
+static void all_answers_are_bounded(void **state)
+{
+	struct fixture *x = *state;
+	size_t whole;
+
+	for (int i = 0; i < 600; i++)
+		call(x, "addUri", "[[\"http://h/a\"]]");
+	starts(tell_all(x), "{\"id\":7,\"jsonrpc\":\"2.0\",\"result\":[{");
+	whole = x->r.out.len;
+	assert_true(whole > JSONRPC_FREE);
+	assert_int_equal(x->env.answers, whole);
+	x->env.answers += JSONRPC_SUM_MAX; /* what others have */
+	assert_string_equal(tell_all(x), "{\"id\":7,\"jsonrpc\":\"2.0\",\"error\":{\"code\":1,\"message\":"
+					 "\"Too many large answers are under way: ask again, or for fewer entries or keys.\"}}");
+	starts(call(x, "getVersion", "[]"), "{\"id\":1,\"jsonrpc\":\"2.0\",\"result\":{");
+	x->env.answers -= JSONRPC_SUM_MAX;
+	starts(tell_all(x), "{\"id\":7,\"jsonrpc\":\"2.0\",\"result\":[{");
+	fresh_reply(x);
+	assert_int_equal(x->env.answers, 0);
 }
 
 static void get_queries(void **state)
@@ -632,6 +664,7 @@ int main(void)
 		T(a_long_list_that_changes),
 		T(a_long_list_is_bounded),
 		T(too_large_an_answer),
+		T(all_answers_are_bounded),
 		T(get_queries),
 		T(jsonp),
 		T(failed_commit_replaces_the_answer),
