@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct get {
 	struct progress *prog;
 	struct follow *follow;
 	struct give give;
+	size_t given; /* entries that the daemon was told of */
 	int code; /* of what could not be given */
 };
 
@@ -80,6 +82,7 @@ static int add_to_running(struct cli *cli, struct entries *es)
 {
 	struct fail f = {0};
 	int code = 0, more;
+	size_t at;
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;
@@ -89,8 +92,8 @@ static int add_to_running(struct cli *cli, struct entries *es)
 	warn_daemon_options(cli);
 	do {
 		entries_set_dir(es, cwd ? cwd : "/", NULL);
-		int one = give_entries(&g, es);
-		code = one ? one : code;
+		for (at = 0; give_next(&g, es, &at, &code);)
+			continue;
 		more = entries_next(es, DEFERRED_PART, &f);
 		if (more < 0)
 			code = cli_fail(&f);
@@ -288,25 +291,27 @@ static void follow_given(void *arg, const struct entry *e, const char *gid, uint
 	follow_add(g->follow, &item);
 }
 
-static void give_all(struct get *g)
+/* The next entries of a deferred input file take the place of those that were given. */
+static bool read_more(struct get *g)
 {
-	int code = give_entries(&g->give, &g->entries);
-	g->code = code ? code : g->code;
-}
-
-/* Of a deferred input file the next entries are given when few are left. */
-static bool give_more(void *arg)
-{
-	struct get *g = arg;
 	struct fail f = {0};
 	int got = entries_next(&g->entries, DEFERRED_PART, &f);
 	if (got < 0)
 		g->code = cli_fail(&f);
-	if (got > 0) {
+	g->given = 0;
+	if (got > 0)
 		prepare_entries(g);
-		give_all(g);
-	}
 	return got > 0 || got == ERR_USAGE;
+}
+
+/* Some more; of a deferred input file also those that were not read yet. */
+static bool give_more(void *arg)
+{
+	struct get *g = arg;
+	if (g->given == g->entries.n && g->entries.rest && !read_more(g))
+		return false;
+	bool more = give_next(&g->give, &g->entries, &g->given, &g->code);
+	return more || (g->entries.rest && !g->give.lost);
 }
 
 static void open_follow(struct get *g)
@@ -316,9 +321,9 @@ static void open_follow(struct get *g)
 		.sigs = &g->sigs,
 		.alive = g->priv ? private_alive : NULL,
 		.alive_arg = g->priv,
-		.more = g->entries.rest ? give_more : NULL,
+		.more = give_more,
 		.more_arg = g,
-		.few = (size_t)opts_num(g->all, OPT_MAX_CONCURRENT_DOWNLOADS),
+		.few = g->entries.rest ? (size_t)opts_num(g->all, OPT_MAX_CONCURRENT_DOWNLOADS) : SIZE_MAX,
 		.stop_s = opts_num(g->cli->opts, OPT_STOP),
 		.stop_pid = (int)opts_num(g->cli->opts, OPT_STOP_WITH_PROCESS)};
 	g->follow = follow_new(&conf);
@@ -382,7 +387,6 @@ static int get_all(struct get *g)
 	open_progress(g);
 	open_follow(g);
 	progress_begin(g->prog, g->entries.n);
-	give_all(g);
 	int code = follow_all(g);
 	bool keep = code == EXIT_UNFINISHED || follow_has_partial(g->follow);
 	progress_finish(g->prog);

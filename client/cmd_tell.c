@@ -20,7 +20,7 @@ static int fetch_pages(struct rpc *r, const char *method, json_t *list, struct f
 {
 	size_t n = PAGE;
 	for (json_int_t at = 0; n == PAGE; at += PAGE) {
-		json_t *page = rpc_call(r, method, json_pack("[I,i,o]", at, PAGE, dl_keys()), f);
+		json_t *page = rpc_call(r, method, json_pack("[I,i,o]", at, PAGE, dl_keys(DL_ALL, false)), f);
 		if (!page)
 			return f->code;
 		n = json_array_size(page);
@@ -32,7 +32,7 @@ static int fetch_pages(struct rpc *r, const char *method, json_t *list, struct f
 
 static int fetch_all(struct rpc *r, json_t **ret, struct fail *f)
 {
-	json_t *list = rpc_call(r, "aria2.tellActive", json_pack("[o]", dl_keys()), f);
+	json_t *list = rpc_call(r, "aria2.tellActive", json_pack("[o]", dl_keys(DL_ALL, false)), f);
 	if (!list)
 		return f->code;
 	int rc = fetch_pages(r, "aria2.tellWaiting", list, f);

@@ -296,7 +296,7 @@ static int tls_handshake(struct conn *c, const struct endpoint *ep, struct fail 
 /* ---- who is there ---- */
 
 /* The kernel's table of TCP sockets has the uid of each: look for the one whose local end is our peer. The addresses
- * are compared in the table's own spelling. */
+ * are compared in the table's own spelling; most of a long table is passed over without being taken apart. */
 static bool tcp_peer_uid(const char *table, const char *local, const char *remote, uid_t *ret)
 {
 	FILE *in = fopen(table, "re");
@@ -306,7 +306,7 @@ static bool tcp_peer_uid(const char *table, const char *local, const char *remot
 	unsigned uid;
 	bool found = false;
 	while (!found && fgets(line, sizeof(line), in))
-		found = sscanf(line, " %*[0-9]: %79s %79s %*x %*s %*s %*s %u", l, r, &uid) == 3 &&
+		found = strstr(line, local) && sscanf(line, " %*[0-9]: %79s %79s %*x %*s %*s %*s %u", l, r, &uid) == 3 &&
 			strcmp(l, local) == 0 && strcmp(r, remote) == 0;
 	fclose(in);
 	if (found)

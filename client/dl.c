@@ -29,11 +29,31 @@ const char *json_text(const json_t *obj, const char *key)
 	return s ? s : "";
 }
 
-json_t *dl_keys(void)
+json_t *dl_keys(enum dl_keys which, bool own)
 {
-	return json_pack("[s,s,s,s,s,s,s,s,s,s,s,s,s]", "gid", "status", "haul.wait", "totalLength", "completedLength",
-		"downloadSpeed", "connections", "verifiedLength", "errorCode", "errorMessage", "followedBy", "dir",
-		"files");
+	static const struct {
+		const char *name;
+		bool in[DL_KEYS_COUNT];
+	} keys[] = {{"gid", {true, true, true}}, {"status", {true, true, true}}, {"totalLength", {true, true, true}},
+		{"completedLength", {true, true, true}}, {"errorCode", {true, true, true}},
+		{"followedBy", {true, true, true}}, {"haul.path", {true, true, true}}, {"errorMessage", {true, true}},
+		{"dir", {true, true}}, {"haul.uri", {true}}, {"haul.wait", {true}}, {"downloadSpeed", {true}},
+		{"connections", {true}}, {"verifiedLength", {true}}};
+	json_t *list = json_array();
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (keys[i].in[which])
+			json_array_append_new(list, json_string(keys[i].name));
+	}
+	if (!own && which != DL_BRIEF)
+		json_array_append_new(list, json_string("files"));
+	return list;
+}
+
+/* Our own key has it, or `files`. */
+static const char *first_of(const json_t *answer, const char *own, const json_t *in, const char *name)
+{
+	const char *text = json_text(answer, own);
+	return text[0] ? text : json_text(in, name);
 }
 
 static char *name_of_uri(const char *uri, const char *gid)
@@ -78,10 +98,21 @@ void dl_clear(struct dl *d)
 	memset(d, 0, sizeof(*d));
 }
 
+void dl_init(struct dl *ret, const char *gid, const char *uri)
+{
+	read_gid(gid, ret->gid);
+	ret->wait = xstrdup("");
+	ret->error = xstrdup("");
+	ret->path = xstrdup("");
+	ret->uri = xstrdup(uri);
+	ret->name = name_of_uri(uri, ret->gid);
+}
+
 void dl_read(const json_t *a, struct dl *ret)
 {
 	const json_t *file = json_array_get(json_object_get(a, "files"), 0);
-	const json_t *uri = json_array_get(json_object_get(file, "uris"), 0);
+	const char *path = first_of(a, "haul.path", file, "path");
+	const char *uri = first_of(a, "haul.uri", json_array_get(json_object_get(file, "uris"), 0), "uri");
 	bool relative = ret->relative;
 	dl_clear(ret);
 	ret->relative = relative;
@@ -95,9 +126,9 @@ void dl_read(const json_t *a, struct dl *ret)
 	ret->code = (int)json_num(a, "errorCode");
 	ret->wait = xstrdup(json_text(a, "haul.wait"));
 	ret->error = xstrdup(json_text(a, "errorMessage"));
-	ret->path = xstrdup(json_text(file, "path"));
-	ret->uri = xstrdup(json_text(uri, "uri"));
-	ret->name = name_of(json_text(a, "dir"), ret->path, json_text(uri, "uri"), ret->gid);
+	ret->path = xstrdup(path);
+	ret->uri = xstrdup(uri);
+	ret->name = name_of(json_text(a, "dir"), ret->path, uri, ret->gid);
 }
 
 const char *dl_wait_reason(const struct dl *d)

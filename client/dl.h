@@ -24,8 +24,19 @@ struct dl {
 	char *name;	    /* what to call it: path below dir, else the URI's last part, else the GID; owned */
 };
 
-/* The keys that dl_read looks at, for tellStatus and friends. New reference. */
-json_t *dl_keys(void);
+/* Which keys of a download are asked for. */
+enum dl_keys {
+	DL_ALL,	  /* what dl_read looks at */
+	DL_ENDED, /* of these, what there is to say of an ended one whose URI is known */
+	DL_BRIEF, /* how it goes, in numbers */
+	DL_KEYS_COUNT
+};
+
+/* For tellStatus and friends. own: without `files`, which has each URI many times, since the daemon is known to have our
+ * own keys for what is wanted of it. New reference. */
+json_t *dl_keys(enum dl_keys which, bool own);
+/* A download of which only this is known. *ret: zeroed memory. */
+void dl_init(struct dl *ret, const char *gid, const char *uri);
 /* Missing and senseless members become 0 or "". Whatever *ret held before is freed: zeroed memory or an earlier
  * dl_read, whose `relative` stays. */
 void dl_read(const json_t *answer, struct dl *ret);

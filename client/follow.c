@@ -15,10 +15,15 @@
 #include "base/str.h"
 
 #define STOP_LOOK_MS 1000 /* between two looks whether stop_pid is there */
-#define SWEEP	     64 /* downloads looked at in one round beside the active ones and the notified ones */
+#define SWEEP	     64 /* downloads looked at in one round beside the active ones and the notified ones, */
+#define SWEEP_BLIND  1024 /* without notifications, */
+#define SWEEP_UNSURE 4096 /* and when some were missed */
 #define ROUND_MIN_MS 20 /* between two rounds, however many notifications come, */
 #define MANY	     256 /* and while so many are open, */
-#define ROUND_MANY_MS 100 /* when a round is dear, and hurries nobody */
+#define ROUND_MANY_MS 100 /* when a round is dear, and hurries nobody. */
+#define NAP_MS	     10	 /* Then notifications come by the hundred: one look for all of this time, not one for each */
+/* So many that have ended are asked for at once: a daemon forgets the oldest of a thousand results. */
+#define DUE_MANY 250
 #define LOST_TRIES   20
 #define LOST_WAIT_MS 500
 
@@ -33,7 +38,10 @@ struct track {
 	bool seen;		 /* running */
 	bool queued;		 /* it had to wait */
 	char *told;		 /* the last reason to wait that was told, or NULL */
-	uint64_t due;		 /* number of the notification that spoke of it, 0: none did */
+	const char *outcome;	 /* the status that a notification spoke of, or NULL */
+	bool is_due;		 /* a notification spoke of it */
+	bool is_gone;		 /* the daemon did not know it when it was asked last */
+	TAILQ_ENTRY(track) due;
 	TAILQ_ENTRY(track) open;
 	UT_hash_handle hh;
 };
@@ -42,8 +50,12 @@ struct follow {
 	struct follow_conf conf;
 	struct track *by_gid;		/* those that have not ended; the same as open */
 	TAILQ_HEAD(tracks, track) open; /* the next ones to look at are in front */
-	size_t nopen, count;		/* count: of all, also the ended ones */
-	uint64_t notes;			/* notifications so far */
+	struct tracks due;		/* to be asked for, in the order of the notifications */
+	size_t nopen, ndue, count;	/* count: of all, also the ended ones */
+	size_t unsure;			/* so many in front may have ended without a notification */
+	bool notified;			/* there were notifications, so there shall be */
+	bool own; /* the last answer had our own keys: it is hauld, where nothing follows a download */
+	int64_t next_full; /* round that also looks at those of which nothing was heard */
 	uint64_t ended_bytes;		/* of those that have ended */
 	int64_t end;			/* stop then; 0: never */
 	int64_t next_pid_look;
@@ -56,12 +68,32 @@ struct follow *follow_new(const struct follow_conf *conf)
 	struct follow *fo = xcalloc(1, sizeof(*fo));
 	fo->conf = *conf;
 	fo->end = conf->stop_s ? term_now() + conf->stop_s * 1000 : 0;
+	fo->notified = rpc_fd(conf->rpc) >= 0;
 	TAILQ_INIT(&fo->open);
+	TAILQ_INIT(&fo->due);
 	return fo;
+}
+
+static void clear_due(struct follow *fo, struct track *t)
+{
+	if (!t->is_due)
+		return;
+	TAILQ_REMOVE(&fo->due, t, due);
+	t->is_due = false;
+	fo->ndue--;
+}
+
+static void set_due(struct follow *fo, struct track *t)
+{
+	clear_due(fo, t);
+	TAILQ_INSERT_TAIL(&fo->due, t, due);
+	t->is_due = true;
+	fo->ndue++;
 }
 
 static void track_free(struct follow *fo, struct track *t)
 {
+	clear_due(fo, t);
 	HASH_DEL(fo->by_gid, t);
 	TAILQ_REMOVE(&fo->open, t, open);
 	fo->nopen--;
@@ -93,9 +125,7 @@ void follow_add(struct follow *fo, const struct follow_item *item)
 		return;
 	struct track *t = xcalloc(1, sizeof(*t));
 	snprintf(t->gid, sizeof(t->gid), "%s", item->gid);
-	json_t *nothing = json_pack("{s:s,s:[{s:[{s:s}]}]}", "gid", item->gid, "files", "uris", "uri", item->uri);
-	dl_read(nothing, &t->d);
-	json_decref(nothing);
+	dl_init(&t->d, item->gid, item->uri);
 	t->place = fo->count++;
 	t->since = term_now();
 	t->had = item->had;
@@ -168,7 +198,7 @@ static void track_update(struct follow *fo, struct track *t, const json_t *answe
 	} else {
 		free(uri);
 	}
-	t->due = 0;
+	fo->own = json_object_get(answer, "haul.path") != NULL;
 	t->queued = t->queued || strcmp(t->d.status, "waiting") == 0 || strcmp(t->d.status, "paused") == 0;
 	if (!t->seen && strcmp(t->d.status, "active") == 0) {
 		t->seen = true;
@@ -182,64 +212,137 @@ static void track_update(struct follow *fo, struct track *t, const json_t *answe
 	}
 }
 
-static void vanished(struct follow *fo, struct track *t)
+static void end_as(struct follow *fo, struct track *t, const char *status)
 {
-	snprintf(t->d.status, sizeof(t->d.status), "removed");
+	snprintf(t->d.status, sizeof(t->d.status), "%s", status);
 	track_ended(fo, t);
 }
 
-/* Ask for t, and put it behind all others. */
-static void ask_for(struct follow *fo, json_t *batch, struct track *t)
+/* The daemon does not know t any more: somebody removed it, or others have pushed its result out. Then the notification,
+ * which waits until that is durable, may still be on its way. */
+static void vanished(struct follow *fo, struct track *t)
 {
-	rpc_add(fo->conf.rpc, batch, "aria2.tellStatus", json_pack("[s,o]", t->gid, dl_keys()));
+	if (!t->outcome && !t->is_gone && rpc_fd(fo->conf.rpc) >= 0) {
+		t->is_gone = true;
+		set_due(fo, t);
+		return;
+	}
+	if (t->outcome && t->d.error[0] == '\0') {
+		free(t->d.error);
+		t->d.error = xstrdup("the daemon has forgotten why");
+	}
+	end_as(fo, t, t->outcome ? t->outcome : "removed");
+}
+
+/* The status of a download that a notification with this name ended; NULL: it did not. */
+static const char *outcome_of(const char *what)
+{
+	static const char *const ends[][2] = {
+		{"onDownloadComplete", "complete"}, {"onDownloadError", "error"}, {"onDownloadStop", "removed"}};
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		if (strcmp(what, ends[i][0]) == 0)
+			return ends[i][1];
+	}
+	return NULL;
+}
+
+/* What has been told is due; who runs is learned with the active ones. Ends nobody. Did any come? */
+static bool note_events(struct follow *fo)
+{
+	char what[32], gid[17];
+	bool any = false;
+	while (rpc_event(fo->conf.rpc, what, gid)) {
+		struct track *t = find(fo, gid);
+		const char *outcome = outcome_of(what);
+		if (!t)
+			continue;
+		any = true;
+		t->outcome = outcome ? outcome : t->outcome;
+		if (strcmp(what, "onDownloadStart") != 0)
+			set_due(fo, t);
+	}
+	return any;
+}
+
+/* Where nothing is shown of a complete one, that it is complete is all; of aria2's others may follow. */
+static bool needs_no_look(const struct follow *fo, const struct track *t)
+{
+	return fo->own && !progress_tells(fo->conf.prog) && t->outcome && strcmp(t->outcome, "complete") == 0;
+}
+
+/* The calls of one round. */
+struct round {
+	bool full;	      /* the first one is for all that are active */
+	struct track **asked; /* which download each of the others is for */
+	size_t n;
+	json_t *keys[DL_KEYS_COUNT], *batch;
+};
+
+/* Ask for t, and put it behind all others. */
+static void ask_for(struct follow *fo, struct round *r, struct track *t, enum dl_keys keys)
+{
+	rpc_add(fo->conf.rpc, r->batch, "aria2.tellStatus", json_pack("[s,O]", t->gid, r->keys[keys]));
+	r->asked[r->n++] = t;
 	TAILQ_REMOVE(&fo->open, t, open);
 	TAILQ_INSERT_TAIL(&fo->open, t, open);
 }
 
-static int by_note(const void *a, const void *b)
+/* How many are looked at of which nothing was heard. */
+static size_t sweep_of(struct follow *fo, bool full)
 {
-	const struct track *const *x = a, *const *y = b;
-	return ((*x)->due > (*y)->due) - ((*x)->due < (*y)->due);
+	size_t most = rpc_fd(fo->conf.rpc) < 0 ? SWEEP_BLIND : SWEEP;
+	if (rpc_missed(fo->conf.rpc))
+		fo->unsure = fo->nopen;
+	if (fo->unsure > 0)
+		most = SWEEP_UNSURE;
+	else if (!full)
+		return 0;
+	most = most < fo->nopen ? most : fo->nopen;
+	fo->unsure -= fo->unsure < most ? fo->unsure : most;
+	return most;
 }
 
-/* The calls of one round; ret_asked: which download each call but the first is for. Those that were spoken of come in
- * the order of that, so that the last one to fail is known as such. */
-static json_t *round_calls(struct follow *fo, struct track **asked, size_t *ret_n)
+/* Those that were spoken of come in the order of that, so that the last one to fail is known as such. */
+static void round_calls(struct follow *fo, struct round *r)
 {
-	json_t *batch = json_array();
-	size_t n = 0, sweep = fo->nopen < SWEEP ? fo->nopen : SWEEP;
-	struct track *t, *next;
-	rpc_add(fo->conf.rpc, batch, "aria2.tellActive", json_pack("[o]", dl_keys()));
-	for (t = TAILQ_FIRST(&fo->open); t; t = next) {
-		next = TAILQ_NEXT(t, open);
-		if (t->due)
-			asked[n++] = t;
+	bool brief = !progress_tells(fo->conf.prog);
+	size_t sweep = sweep_of(fo, r->full);
+	struct track *t;
+	for (int i = 0; i < DL_KEYS_COUNT; i++)
+		r->keys[i] = dl_keys((enum dl_keys)i, fo->own);
+	r->batch = json_array();
+	r->asked = xcalloc(fo->ndue + sweep + 1, sizeof(struct track *));
+	if (r->full)
+		rpc_add(fo->conf.rpc, r->batch, "aria2.tellActive", json_pack("[O]", r->keys[brief ? DL_BRIEF : DL_ALL]));
+	while ((t = TAILQ_FIRST(&fo->due))) {
+		clear_due(fo, t); /* what comes while the round is under way counts for the next */
+		ask_for(fo, r, t, brief ? DL_BRIEF : DL_ENDED);
 	}
-	qsort(asked, n, sizeof(*asked), by_note);
-	for (t = TAILQ_FIRST(&fo->open); t && sweep > 0; t = TAILQ_NEXT(t, open), sweep--) {
-		if (!t->due)
-			asked[n++] = t;
-	}
-	for (size_t i = 0; i < n; i++)
-		ask_for(fo, batch, asked[i]);
-	*ret_n = n;
-	return batch;
+	for (size_t due = r->n; (t = TAILQ_FIRST(&fo->open)) && r->n - due < sweep && t != r->asked[0];)
+		ask_for(fo, r, t, brief ? DL_BRIEF : DL_ALL);
 }
 
-static int take_round(struct follow *fo, const json_t *answers, struct track **asked, size_t n, struct fail *f)
+static void round_clear(struct round *r)
+{
+	for (int i = 0; i < DL_KEYS_COUNT; i++)
+		json_decref(r->keys[i]);
+	free(r->asked);
+}
+
+static int take_round(struct follow *fo, const json_t *answers, const struct round *r, struct fail *f)
 {
 	json_t *item;
 	size_t i;
-	const json_t *active = rpc_result(answers, 0, f);
-	if (!active)
+	const json_t *active = r->full ? rpc_result(answers, 0, f) : NULL;
+	if (r->full && !active)
 		return f->code;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < r->n; i++) {
 		struct fail why = {0};
-		const json_t *status = rpc_result(answers, i + 1, &why);
+		const json_t *status = rpc_result(answers, i + r->full, &why);
 		if (status)
-			track_update(fo, asked[i], status);
+			track_update(fo, r->asked[i], status);
 		else
-			vanished(fo, asked[i]);
+			vanished(fo, r->asked[i]);
 	}
 	json_array_foreach(active, i, item)
 	{
@@ -250,17 +353,25 @@ static int take_round(struct follow *fo, const json_t *answers, struct track **a
 	return 0;
 }
 
-static int look(struct follow *fo, struct fail *f)
+/* At all that a notification spoke of, and now and then, or with `full`, at more. */
+static int look(struct follow *fo, bool full, struct fail *f)
 {
-	struct track **asked = xcalloc(fo->nopen + 1, sizeof(struct track *));
 	json_t *answers = NULL;
-	size_t n;
-	json_t *batch = round_calls(fo, asked, &n);
-	int rc = rpc_run(fo->conf.rpc, batch, &answers, f);
+	int64_t now = term_now();
+	if (fo->notified && rpc_fd(fo->conf.rpc) < 0)
+		(void)rpc_use_ws(fo->conf.rpc, NULL);
+	struct round r = {.full = full || now >= fo->next_full};
+	if (r.full)
+		fo->next_full = now + (fo->nopen >= MANY ? ROUND_MANY_MS : 0);
+	round_calls(fo, &r);
+	int rc = rpc_run(fo->conf.rpc, r.batch, &answers, f);
+	(void)note_events(fo); /* of one whose result is forgotten we may just have heard */
 	if (rc == 0)
-		rc = take_round(fo, answers, asked, n, f);
+		rc = take_round(fo, answers, &r, f);
+	if (rc < 0)
+		fo->unsure = fo->nopen;
 	json_decref(answers);
-	free(asked);
+	round_clear(&r);
 	return rc;
 }
 
@@ -309,16 +420,17 @@ static void show(struct follow *fo)
 
 /* ---- waiting ---- */
 
-static void take_events(struct follow *fo, bool *ret_any)
+/* Did any come? */
+static bool take_events(struct follow *fo)
 {
-	char what[32], gid[17];
-	while (rpc_event(fo->conf.rpc, what, gid)) {
-		struct track *t = find(fo, gid);
-		if (!t)
-			continue;
-		t->due = ++fo->notes;
-		*ret_any = true;
+	bool any = note_events(fo);
+	struct track *t, *next;
+	for (t = TAILQ_FIRST(&fo->due); t; t = next) {
+		next = TAILQ_NEXT(t, due);
+		if (needs_no_look(fo, t))
+			end_as(fo, t, t->outcome);
 	}
+	return any;
 }
 
 /* The window has another size, or the user sets us aside for a while. */
@@ -346,32 +458,40 @@ static bool wants_stop(struct follow *fo, int64_t now)
 	return kill((pid_t)fo->conf.stop_pid, 0) < 0 && errno == ESRCH;
 }
 
+/* Waits for something to happen, at most so long, and takes it in: 0 or ERR_CANCELED. nap: notifications don't wake, and are
+ * taken in afterwards. *ret_lost: the connection is. */
+static int take_input(struct follow *fo, int ms, bool nap, bool *ret_lost)
+{
+	struct pollfd p[3] = {{.fd = fo->conf.sigs->stop, .events = POLLIN},
+		{.fd = fo->conf.sigs->screen, .events = POLLIN},
+		{.fd = nap ? -1 : rpc_fd(fo->conf.rpc), .events = POLLIN}};
+	if (poll(p, 3, nap && ms > NAP_MS ? NAP_MS : ms) <= 0 && !nap)
+		return 0;
+	if (p[0].revents && sigs_take(fo->conf.sigs->stop))
+		return ERR_CANCELED;
+	if (p[1].revents)
+		take_screen(fo);
+	*ret_lost = (nap || p[2].revents) && rpc_pump(fo->conf.rpc, NULL) < 0;
+	return 0;
+}
+
 /* Until the time is over, a notification came, or the user did something: 0 or ERR_CANCELED. */
 static int wait_round(struct follow *fo, unsigned ms)
 {
 	int64_t begin = term_now(), end = begin + ms;
 	int64_t least = begin + (fo->nopen >= MANY ? ROUND_MANY_MS : ROUND_MIN_MS);
-	bool any = false;
+	bool any = fo->unsure > 0, many = fo->nopen >= MANY, lost = false;
 	if (fo->end && end > fo->end)
 		end = fo->end;
-	take_events(fo, &any);
 	for (;;) {
+		any = take_events(fo) || any;
 		int64_t now = term_now(), until = any && least < end ? least : end;
 		if (wants_stop(fo, now))
 			return ERR_CANCELED;
-		if (now >= until)
-			return 0;
-		struct pollfd p[3] = {{.fd = fo->conf.sigs->stop, .events = POLLIN},
-			{.fd = fo->conf.sigs->screen, .events = POLLIN}, {.fd = rpc_fd(fo->conf.rpc), .events = POLLIN}};
-		if (poll(p, 3, (int)(until - now)) <= 0)
-			continue;
-		if (p[0].revents && sigs_take(fo->conf.sigs->stop))
+		if (now >= until || lost || fo->nopen == 0 || fo->ndue >= DUE_MANY)
+			return 0; /* the next round finds out why it was lost */
+		if (take_input(fo, (int)(until - now), any && many, &lost) < 0)
 			return ERR_CANCELED;
-		if (p[1].revents)
-			take_screen(fo);
-		if (p[2].revents && rpc_pump(fo->conf.rpc, NULL) < 0)
-			return 0; /* the next round finds out why */
-		take_events(fo, &any);
 	}
 }
 
@@ -385,39 +505,54 @@ static int look_again(struct follow *fo, struct fail *f)
 		if (wait_round(fo, LOST_WAIT_MS) == ERR_CANCELED)
 			return fail_set(f, ERR_CANCELED, NULL);
 		rpc_disconnect(fo->conf.rpc);
-		(void)rpc_use_ws(fo->conf.rpc, NULL);
-		rc = look(fo, f);
+		rc = look(fo, true, f);
 	}
 	return rc;
 }
 
-/* Is there anything to follow, perhaps by asking for more? */
-static bool has_work(struct follow *fo)
+static bool wants_more(const struct follow *fo)
 {
-	while (fo->conf.more && fo->nopen <= fo->conf.few) {
+	return fo->conf.more && fo->nopen <= fo->conf.few;
+}
+
+/* As many as are wanted, but what has ended meanwhile is not left for long: 0 or ERR_CANCELED. */
+static int give_some(struct follow *fo)
+{
+	bool lost = false;
+	while (wants_more(fo) && fo->ndue < DUE_MANY) {
 		if (!fo->conf.more(fo->conf.more_arg))
 			fo->conf.more = NULL;
+		if (take_input(fo, 0, false, &lost) < 0)
+			return ERR_CANCELED;
+		(void)take_events(fo);
 	}
-	return fo->nopen > 0;
+	return 0;
+}
+
+static int canceled(struct follow *fo, struct fail *f)
+{
+	(void)look(fo, true, f); /* so that what is told at the end is of now */
+	return fail_set(f, ERR_CANCELED, NULL);
 }
 
 int follow_run(struct follow *fo, struct fail *f)
 {
-	while (has_work(fo)) {
-		int rc = look(fo, f);
+	for (;;) {
+		if (give_some(fo) < 0)
+			return canceled(fo, f);
+		if (fo->nopen == 0)
+			return 0;
+		int rc = look(fo, false, f);
 		if (rc < 0)
 			rc = look_again(fo, f);
 		if (rc < 0)
 			return rc;
-		if (fo->nopen == 0)
+		if (fo->nopen == 0 || wants_more(fo))
 			continue;
 		show(fo);
-		if (wait_round(fo, progress_interval(fo->conf.prog)) < 0) {
-			(void)look(fo, f); /* so that what is told at the end is of now */
-			return fail_set(f, ERR_CANCELED, NULL);
-		}
+		if (wait_round(fo, progress_interval(fo->conf.prog)) < 0)
+			return canceled(fo, f);
 	}
-	return 0;
 }
 
 void follow_tell_unfinished(struct follow *fo)

@@ -16,10 +16,10 @@ struct follow_conf {
 	const struct sigs *sigs;
 	bool (*alive)(void *arg); /* false: the daemon is gone for good, don't try to reach it again; NULL: unknown */
 	void *alive_arg;
-	/* Gives some more downloads (follow_add) when few are left: false when there are none; NULL: none ever. */
+	/* Gives some more downloads (follow_add) when few are left: false when these were the last; NULL: none ever. */
 	bool (*more)(void *arg);
 	void *more_arg;
-	size_t few;	/* this many or less are few */
+	size_t few;	/* this many or less are few; SIZE_MAX: all are given at once */
 	int64_t stop_s; /* the command ends after so many seconds; 0: never */
 	int stop_pid;	/* and when this process is gone; 0: none */
 };

@@ -12,11 +12,13 @@
 #include "client/dl.h"
 #include "client/optjson.h"
 
+#define GIVE_PART 256 /* entries of one batch: the first ones run while the next are made ready */
+
 /* "haul: URI: why", the URI without what may be secret in it. */
-static void tell_refused(const struct entry *e, const struct fail *why)
+static void tell_refused(const char *uri, const struct fail *why)
 {
 	char shown[160];
-	fprintf(stderr, "haul: %s: %s\n", uri_show_short(e->uris[0], shown, sizeof(shown)), why->text);
+	fprintf(stderr, "haul: %s: %s\n", uri_show_short(uri, shown, sizeof(shown)), why->text);
 }
 
 /* The options of e that differ from what the daemon has: a change restarts a download's connections, so none without
@@ -75,15 +77,15 @@ static const char *other_uri(const struct entry *e, const json_t *status)
 	return NULL;
 }
 
-static bool is_refused(const struct entry *e, const char *gid, const json_t *status)
-{
-	const char *uri = other_uri(e, status);
-	char shown[160];
-	if (uri)
-		fprintf(stderr, "haul: %s: the download with GID %s is of another URI, and has not ended\n",
-			uri_show_short(uri, shown, sizeof(shown)), gid);
-	return uri != NULL;
-}
+/* One entry on its way to the daemon. */
+struct try {
+	char gid[17]; /* asked for; once it is given: the one that it has */
+	enum { OPEN, GIVEN, REFUSED } state;
+	uint64_t had;
+	const char *uri; /* what to call it when it is refused */
+	struct fail why;
+	size_t calls; /* of its plan */
+};
 
 /* What the daemon knows of this entry from an earlier run: goes on with it, also after a failure. What a running
  * daemon has completed is wanted once more; a private one remembers it because the command has other parts. Adds the
@@ -118,91 +120,188 @@ static void plan_entry(struct give *g, json_t *batch, const struct entry *e, con
 		rpc_add(g->rpc, batch, "aria2.unpause", json_pack("[s]", gid));
 }
 
-/* What is to be done with an entry. */
-struct plan {
-	size_t calls;
-	bool refused;
-};
-
-/* Answers of plan_entry's calls from *at on: 0 or the exit code; *at moves behind them. */
-static int take_planned(struct give *g, const json_t *answers, size_t *at, const struct plan *plan, const struct entry *e,
-	const char *gid, uint64_t had)
+static void refuse(struct try *t, const char *uri)
 {
-	struct fail why = {0};
-	size_t calls = plan->calls;
-	const json_t *last = calls ? rpc_result(answers, *at + calls - 1, &why) : NULL;
-	const char *given = json_string_value(last);
-	bool is_new = given && strlen(given) == 16 && strcmp(given, gid) != 0;
-	*at += calls;
-	if (plan->refused)
-		return EXIT_OTHER;
-	if (last || calls == 0) {
-		g->given(g->arg, e, is_new ? given : gid, is_new ? 0 : had);
-		return 0;
-	}
-	tell_refused(e, &why);
-	return EXIT_OTHER;
+	t->state = REFUSED;
+	t->uri = uri;
 }
 
-/* Two answers for each entry: status and options, or errors when the daemon has not heard of it. */
-static json_t *ask_known(struct give *g, const struct entries *es, char (*gids)[17], struct fail *f)
+/* n of the entries, from `from` on. */
+struct part {
+	const struct entries *all;
+	const struct entry *e;
+	struct try *t;
+	size_t n, from;
+};
+
+/* Most are new to the daemon: each is added by the GID that is its own, which fails where the daemon knows that. */
+static int add_all(struct give *g, struct part *p, struct fail *f)
 {
-	json_t *batch = json_array(), *known = NULL;
-	for (size_t i = 0; i < es->n; i++) {
-		entry_gid(&es->v[i], es->first + i, gids[i]);
-		rpc_add(g->rpc, batch, "aria2.tellStatus",
-			json_pack("[s,[s,s,s,s*]]", gids[i], "gid", "status", "completedLength",
-				opts_has(es->v[i].opts, OPT_GID) ? "files" : NULL));
-		rpc_add(g->rpc, batch, "aria2.getOption", json_pack("[s]", gids[i]));
+	json_t *batch = json_array(), *answers = NULL;
+	for (size_t i = 0; i < p->n; i++) {
+		entry_gid(&p->e[i], p->all->first + p->from + i, p->t[i].gid);
+		rpc_add(g->rpc, batch, "aria2.addUri", entry_params(&p->e[i], p->t[i].gid));
 	}
-	return rpc_run(g->rpc, batch, &known, f) < 0 ? NULL : known;
+	int rc = rpc_run(g->rpc, batch, &answers, f);
+	for (size_t i = 0; rc == 0 && i < p->n; i++) {
+		struct try *t = &p->t[i];
+		if (rpc_result(answers, i, &t->why))
+			t->state = GIVEN;
+		else if (t->why.code == ERR_AUTH)
+			refuse(t, p->e[i].uris[0]);
+	}
+	json_decref(answers);
+	return rc;
+}
+
+/* The next one from i on that was not added; p->n: there is none. */
+static size_t next_open(const struct part *p, size_t i)
+{
+	while (i < p->n && p->t[i].state != OPEN)
+		i++;
+	return i;
+}
+
+/* Two answers for each that was not added: status and options, or errors when the daemon has not heard of it. */
+static int ask_known(struct give *g, const struct part *p, json_t **ret, struct fail *f)
+{
+	json_t *batch = json_array();
+	for (size_t i = next_open(p, 0); i < p->n; i = next_open(p, i + 1)) {
+		rpc_add(g->rpc, batch, "aria2.tellStatus",
+			json_pack("[s,[s,s,s,s*]]", p->t[i].gid, "gid", "status", "completedLength",
+				opts_has(p->e[i].opts, OPT_GID) ? "files" : NULL));
+		rpc_add(g->rpc, batch, "aria2.getOption", json_pack("[s]", p->t[i].gid));
+	}
+	return rpc_run(g->rpc, batch, ret, f);
 }
 
 /* aria2 has no haul.retry: there, what failed is forgotten and added again. A call without parameters tells. */
-static bool has_retry(struct give *g, const json_t *known, size_t n)
+static bool has_retry(struct give *g, const json_t *known)
 {
 	static const char unknown[] = "No such method";
 	struct fail f = {0};
 	bool any = false;
-	for (size_t i = 0; i < n; i++)
-		any |= is_failed(rpc_result(known, 2 * i, NULL));
+	for (size_t i = 0; i < json_array_size(known); i += 2)
+		any |= is_failed(rpc_result(known, i, NULL));
 	if (!any)
 		return false;
 	json_decref(rpc_call(g->rpc, "haul.retry", json_array(), &f));
 	return strncmp(f.text, unknown, sizeof(unknown) - 1) != 0;
 }
 
-int give_entries(struct give *g, const struct entries *es)
+/* Has an earlier entry the same GID of the user's? Then the daemon knows it because of this very command. */
+static bool is_twice(const struct part *p, size_t i)
 {
-	struct fail f = {0};
-	size_t n = es->n, at = 0;
-	char(*gids)[17] = xcalloc(n + 1, sizeof(*gids));
-	struct plan *plans = xcalloc(n + 1, sizeof(*plans));
-	json_t *batch = json_array(), *answers = NULL, *known = ask_known(g, es, gids, &f);
-	int code = 0;
-	g->retries = known && has_retry(g, known, n);
-	for (size_t i = 0; known && i < n; i++) {
+	const char *own = opts_str(p->e[i].opts, OPT_GID);
+	for (size_t k = 0; own && k < p->from + i; k++) {
+		const char *other = opts_str(p->all->v[k].opts, OPT_GID);
+		if (other && strcmp(own, other) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What can't be given is refused, with what the daemon said of it or with what is wrong. */
+static void judge(struct part *p, size_t i, const json_t *status)
+{
+	struct try *t = &p->t[i];
+	const char *other = other_uri(&p->e[i], status);
+	if (!status || is_twice(p, i)) {
+		refuse(t, p->e[i].uris[0]);
+	} else if (other) {
+		t->why = (struct fail){0};
+		fail_set(&t->why, ERR_INVAL, "the download with GID %s is of another URI, and has not ended", t->gid);
+		refuse(t, other);
+	}
+}
+
+/* The calls for those that the daemon knows; the others are refused. */
+static json_t *plan_known(struct give *g, struct part *p, const json_t *known)
+{
+	json_t *batch = json_array();
+	size_t at = 0;
+	for (size_t i = next_open(p, 0); i < p->n; i = next_open(p, i + 1), at += 2) {
+		const json_t *status = rpc_result(known, at, NULL);
 		size_t before = json_array_size(batch);
-		const json_t *status = rpc_result(known, 2 * i, NULL);
-		plans[i].refused = is_refused(&es->v[i], gids[i], status);
-		if (!plans[i].refused)
-			plan_entry(g, batch, &es->v[i], gids[i], status, rpc_result(known, 2 * i + 1, NULL));
-		plans[i].calls = json_array_size(batch) - before;
+		judge(p, i, status);
+		if (p->t[i].state == OPEN)
+			plan_entry(g, batch, &p->e[i], p->t[i].gid, status, rpc_result(known, at + 1, NULL));
+		p->t[i].calls = json_array_size(batch) - before;
+		p->t[i].had = json_num(status, "completedLength");
 	}
-	if (!known) {
-		json_decref(batch);
-		code = cli_fail(&f);
-	} else if (rpc_run(g->rpc, batch, &answers, &f) < 0) {
-		code = cli_fail(&f);
+	return batch;
+}
+
+/* Answers of t's calls from *at on; *at moves behind them. */
+static void take_planned(const json_t *answers, size_t *at, struct try *t, const struct entry *e)
+{
+	struct fail why = {0};
+	const json_t *last = t->calls ? rpc_result(answers, *at + t->calls - 1, &why) : NULL;
+	const char *given = json_string_value(last);
+	bool is_new = given && strlen(given) == 16 && strcmp(given, t->gid) != 0;
+	*at += t->calls;
+	t->why = why;
+	if (!last && t->calls) {
+		refuse(t, e->uris[0]);
+		return;
 	}
-	for (size_t i = 0; answers && i < n; i++) {
-		uint64_t had = json_num(rpc_result(known, 2 * i, NULL), "completedLength");
-		int one = take_planned(g, answers, &at, &plans[i], &es->v[i], gids[i], had);
-		code = one ? one : code;
-	}
+	t->state = GIVEN;
+	t->had = is_new ? 0 : t->had;
+	if (is_new)
+		snprintf(t->gid, sizeof(t->gid), "%s", given);
+}
+
+/* Goes on with those that the daemon knows from an earlier command. */
+static int go_on(struct give *g, struct part *p, struct fail *f)
+{
+	json_t *known = NULL, *answers = NULL;
+	size_t at = 0;
+	int rc = ask_known(g, p, &known, f);
+	if (rc < 0)
+		return rc;
+	g->retries = has_retry(g, known);
+	rc = rpc_run(g->rpc, plan_known(g, p, known), &answers, f);
+	for (size_t i = next_open(p, 0); rc == 0 && i < p->n; i = next_open(p, i + 1))
+		take_planned(answers, &at, &p->t[i], &p->e[i]);
 	json_decref(answers);
 	json_decref(known);
-	free(plans);
-	free(gids);
+	return rc;
+}
+
+/* In the order of the entries; what the daemon has is told also when it was lost afterwards. */
+static int tell_part(struct give *g, const struct part *p)
+{
+	int code = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		const struct try *t = &p->t[i];
+		if (t->state == GIVEN)
+			g->given(g->arg, &p->e[i], t->gid, t->had);
+		if (t->state != REFUSED)
+			continue;
+		tell_refused(t->uri, &t->why);
+		code = EXIT_OTHER;
+	}
 	return code;
+}
+
+static int give_part(struct give *g, const struct entries *es, size_t from, size_t n)
+{
+	struct fail f = {0};
+	struct part p = {.all = es, .e = es->v + from, .t = xcalloc(n + 1, sizeof(struct try)), .n = n, .from = from};
+	int rc = add_all(g, &p, &f);
+	if (rc == 0 && next_open(&p, 0) < n)
+		rc = go_on(g, &p, &f);
+	int code = tell_part(g, &p);
+	free(p.t);
+	g->lost = rc < 0;
+	return rc < 0 ? cli_fail(&f) : code;
+}
+
+bool give_next(struct give *g, const struct entries *es, size_t *at, int *code)
+{
+	size_t left = es->n - *at, n = left < GIVE_PART ? left : GIVE_PART;
+	int one = n ? give_part(g, es, *at, n) : 0;
+	*code = one ? one : *code;
+	*at += n;
+	return !g->lost && *at < es->n;
 }

@@ -16,10 +16,12 @@ struct give {
 	/* For each entry that the daemon has now, in their order; had: bytes that were there before. */
 	void (*given)(void *arg, const struct entry *e, const char *gid, uint64_t had);
 	void *arg;
-	bool retries; /* inside */
+	bool retries, lost; /* inside */
 };
 
-/* 0, or an exit code when some or all were refused, each told of on stderr. */
-int give_entries(struct give *g, const struct entries *es);
+/* Gives some entries, from *at (0 at first) on, which moves behind them: true while there are more. What is refused is told
+ * of on stderr, and *code becomes an exit code, as when the daemon is lost, which ends it. Parts are small: what was given
+ * runs while the next are made ready, and its ends can be learned in between. */
+bool give_next(struct give *g, const struct entries *es, size_t *at, int *code);
 
 #endif

@@ -22,10 +22,10 @@ static json_t *list_json(const char *text)
 json_t *optjson(const struct opts *o, unsigned flags)
 {
 	json_t *obj = json_object();
-	for (int i = 0; i < OPT_COUNT; i++) {
-		enum opt id = (enum opt)i;
+	for (size_t i = 0; i < opts_own(o); i++) {
+		enum opt id = opts_own_at(o, i);
 		const struct opt_def *d = opt_def(id);
-		if (!opts_has(o, id) || (flags && !(d->flags & flags)))
+		if (flags && !(d->flags & flags))
 			continue;
 		const char *val = opts_str(o, id);
 		if (val)

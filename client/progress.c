@@ -416,6 +416,11 @@ unsigned progress_interval(const struct progress *p)
 	return kinds[p->style.kind].interval;
 }
 
+bool progress_tells(const struct progress *p)
+{
+	return p->style.kind != PROGRESS_QUIET;
+}
+
 void progress_begin(struct progress *p, size_t n)
 {
 	if (p->console)

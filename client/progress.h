@@ -27,6 +27,7 @@ bool progress_has_terminal(void);
 struct progress *progress_new(const struct progress_style *style);
 void progress_free(struct progress *p);		      /* the bars go; NULL is fine */
 unsigned progress_interval(const struct progress *p); /* ms between two calls of progress_show that make sense */
+bool progress_tells(const struct progress *p); /* anything of downloads that go well: their names, sizes, times */
 void progress_hide(struct progress *p);		      /* the screen as the user had it, until the next progress_show */
 void progress_resize(struct progress *p);
 

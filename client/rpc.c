@@ -13,7 +13,12 @@
 #include "client/ws.h"
 
 #define PART_MAX   (1u << 20) /* bytes of one request; aria2 and hauld take 2 MiB unless told otherwise */
-#define EVENTS_MAX 100000     /* kept notifications; the follower looks at everything again anyway */
+#define EVENTS_MAX 100000     /* kept notifications */
+
+/* A notification that was not taken yet. */
+struct event {
+	char what[32], gid[17];
+};
 
 struct rpc {
 	struct endpoint ep;
@@ -24,8 +29,9 @@ struct rpc {
 	bool used;	   /* conn carried a request already, so the other side may have closed it meanwhile */
 	struct ws *ws;
 	json_int_t last_id;
-	json_t *events; /* notifications not yet taken, oldest first */
-	size_t next_event;
+	struct event *events; /* oldest first */
+	size_t nevents, next_event, events_cap;
+	bool missed; /* as rpc_missed */
 };
 
 struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd)
@@ -35,7 +41,6 @@ struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd)
 	memset(ep, 0, sizeof(*ep));
 	r->secret = secret;
 	r->intr_fd = intr_fd;
-	r->events = json_array();
 	return r;
 }
 
@@ -43,6 +48,7 @@ void rpc_disconnect(struct rpc *r)
 {
 	conn_close(r->conn);
 	ws_close(r->ws);
+	r->missed = r->missed || r->ws;
 	r->conn = NULL;
 	r->ws = NULL;
 	r->used = false;
@@ -64,7 +70,7 @@ void rpc_free(struct rpc *r)
 	rpc_disconnect(r);
 	endpoint_free(&r->ep);
 	forget_secret(r);
-	json_decref(r->events);
+	free(r->events);
 	free(r);
 }
 
@@ -160,12 +166,76 @@ static int exchange_http(struct rpc *r, const char *text, size_t n, json_t **ret
 	return rc;
 }
 
-static void keep_event(struct rpc *r, json_t *msg)
+static void keep_event(struct rpc *r, const struct event *ev)
 {
-	if (json_array_size(r->events) < EVENTS_MAX)
-		json_array_append_new(r->events, msg);
-	else
-		json_decref(msg);
+	if (r->nevents == EVENTS_MAX) {
+		r->missed = true;
+		return;
+	}
+	if (r->nevents == r->events_cap) {
+		r->events_cap = r->events_cap ? r->events_cap * 2 : 256;
+		r->events = xrealloc(r->events, r->events_cap * sizeof(*r->events));
+	}
+	r->events[r->nevents++] = *ev;
+}
+
+/* *at moves behind `want`, if that is there. */
+static bool skip(const char **at, const char *want)
+{
+	size_t n = strlen(want);
+	bool is = strncmp(*at, want, n) == 0;
+	*at += is ? n : 0;
+	return is;
+}
+
+/* Up to the next quote, not longer than fits, without escapes. */
+static bool take_plain(const char **at, char *ret, size_t size)
+{
+	size_t n = strcspn(*at, "\"\\");
+	if (n >= size || (*at)[n] != '"')
+		return false;
+	memcpy(ret, *at, n);
+	ret[n] = '\0';
+	*at += n + 1;
+	return true;
+}
+
+/* The text of a notification as every known daemon writes it: they come by the thousand. */
+static bool scan_event(const char *text, struct event *ret)
+{
+	return skip(&text, "{\"jsonrpc\":\"2.0\",\"method\":\"aria2.") && take_plain(&text, ret->what, sizeof(ret->what)) &&
+	       skip(&text, ",\"params\":[{\"gid\":\"") && take_plain(&text, ret->gid, sizeof(ret->gid)) &&
+	       skip(&text, "}]}") && *text == '\0' && strlen(ret->gid) == 16;
+}
+
+/* A notification in any other form; false: it speaks of no download. */
+static bool read_event(const json_t *msg, struct event *ret)
+{
+	const char *method = json_string_value(json_object_get(msg, "method"));
+	const char *gid =
+		json_string_value(json_object_get(json_array_get(json_object_get(msg, "params"), 0), "gid"));
+	if (!method || strncmp(method, "aria2.", 6) != 0 || !gid || strlen(gid) != 16)
+		return false;
+	snprintf(ret->what, sizeof(ret->what), "%s", method + 6);
+	snprintf(ret->gid, sizeof(ret->gid), "%s", gid);
+	return true;
+}
+
+/* Another message than a notification, or NULL: then it was one, and is kept, or makes no sense. */
+static json_t *take_message(struct rpc *r, const char *text, size_t n)
+{
+	struct event ev;
+	if (scan_event(text, &ev)) {
+		keep_event(r, &ev);
+		return NULL;
+	}
+	json_t *msg = json_loadb(text, n, JSON_ALLOW_NUL, NULL);
+	if (!msg || !json_object_get(msg, "method"))
+		return msg;
+	if (read_event(msg, &ev))
+		keep_event(r, &ev);
+	json_decref(msg);
+	return NULL;
 }
 
 /* Sort what came: notifications are kept, the first other message goes to *ret. */
@@ -174,12 +244,8 @@ static void sort_messages(struct rpc *r, json_t **ret)
 	size_t n;
 	char *text;
 	while (!*ret && (text = ws_next(r->ws, &n))) {
-		json_t *msg = json_loadb(text, n, JSON_ALLOW_NUL, NULL);
+		*ret = take_message(r, text, n);
 		free(text);
-		if (msg && json_object_get(msg, "method"))
-			keep_event(r, msg);
-		else
-			*ret = msg;
 	}
 }
 
@@ -348,18 +414,19 @@ int rpc_pump(struct rpc *r, struct fail *f)
 
 bool rpc_event(struct rpc *r, char ret_what[32], char ret_gid[17])
 {
-	while (r->next_event < json_array_size(r->events)) {
-		json_t *ev = json_array_get(r->events, r->next_event++);
-		const char *method = json_string_value(json_object_get(ev, "method"));
-		const char *gid =
-			json_string_value(json_object_get(json_array_get(json_object_get(ev, "params"), 0), "gid"));
-		if (!method || strncmp(method, "aria2.", 6) != 0 || !gid || strlen(gid) != 16)
-			continue;
-		snprintf(ret_what, 32, "%s", method + 6);
-		snprintf(ret_gid, 17, "%s", gid);
-		return true;
+	if (r->next_event == r->nevents) {
+		r->next_event = r->nevents = 0;
+		return false;
 	}
-	json_array_clear(r->events);
-	r->next_event = 0;
-	return false;
+	const struct event *ev = &r->events[r->next_event++];
+	memcpy(ret_what, ev->what, sizeof(ev->what));
+	memcpy(ret_gid, ev->gid, sizeof(ev->gid));
+	return true;
+}
+
+bool rpc_missed(struct rpc *r)
+{
+	bool missed = r->missed;
+	r->missed = false;
+	return missed;
 }

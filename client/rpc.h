@@ -43,5 +43,7 @@ json_t *rpc_call(struct rpc *r, const char *method, json_t *params, struct fail 
 int rpc_fd(const struct rpc *r);
 int rpc_pump(struct rpc *r, struct fail *f);
 bool rpc_event(struct rpc *r, char ret_what[32], char ret_gid[17]);
+/* Once after each time that notifications may have been lost: the WebSocket was, or too many were not taken. */
+bool rpc_missed(struct rpc *r);
 
 #endif

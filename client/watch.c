@@ -153,9 +153,9 @@ static json_t *calls(struct watch *w)
 {
 	json_t *batch = json_array();
 	rpc_add(w->rpc, batch, "aria2.getGlobalStat", NULL);
-	rpc_add(w->rpc, batch, "aria2.tellActive", json_pack("[o]", dl_keys()));
-	rpc_add(w->rpc, batch, "aria2.tellWaiting", json_pack("[i,i,o]", 0, MOST, dl_keys()));
-	rpc_add(w->rpc, batch, "aria2.tellStopped", json_pack("[i,i,o]", -1, MOST, dl_keys()));
+	rpc_add(w->rpc, batch, "aria2.tellActive", json_pack("[o]", dl_keys(DL_ALL, false)));
+	rpc_add(w->rpc, batch, "aria2.tellWaiting", json_pack("[i,i,o]", 0, MOST, dl_keys(DL_ALL, false)));
+	rpc_add(w->rpc, batch, "aria2.tellStopped", json_pack("[i,i,o]", -1, MOST, dl_keys(DL_ALL, false)));
 	return batch;
 }
 

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "rpc/auth.h"
 #include "rpc/lenient.h"
+#include "rpc/plain_json.h"
 #include "rpc/save.h"
 
 #define BATCH_MAX      20000     /* calls in one batch: bounds what a request without a token can make us write */
@@ -187,17 +188,27 @@ bool jsonrpc_more(struct reply *r, struct engine *e)
 	return done;
 }
 
-/* NULL when it is no JSON; numbers alone are none here. */
-static json_t *parse(const char *text, size_t n)
+static json_t *parse_any(const char *text, size_t n)
 {
 	struct buf strict;
 	json_t *v = NULL;
 
-	if (n == 0)
-		return NULL;
 	if (lenient_json(text, n, &strict))
 		v = json_loadb(strict.data, strict.len, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, NULL);
 	buf_free(&strict);
+	return v;
+}
+
+/* NULL when it is no JSON; numbers alone are none here. */
+static json_t *parse(const char *text, size_t n)
+{
+	json_t *v;
+
+	if (n == 0)
+		return NULL;
+	v = plain_json(text, n);
+	if (v == NULL)
+		v = parse_any(text, n);
 	if (json_is_number(v)) {
 		json_decref(v);
 		return NULL;

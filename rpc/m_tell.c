@@ -20,6 +20,7 @@ struct show {
 enum key_flag {
 	KF_ASKED = 1 << 0,  /* an extension: only when it is named */
 	KF_ALWAYS = 1 << 1, /* also when it is not named (aria2 does so) */
+	KF_STALE = 1 << 2,  /* its writer asks the engine, after which the view is stale */
 };
 
 struct key {
@@ -158,17 +159,17 @@ static int64_t whole_pieces(const struct job_view *v)
 }
 
 /* The final path, or what `out` says it is going to be. */
-static void put_path(struct jw *w, const struct job_view *v)
+static void put_path(struct jw *w, const char *key, const struct job_view *v)
 {
 	const char *out = opts_str(v->opts, OPT_OUT);
 	char *path;
 
 	if ((v->path != NULL && *v->path != '\0') || out == NULL || *out == '\0') {
-		jw_pair(w, "path", v->path);
+		jw_pair(w, key, v->path);
 		return;
 	}
 	path = xasprintf("%s/%s", v->dir, out);
-	jw_pair(w, "path", path);
+	jw_pair(w, key, path);
 	free(path);
 }
 
@@ -184,7 +185,7 @@ static void put_files(struct call *c, const struct job_view *v)
 	jw_pair(c->w, "index", "1");
 	jw_key(c->w, "length");
 	jw_intstr(c->w, v->total);
-	put_path(c->w, v);
+	put_path(c->w, "path", v);
 	jw_pair(c->w, "selected", "true");
 	jw_key(c->w, "uris");
 	put_uris(c, gid);
@@ -220,6 +221,11 @@ static void k_owner(const struct show *s)
 	put_text(s, s->v->owner);
 }
 
+static void k_path(const struct show *s)
+{
+	put_path(s->c->w, s->key, s->v);
+}
+
 static void k_unchecked(const struct show *s)
 {
 	jw_key(s->c->w, s->key);
@@ -236,6 +242,14 @@ static void k_sharing(const struct show *s)
 {
 	if (s->v->state == JOB_ACTIVE && s->v->sharing > 0)
 		put_num(s, s->v->sharing);
+}
+
+static void k_uri(const struct show *s)
+{
+	struct uri_view u;
+
+	if (engine_uris(s->c->engine, s->v->gid, &u, 1) > 0)
+		put_text(s, u.uri);
 }
 
 static void k_wait(const struct show *s)
@@ -309,8 +323,6 @@ static uint32_t wanted(const json_t *keys)
 	return set;
 }
 
-/* Writing `files` asks the engine again, after which the view is stale: it is fetched anew for the members behind it.
- * */
 static bool put_download(struct call *c, uint64_t gid, uint32_t set)
 {
 	struct job_view v;
@@ -324,7 +336,7 @@ static bool put_download(struct call *c, uint64_t gid, uint32_t set)
 			continue;
 		s.key = key_table[k].name;
 		key_table[k].write(&s);
-		if (key_table[k].write == k_files && !engine_view(c->engine, gid, &v))
+		if ((key_table[k].flags & KF_STALE) != 0 && !engine_view(c->engine, gid, &v))
 			break;
 	}
 	jw_close(c->w, '}');

@@ -250,11 +250,13 @@ struct opts *opts_flatten(const struct opts *o)
 {
 	struct opts *c = opts_new(NULL);
 
-	for (int id = 0; id < OPT_COUNT; id++) {
-		const char *text = set_text(o, (enum opt)id);
+	for (const struct opts *from = o; from; from = from->parent) {
+		for (size_t i = 0; i < from->n; i++) {
+			enum opt id = from->vals[i].id;
 
-		if (text)
-			put_text(c, (enum opt)id, xstrdup(text));
+			if ((from == o || !(defs[id].flags & OF_ONCE)) && !own_text(c, id))
+				put_val(c, id, otext_ref(from->vals[i].val));
+		}
 	}
 	return c;
 }
@@ -344,6 +346,17 @@ bool opts_has(const struct opts *o, enum opt id)
 {
 	OBJ_CHECK(o, OPTS);
 	return own_text(o, id) != NULL;
+}
+
+size_t opts_own(const struct opts *o)
+{
+	OBJ_CHECK(o, OPTS);
+	return o->n;
+}
+
+enum opt opts_own_at(const struct opts *o, size_t i)
+{
+	return o->vals[i].id;
 }
 
 bool opts_given(const struct opts *o, enum opt id)

@@ -114,6 +114,8 @@ int opt_check(enum opt id, const char *val, struct fail *f);
 int opts_set(struct opts *o, enum opt id, const char *val, struct fail *f);
 void opts_unset(struct opts *o, enum opt id); /* this level only */
 bool opts_has(const struct opts *o, enum opt id);     /* set at this level */
+size_t opts_own(const struct opts *o);		      /* how many are set at this level: */
+enum opt opts_own_at(const struct opts *o, size_t i); /* the i-th of them, in the order of the table */
 bool opts_given(const struct opts *o, enum opt id);   /* set here or in a parent, not only by default */
 bool opts_defined(const struct opts *o, enum opt id); /* has a value: here, in a parent, or by default */
 

@@ -20,6 +20,7 @@
 #include "proto/cookie_file.h"
 #include "proto/netrc.h"
 #include "rpc/lenient.h"
+#include "rpc/plain_json.h"
 
 /* A file with these bytes; its path in ret. */
 static int make_file(const struct input *in, char ret[40])
@@ -304,16 +305,20 @@ static json_t *read_lenient(const char *text, size_t n, struct buf *ret)
 	return v;
 }
 
-/* What a strict parser takes means the same when it is read leniently, and what is read leniently means the same again. */
+/* What a strict parser takes means the same when it is read leniently, and what is read leniently means the same again. What
+ * is read in one pass means what it does otherwise. */
 static void fuzz_json(struct input *in)
 {
 	char *text = malloc(in->n > 0 ? in->n : 1); /* of exactly its length */
 	struct buf once, twice;
-	json_t *before, *after, *again = NULL;
+	json_t *before, *after, *plain, *again = NULL;
 
 	memcpy(text, in->p, in->n);
 	before = json_loadb(text, in->n, ANY_JSON, NULL);
 	after = read_lenient(text, in->n, &once);
+	plain = plain_json(text, in->n);
+	CHECK(plain == NULL || json_equal(plain, after));
+	json_decref(plain);
 	if (after != NULL) {
 		again = read_lenient(once.data, once.len, &twice);
 		buf_free(&twice);

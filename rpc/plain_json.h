@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ * JSON as programs mostly send it, read in one pass. What has anything in it that wants more care is left to the parser
+ * behind lenient.h, whose result this one's always equals. Pure.
+ */
+#ifndef HAUL_RPC_PLAIN_JSON_H
+#define HAUL_RPC_PLAIN_JSON_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+/* The value that n bytes of text are, as a new reference; NULL when they hold an escape, a byte above 0x7f or a control
+ * character inside of a string, a fraction or a number of more than 18 digits, are nested deeper than PLAIN_DEPTH_MAX, or
+ * are no JSON: these are for the other parser to judge. */
+json_t *plain_json(const char *text, size_t n);
+
+#define PLAIN_DEPTH_MAX 16
+
+#endif
