@@ -81,7 +81,8 @@ def test_the_clock_is_set(make_hauld, hostile, tools, clock, conns):
     assert tools.sha256_of(d.complete(runs)) == hostile.sha256("6M", "a")
     d.complete(waits)
     log = hostile.log()
-    assert len([r for r in log if r["line"].split()[1] == path]) <= conns + 2 and hostile.sent() <= (6 << 20) + (conns << 20), log
+    # A connection that falls behind the others may be replaced; a clock that ended them would end all, three times.
+    assert len([r for r in log if r["line"].split()[1] == path]) <= 2 * conns + 1 and hostile.sent() <= (6 << 20) + (conns << 20), log
     refused, served = [r["t"] for r in log if r["line"].split()[1].startswith("/fail/")]
     assert 4.9 <= served - refused < 30
 
