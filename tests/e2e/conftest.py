@@ -27,7 +27,7 @@ for sig in (signal.SIGQUIT, signal.SIGHUP):
 sys.path.insert(0, os.path.join(TESTS, "matrix"))
 sys.path.insert(1, os.path.join(TESTS, "origin"))
 pytest_plugins = ["plugin"]
-BUILD = os.environ.get("HAUL_BUILD") or os.path.join(os.path.dirname(TESTS), "build")
+BUILD = os.path.abspath(os.environ.get("HAUL_BUILD") or os.path.join(os.path.dirname(TESTS), "build"))
 
 _spec = importlib.util.spec_from_file_location("hostile", os.path.join(TESTS, "origin", "hostile.py"))
 hostile_module = importlib.util.module_from_spec(_spec)

@@ -157,7 +157,7 @@ class Tortured(conftest.Hauld):
 
     def spawn(self):
         self.out = open(self.log, "ab")
-        self.p = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, env=self.env)
+        self.p = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=self.out, stderr=self.out, env=self.env, cwd=self.folder)
 
     def gone(self):
         return self.p.poll() is not None
