@@ -185,6 +185,19 @@ unsigned origin_limit(const struct origin *o)
 	return o->max;
 }
 
+/* Caution is no reason to close what is served. */
+static void set_max(struct origin *o, unsigned max, bool careful)
+{
+	o->max = max;
+	o->careful = careful;
+	o->shares.limit = careful ? UINT_MAX : max;
+}
+
+bool origin_takes_more(const struct origin *o, uint64_t now)
+{
+	return o->ready_at <= now && o->active <= o->max;
+}
+
 unsigned origin_room(struct origin *o, uint64_t now, uint64_t *ret_wait)
 {
 	OBJ_CHECK(o, ORIGIN);
@@ -194,7 +207,7 @@ unsigned origin_room(struct origin *o, uint64_t now, uint64_t *ret_wait)
 		return 0;
 	}
 	if (o->max != UINT_MAX && !o->careful && now >= o->more_at) {
-		o->max++;
+		set_max(o, o->max + 1, false);
 		o->more_at = now + ORIGIN_MORE_MS;
 	}
 	return o->active < o->max ? o->max - o->active : 0;
@@ -229,21 +242,33 @@ void origin_wait_cancel(struct origin_waiter *w)
 	w->list = NULL;
 }
 
-/* As many as may begin. One that does not after all is followed by the next when its transfer looks again. */
-static void wake_some(struct waiter_list *list, unsigned n, unsigned most)
+static void wake_first(struct waiter_list *list)
 {
-	struct origin_waiter *w;
+	struct origin_waiter *w = TAILQ_FIRST(list);
 
-	for (; n < most && (w = TAILQ_FIRST(list)) != NULL; n++) {
-		origin_wait_cancel(w);
-		w->cb(w->arg);
-	}
+	origin_wait_cancel(w);
+	w->cb(w->arg);
 }
 
+/* All that wait now, for not every one may have what is free, or has a use for it. They only look, after this turn. */
+static void wake_crowd(struct origin *o)
+{
+	const struct origin_waiter *w;
+	unsigned n = 0;
+
+	if (o->active >= SHARE_MOST && shares_are_full(&o->shares))
+		return;
+	TAILQ_FOREACH(w, &o->crowd, link) n++;
+	for (; n > 0 && !TAILQ_EMPTY(&o->crowd); n--)
+		wake_first(&o->crowd);
+}
+
+/* As many as may begin. One that does not after all is followed by the next when its transfer looks again. */
 static void wake(struct origin *o)
 {
-	wake_some(&o->waiters, o->active, o->max);
-	wake_some(&o->crowd, o->active, SHARE_MOST);
+	for (unsigned n = o->active; n < o->max && !TAILQ_EMPTY(&o->waiters); n++)
+		wake_first(&o->waiters);
+	wake_crowd(o);
 }
 
 /* ---- fetches ---- */
@@ -270,6 +295,15 @@ void origin_use_share(struct origin_use *u, const struct origin_use *mate, void 
 	s->others--;
 }
 
+void origin_use_want(struct origin_use *u, unsigned n)
+{
+	bool less = n < u->sharer->wants;
+
+	share_want(u->sharer, n);
+	if (less)
+		wake_crowd(u->o);
+}
+
 void origin_use_leave(struct origin_use *u)
 {
 	if (u->sharer == NULL || u->leaving)
@@ -282,11 +316,7 @@ static void grow(struct origin *o)
 {
 	if (!o->careful)
 		return;
-	o->max *= 2;
-	if (o->max > CAREFUL_MOST) {
-		o->max = UINT_MAX;
-		o->careful = false;
-	}
+	set_max(o, o->max > CAREFUL_MOST / 2 ? UINT_MAX : o->max * 2, o->max <= CAREFUL_MOST / 2);
 	wake(o);
 }
 
@@ -330,8 +360,7 @@ void origin_use_clear(struct origin_use *u)
 void origin_found_limit(struct origin *o, uint64_t now)
 {
 	OBJ_CHECK(o, ORIGIN);
-	o->max = o->active > 0 ? o->active : 1;
-	o->careful = false;
+	set_max(o, o->active > 0 ? o->active : 1, false);
 	o->more_at = now + ORIGIN_MORE_MS;
 }
 
@@ -370,8 +399,7 @@ uint64_t origin_back_off(
 			o->ready_at = now + ms;
 		o->failures++;
 	}
-	o->max = o->served > 0 ? o->served : 1;
-	o->careful = true;
+	set_max(o, o->served > 0 ? o->served : 1, true);
 	o->why = *why;
 	return o->ready_at > now ? o->ready_at - now : 0;
 }
@@ -412,8 +440,7 @@ bool origin_lost(struct origin *o, uint64_t now, uint64_t since, bool got)
 	if (o->ready_at <= now)
 		o->ready_at = now + with_jitter(o, backoff(LOST_FIRST_MS, 0, LOST_MOST_MS, o->lost++));
 	o->lost_at = now;
-	o->max = 1;
-	o->careful = true;
+	set_max(o, 1, true);
 	o->why.text[0] = '\0';
 	if (o->lost >= LOST_TOLD)
 		tell_lost(o->all, now);

@@ -34,6 +34,8 @@ const char *origin_key(const struct origin *o);
  * (origin_wait_for). */
 unsigned origin_room(struct origin *o, uint64_t now, uint64_t *ret_wait);
 unsigned origin_active(const struct origin *o); /* fetches under way */
+/* It may be asked now, and would take another fetch, at least in the place of one that ends. */
+bool origin_takes_more(const struct origin *o, uint64_t now);
 unsigned origin_limit(const struct origin *o); /* fetches at a time that it was found to take; UINT_MAX: not found out */
 
 /* One fetch at an origin, embedded in its owner; zeroed: none. */
@@ -49,6 +51,9 @@ void origin_use_begin(struct origin_use *u, struct origin *o);
 /* It is one of a transfer that finds out how many connections pay: mate is another one of it at this origin, NULL: there is none,
  * and crowd(arg) is that of its struct sharer. */
 void origin_use_share(struct origin_use *u, const struct origin_use *mate, void (*crowd)(void *arg), void *arg);
+/* Its transfer, which shares, would have n connections there; 0: it is content (share_want). When it wants less than before,
+ * those who wait for one look again. */
+void origin_use_want(struct origin_use *u, unsigned n);
 void origin_use_leave(struct origin_use *u);  /* it will end soon, for good; idempotent */
 void origin_use_served(struct origin_use *u); /* a good answer: the origin takes so many, and isn't in trouble */
 void origin_use_end(struct origin_use *u);    /* idempotent */

@@ -253,6 +253,22 @@ static int64_t split_point(const struct xfer *x, const struct segment *s, unsign
 	return at - at % SPLIT_GRAIN > s->next ? at - at % SPLIT_GRAIN : at;
 }
 
+int64_t segment_parts(const struct xfer *x)
+{
+	int64_t least = xfer_split_least(x), n;
+	const struct segment *s;
+
+	if (x->total < 0)
+		return 0;
+	n = (x->total - ranges_total(&x->taken) + least - 1) / least;
+	TAILQ_FOREACH(s, &x->segs, link)
+	{
+		if (s->lane && s->end >= 0 && s->end - s->next >= 2 * least)
+			n += (s->end - s->next) / least - 1;
+	}
+	return n;
+}
+
 bool segment_pick(struct xfer *x, const struct source *src, unsigned lanes, struct range *ret)
 {
 	int64_t most = source_portion(src);

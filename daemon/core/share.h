@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * How the transfers that find out how many connections pay share those to one origin. Each may have SHARE_MOST divided by
- * their number, at least one, and what the others do not want. One that has more gives some up when another one that has less
- * than its share wants to grow: those with most first, and just as many as are wanted. Connections of transfers that were told
- * a number count, but are theirs. Part of struct origin; loop thread.
+ * How the transfers that find out how many connections pay share those to one origin. These are SHARE_MOST, or as many as the
+ * origin was found to take. Each may have those divided by their number, at least one, and what the others do not want. One that
+ * has more gives some up when another one that has less than its share wants to grow: those with most first, and just as many as
+ * are wanted. Connections of transfers that were told a number count, but are theirs; where they leave hardly one for each, those
+ * are shared that the sharers have. Part of struct origin; loop thread.
  */
 #ifndef HAUL_CORE_SHARE_H
 #define HAUL_CORE_SHARE_H
@@ -29,6 +30,9 @@ struct shares {
 	unsigned active; /* connections of theirs, */
 	unsigned leaving;
 	unsigned others; /* and of those who do not share */
+	unsigned limit;  /* the origin was found to take so many of all; UINT_MAX: not found out */
+	unsigned wanting; /* sharers that want some */
+	unsigned passing; /* while there are such: the sharers had so many, which may be on their way from one to another; 0 */
 };
 
 void shares_init(struct shares *s);
@@ -39,6 +43,8 @@ void share_leave(struct sharer *p);             /* ... of them is to end: others
 void share_end(struct sharer *p, bool leaving); /* one has ended, leaving: after share_leave; with the last one p is freed */
 
 unsigned share_fair(const struct sharer *p); /* its share */
+bool shares_are_full(const struct shares *s); /* they have all that they may have together */
+bool share_is_full(const struct sharer *p);   /* it may not have another one now */
 unsigned share_most(const struct sharer *p); /* connections it may have now; less than it has: it is to give some up */
 unsigned share_keeps(const struct sharer *p); /* ... it has, without those that are leaving */
 unsigned share_others(const struct sharer *p); /* transfers that it shares with */

@@ -300,6 +300,13 @@ static bool is_crowded(struct xfer *x, struct source *s)
 	return crowded;
 }
 
+bool source_takes_more(const struct xfer *x, const struct source *s, uint64_t now)
+{
+	if (s->dead || s->no_ranges || s->ready_at > now)
+		return false;
+	return origin_takes_more(s->origin, now) && (now >= s->more_at || source_lanes(x, s, false) < s->lanes_max);
+}
+
 struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait)
 {
 	int64_t per_host = xfer_per_host(x);

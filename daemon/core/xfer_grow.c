@@ -5,7 +5,9 @@
  * which all connections received. Those to one origin are shared with other transfers that find it out (share.h): this one gives
  * some up when it has more than its share and another one wants them, and grows again when there is room.
  */
+#include "base/fds.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "core/xfer_int.h"
 
 #define AUTO_MOST     SHARE_MOST
@@ -21,6 +23,7 @@
 #define HOLD_MS	      10000 /* until more are tried again after a step that brought too little, twice as long each time */
 #define HOLD_MOST_MS  320000
 #define TROUBLE_HOLD_MS 30000 /* the same after a server that refused, or a connection that broke */
+#define WANT_MS	      5000 /* others are asked for connections so long at most, where nothing can be measured */
 #define LEAVE_MS      1000 /* a connection that is not wanted any more ends its segment if that takes less */
 
 /* In percent of what a step would bring if each connection were as good as those before it. */
@@ -90,7 +93,7 @@ bool xfer_crowds(const struct xfer *x, const struct source *s)
 
 	if (!xfer_is_automatic(x))
 		return false;
-	return origin_active(s->origin) >= AUTO_MOST || (one && one->sharer->active >= share_most(one->sharer));
+	return one ? share_is_full(one->sharer) : origin_active(s->origin) >= AUTO_MOST;
 }
 
 /* At all origins where it has connections. */
@@ -110,15 +113,32 @@ static int64_t fair_share(const struct xfer *x)
 	return n;
 }
 
-/* It wants so many more than it has. */
-static void want(struct xfer *x, int64_t more)
+/* Another one where p has some could begin, if it may have a connection. */
+static bool can_have_more(const struct xfer *x, const struct sharer *p)
 {
+	uint64_t now = loop_now(x->loop);
 	const struct lane *l;
 
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
-		if (l->use.sharer != NULL)
-			share_want(l->use.sharer, more > 0 ? share_keeps(l->use.sharer) + (unsigned)more : 0);
+		if (l->use.sharer == p && source_takes_more(x, l->src, now) && origin_takes_more(l->use.o, now))
+			return true;
+	}
+	return false;
+}
+
+/* It wants so many more than it has. What could not begin is not asked for: others would close theirs for nothing. */
+static void want(struct xfer *x, int64_t more)
+{
+	int64_t work = more > 0 && !mem_short() && !fds_scarce() ? segment_parts(x) : 0, n = more < work ? more : work;
+	struct lane *l;
+
+	TAILQ_FOREACH(l, &x->lanes, link)
+	{
+		struct sharer *p = l->use.sharer;
+
+		if (p)
+			origin_use_want(&l->use, n > 0 && can_have_more(x, p) ? share_keeps(p) + (unsigned)n : 0);
 	}
 }
 
@@ -195,9 +215,10 @@ static void step(struct xfer *x, uint64_t rate, int64_t percent, uint64_t now)
 
 	begin_window(g, now);
 	g->before = 0;
-	want(x, 0);
-	if (n == 0 || n >= most || (uint64_t)left < rate * WORTH_MS / 1000)
+	if (n == 0 || n >= most || (uint64_t)left < rate * WORTH_MS / 1000) {
+		want(x, 0);
 		return;
+	}
 	g->before = n;
 	g->begun = 0;
 	g->rate = rate;
@@ -234,13 +255,16 @@ static bool is_too_many(const struct lane *l)
 	return p && share_keeps(p) > share_most(p);
 }
 
+/* One whose answer was no body is heard out: what it says may concern all. */
 static struct lane *find_least_loss(const struct xfer *x, bool (*may_go)(const struct lane *l), uint64_t now)
 {
 	struct lane *l, *found = NULL;
 
 	TAILQ_FOREACH(l, &x->lanes, link)
 	{
-		if (l->state != LANE_IDLE && !l->leave_by && may_go(l) && (!found || loss(l, now) <= loss(found, now)))
+		if (l->state == LANE_IDLE || l->state == LANE_DRAIN || l->leave_by || !may_go(l))
+			continue;
+		if (!found || loss(l, now) <= loss(found, now))
 			found = l;
 	}
 	return found;
@@ -383,9 +407,11 @@ static void end_window(struct xfer *x, uint64_t now)
 	struct growth *g = &x->grow;
 	uint64_t rate = (uint64_t)g->bytes * 1000 / (now - g->begun);
 
-	if (g->ours || rate == 0) /* it says nothing of the server */
+	if (g->ours || rate == 0) { /* it says nothing of the server */
 		begin_window(g, now);
-	else if (g->before > 0)
+		if (now - g->stepped_at > WANT_MS)
+			want(x, 0);
+	} else if (g->before > 0)
 		judge_step(x, rate, now);
 	else
 		step(x, rate, g->hold_ms == 0 ? 100 : 50, now);

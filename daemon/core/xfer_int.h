@@ -347,6 +347,7 @@ void segment_of_body(struct xfer *x, struct block *b); /* b, the file's beginnin
 void segment_leave(struct segment *s);        /* its lane goes; the rest [next, end) is free again */
 void segment_cut(struct segment *s, int64_t at); /* [at, end) is free again; next <= at */
 int64_t segment_fair_share(const struct xfer *x); /* of what is left, for each lane at work and one more */
+int64_t segment_parts(const struct xfer *x); /* lanes that there would be work for, beside those that have some */
 /* Bytes for a lane of src, `lanes` (>= 1) of which are without work: of the first gap what stream-piece-selector and
  * source_portion let it take, or what a slow lane is relieved of, or a share of the largest segment. */
 bool segment_pick(struct xfer *x, const struct source *src, unsigned lanes, struct range *ret);
@@ -390,6 +391,8 @@ bool lane_is_silent(const struct lane *l, uint64_t now); /* it waits for the ser
 int source_list_set(struct xfer *x, char *const *uris);
 void source_list_free(struct xfer *x);
 struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait); /* for one more lane; NULL: none; *ret_wait ms */
+/* It would take another lane, if that may have a connection. */
+bool source_takes_more(const struct xfer *x, const struct source *s, uint64_t now);
 /* Bytes that the next segment for it may have at most. */
 int64_t source_portion(const struct source *s);
 bool source_may_return(const struct xfer *x, const struct source *s, uint64_t now); /* dead, and due to be asked again */

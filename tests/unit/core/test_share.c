@@ -47,8 +47,8 @@ static void test_one_may_have_all(void **state)
 	s.others = 6; /* which were told a number */
 	assert_int_equal(share_most(p[0]), SHARE_MOST - 6);
 	s.others = 40;
-	assert_int_equal(share_fair(p[0]), 1);
 	assert_int_equal(share_most(p[0]), 3); /* nobody who shares wants any: it keeps what it has */
+	assert_true(share_is_full(p[0]));
 	end_some(p[0], 3, false);
 	assert_int_equal(s.n, 0);
 }
@@ -95,7 +95,7 @@ static void test_the_largest_come_down_to_one_height(void **state)
 	join(&s, p, 2, 1);
 	share_want(p[2], 3);
 	assert_int_equal(share_most(p[0]), 7);
-	assert_int_equal(share_most(p[1]), 7); /* it has less */
+	assert_int_equal(share_most(p[1]), 6); /* it has less, and what becomes free is for another one */
 	assert_int_equal(told[0], 1);
 	assert_int_equal(told[1], 0);
 	share_want(p[2], 16);
@@ -125,6 +125,161 @@ static void test_more_than_there_are_connections(void **state)
 	for (unsigned i = 0; i < SHARE_MOST + 4; i++)
 		end_some(p[i], p[i]->active, false);
 	assert_int_equal(s.active, 0);
+}
+
+/* All begin what they may have, one after the other, in turns. */
+static void begin_all(struct sharer **p, unsigned n)
+{
+	bool any = true;
+
+	while (any) {
+		any = false;
+		for (unsigned i = 0; i < n; i++) {
+			if (p[i]->wants <= p[i]->active || share_is_full(p[i]))
+				continue;
+			share_begin(p[i]);
+			any = true;
+		}
+	}
+}
+
+/* A download that was told 16 leaves none for those who share: they share what the first one had. */
+static void test_what_is_there_is_shared(void **state)
+{
+	struct sharer *p[2];
+	struct shares s = {0};
+
+	(void)state;
+	shares_init(&s);
+	memset(told, 0, sizeof(told));
+	s.others = 16;
+	join(&s, p, 0, 16);
+	join(&s, p, 1, 1);
+	share_want(p[1], 16);
+	assert_int_equal(told[0], 1);
+	assert_int_equal(share_most(p[0]), 8);
+	end_some(p[0], 8, false);
+	share_want(p[0], 16);
+	begin_all(p, 2);
+	assert_int_equal(p[0]->active, 8);
+	assert_int_equal(p[1]->active, 8);
+	share_want(p[0], 0);
+	share_want(p[1], 0);
+	end_some(p[0], 8, false);
+	assert_true(share_is_full(p[1])); /* what ended is nobody's, where those with a number have all */
+	end_some(p[1], 8, false);
+}
+
+/* Fewer than two for each: nobody keeps more than two while others want a second one, and it comes to rest. */
+static void test_an_uneven_rest(void **state)
+{
+	enum { N = 10 };
+	struct sharer *p[N];
+	struct shares s = {0};
+
+	(void)state;
+	shares_init(&s);
+	memset(told, 0, sizeof(told));
+	for (unsigned i = 0; i < N; i++)
+		join(&s, p, i, i == 0 ? 16 : 1);
+	for (unsigned i = 1; i < N; i++)
+		share_want(p[i], 4);
+	assert_true(told[0] > 0);
+	assert_int_equal(share_most(p[0]), 2);
+	end_some(p[0], 14, false);
+	share_want(p[0], 16);
+	begin_all(p, N);
+	assert_int_equal(s.active, SHARE_MOST);
+	for (unsigned i = 0; i < N; i++) {
+		assert_in_range(p[i]->active, 1, 2);
+		assert_true(share_most(p[i]) >= p[i]->active);
+	}
+	for (unsigned i = 0; i < N; i++)
+		end_some(p[i], p[i]->active, false);
+	assert_int_equal(s.wanting, 0);
+}
+
+/* ---- an origin's ---- */
+
+static struct origin_use use[8];
+
+static void begin_uses(struct origin *o, unsigned from, unsigned n)
+{
+	for (unsigned i = from; i < from + n; i++) {
+		origin_use_begin(&use[i], o);
+		origin_use_share(&use[i], i > from ? &use[from] : NULL, on_crowd, &told[from]);
+	}
+}
+
+static void clear_uses(void)
+{
+	for (unsigned i = 0; i < 8; i++)
+		origin_use_clear(&use[i]);
+}
+
+static struct origin *open_origin(struct origins *all)
+{
+	static const char text[] = "http://h/f";
+	struct origin *o;
+	struct uri u;
+
+	assert_int_equal(uri_parse(text, strlen(text), &u, NULL), 0);
+	o = origin_get(all, &u);
+	uri_free(&u);
+	memset(told, 0, sizeof(told));
+	return o;
+}
+
+/* Of so many as the server takes; our own caution is nobody's share. */
+static void test_a_limit_that_was_found(void **state)
+{
+	struct origins *all = origins_new(1, 1);
+	struct origin *o = open_origin(all);
+	struct fail why = {.code = ERR_TOO_MANY};
+
+	(void)state;
+	begin_uses(o, 0, 7);
+	begin_uses(o, 7, 1);
+	origin_use_want(&use[7], 8);
+	assert_int_equal(told[0], 0);
+	origin_found_limit(o, 1000);
+	origin_use_want(&use[7], 8);
+	assert_int_equal(told[0], 1);
+	assert_int_equal(share_most(use[0].sharer), 4);
+	assert_int_equal(share_most(use[7].sharer), 4);
+	origin_back_off(o, 1000, 0, 1000, -1, &why);
+	assert_false(origin_takes_more(o, 1000));
+	assert_int_equal(share_most(use[0].sharer), 8);
+	clear_uses();
+	origin_put(o);
+	origins_free(all);
+}
+
+/* All who wait hear of it: not each of them has a use for it. */
+static void test_all_of_the_crowd_look(void **state)
+{
+	struct origins *all = origins_new(1, 1);
+	struct origin *o = open_origin(all);
+	unsigned woken = 0;
+	struct origin_waiter w[2] = {{.cb = on_crowd, .arg = &woken}, {.cb = on_crowd, .arg = &woken}};
+
+	(void)state;
+	begin_uses(o, 0, 7);
+	begin_uses(o, 7, 1);
+	origin_use_want(&use[7], 8);
+	for (unsigned i = 0; i < 2; i++)
+		origin_wait_crowd(o, &w[i]);
+	origin_use_want(&use[7], 9);
+	assert_int_equal(woken, 0);
+	origin_use_want(&use[7], 0); /* what was kept for it is free */
+	assert_int_equal(woken, 2);
+	for (unsigned i = 0; i < 2; i++)
+		origin_wait_crowd(o, &w[i]);
+	origin_use_end(&use[6]);
+	assert_int_equal(woken, 4);
+	clear_uses();
+	origin_put(o);
+	origins_free(all);
 }
 
 /* ---- transfers ---- */
@@ -256,6 +411,52 @@ static void test_who_is_content_takes_nothing(void **state)
 	close_all(1);
 }
 
+/* Nor does one that has nothing to split. */
+static void test_who_has_no_work_takes_nothing(void **state)
+{
+	struct fake_server o = {.size = 64 * MIB, .version = 1, .rate = RATE, .even = true};
+
+	(void)state;
+	open_all(&o, 1, 1);
+	start(&host, one_uri);
+	run_for(4000);
+	set(&guest[0], OPT_MIN_SPLIT_SIZE, "64M");
+	start(&guest[0], one_uri);
+	for (unsigned i = 0; i < 10; i++) {
+		run_for(300);
+		assert_in_range(conns(&host), 15, 16);
+		assert_int_equal(conns(&guest[0]), 1);
+	}
+	finish(&host, o.size);
+	xfer_stop(guest[0].x, true, true);
+	run_for(1000);
+	close_all(1);
+}
+
+/* Where a number leaves none, what is there is shared. */
+static void test_two_beside_one_that_has_all(void **state)
+{
+	struct fake_server o = {.size = 64 * MIB, .version = 1, .rate = RATE, .even = true};
+
+	(void)state;
+	open_all(&o, 2, 1);
+	set(&guest[0], OPT_MAX_CONNECTION_PER_SERVER, "16");
+	set(&guest[0], OPT_SPLIT, "16");
+	set(&guest[0], OPT_MIN_SPLIT_SIZE, "1M");
+	start(&host, one_uri);
+	run_for(3000);
+	start(&guest[0], one_uri);
+	start(&guest[1], one_uri);
+	run_for(3000);
+	assert_int_equal(conns(&guest[0]), 16);
+	assert_int_equal(conns(&guest[1]), 8);
+	assert_int_equal(conns(&host), 8);
+	finish(&guest[0], o.size);
+	finish(&host, o.size);
+	finish(&guest[1], o.size);
+	close_all(2);
+}
+
 /* What a user says is had at once, and kept; others don't give up theirs for it, nor does a newcomer get any of it. */
 static void test_numbers_of_the_user_stay(void **state)
 {
@@ -359,9 +560,15 @@ int main(void)
 		cmocka_unit_test(test_just_what_is_wanted),
 		cmocka_unit_test(test_the_largest_come_down_to_one_height),
 		cmocka_unit_test(test_more_than_there_are_connections),
+		cmocka_unit_test(test_what_is_there_is_shared),
+		cmocka_unit_test(test_an_uneven_rest),
+		cmocka_unit_test(test_a_limit_that_was_found),
+		cmocka_unit_test(test_all_of_the_crowd_look),
 		cmocka_unit_test(test_two_end_together),
 		cmocka_unit_test(test_each_newcomer_gets_its_share),
 		cmocka_unit_test(test_who_is_content_takes_nothing),
+		cmocka_unit_test(test_who_has_no_work_takes_nothing),
+		cmocka_unit_test(test_two_beside_one_that_has_all),
 		cmocka_unit_test(test_numbers_of_the_user_stay),
 		cmocka_unit_test(test_what_one_may_not_use_is_the_others),
 		cmocka_unit_test(test_silence_of_those_that_leave),
