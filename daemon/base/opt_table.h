@@ -444,7 +444,7 @@ OPT(MAX_CONNECTION_PER_SERVER, .name = "max-connection-per-server", .ch = 'x', .
 	.def_said = "found out, up to 16; shown as 1", .min = 1, .max = 1024, .flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_BETTER, .arg = "N",
 	.help = "Connections of one download to one server. Unless it is given the number is found out by measuring: a "
 		"download begins with one and gets more while they bring more in sum, up to 16 at one server for all "
-		"downloads together (each has one); those that bring nothing are closed, and a server that refuses is asked for less. A "
+		"such downloads together (each has one); those that bring nothing are closed, and a server that refuses is asked for less. A "
 		"number that is given, here or in the configuration, is used at once; 1 means one.",
 	.why = "Unless it is given as many as bring more are opened, up to 16; aria2 opens one. aria2 refuses more than 16; "
 	       "a server that bears more should be used.")
