@@ -367,7 +367,8 @@ static void failed(struct lane *l, int err, const struct fail *f)
 	struct xfer *x = l->x;
 	struct fail copy = *f;
 	char show[256];
-	uint64_t ms;
+	uint64_t ms = 0;
+	bool again;
 
 	l->state = LANE_IDLE;
 	xfer_dirty(x);
@@ -376,8 +377,9 @@ static void failed(struct lane *l, int err, const struct fail *f)
 		return;
 	log_info(XFER, "%016llx lane %u: %s: %s", (unsigned long long)x->gid, l->id,
 		uri_show_short(l->uri ? l->uri : l->src->uri, show, sizeof(show)), copy.text);
+	again = !network_lost(l, err) && source_failed(x, l, err, &copy, &ms);
 	xfer_grow_trouble(l);
-	if (network_lost(l, err) || !source_failed(x, l, err, &copy, &ms))
+	if (!again)
 		return;
 	l->src->ready_at = loop_now(x->loop) + ms;
 	if (link_is_silent(l))

@@ -5,6 +5,8 @@
  * which all connections received. Those to one origin are shared with other transfers that find it out (share.h): this one gives
  * some up when it has more than its share and another one wants them, and grows again when there is room.
  */
+#include <limits.h>
+
 #include "base/fds.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -24,6 +26,7 @@
 #define HOLD_MOST_MS  320000
 #define TROUBLE_HOLD_MS 30000 /* the same after a server that refused, or a connection that broke */
 #define WANT_MS	      5000 /* others are asked for connections so long at most, where nothing can be measured */
+#define SHARE_HOLD_MS 2000 /* but so long after one that refused because others have more than their share of what it takes */
 #define LEAVE_MS      1000 /* a connection that is not wanted any more ends its segment if that takes less */
 
 /* In percent of what a step would bring if each connection were as good as those before it. */
@@ -502,6 +505,14 @@ void xfer_grow_count(struct xfer *x, size_t n, uint64_t now)
 	g->heard = now;
 }
 
+/* It was refused at l's origin, which was found to take only so many, because others have more of them than their share. */
+static bool lacks_its_share(const struct xfer *x, const struct lane *l)
+{
+	const struct origin_use *one = find_mate(x, l->use.o, l);
+
+	return one && one->sharer->all->limit != UINT_MAX && share_keeps(one->sharer) < share_fair(one->sharer);
+}
+
 /* A source that fails alone is none that has too many connections. */
 void xfer_grow_trouble(struct lane *l)
 {
@@ -515,6 +526,9 @@ void xfer_grow_trouble(struct lane *l)
 	g->lanes = 0;
 	TAILQ_FOREACH(other, &x->lanes, link) g->lanes += other->state != LANE_IDLE;
 	hold(x, now);
-	if (g->hold_until < now + TROUBLE_HOLD_MS)
+	if (lacks_its_share(x, l)) {
+		g->hold_ms = 0;
+		g->hold_until = now + SHARE_HOLD_MS;
+	} else if (g->hold_until < now + TROUBLE_HOLD_MS)
 		g->hold_until = now + TROUBLE_HOLD_MS;
 }

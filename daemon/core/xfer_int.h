@@ -380,7 +380,7 @@ void xfer_grow_asked(struct lane *l);          /* its use of an origin has begun
 void xfer_grow_room(struct xfer *x);           /* others have fewer connections */
 void xfer_grow_start(struct xfer *x);          /* from RUN on, where there is something to find out */
 void xfer_grow_count(struct xfer *x, size_t n, uint64_t now); /* n bytes were received */
-void xfer_grow_trouble(struct lane *l);        /* its connection was refused, or broke; it is idle already */
+void xfer_grow_trouble(struct lane *l);        /* its connection was refused, or broke: it is idle, and source_failed */
 
 /* xfer_pace.c */
 void xfer_pace_start(struct xfer *x);         /* from now on each second */

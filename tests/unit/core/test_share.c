@@ -457,6 +457,26 @@ static void test_two_beside_one_that_has_all(void **state)
 	close_all(2);
 }
 
+/* Of a server that takes fewer than may be each gets its part: nobody is left with one while the other has all the rest. */
+static void test_shares_of_a_limit(void **state)
+{
+	struct fake_server o = {.size = 48 * MIB, .version = 1, .rate = RATE, .even = true, .busy_above = 9};
+
+	(void)state;
+	open_all(&o, 1, 1);
+	set(&host, OPT_MAX_TRIES, "0");
+	start(&host, one_uri);
+	run_for(600);
+	start(&guest[0], one_uri);
+	run_for(4000);
+	assert_in_range(conns(&host), 4, 5);
+	assert_in_range(conns(&guest[0]), 4, 5);
+	assert_int_equal(o.open, 9);
+	finish(&host, o.size);
+	finish(&guest[0], o.size);
+	close_all(1);
+}
+
 /* What a user says is had at once, and kept; others don't give up theirs for it, nor does a newcomer get any of it. */
 static void test_numbers_of_the_user_stay(void **state)
 {
@@ -569,6 +589,7 @@ int main(void)
 		cmocka_unit_test(test_who_is_content_takes_nothing),
 		cmocka_unit_test(test_who_has_no_work_takes_nothing),
 		cmocka_unit_test(test_two_beside_one_that_has_all),
+		cmocka_unit_test(test_shares_of_a_limit),
 		cmocka_unit_test(test_numbers_of_the_user_stay),
 		cmocka_unit_test(test_what_one_may_not_use_is_the_others),
 		cmocka_unit_test(test_silence_of_those_that_leave),
