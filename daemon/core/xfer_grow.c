@@ -510,7 +510,7 @@ static bool lacks_its_share(const struct xfer *x, const struct lane *l)
 {
 	const struct origin_use *one = find_mate(x, l->use.o, l);
 
-	return one && one->sharer->all->limit != UINT_MAX && share_keeps(one->sharer) < share_fair(one->sharer);
+	return l->got == 0 && one && one->sharer->all->limit != UINT_MAX && share_keeps(one->sharer) < share_fair(one->sharer);
 }
 
 /* A source that fails alone is none that has too many connections. */
