@@ -19,6 +19,7 @@
 #include "client/private.h"
 
 #define EXIT_UNFINISHED 7  /* aria2's code */
+#define GIVE_TRIES	3
 #define DEFERRED_PART	32 /* entries of a deferred input file that are read at once */
 
 struct get {
@@ -92,7 +93,7 @@ static int add_to_running(struct cli *cli, struct entries *es)
 	warn_daemon_options(cli);
 	do {
 		entries_set_dir(es, cwd ? cwd : "/", NULL);
-		for (at = 0; give_next(&g, es, &at, &code);)
+		for (at = 0; give_next(&g, es, &at, &code, &f) > 0;)
 			continue;
 		more = entries_next(es, DEFERRED_PART, &f);
 		if (more < 0)
@@ -304,14 +305,14 @@ static bool read_more(struct get *g)
 	return got > 0 || got == ERR_USAGE;
 }
 
-/* Some more; of a deferred input file also those that were not read yet. */
-static bool give_more(void *arg)
+/* Some more; of a deferred input file also those that were not read yet, or what was wrong behind the last ones. */
+static int give_more(void *arg, struct fail *f)
 {
 	struct get *g = arg;
-	if (g->given == g->entries.n && g->entries.rest && !read_more(g))
-		return false;
-	bool more = give_next(&g->give, &g->entries, &g->given, &g->code);
-	return more || (g->entries.rest && !g->give.lost);
+	if (g->given == g->entries.n && entries_has_more(&g->entries) && !read_more(g))
+		return 0;
+	int rc = give_next(&g->give, &g->entries, &g->given, &g->code, f);
+	return rc == 0 && !g->give.lost ? entries_has_more(&g->entries) : rc;
 }
 
 static void open_follow(struct get *g)
@@ -327,7 +328,7 @@ static void open_follow(struct get *g)
 		.stop_s = opts_num(g->cli->opts, OPT_STOP),
 		.stop_pid = (int)opts_num(g->cli->opts, OPT_STOP_WITH_PROCESS)};
 	g->follow = follow_new(&conf);
-	g->give = (struct give){.rpc = g->rpc, .again = !g->priv, .given = follow_given, .arg = g};
+	g->give = (struct give){.rpc = g->rpc, .again = !g->priv, .tries = GIVE_TRIES, .given = follow_given, .arg = g};
 }
 
 /* ---- get: the end ---- */

@@ -113,6 +113,7 @@ void dl_read(const json_t *a, struct dl *ret)
 	const json_t *file = json_array_get(json_object_get(a, "files"), 0);
 	const char *path = first_of(a, "haul.path", file, "path");
 	const char *uri = first_of(a, "haul.uri", json_array_get(json_object_get(file, "uris"), 0), "uri");
+	char *known = uri[0] || !ret->uri ? xstrdup(uri) : xstrdup(ret->uri);
 	bool relative = ret->relative;
 	dl_clear(ret);
 	ret->relative = relative;
@@ -127,8 +128,8 @@ void dl_read(const json_t *a, struct dl *ret)
 	ret->wait = xstrdup(json_text(a, "haul.wait"));
 	ret->error = xstrdup(json_text(a, "errorMessage"));
 	ret->path = xstrdup(path);
-	ret->uri = xstrdup(uri);
-	ret->name = name_of(json_text(a, "dir"), ret->path, uri, ret->gid);
+	ret->uri = known;
+	ret->name = name_of(json_text(a, "dir"), ret->path, ret->uri, ret->gid);
 }
 
 const char *dl_wait_reason(const struct dl *d)

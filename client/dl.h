@@ -38,7 +38,7 @@ json_t *dl_keys(enum dl_keys which, bool own);
 /* A download of which only this is known. *ret: zeroed memory. */
 void dl_init(struct dl *ret, const char *gid, const char *uri);
 /* Missing and senseless members become 0 or "". Whatever *ret held before is freed: zeroed memory or an earlier
- * dl_read, whose `relative` stays. */
+ * dl_read, whose `relative` stays, and its `uri` where the answer has none. */
 void dl_read(const json_t *answer, struct dl *ret);
 void dl_clear(struct dl *d);
 

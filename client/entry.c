@@ -186,6 +186,11 @@ int entries_next(struct entries *es, size_t max, struct fail *f)
 	return f->code;
 }
 
+bool entries_has_more(const struct entries *es)
+{
+	return es->rest || es->late.code != 0;
+}
+
 void entries_free(struct entries *es)
 {
 	drop_all(es);

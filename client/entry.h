@@ -32,6 +32,7 @@ int entries_read(const struct cli *cli, struct entries *ret, struct fail *f);
 /* The next ones, at most max and a line's, take the place of those before: 1, 0 at the end, or (v is empty) ERR_USAGE for
  * one that has a bad value, behind which the next call goes on, ERR_INPUT. */
 int entries_next(struct entries *es, size_t max, struct fail *f);
+bool entries_has_more(const struct entries *es); /* entries_next has something to say: entries, or what is wrong */
 void entries_free(struct entries *es);
 
 /* Relative dir options become absolute against cwd; entries without one get dir (NULL: stay without). */

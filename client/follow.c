@@ -26,6 +26,7 @@
 #define DUE_MANY 250
 #define LOST_TRIES   20
 #define LOST_WAIT_MS 500
+#define GONE_MS	     5000 /* a notification may wait for so long until its end is durable */
 
 struct track {
 	char gid[17];
@@ -40,7 +41,7 @@ struct track {
 	char *told;		 /* the last reason to wait that was told, or NULL */
 	const char *outcome;	 /* the status that a notification spoke of, or NULL */
 	bool is_due;		 /* a notification spoke of it */
-	bool is_gone;		 /* the daemon did not know it when it was asked last */
+	int64_t gone_since;	 /* when the daemon was asked first and did not know it; 0: it knew it when it was asked last */
 	TAILQ_ENTRY(track) due;
 	TAILQ_ENTRY(track) open;
 	UT_hash_handle hh;
@@ -190,14 +191,8 @@ static void tell_wait(struct follow *fo, struct track *t)
 /* t may be gone afterwards. */
 static void track_update(struct follow *fo, struct track *t, const json_t *answer)
 {
-	char *uri = xstrdup(t->d.uri);
 	dl_read(answer, &t->d);
-	if (t->d.uri[0] == '\0') {
-		free(t->d.uri);
-		t->d.uri = uri;
-	} else {
-		free(uri);
-	}
+	t->gone_since = 0;
 	fo->own = json_object_get(answer, "haul.path") != NULL;
 	t->queued = t->queued || strcmp(t->d.status, "waiting") == 0 || strcmp(t->d.status, "paused") == 0;
 	if (!t->seen && strcmp(t->d.status, "active") == 0) {
@@ -222,8 +217,9 @@ static void end_as(struct follow *fo, struct track *t, const char *status)
  * which waits until that is durable, may still be on its way. */
 static void vanished(struct follow *fo, struct track *t)
 {
-	if (!t->outcome && !t->is_gone && rpc_fd(fo->conf.rpc) >= 0) {
-		t->is_gone = true;
+	int64_t now = term_now();
+	t->gone_since = t->gone_since ? t->gone_since : now;
+	if (!t->outcome && now - t->gone_since < GONE_MS && rpc_fd(fo->conf.rpc) >= 0) {
 		set_due(fo, t);
 		return;
 	}
@@ -257,9 +253,12 @@ static bool note_events(struct follow *fo)
 		if (!t)
 			continue;
 		any = true;
+		if (strcmp(what, "onDownloadStart") == 0) {
+			t->outcome = NULL; /* what was told before was of an earlier one with this GID */
+			continue;
+		}
 		t->outcome = outcome ? outcome : t->outcome;
-		if (strcmp(what, "onDownloadStart") != 0)
-			set_due(fo, t);
+		set_due(fo, t);
 	}
 	return any;
 }
@@ -294,7 +293,7 @@ static size_t sweep_of(struct follow *fo, bool full)
 	if (rpc_missed(fo->conf.rpc))
 		fo->unsure = fo->nopen;
 	if (fo->unsure > 0)
-		most = SWEEP_UNSURE;
+		most = fo->own ? SWEEP_UNSURE : most; /* each URI comes many times where it comes in `files` */
 	else if (!full)
 		return 0;
 	most = most < fo->nopen ? most : fo->nopen;
@@ -339,6 +338,10 @@ static int take_round(struct follow *fo, const json_t *answers, const struct rou
 	for (i = 0; i < r->n; i++) {
 		struct fail why = {0};
 		const json_t *status = rpc_result(answers, i + r->full, &why);
+		if (!status && why.code != ERR_UNKNOWN) {
+			*f = why;
+			return f->code;
+		}
 		if (status)
 			track_update(fo, r->asked[i], status);
 		else
@@ -365,6 +368,7 @@ static int look(struct follow *fo, bool full, struct fail *f)
 		fo->next_full = now + (fo->nopen >= MANY ? ROUND_MANY_MS : 0);
 	round_calls(fo, &r);
 	int rc = rpc_run(fo->conf.rpc, r.batch, &answers, f);
+	(void)rpc_pump(fo->conf.rpc, NULL); /* what came with the answer wakes nobody later */
 	(void)note_events(fo); /* of one whose result is forgotten we may just have heard */
 	if (rc == 0)
 		rc = take_round(fo, answers, &r, f);
@@ -495,6 +499,18 @@ static int wait_round(struct follow *fo, unsigned ms)
 	}
 }
 
+/* For all of LOST_WAIT_MS, whatever is due: 0 or ERR_CANCELED. */
+static int wait_for_daemon(struct follow *fo)
+{
+	int64_t end = term_now() + LOST_WAIT_MS, now;
+	bool lost;
+	while ((now = term_now()) < end) {
+		if (wants_stop(fo, now) || take_input(fo, (int)(end - now), false, &lost) < 0)
+			return ERR_CANCELED;
+	}
+	return 0;
+}
+
 /* The daemon did not answer: try for a while, it may be starting again. */
 static int look_again(struct follow *fo, struct fail *f)
 {
@@ -502,9 +518,9 @@ static int look_again(struct follow *fo, struct fail *f)
 	for (int i = 0; i < LOST_TRIES && rc < 0 && rc != ERR_AUTH; i++) {
 		if (rc == ERR_CANCELED || (fo->conf.alive && !fo->conf.alive(fo->conf.alive_arg)))
 			return rc;
-		if (wait_round(fo, LOST_WAIT_MS) == ERR_CANCELED)
-			return fail_set(f, ERR_CANCELED, NULL);
 		rpc_disconnect(fo->conf.rpc);
+		if (wait_for_daemon(fo) < 0)
+			return fail_set(f, ERR_CANCELED, NULL);
 		rc = look(fo, true, f);
 	}
 	return rc;
@@ -515,12 +531,15 @@ static bool wants_more(const struct follow *fo)
 	return fo->conf.more && fo->nopen <= fo->conf.few;
 }
 
-/* As many as are wanted, but what has ended meanwhile is not left for long: 0 or ERR_CANCELED. */
-static int give_some(struct follow *fo)
+/* As many as are wanted, but what has ended meanwhile is not left for long: 0, ERR_CANCELED, or the daemon is lost. */
+static int give_some(struct follow *fo, struct fail *f)
 {
 	bool lost = false;
 	while (wants_more(fo) && fo->ndue < DUE_MANY) {
-		if (!fo->conf.more(fo->conf.more_arg))
+		int rc = fo->conf.more(fo->conf.more_arg, f);
+		if (rc < 0)
+			return rc;
+		if (rc == 0)
 			fo->conf.more = NULL;
 		if (take_input(fo, 0, false, &lost) < 0)
 			return ERR_CANCELED;
@@ -538,11 +557,13 @@ static int canceled(struct follow *fo, struct fail *f)
 int follow_run(struct follow *fo, struct fail *f)
 {
 	for (;;) {
-		if (give_some(fo) < 0)
+		int rc = give_some(fo, f);
+		if (rc == ERR_CANCELED)
 			return canceled(fo, f);
-		if (fo->nopen == 0)
+		if (rc == 0 && fo->nopen == 0)
 			return 0;
-		int rc = look(fo, false, f);
+		if (rc == 0)
+			rc = look(fo, false, f);
 		if (rc < 0)
 			rc = look_again(fo, f);
 		if (rc < 0)

@@ -16,8 +16,9 @@ struct follow_conf {
 	const struct sigs *sigs;
 	bool (*alive)(void *arg); /* false: the daemon is gone for good, don't try to reach it again; NULL: unknown */
 	void *alive_arg;
-	/* Gives some more downloads (follow_add) when few are left: false when these were the last; NULL: none ever. */
-	bool (*more)(void *arg);
+	/* Gives some more downloads (follow_add) when few are left: 1, or 0 when these were the last, or a negative code: the
+	 * daemon was lost, and when it is back it is to be called again; NULL: none ever. */
+	int (*more)(void *arg, struct fail *f);
 	void *more_arg;
 	size_t few;	/* this many or less are few; SIZE_MAX: all are given at once */
 	int64_t stop_s; /* the command ends after so many seconds; 0: never */

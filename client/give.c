@@ -108,7 +108,7 @@ static void plan_entry(struct give *g, json_t *batch, const struct entry *e, con
 		return;
 	}
 	if (strcmp(state, "complete") == 0) {
-		if (g->again)
+		if (g->again && g->failed == 0) /* else it may be we who gave it, before the daemon was lost */
 			rpc_add(g->rpc, batch, "aria2.addUri", entry_params(e, NULL));
 		return;
 	}
@@ -201,12 +201,13 @@ static bool is_twice(const struct part *p, size_t i)
 	return false;
 }
 
-/* What can't be given is refused, with what the daemon said of it or with what is wrong. */
+/* What can't be given is refused, with what the daemon said of it or with what is wrong. One that was refused and isn't known
+ * is tried once more: the daemon may have forgotten it in between. */
 static void judge(struct part *p, size_t i, const json_t *status)
 {
 	struct try *t = &p->t[i];
 	const char *other = other_uri(&p->e[i], status);
-	if (!status || is_twice(p, i)) {
+	if (is_twice(p, i)) {
 		refuse(t, p->e[i].uris[0]);
 	} else if (other) {
 		t->why = (struct fail){0};
@@ -215,7 +216,7 @@ static void judge(struct part *p, size_t i, const json_t *status)
 	}
 }
 
-/* The calls for those that the daemon knows; the others are refused. */
+/* The calls for those that were not added. */
 static json_t *plan_known(struct give *g, struct part *p, const json_t *known)
 {
 	json_t *batch = json_array();
@@ -268,7 +269,7 @@ static int go_on(struct give *g, struct part *p, struct fail *f)
 	return rc;
 }
 
-/* In the order of the entries; what the daemon has is told also when it was lost afterwards. */
+/* In the order of the entries. */
 static int tell_part(struct give *g, const struct part *p)
 {
 	int code = 0;
@@ -284,24 +285,30 @@ static int tell_part(struct give *g, const struct part *p)
 	return code;
 }
 
-static int give_part(struct give *g, const struct entries *es, size_t from, size_t n)
+static int give_part(struct give *g, const struct entries *es, size_t from, size_t n, int *code, struct fail *f)
 {
-	struct fail f = {0};
 	struct part p = {.all = es, .e = es->v + from, .t = xcalloc(n + 1, sizeof(struct try)), .n = n, .from = from};
-	int rc = add_all(g, &p, &f);
+	int rc = add_all(g, &p, f);
 	if (rc == 0 && next_open(&p, 0) < n)
-		rc = go_on(g, &p, &f);
-	int code = tell_part(g, &p);
+		rc = go_on(g, &p, f);
+	g->failed = rc < 0 ? g->failed + 1 : 0;
+	g->lost = rc < 0 && (rc == ERR_AUTH || g->failed >= g->tries);
+	if (rc == 0 || g->lost) {
+		int told = tell_part(g, &p);
+		*code = told ? told : *code;
+	}
+	if (g->lost)
+		*code = cli_fail(f);
 	free(p.t);
-	g->lost = rc < 0;
-	return rc < 0 ? cli_fail(&f) : code;
+	return g->lost ? 0 : rc;
 }
 
-bool give_next(struct give *g, const struct entries *es, size_t *at, int *code)
+int give_next(struct give *g, const struct entries *es, size_t *at, int *code, struct fail *f)
 {
 	size_t left = es->n - *at, n = left < GIVE_PART ? left : GIVE_PART;
-	int one = n ? give_part(g, es, *at, n) : 0;
-	*code = one ? one : *code;
+	int rc = n ? give_part(g, es, *at, n, code, f) : 0;
+	if (rc < 0)
+		return rc;
 	*at += n;
 	return !g->lost && *at < es->n;
 }

@@ -16,12 +16,17 @@ struct give {
 	/* For each entry that the daemon has now, in their order; had: bytes that were there before. */
 	void (*given)(void *arg, const struct entry *e, const char *gid, uint64_t had);
 	void *arg;
-	bool retries, lost; /* inside */
+	unsigned tries; /* a part over which the daemon is lost is given so often; 0 or 1: once */
+	/* inside */
+	bool retries, lost; /* lost: for good, and told of */
+	unsigned failed;    /* so often in a row now */
 };
 
-/* Gives some entries, from *at (0 at first) on, which moves behind them: true while there are more. What is refused is told
- * of on stderr, and *code becomes an exit code, as when the daemon is lost, which ends it. Parts are small: what was given
- * runs while the next are made ready, and its ends can be learned in between. */
-bool give_next(struct give *g, const struct entries *es, size_t *at, int *code);
+/* Gives some entries, from *at (0 at first) on, which moves behind them: 1 while there are more, else 0. What is refused is told
+ * of on stderr, and *code becomes an exit code, as when the daemon is lost for good, which ends it. Before that a negative code,
+ * and its text in *f: nothing of this part was told; the next call, when the daemon is back, gives it again, which is safe, since
+ * the daemon knows by its GID what it has. Parts are small: what was given runs while the next are made ready, and its ends can
+ * be learned in between. */
+int give_next(struct give *g, const struct entries *es, size_t *at, int *code, struct fail *f);
 
 #endif

@@ -373,7 +373,7 @@ json_t *rpc_result(const json_t *answers, size_t i, struct fail *f)
 			"the daemon refuses the secret: name the file that holds it with --secret-file or "
 			"HAUL_SECRET_FILE");
 	else
-		fail_set(f, ERR_UNKNOWN, "%s", msg ? msg : "the daemon gave no answer to a call");
+		fail_set(f, msg ? ERR_UNKNOWN : ERR_PROTO, "%s", msg ? msg : "the daemon gave no answer to a call");
 	return NULL;
 }
 

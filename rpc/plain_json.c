@@ -69,9 +69,9 @@ static json_t *number(struct scan *s)
 	const char *first = s->at + below, *p = first;
 	json_int_t v = 0;
 
-	for (; is_digit(s, p) && p - first <= DIGITS_MAX; p++)
+	for (; is_digit(s, p) && p - first < DIGITS_MAX; p++)
 		v = v * 10 + (*p - '0');
-	if (p == first || p - first > DIGITS_MAX || (*first == '0' && (below || p - first > 1)))
+	if (p == first || is_digit(s, p) || (*first == '0' && (below || p - first > 1)))
 		return NULL;
 	if (p < s->end && *p != '\0' && strchr(".eE+-", *p))
 		return NULL;

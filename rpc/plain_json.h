@@ -9,8 +9,8 @@
 #include <stddef.h>
 
 /* The value that n bytes of text are, as a new reference; NULL when they hold an escape, a byte above 0x7f or a control
- * character inside of a string, a fraction or a number of more than 18 digits, are nested deeper than PLAIN_DEPTH_MAX, or
- * are no JSON: these are for the other parser to judge. */
+ * character inside of a string, a fraction, an exponent, -0, a zero in front or a number of more than 18 digits, are nested
+ * deeper than PLAIN_DEPTH_MAX, or are no JSON: these are for the other parser to judge. */
 json_t *plain_json(const char *text, size_t n);
 
 #define PLAIN_DEPTH_MAX 16

@@ -121,6 +121,8 @@ static void event_deliver(struct engine *e, struct event_wait *w)
 	struct event_sub *s;
 
 	event_forget_traces(e, w);
+	if (w->stale)
+		return;
 	for (s = TAILQ_FIRST(&e->subs); s != NULL; s = e->next_sub) {
 		e->next_sub = TAILQ_NEXT(s, link);
 		s->cb(s->arg, &w->ev);
@@ -176,8 +178,10 @@ void events_reuse_gid(struct engine *e, uint64_t gid)
 
 	STAILQ_FOREACH(w, &e->events, link)
 	{
-		if (w->ev.gid == gid)
-			event_forget_traces(e, w);
+		if (w->ev.gid != gid)
+			continue;
+		event_forget_traces(e, w);
+		w->stale = true;
 	}
 }
 

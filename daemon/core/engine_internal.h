@@ -50,6 +50,7 @@ struct event_wait {
 	struct event ev;
 	bool traces;  /* EV_COMPLETE: what proved the naming of its file has done its work once the event is told */
 	bool journal; /* there may be one among them */
+	bool stale;   /* its GID is another job's by now: nobody is told */
 	STAILQ_ENTRY(event_wait) link;
 };
 
@@ -163,7 +164,8 @@ void engine_wait_durable(struct engine *e, struct job *j);     /* j was just add
 void engine_vanish(struct engine *e, struct job *j);
 void event_push(struct engine *e, enum event_type t, uint64_t gid);
 void events_flush(struct engine *e);
-/* A new job gets this GID: what tells of the file of one that has just ended must tell nothing of the new one's. */
+/* A new job gets this GID: what is still to be told of one that has just ended, and what tells of its file, must tell nothing of
+ * the new one. */
 void events_reuse_gid(struct engine *e, uint64_t gid);
 void engine_turn(void *arg); /* of engine.turn */
 void flush_free_all(struct engine *e);

@@ -76,7 +76,7 @@ void net_unref(struct net *n);
 /* The shared window, allocated when first needed; never NULL. Its length is NET_WINDOW, or less under the test seam. */
 char *net_window(struct net *n);
 /* A stream that was dialled would receive for the first time in this turn: so many bytes may it take until the next, or none.
- * *round is its own, 0 at first: the round in which it had its last share. */
+ * *round is its own: the round in which it had its last share, at first the one in which it was made. */
 size_t net_share(struct net *n, uint64_t *round);
 /* Asked after net_share in the same turn: it has lasted so long that nobody should receive any more. */
 bool net_turn_over(const struct net *n);

@@ -98,6 +98,7 @@ struct stream *stream_dial(struct net *n, const struct dial_req *req, const stru
 
 	s->state = ST_DIAL;
 	s->dialled = true;
+	s->round = n->round; /* new ones could go on for ever to come before those who have had their share */
 	s->req = copy_req(req);
 	if (req->connect_timeout_ms > 0)
 		timer_start(n->loop, &s->timer, req->connect_timeout_ms, 0, on_timeout, s);

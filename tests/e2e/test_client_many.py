@@ -1,5 +1,6 @@
 """haul get with many downloads: each outcome is learned once, whatever becomes of notifications, results and connections."""
 import collections
+import gzip
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -16,11 +18,13 @@ N = 300  # more than a part of the list, and more than are asked for at once
 
 
 class Relay:
-    """Passes connections on to a daemon; cut() breaks them off. without_ws: no upgrade gets through."""
+    """Passes connections on to a daemon; cut() breaks them off. without_ws: no upgrade gets through. lose: the bytes of a WebSocket
+    at which they are lost, once; lose_answer: then its next answer is."""
 
-    def __init__(self, port, without_ws=False):
+    def __init__(self, port, without_ws=False, lose=None, lose_answer=False):
         self.target, self.without_ws, self.open = port, without_ws, set()
-        self.upgrades = 0
+        self.lose, self.lose_answer, self.sent = lose, lose_answer, 0
+        self.upgrades = self.refused = self.lost = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = "http://127.0.0.1:%d/jsonrpc" % self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -43,17 +47,26 @@ class Relay:
         try:
             b = socket.create_connection(("127.0.0.1", self.target))
         except OSError:  # it is about to start again
+            self.refused += 1
             a.close()
             return
         self.open |= {a, b}
         b.sendall(first)
-        threading.Thread(target=self.copy, args=(b, a), daemon=True).start()
-        self.copy(a, b)
+        threading.Thread(target=self.copy, args=(b, a, True), daemon=True).start()
+        self.copy(a, b, False)
 
-    @staticmethod
-    def copy(a, b):
+    def loses(self, data, is_answer):
+        self.sent += 0 if is_answer else len(data)
+        if self.lost or self.lose is None or self.sent < self.lose or is_answer != self.lose_answer:
+            return False
+        self.lost += 1
+        return True
+
+    def copy(self, a, b, is_answer):
         try:
             while data := a.recv(65536):
+                if self.loses(data, is_answer):
+                    break
                 b.sendall(data)
         except OSError:
             pass
@@ -158,12 +171,45 @@ def test_notifications_that_do_not_come(quick, client, hostile, relay, tools, wh
         tools.wait_for(lambda: sum(map(stat().get, ("numStopped", "numActive", "numWaiting"))) == N and stat()["numStopped"] > 50)
     if what == "daemon":
         quick.kill()
+        since = time.monotonic()
+        tools.wait_for(lambda: r.refused >= 12)
+        assert time.monotonic() - since > 1  # it has seconds to come back
         quick.start()
     r.cut()
     out, _ = p.communicate(timeout=60)
     assert p.returncode == 3, out
     assert len(fetched(client)) == N - 1 and r.upgrades > (what != "websocket")
     assert how == "-q" or outcomes(out) == {"complete": N - 1, "error": 1}
+
+
+@pytest.mark.parametrize("answer", [False, True])
+@pytest.mark.parametrize("how", ["-q", "--json"])
+def test_a_part_that_is_lost_is_given_again(quick, client, hostile, relay, how, answer):  # noqa: F811
+    """The connection breaks off while the list is given: in the middle of a request, or before its answer."""
+    want = listing(client, hostile, failing=(290,))
+    r = relay(quick.port, lose=20000, lose_answer=answer)
+    client.url = r.url
+    got = client.run("get", how, "-i", "list.txt")
+    assert got.returncode == 3 and r.lost == 1 and fetched(client) == want, got
+    assert sorted(os.listdir(client.cwd)) == sorted(want + ["list.txt"])  # none twice
+    assert how == "-q" or outcomes(got.stdout) == {"complete": N - 1, "error": 1}
+
+
+def test_what_fails_is_called_by_its_uri(quick, client, hostile):  # noqa: F811
+    with open(client.path("list.txt"), "w") as f:
+        f.write("".join("%s/%s\n" % (hostile.base, p) for p in ("f/1K/a", "fail/1K/b?times=9&code=404", "fail/1K/c?times=9&code=404")))
+    r = client.run("get", "--no-conf", "-j1", "-i", "list.txt")
+    assert r.returncode == 3 and [re.search(r"\b%s: .*code 3" % n, r.stderr) is not None for n in "bc"] == [True, True], r.stderr
+
+
+def test_a_list_that_is_cut_off(quick, client, hostile):  # noqa: F811
+    """Read as it is needed: what can be read is fetched, and what is wrong behind it is told."""
+    text = "".join("%s/f/1K/n%03d\n  out=n%03d\n" % (hostile.base, i, i) for i in range(40)).encode()
+    with open(client.path("list.gz"), "wb") as f:
+        f.write(gzip.compress(text, 0)[:-400])
+    r = client.run("get", "-q", "--deferred-input=true", "-i", "list.gz")
+    assert r.returncode != 0 and "list.gz" in r.stderr, r
+    assert 20 < len(fetched(client)) < 40
 
 
 def test_what_is_known_among_what_is_new(quick, client, hostile):  # noqa: F811

@@ -285,7 +285,7 @@ static void a_gid_used_again_before_its_end_is_durable(void **state)
 	run_until_gone(v, journal);
 	touch(journal);
 	pthread_mutex_unlock(&test_disk);
-	assert_string_equal(events(v), "start:5 complete:5 ");
+	assert_string_equal(events(v), "start:5 "); /* that it is complete would be told of the new one */
 	assert_int_equal(access(journal, F_OK), 0);
 }
 
