@@ -167,6 +167,22 @@ static int open_existing(struct dfile_opening *o, const char *name, struct stat 
 	return err ? err : lock_opened(o, name);
 }
 
+/* The part is empty again, so it is as if made just now. The journal that names it is replaced and never missing: it may be the only
+ * thing that says whose part that is. */
+static void begin_anew(struct dfile_opening *o)
+{
+	struct dfile *f = o->f;
+	struct ranges none;
+
+	o->made_part = true;
+	ranges_init(&none);
+	if (journal_open(f->fs, f->journal_path, f->fd, &none, &f->journal) < 0)
+		log_warn(DISK, "%s can't be written (errno %d): after a crash more will be fetched again", f->journal_path,
+			errno);
+	journal_sync(f->journal);
+	ranges_free(&none);
+}
+
 /* NAME.part is there. When our own journal names it, an earlier life of this job made it and ended before that was durably known:
  * it is taken again, from the beginning, since nobody knows which version its bytes are of. One that is not ours is never locked:
  * another job may just have made it, and be about to. */
@@ -186,6 +202,8 @@ static int take_own_part(struct dfile_opening *o)
 		err = check_room(o, NULL);
 	if (!err && f->fs->ftruncate(f->fd, 0) < 0)
 		err = fs_fail(&o->fail, ERR_OPEN, "Failed to set the size of", f->path, errno);
+	if (!err)
+		begin_anew(o);
 	if (err == TAKEN)
 		cand_let_go(f);
 	return err;

@@ -220,19 +220,31 @@ static int note_size(struct dfile_opening *o)
 	return 0;
 }
 
+/* The part that was made is gone, also after a power cut. While it is there its journal must be, which says whose it is. */
+static bool remove_part(const struct dfile *f)
+{
+	if (fs_is_same(f->fs, f->fd, f->dirfd, f->part) && f->fs->unlinkat(f->dirfd, f->part, 0) < 0) {
+		log_warn(DISK, "%s can't be removed: errno %d", f->part, errno);
+		return false;
+	}
+	f->fs->fsync(f->dirfd); /* folders that can't be synced are as safe as they get */
+	return true;
+}
+
 /* Leave things as they were found. */
 static void undo(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
+	bool drop_journal = o->req.how != OPEN_RESUME;
 
 	if (f->taken >= 0) {
 		dfile_return_name(f);
 	} else if (o->made_part) {
-		f->fs->unlinkat(f->dirfd, f->part, 0);
+		drop_journal = remove_part(f) && drop_journal;
 	} else if (f->fd >= 0 && o->alloc.at > 0) { /* OPEN_RESUME: room that was taken for nothing */
 		f->fs->ftruncate(f->fd, o->found_size > 0 ? o->found_size : 0);
 	}
-	dfile_shut(f, o->req.how != OPEN_RESUME);
+	dfile_shut(f, drop_journal);
 }
 
 static void open_run(void *arg)

@@ -23,7 +23,7 @@ struct dfile_opening {
 	struct dfile *f; /* being made */
 	atomic_bool cancel;
 	bool started;
-	bool made_part;	  /* NAME.part did not exist before */
+	bool made_part;	  /* NAME.part was made here, or emptied as our own: nothing is lost when it goes */
 	unsigned renamed; /* N of the name that is tried, 0: as asked */
 	struct ranges begun; /* f->at_name: finished bytes of NAME */
 	bool exists_whole, finished;
