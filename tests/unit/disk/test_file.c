@@ -562,6 +562,66 @@ static void test_own_part_canceled(void **state)
 	assert_own_name(t, &req);
 }
 
+/* No descriptors, no memory: that says nothing of whose file it is, and must not give a download another name. */
+static void test_want_takes_no_name(void **state)
+{
+	static const int causes[] = {EMFILE, ENFILE, ENOMEM, EACCES};
+	static const char *const calls[] = {"openat", "fstatat", "fstat"};
+	struct disk_test *t = *state;
+	struct dfile_req req;
+
+	for (size_t i = 0; i < 12; i++) {
+		int n = 0, failed = 0, calls_made;
+		do {
+			leave_part(t, &req);
+			req.rename = true;
+			fail_at(calls[i % 3], ++n, causes[i / 3]);
+			failed += do_open(t, &req) != 0;
+			calls_made = fault.count;
+			fail_at("", 0, 0);
+			if (t->err == 0)
+				assert_string_equal(t->path, at(t, "own"));
+			if (t->err == 0)
+				do_close(t, t->file, true);
+			assert_false(is_there(t, "own.1.part"));
+			assert_own_name(t, &req);
+		} while (calls_made >= n);
+		assert_true(n > 2 && failed > 0);
+	}
+}
+
+static int openat_no_descriptors(int dirfd, const char *path, int flags, mode_t mode)
+{
+	if (dirfd == AT_FDCWD && strstr(path, "/.state/")) {
+		errno = EMFILE;
+		return -1;
+	}
+	return fs_real.openat(dirfd, path, flags, mode);
+}
+
+/* Nor must a file that is ours and whole be fetched a second time, for want of a descriptor to read its journal. */
+static void test_want_hides_no_finished_file(void **state)
+{
+	struct disk_test *t = *state;
+	struct fs_ops poor = fs_real;
+	struct dfile_req req;
+
+	leave_part(t, &req);
+	req.total = 3;
+	req.rename = true;
+	assert_int_equal(do_open(t, &req), 0);
+	our_bytes(t->file, "abc");
+	assert_int_equal(do_finish(t, t->file, 3, false), 0);
+	do_close(t, t->file, false);
+	poor.openat = openat_no_descriptors;
+	req.fs = &poor;
+	assert_int_equal(do_open(t, &req), ERR_OPEN);
+	assert_non_null(strstr(t->fail.text, strerror(EMFILE)));
+	req.fs = &fs_faulty;
+	assert_int_equal(do_open(t, &req), 0);
+	assert_true(t->finished);
+}
+
 static int do_trim(struct disk_test *t, int64_t (*have)[2], size_t n)
 {
 	struct ranges r;
@@ -1073,6 +1133,8 @@ int main(void)
 		T(test_own_part_after_a_broken_off_open),
 		T(test_own_part_is_never_without_its_journal),
 		T(test_own_part_canceled),
+		T(test_want_takes_no_name),
+		T(test_want_hides_no_finished_file),
 		T(test_trim),
 		T(test_trim_leaves_what_was_taken),
 		T(test_resume_gives_up_what_it_allocated),
