@@ -161,9 +161,9 @@ static void on_signal(uv_signal_t *h, int sig)
 		end(a, false);
 		return;
 	}
-	http_state_reload(a->http);
 	if (engine_log_setup(engine_global(a->engine), &f) < 0)
-		log_error(MAIN, "%s", f.text);
+		log_warn(MAIN, "%s; the old one is kept", f.text);
+	http_state_reload(a->http);
 }
 
 /* ---- the start ---- */
