@@ -392,10 +392,10 @@ static int start(struct private *p, const struct opts *conf, struct rpc **ret_rp
 	free(url);
 	if (rc < 0)
 		return rc;
-	*ret_rpc = rpc_new(&ep, NULL, p->intr_fd);
+	*ret_rpc = rpc_begin(&ep, NULL, p->intr_fd);
 	rc = start_when_free(p, *ret_rpc, f);
 	if (rc < 0)
-		rpc_free(*ret_rpc);
+		rpc_end(*ret_rpc);
 	return rc;
 }
 
