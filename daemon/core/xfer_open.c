@@ -45,6 +45,7 @@ static void fill_req(const struct xfer *x, const char *name, const struct ledger
 	req->alloc_min = opts_num(x->opts, OPT_NO_FILE_ALLOCATION_LIMIT);
 	req->reserve = (uint64_t)opts_num(x->opts, OPT_RESERVE_SPACE);
 	req->journal = x->journal;
+	req->stale_journal = x->stale_journal;
 	req->named = named;
 }
 
@@ -291,6 +292,7 @@ static void opened_new(void *arg, int err, const struct fail *f, const struct df
 	}
 	free(x->path);
 	x->path = xstrdup(o->path);
+	x->stale_journal = false;
 	note_part(x);
 	if (o->begun) {
 		take_over(x, o->begun);
@@ -353,7 +355,8 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 	cut_to_size(x, o->found_size);
 	if (o->journal)
 		take_ranges(x, o->journal);
-	if (!x->part_id) {
+	if (!x->part_id || x->stale_journal) {
+		x->stale_journal = false;
 		note_part(x);
 		xfer_report_known(x);
 	}

@@ -297,12 +297,18 @@ int journal_open(const struct fs_ops *fs, const char *path, int data_fd, struct 
 	return 0;
 }
 
+int journal_remove(const struct fs_ops *fs, const char *path)
+{
+	if (fs->unlinkat(AT_FDCWD, path, 0) == 0 || errno == ENOENT)
+		return 0;
+	log_warn(DISK, "%s can't be removed: errno %d", path, errno);
+	return -1;
+}
+
 void journal_unlink(struct journal *j)
 {
-	if (!j || atomic_exchange(&j->unlinked, true))
-		return;
-	if (j->fs->unlinkat(AT_FDCWD, j->path, 0) < 0 && errno != ENOENT)
-		log_warn(DISK, "%s can't be removed: errno %d", j->path, errno);
+	if (j && !atomic_exchange(&j->unlinked, true))
+		journal_remove(j->fs, j->path);
 }
 
 void journal_close(struct journal *j, bool unlink)

@@ -562,6 +562,34 @@ static void test_own_part_canceled(void **state)
 	assert_own_name(t, &req);
 }
 
+/* The part was ours once, and is another's now: its bytes stay, also when the journal that names it can't be removed. */
+static void test_stale_journal(void **state)
+{
+	struct disk_test *t = *state;
+	struct dfile_req req;
+
+	for (int stays = 0; stays < 2; stays++) {
+		leave_part(t, &req);
+		put_file(t, "own.part", "another's");
+		req.rename = true;
+		req.stale_journal = true;
+		fail_at("unlinkat", stays, EACCES);
+		assert_int_equal(do_open(t, &req), 0);
+		assert_string_equal(t->path, at(t, "own.1"));
+		assert_int_equal(is_there(t, ".state/j"), true);
+		assert_int_equal(t->file->journal == NULL, stays);
+		assert_file(t, "own.part", "another's");
+		do_close(t, t->file, true);
+		req.how = OPEN_RESUME;
+		put_file(t, "own.part", "another's");
+		fail_at("unlinkat", stays, EACCES);
+		assert_int_equal(do_open(t, &req), 0);
+		assert_int_equal(t->proof.n, 0);
+		do_close(t, t->file, true);
+		unlink(t->journal);
+	}
+}
+
 /* No descriptors, no memory: that says nothing of whose file it is, and must not give a download another name. */
 static void test_want_takes_no_name(void **state)
 {
@@ -1133,6 +1161,7 @@ int main(void)
 		T(test_own_part_after_a_broken_off_open),
 		T(test_own_part_is_never_without_its_journal),
 		T(test_own_part_canceled),
+		T(test_stale_journal),
 		T(test_want_takes_no_name),
 		T(test_want_hides_no_finished_file),
 		T(test_trim),
