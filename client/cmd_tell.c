@@ -13,6 +13,29 @@
 
 #define PAGE 1000 /* downloads asked for at once */
 
+/* ---- JSON ---- */
+
+/* A program that reads it has use for a URI's query, to know which it is, but not for user and password. */
+static void hide_logins(json_t *value)
+{
+	static const char *const uris[] = {"uri", "haul.uri", "currentUri"};
+	const char *name;
+	json_t *inner;
+	size_t i;
+	json_array_foreach(value, i, inner)
+		hide_logins(inner);
+	json_object_foreach(value, name, inner)
+		hide_logins(inner);
+	for (i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {
+		json_t *text = json_object_get(value, uris[i]);
+		if (!json_is_string(text))
+			continue;
+		char *plain = uri_without_login(json_string_value(text));
+		json_string_set(text, plain);
+		free(plain);
+	}
+}
+
 /* ---- ls ---- */
 
 /* All pages of tellWaiting or tellStopped behind what is in list already. */
@@ -122,8 +145,10 @@ int cmd_ls(struct cli *cli)
 		print_list(cli, list);
 	json_array_foreach(list, i, item)
 	{
-		if (cli->flag[FLAG_JSON] && is_wanted(cli, item))
-			cmd_print_json(json_incref(item));
+		if (!cli->flag[FLAG_JSON] || !is_wanted(cli, item))
+			continue;
+		hide_logins(item);
+		cmd_print_json(json_incref(item));
 	}
 	json_decref(list);
 	rpc_free(r);
@@ -151,7 +176,7 @@ static void print_progress(const struct dl *d)
 #define URI_SHOWN 4096
 
 /* Each URI once; the daemon repeats them, one entry a connection. What a terminal shows is copied into reports: no password,
- * and no query, which may be signed (--json has them). */
+ * and no query, which may be signed. */
 static void print_uris(const json_t *status)
 {
 	json_t *seen = json_object(), *u;
@@ -326,6 +351,7 @@ static int show_json(const json_t *answers, size_t at)
 		json_object_set_new(out, "options", without_secrets(options));
 	if (servers)
 		json_object_set(out, "servers", servers);
+	hide_logins(out);
 	cmd_print_json(out);
 	return 0;
 }

@@ -35,7 +35,7 @@ static int check_uri(const char *text, struct fail *f)
 	free(normal);
 	if (normal)
 		return 0;
-	str_safe(text, strlen(text), shown, sizeof(shown));
+	uri_show_short(text, shown, sizeof(shown));
 	if (strncmp(text, "magnet:", 7) == 0)
 		return fail_set(f, ERR_BAD_URI, "magnet links are not supported: %s", shown);
 	if (access(text, R_OK) == 0)

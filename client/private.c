@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <openssl/crypto.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -144,8 +143,7 @@ static int write_conf(const struct private *p, const struct opts *conf, struct f
 	int why = errno;
 	if (fd >= 0)
 		close(fd);
-	OPENSSL_cleanse(text.data, text.len);
-	buf_free(&text);
+	buf_wipe(&text);
 	return ok ? 0 : fail_set(f, ERR_STATE_DIR, "can't write %s/" CONF ": %s", p->dir, strerror(why));
 }
 

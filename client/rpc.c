@@ -349,9 +349,7 @@ int rpc_run(struct rpc *r, json_t *batch, json_t **ret, struct fail *f)
 		fill_part(batch, &at, &text);
 		rc = text.err ? fail_set(f, ERR_LIMIT, "the request is too large")
 			      : run_part(r, &text, first, at - from, out, f);
-		if (text.data)
-			OPENSSL_cleanse(text.data, text.len);
-		buf_free(&text);
+		buf_wipe(&text);
 	}
 	json_decref(batch);
 	if (rc < 0)
