@@ -325,6 +325,7 @@ static void open_follow(struct get *g)
 		.more = give_more,
 		.more_arg = g,
 		.few = g->entries.rest ? (size_t)opts_num(g->all, OPT_MAX_CONCURRENT_DOWNLOADS) : SIZE_MAX,
+		.removed = g->priv ? 0 : err_exit_code(ERR_REMOVED), /* as aria2c, where nobody else comes in */
 		.stop_s = opts_num(g->cli->opts, OPT_STOP),
 		.stop_pid = (int)opts_num(g->cli->opts, OPT_STOP_WITH_PROCESS)};
 	g->follow = follow_new(&conf);

@@ -16,7 +16,8 @@ CMD("get", cmd_get, "[OPTION...] URI... | -i FILE",
 	"--summary-interval work in both.\n"
 	"The same command again continues what Ctrl-C or a crash interrupted. Ctrl-C pauses what get gave to a running "
 	"daemon. Ctrl-Z puts the display aside; the download goes on.\n"
-	"The exit code is aria2's errorCode of the download that failed last, 0 when all are complete, 7 when interrupted.")
+	"The exit code is aria2's errorCode of the download that failed last, 31 for one that was removed from the daemon, 0 when all are "
+	"complete, 7 when interrupted.")
 CMD("add", cmd_add, "[OPTION...] URI... | -i FILE", "Give downloads to the daemon, print their GIDs, don't wait.",
 	F(JSON), C_OPTIONS,
 	"As get, but the file goes into the daemon's own folder unless --dir is given. A download that failed is tried "

@@ -203,7 +203,7 @@ void help_man(void)
 	     "for a daemon behind "
 	     "https.\n.TP\n.B XDG_STATE_HOME\nBelow it, in haul/get, private daemons keep the progress of unfinished "
 	     "downloads.\n"
-	     ".SH EXIT STATUS\nget: aria2's errorCode of the download that failed last, 0 when all are complete, 7 "
-	     "when interrupted. "
+	     ".SH EXIT STATUS\nget: aria2's errorCode of the download that failed last, 31 for one that was removed "
+	     "from the daemon, 0 when all are complete, 7 when interrupted. "
 	     "Everything: 0 done, 28 wrong usage, 1 any other failure.\n.SH SEE ALSO\nhauld(1), aria2c(1)");
 }
