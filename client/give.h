@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Giving downloads to a daemon. Their GIDs come from what is downloaded (entries_set_dir), so that what an earlier command gave is found
+ * Giving downloads to a daemon. Their GIDs come from what is downloaded, so that what an earlier command gave is found
  * again: what failed or was removed is tried again with what it has (haul.retry), what has not ended goes on with the
  * options of now, what is complete is fetched once more. One with a GID of the user's own is refused where the daemon downloads
  * something else by that GID.

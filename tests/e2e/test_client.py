@@ -941,6 +941,22 @@ def test_commands_come_back_when_it_is_done(client, fake, args):
     assert sum(m.startswith("aria2.tell") for m in asked) == 4
 
 
+@pytest.mark.parametrize("jobs", [6, 2600])
+def test_a_list_that_moves_while_it_is_read(client, fake, jobs):
+    """From one call to the next two downloads start and two that ran end; each is listed, and once."""
+    gids = ["%06x0000000000" % (i + 1) for i in range(jobs)]
+
+    def reply(method, *params):
+        ended = min(2 * server.turn, jobs)
+        lists = {"aria2.tellActive": gids[ended:ended + 2], "aria2.tellWaiting": gids[ended + 2:], "aria2.tellStopped": gids[:ended]}
+        if method != "aria2.tellActive":
+            lists[method] = lists[method][params[0]:params[0] + params[1]]
+        return {"result": [{"gid": g, "status": method} for g in lists[method]]}
+    server = fake(reply)
+    assert sorted(json.loads(line)["gid"] for line in client.ok("ls", "--json").splitlines()) == gids
+    assert {len(line.split()[0]) for line in client.ok("ls").splitlines()[1:]} == {6}
+
+
 # ---- watch ----
 
 @pytest.mark.parametrize("cols,rows", [(80, 24), (50, 10)])
