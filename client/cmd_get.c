@@ -351,7 +351,7 @@ static void interrupted(struct get *g)
 		rpc_add(g->rpc, batch, "aria2.pause", json_pack("[O]", gid));
 	}
 	if (rpc_run(g->rpc, batch, &answers, &f) < 0)
-		progress_note(g->prog, "the daemon goes on with it; %s", f.text);
+		progress_note(g->prog, "the daemon continues the download; %s", f.text);
 	else if (n == 1)
 		progress_note(g->prog, "paused; 'haul resume %.8s' or the same command again continues",
 			json_string_value(json_array_get(open, 0)));

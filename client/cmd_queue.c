@@ -191,7 +191,7 @@ static int simple(struct cli *cli, const char *method)
 {
 	int code;
 	if (cli->nwords > 0)
-		return cli_usage(cli, "'%s' is too much", cli->words[0]);
+		return cli_usage(cli, "unexpected argument '%s'", cli->words[0]);
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;

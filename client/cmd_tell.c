@@ -479,7 +479,7 @@ int cmd_stat(struct cli *cli)
 	struct rpc *r = cli->nwords ? NULL : cmd_connect(cli, &code);
 	if (!r) {
 		json_decref(batch);
-		return cli->nwords ? cli_usage(cli, "'%s' is too much", cli->words[0]) : code;
+		return cli->nwords ? cli_usage(cli, "unexpected argument '%s'", cli->words[0]) : code;
 	}
 	rpc_add(r, batch, "aria2.getVersion", NULL);
 	rpc_add(r, batch, "aria2.getGlobalStat", NULL);
