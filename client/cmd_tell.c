@@ -190,7 +190,7 @@ int cmd_ls(struct cli *cli)
 	int code = 0;
 	for (i = 0; i < cli->nwords; i++) {
 		if (!is_state(cli->words[i]))
-			return cli_usage(cli, "'%s' is no state (active, waiting, paused, complete, error, removed)",
+			return cli_usage(cli, "'%s' is not a state (active, waiting, paused, complete, error, removed)",
 				cli->words[i]);
 	}
 	struct rpc *r = cmd_connect(cli, &code);

@@ -399,7 +399,7 @@ int private_start(const char *key, const struct opts *conf, int out_fd, int intr
 	char *dir = state_path(key);
 	if (!dir)
 		return fail_set(f, ERR_STATE_DIR,
-			"HOME is no folder and XDG_STATE_HOME is not set: nowhere to keep the progress");
+			"HOME is not a folder and XDG_STATE_HOME is not set: nowhere to keep the progress");
 	struct private *p = xcalloc(1, sizeof(*p));
 	p->dir = dir;
 	p->fd = -1;

@@ -873,7 +873,7 @@ def test_nobody_answers(client, tools, args):
 
 def test_somebody_else_answers(client, nginx):
     client.url = nginx.base + "/jsonrpc"
-    assert "no download daemon (HTTP 40" in client.fails(1, "ls")
+    assert "not a download daemon (HTTP 40" in client.fails(1, "ls")
 
 
 class Fake(http.server.BaseHTTPRequestHandler):
