@@ -73,7 +73,7 @@ static int each_or_all(struct cli *cli, const char *each, const char *all, bool 
 	int code;
 	bool everything = cli->flag[FLAG_ALL] != NULL;
 	if (everything == (cli->nwords > 0))
-		return cli_usage(cli, everything ? "either --all or GIDs" : "say which download, or --all");
+		return cli_usage(cli, everything ? "give either --all or GIDs" : "say which download, or --all");
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;
@@ -172,9 +172,9 @@ int cmd_mv(struct cli *cli)
 	int code;
 	struct fail f = {0};
 	if (cli->nwords != 2)
-		return cli_usage(cli, "one download and its new place");
+		return cli_usage(cli, "give one download and its new place");
 	if (!parse_place(cli->words[1], &pos, &how))
-		return cli_usage(cli, "'%s' is no place", cli->words[1]);
+		return cli_usage(cli, "'%s' is not a place: first, last, N, +N or -N", cli->words[1]);
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;
@@ -191,7 +191,7 @@ static int simple(struct cli *cli, const char *method)
 {
 	int code;
 	if (cli->nwords > 0)
-		return cli_usage(cli, "'%s' is too much", cli->words[0]);
+		return cli_usage(cli, "unexpected argument '%s'", cli->words[0]);
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;

@@ -102,7 +102,7 @@ static int endpoint_http(const char *text, struct endpoint *ret, struct fail *f)
 	ret->target = uri_target(&u);
 	ret->hostport = uri_hostport(&u);
 	ret->basic = endpoint_basic(&u);
-	ret->show = xstrdup(str_safe(shown, strlen(shown), safe, sizeof(safe)));
+	ret->show = xstrdup(uri_show_short(shown, safe, sizeof(safe)));
 	free(shown);
 	uri_free(&u);
 	return 0;

@@ -26,7 +26,7 @@ struct endpoint {
 	char *target;	/* HTTP request target, "/jsonrpc" unless the URL names another */
 	char *hostport; /* for the Host field */
 	char *basic;	/* base64 of user:password from the URL, or NULL; secret */
-	char *show;	/* for people: without credentials, safe to print */
+	char *show;	/* for people: without credentials and query, safe to print */
 };
 
 /* http://HOST[:PORT][/PATH], https://..., unix:PATH: 0 or ERR_USAGE. The port defaults to 6800 for http as aria2 has
