@@ -39,5 +39,6 @@ CMD("limit", cmd_limit, "[GID...] SPEED|none", "Limit the speed of everything, o
 CMD("stat", cmd_stat, "", "One look at the daemon: version, speed, counts, limits.", F(JSON), 0, "")
 CMD("purge", cmd_purge, "", "Forget all ended downloads. Files stay.", 0, 0, "")
 CMD("shutdown", cmd_shutdown, "", "End the daemon; its queue is kept.", F(FORCE), 0,
-	"Does not wait for the end, which comes a moment later, after 9 s at most.")
+	"Waits until the daemon is gone, so that the next one can be started right after it. Should it not end within 15 s, that "
+	"is told, with exit code 1.")
 CMD("help", cmd_help, "[COMMAND [#GROUP|WORD]]", "What there is, or all about one command.", 0, 0, "")
