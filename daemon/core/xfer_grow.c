@@ -3,7 +3,8 @@
  * number is found out: more are opened, two or four times as many, as long as their sum brings more than before; those that
  * brought nothing are closed again, and later some more are tried. Goodput is compared between windows of time in
  * which all connections received. Those to one origin are shared with other transfers that find it out (share.h): this one gives
- * some up when it has more than its share and another one wants them, and grows again when there is room.
+ * some up when it has more than its share and another one wants them, and grows again when there is room. One that was told a
+ * number gives some up only for a transfer that would have none.
  */
 #include <limits.h>
 
@@ -307,18 +308,26 @@ static void wait_for_room(struct xfer *x)
 			origin_wait_crowd(x->sources[i]->origin, &x->sources[i]->crowd);
 }
 
-/* Others want what is more than its share. */
+/* Others want what is more than its share. -> there was something to give */
+static bool make_room(struct xfer *x, uint64_t now)
+{
+	struct lane *l;
+	bool any = false;
+
+	while ((l = find_least_loss(x, is_too_many, now))) {
+		let_go(l, now);
+		any = true;
+	}
+	return any;
+}
+
 static void give_way(struct xfer *x, uint64_t now)
 {
 	struct growth *g = &x->grow;
-	struct lane *l = find_least_loss(x, is_too_many, now);
+	struct lane *l;
 
-	if (!l)
+	if (!make_room(x, now))
 		return;
-	while (l) {
-		let_go(l, now);
-		l = find_least_loss(x, is_too_many, now);
-	}
 	g->lanes = g->before = 0;
 	TAILQ_FOREACH(l, &x->lanes, link) g->lanes += l->state != LANE_IDLE && !l->leave_by;
 	g->begun = g->hold_ms = 0;
@@ -443,6 +452,12 @@ static void look(void *arg)
 
 	if (x->state != XS_RUN)
 		return;
+	if (!xfer_is_automatic(x)) {
+		make_room(x, now);
+		if (see_off(x, now))
+			look_in(x, LOOK_MS);
+		return;
+	}
 	give_way(x, now);
 	if (g->room)
 		use_room(x, now);
@@ -469,26 +484,33 @@ void xfer_grow_start(struct xfer *x)
 	TAILQ_FOREACH(l, &x->lanes, link) xfer_grow_asked(l);
 }
 
+/* It finds out how many connections pay. */
+static bool is_growing(const struct xfer *x)
+{
+	return xfer_is_automatic(x) && timer_running(&x->grow.timer);
+}
+
 /* Connections change hands after all that happens in this turn: one that only goes on to its next segment keeps its own. */
 static void look_soon(void *arg)
 {
 	struct xfer *x = arg;
 
-	if (timer_running(&x->grow.timer))
+	if (!xfer_is_automatic(x) || is_growing(x))
 		look_in(x, 1);
 }
 
 void xfer_grow_asked(struct lane *l)
 {
 	struct xfer *x = l->x;
+	bool told = !xfer_is_automatic(x);
 
-	if (timer_running(&x->grow.timer) && xfer_is_automatic(x) && l->use.on && l->use.sharer == NULL)
-		origin_use_share(&l->use, find_mate(x, l->use.o, l), look_soon, x);
+	if ((told || is_growing(x)) && l->use.on && l->use.sharer == NULL)
+		origin_use_share(&l->use, find_mate(x, l->use.o, l), told, look_soon, x);
 }
 
 void xfer_grow_room(struct xfer *x)
 {
-	x->grow.room = timer_running(&x->grow.timer);
+	x->grow.room = is_growing(x);
 	if (x->grow.room)
 		look_soon(x);
 	else
@@ -521,7 +543,7 @@ void xfer_grow_trouble(struct lane *l)
 	uint64_t now = loop_now(x->loop);
 	const struct lane *other;
 
-	if (!timer_running(&g->timer) || source_lanes(x, l->src, true) == 0)
+	if (!is_growing(x) || source_lanes(x, l->src, true) == 0)
 		return;
 	g->lanes = 0;
 	TAILQ_FOREACH(other, &x->lanes, link) g->lanes += other->state != LANE_IDLE;
