@@ -195,6 +195,16 @@ void net_set_splice(struct net *n, ssize_t (*splice)(int from, int to, size_t n)
 	n->splice = splice != NULL ? splice : splice_to_pipe;
 }
 
+uint64_t net_turn(const struct net *n)
+{
+	return n->loop->turn + n->more;
+}
+
+void net_next_turn(struct net *n)
+{
+	n->more++;
+}
+
 static void begin_round(struct net *n)
 {
 	n->round++;
@@ -208,7 +218,7 @@ static void begin_round(struct net *n)
 /* Who was left out may have gone meanwhile: then nobody is in this turn, and a round begins with the next. */
 static void begin_turn(struct net *n)
 {
-	n->turn_seen = n->loop->turn;
+	n->turn_seen = net_turn(n);
 	n->turn_end = uv_hrtime() + n->turn_ns;
 	if (!n->left_out)
 		begin_round(n);
@@ -222,7 +232,7 @@ bool net_turn_over(const struct net *n)
 
 size_t net_share(struct net *n, uint64_t *round)
 {
-	if (n->turn_seen != n->loop->turn)
+	if (n->turn_seen != net_turn(n))
 		begin_turn(n);
 	if (*round == n->round)
 		return 0;
