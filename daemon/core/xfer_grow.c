@@ -200,6 +200,34 @@ static bool is_crowded(const struct xfer *x)
 	return false;
 }
 
+static void wait_for_room(struct xfer *x)
+{
+	for (size_t i = 0; i < x->nsources; i++)
+		if (!x->sources[i]->dead)
+			origin_wait_crowd(x->sources[i]->origin, &x->sources[i]->crowd);
+}
+
+static void hold_while_crowded(struct xfer *x, uint64_t now)
+{
+	x->grow.hold_ms = 0;
+	hold(x, now);
+	x->grow.crowded = true;
+	wait_for_room(x);
+}
+
+/* At each of its servers there are as many that share as there are connections to share, so that one is all it can have. */
+static bool is_one_of_many(const struct xfer *x)
+{
+	for (size_t i = 0; i < x->nsources; i++) {
+		const struct source *s = x->sources[i];
+		const struct origin_use *one = s->dead ? NULL : find_mate(x, s->origin, NULL);
+
+		if (!s->dead && (!one || share_others(one->sharer) + 1 < SHARE_MOST || !share_is_full(one->sharer)))
+			return false;
+	}
+	return true;
+}
+
 /* After n. Up to its share it has a right to them; where others have as many as may be they found out that they pay, so that it
  * needs no smaller steps. */
 static int64_t next_number(const struct xfer *x, int64_t n, int64_t percent)
@@ -221,6 +249,10 @@ static void step(struct xfer *x, uint64_t rate, int64_t percent, uint64_t now)
 	g->before = 0;
 	if (n == 0 || n >= most || (uint64_t)left < rate * WORTH_MS / 1000) {
 		want(x, 0);
+		return;
+	}
+	if (is_one_of_many(x)) {
+		hold_while_crowded(x, now);
 		return;
 	}
 	g->before = n;
@@ -301,13 +333,6 @@ static void shrink(struct xfer *x, int64_t n, uint64_t now)
 	}
 }
 
-static void wait_for_room(struct xfer *x)
-{
-	for (size_t i = 0; i < x->nsources; i++)
-		if (!x->sources[i]->dead)
-			origin_wait_crowd(x->sources[i]->origin, &x->sources[i]->crowd);
-}
-
 /* Others want what is more than its share. -> there was something to give */
 static bool make_room(struct xfer *x, uint64_t now)
 {
@@ -352,14 +377,6 @@ static bool see_off(struct xfer *x, uint64_t now)
 }
 
 /* ---- what a step brought ---- */
-
-static void hold_while_crowded(struct xfer *x, uint64_t now)
-{
-	x->grow.hold_ms = 0;
-	hold(x, now);
-	x->grow.crowded = true;
-	wait_for_room(x);
-}
 
 /* Others have fewer, maybe by as many as it wants. */
 static void use_room(struct xfer *x, uint64_t now)

@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "core/share.h"
+#include "core/xfer_int.h"
 
 #include "xfer_world.h"
 
@@ -694,6 +695,35 @@ static void test_more_than_a_server_takes(void **state)
 	close_all(MANY);
 }
 
+/* With as many as there are connections to share nobody tries for a second one, again and again; when some are done those that
+ * are left do. */
+static void test_nobody_tries_in_vain(void **state)
+{
+	enum { N = SHARE_MOST + 4 };
+	struct fake_server o = {.size = 64 * MIB, .version = 1, .rate = RATE / 10, .even = true};
+	unsigned tries = 0;
+
+	(void)state;
+	open_all(&o, N, 1);
+	for (unsigned i = 0; i < N; i++)
+		start(&guest[i], one_uri);
+	for (unsigned ms = 0; ms < 30000; ms += 100) {
+		run_for(100);
+		for (unsigned i = 0; i < N; i++)
+			tries += guest[i].x->grow.before > 0;
+	}
+	assert_int_equal(tries, 0);
+	for (unsigned i = 2; i < N; i++)
+		xfer_stop(guest[i].x, true, true);
+	run_for(10000);
+	assert_int_equal(conns(&guest[0]), SHARE_MOST / 2);
+	assert_int_equal(conns(&guest[1]), SHARE_MOST / 2);
+	xfer_stop(guest[0].x, true, true);
+	xfer_stop(guest[1].x, true, true);
+	run_for(1000);
+	close_all(N);
+}
+
 /* What a user says is had at once, and kept; others don't give up theirs for it, nor does a newcomer get any of it. */
 static void test_numbers_of_the_user_stay(void **state)
 {
@@ -814,6 +844,7 @@ int main(void)
 		cmocka_unit_test(test_a_newcomer_where_all_is_taken),
 		cmocka_unit_test(test_a_newcomer_beside_numbers),
 		cmocka_unit_test(test_more_than_a_server_takes),
+		cmocka_unit_test(test_nobody_tries_in_vain),
 		cmocka_unit_test(test_numbers_of_the_user_stay),
 		cmocka_unit_test(test_what_one_may_not_use_is_the_others),
 		cmocka_unit_test(test_silence_of_those_that_leave),
