@@ -31,6 +31,7 @@
 #define SHARE_MIN  (64u * 1024)
 #define SHARE_MAX  (1024u * 1024)
 #define CROWD	   16
+#define CROWD_PART 32 /* so much of a crowd receives in each turn, however long that takes: to ask the others in vain is not for free */
 
 static const struct {
 	const char *name;
@@ -222,7 +223,8 @@ static void begin_turn(struct net *n)
 	n->turn_end = uv_hrtime() + n->turn_ns;
 	if (!n->left_out)
 		begin_round(n);
-	n->left_out = n->begun = false;
+	n->left_out = false;
+	n->in_turn = 0;
 }
 
 bool net_turn_over(const struct net *n)
@@ -236,12 +238,12 @@ size_t net_share(struct net *n, uint64_t *round)
 		begin_turn(n);
 	if (*round == n->round)
 		return 0;
-	if (n->begun && net_turn_over(n)) {
+	if (n->in_turn > n->crowd / CROWD_PART && net_turn_over(n)) {
 		n->left_out = true;
 		return 0;
 	}
 	*round = n->round;
-	n->begun = true;
+	n->in_turn++;
 	n->readers++;
 	return n->share;
 }

@@ -58,7 +58,7 @@ struct net {
 	uint64_t round;	    /* in a round of one turn or several each stream has one share, */
 	uint64_t more;	    /* turns that began within one of the loop: net_next_turn */
 	bool left_out;	    /* in the last turn there was no time for all, */
-	bool begun;	    /* in this one somebody has had his, as somebody always does, */
+	unsigned in_turn;   /* in this one so many have had theirs, as some always do, */
 	unsigned readers;   /* how many have had theirs, */
 	unsigned crowd;	    /* and in one of the last rounds, at most; */
 	size_t share;	    /* how many bytes that is; see net_share */

@@ -495,6 +495,21 @@ static void test_turns_that_are_short(void **state)
 	assert_int_equal(x->n->readers, 1);
 }
 
+/* Of a crowd a part is served in any case. */
+static void test_a_part_of_a_crowd(void **state)
+{
+	struct fixture *x = *state;
+	uint64_t round[6] = {0};
+
+	x->n->turn_ns = 0;
+	x->n->crowd = 80;
+	for (unsigned served = 0; served < 6; served += 3) {
+		x->l.turn++;
+		for (unsigned k = 0; k < 6; k++)
+			assert_int_equal(net_share(x->n, &round[k]) > 0, k >= served && k < served + 3);
+	}
+}
+
 /* Two bodies for which there is never any time left: they take turns, a piece each, and all arrives. */
 static void time_is_up(struct fixture *x, bool to_pipe)
 {
@@ -671,6 +686,7 @@ int main(void)
 		T(test_share_of_a_turn),
 		T(test_shares),
 		T(test_turns_that_are_short),
+		T(test_a_part_of_a_crowd),
 		T(test_bodies_when_time_is_up),
 		T(test_client_when_time_is_up),
 		T(test_more_than_are_noted),
