@@ -54,6 +54,11 @@ void rpc_disconnect(struct rpc *r)
 	r->used = false;
 }
 
+int rpc_wait_end(struct rpc *r, int ms, struct fail *f)
+{
+	return r->conn ? conn_wait_end(r->conn, ms, f) : 0;
+}
+
 static void forget_secret(struct rpc *r)
 {
 	if (r->secret)
@@ -137,7 +142,7 @@ static int fail_status(const struct rpc *r, int status, struct fail *f)
 	if (status == 401)
 		return fail_set(
 			f, ERR_AUTH, "the daemon at %s wants a user and a password: put them into the URL", r->ep.show);
-	return fail_set(f, ERR_PROTO, "what answers at %s is no download daemon (HTTP %d)", r->ep.show, status);
+	return fail_set(f, ERR_PROTO, "what answers at %s is not a download daemon (HTTP %d)", r->ep.show, status);
 }
 
 /* A POST; a kept connection that turns out closed before a byte of the answer came is replaced once. */
@@ -349,9 +354,7 @@ int rpc_run(struct rpc *r, json_t *batch, json_t **ret, struct fail *f)
 		fill_part(batch, &at, &text);
 		rc = text.err ? fail_set(f, ERR_LIMIT, "the request is too large")
 			      : run_part(r, &text, first, at - from, out, f);
-		if (text.data)
-			OPENSSL_cleanse(text.data, text.len);
-		buf_free(&text);
+		buf_wipe(&text);
 	}
 	json_decref(batch);
 	if (rc < 0)
