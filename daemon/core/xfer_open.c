@@ -32,7 +32,7 @@ uint64_t xfer_owes(const struct xfer *x, uint64_t need)
 	return (uint64_t)(x->total - ranges_total(&x->written));
 }
 
-static void fill_req(const struct xfer *x, const char *name, const struct ledger_id *named, struct dfile_req *req)
+static void fill_req(const struct xfer *x, const char *name, const struct file_id *named, struct dfile_req *req)
 {
 	memset(req, 0, sizeof(*req));
 	req->dir = x->dir;
@@ -484,7 +484,7 @@ void xfer_open_new(struct xfer *x, const char *server_name, const char *uri)
 }
 
 /* An earlier life was about to give that file its name: before anybody wanted a checksum, which would not have been placed. */
-static bool is_named(struct xfer *x, struct ledger_id *ret)
+static bool is_named(struct xfer *x, struct file_id *ret)
 {
 	const struct ledger_job job = {x->gid, x->mark};
 
@@ -493,7 +493,7 @@ static bool is_named(struct xfer *x, struct ledger_id *ret)
 
 void xfer_open_wanted(struct xfer *x)
 {
-	struct ledger_id named;
+	struct file_id named;
 	struct dfile_req req;
 
 	xfer_set_state(x, XS_OPEN);

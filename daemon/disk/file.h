@@ -14,7 +14,7 @@
 #include "base/ranges.h"
 
 struct fs_ops;
-struct ledger_id;
+struct file_id;
 struct loop;
 struct dfile;
 struct dfile_opening;
@@ -52,7 +52,7 @@ struct dfile_req {
 	                        NULL: none */
 	bool stale_journal;  /* what lies there speaks of a file that is another's by now: it is removed before anything else;
 	                        if it can't be there is no journal */
-	const struct ledger_id *named; /* not RESUME: the file that an earlier life was about to give its name (disk/ledger.h);
+	const struct file_id *named; /* not RESUME: the file that an earlier life was about to give its name (disk/ledger.h);
 	                        NULL: none is known. Copied */
 	const struct fs_ops *fs; /* test seam (disk/fs.h); NULL: the real system calls */
 };

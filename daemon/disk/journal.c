@@ -70,19 +70,19 @@ struct journal {
 static int identify(const struct fs_ops *fs, int fd, struct identity *ret)
 {
 	struct statx st;
+	struct file_id id;
 
 	memset(ret, 0, sizeof(*ret));
-	if (fs->statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &st) < 0)
+	if (fs->statx(fd, "", AT_EMPTY_PATH, FS_ID_MASK | STATX_MNT_ID, &st) < 0)
 		return -1;
+	id = fs_id_of(fs, fd, &st);
 	ret->dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
 	ret->disk = fs->disk_seq(st.stx_dev_major, st.stx_dev_minor);
-	ret->ino = fs_lasting_ino(fs, fd, &st);
+	ret->ino = id.ino;
+	ret->birth_sec = id.birth_sec;
+	ret->birth_nsec = id.birth_nsec;
 	if (st.stx_mask & STATX_MNT_ID)
 		ret->mount = st.stx_mnt_id;
-	if (st.stx_mask & STATX_BTIME) {
-		ret->birth_sec = st.stx_btime.tv_sec;
-		ret->birth_nsec = st.stx_btime.tv_nsec;
-	}
 	return fs->boot_id(ret->boot);
 }
 

@@ -329,6 +329,27 @@ static void test_made_up_inodes(void **state)
 	}
 }
 
+/* The part, its journal and the ledger's entry tell files apart by the same rule. */
+static void test_made_up_inodes_in_the_ledger(void **state)
+{
+	static const unsigned long magics[] = {0x4d44, 0x2011bab0, 0xef53};
+	struct disk_test *t = *state;
+	struct file_id before, after;
+	int fd;
+
+	put_file(t, "fat", "x");
+	fd = open(at(t, "fat"), O_RDONLY);
+	for (size_t i = 0; i < 3; i++) {
+		fault.magic = magics[i];
+		fault.moved = 0;
+		assert_int_equal(ledger_identify(&fs_faulty, fd, &before), 0);
+		fault.moved = 1000;
+		assert_int_equal(ledger_identify(&fs_faulty, fd, &after), 0);
+		assert_int_equal(file_id_same(&before, &after), i < 2);
+	}
+	close(fd);
+}
+
 static void test_one_owner(void **state)
 {
 	struct disk_test *t = *state;
@@ -1180,6 +1201,7 @@ int main(void)
 		T(test_finish_name_appeared),
 		T(test_part_replaced),
 		T(test_made_up_inodes),
+		T(test_made_up_inodes_in_the_ledger),
 		T(test_sync_failure_is_sticky),
 		T(test_close_waits),
 		T(test_close_in_callback),
