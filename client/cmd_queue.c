@@ -74,14 +74,14 @@ static int each_or_all(struct cli *cli, const char *each, const char *all, bool 
 	int code;
 	bool everything = cli->flag[FLAG_ALL] != NULL;
 	if (everything == (cli->nwords > 0))
-		return cli_usage(cli, everything ? "either --all or GIDs" : "say which download, or --all");
+		return cli_usage(cli, everything ? "give either --all or GIDs" : "say which download, or --all");
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;
 	code = everything ? call_one(r, all) : call_each(r, each, cli->words, cli->nwords);
 	if (stops)
 		wait_stopped(r, cli->words, cli->nwords);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -140,7 +140,7 @@ int cmd_rm(struct cli *cli)
 		return code;
 	code = remove_each(r, cli->flag[FLAG_FORCE] != NULL, cli->words, cli->nwords);
 	wait_stopped(r, cli->words, cli->nwords);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -173,9 +173,9 @@ int cmd_mv(struct cli *cli)
 	int code;
 	struct fail f = {0};
 	if (cli->nwords != 2)
-		return cli_usage(cli, "one download and its new place");
+		return cli_usage(cli, "give one download and its new place");
 	if (!parse_place(cli->words[1], &pos, &how))
-		return cli_usage(cli, "'%s' is no place", cli->words[1]);
+		return cli_usage(cli, "'%s' is not a place: first, last, N, +N or -N", cli->words[1]);
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;
@@ -184,7 +184,7 @@ int cmd_mv(struct cli *cli)
 		printf("%lld\n", (long long)json_integer_value(result) + 1);
 	code = result ? 0 : cli_fail(&f);
 	json_decref(result);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -193,14 +193,14 @@ static int simple(struct cli *cli, const char *method, int (*then)(struct rpc *r
 {
 	int code;
 	if (cli->nwords > 0)
-		return cli_usage(cli, "'%s' is too much", cli->words[0]);
+		return cli_usage(cli, "unexpected argument '%s'", cli->words[0]);
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;
 	code = call_one(r, method);
 	if (code == 0 && then)
 		code = then(r);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 

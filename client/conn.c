@@ -102,7 +102,7 @@ static int endpoint_http(const char *text, struct endpoint *ret, struct fail *f)
 	ret->target = uri_target(&u);
 	ret->hostport = uri_hostport(&u);
 	ret->basic = endpoint_basic(&u);
-	ret->show = xstrdup(str_safe(shown, strlen(shown), safe, sizeof(safe)));
+	ret->show = xstrdup(uri_show_short(shown, safe, sizeof(safe)));
 	free(shown);
 	uri_free(&u);
 	return 0;
@@ -396,7 +396,7 @@ static int fail_bytes(struct fail *f)
 	return fail_set(f, ERR_RESET, "the daemon closed the connection");
 }
 
-int conn_write(struct conn *c, const void *p, size_t n, struct fail *f)
+int conn_send(struct conn *c, const void *p, size_t n, struct fail *f)
 {
 	const char *at = p;
 	while (n > 0) {
@@ -449,7 +449,7 @@ int conn_wait_end(struct conn *c, int ms, struct fail *f)
 	}
 }
 
-void conn_close(struct conn *c)
+void conn_hang_up(struct conn *c)
 {
 	if (!c)
 		return;
@@ -472,7 +472,7 @@ int conn_open(const struct endpoint *ep, int intr_fd, struct conn **ret, struct 
 	if (rc == 0 && ep->kind == EP_TLS)
 		rc = tls_handshake(c, ep, f);
 	if (rc < 0) {
-		conn_close(c);
+		conn_hang_up(c);
 		return rc;
 	}
 	*ret = c;
