@@ -477,7 +477,7 @@ OPT(MAX_RESUME_FAILURE_TRIES, .name = "max-resume-failure-tries", .type = OT_INT
 OPT(MAX_RETRY_WAIT, .name = "max-retry-wait", .type = OT_INT, .def = "60", .min = 0, .max = 3600,
 	.flags = OF_JOB | OF_OWN, .group = "http", .arg = "SEC",
 	.help = "Longest wait before a URI is tried again. Waits double from retry-wait up to this; 0: no wait but "
-		"retry-wait. What the server says itself, by Retry-After or RateLimit, counts instead, up to "
+		"retry-wait. What the server says itself, by Retry-After or RateLimit, counts when it is longer, up to "
 		"an hour.")
 OPT(MAX_TRIES, .name = "max-tries", .ch = 'm', .type = OT_INT, .def = "5", .max = INT32_MAX,
 	.flags = OF_JOB | OF_BASIC, .group = "http", .aria2 = AS_BETTER, .arg = "N",

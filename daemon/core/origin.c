@@ -414,24 +414,26 @@ static uint64_t with_jitter(struct origin *o, uint64_t ms)
 	return ms + mix(o->all->seed++) % (more + 1);
 }
 
-static uint64_t asked_wait(struct origin *o, int64_t asked)
+/* What the server asked for, in bounds; -1: nothing. */
+static uint64_t asked_wait(int64_t asked)
 {
-	return with_jitter(o, asked < ASKED_MOST_MS ? (uint64_t)asked : ASKED_MOST_MS);
+	if (asked < 0)
+		return 0;
+	return asked < ASKED_MOST_MS ? (uint64_t)asked : ASKED_MOST_MS;
 }
 
 uint64_t origin_back_off(
 	struct origin *o, uint64_t now, uint64_t least, uint64_t most, int64_t retry_after, const struct fail *why)
 {
-	uint64_t ms;
+	uint64_t ms = asked_wait(retry_after), own;
 
 	OBJ_CHECK(o, ORIGIN);
-	if (o->ready_at <= now || retry_after >= 0) {
-		ms = retry_after >= 0 ? asked_wait(o, retry_after)
-				      : with_jitter(o, backoff(BACKOFF_FIRST_MS, least, most, o->failures));
-		if (now + ms > o->ready_at)
-			o->ready_at = now + ms;
-		o->failures++;
+	if (o->ready_at <= now) {
+		own = backoff(BACKOFF_FIRST_MS, least, most, o->failures++);
+		ms = ms > own ? ms : own;
 	}
+	if (now + ms > o->ready_at)
+		o->ready_at = now + with_jitter(o, ms);
 	set_max(o, o->served + 1, true);
 	o->why = *why;
 	return o->ready_at > now ? o->ready_at - now : 0;

@@ -66,9 +66,10 @@ void origin_found_limit(struct origin *o, uint64_t now);
  * time lately, which is what the origin takes (origin_found_limit): it was no try of that file. */
 bool origin_is_taken(struct origin *o, uint64_t now);
 
-/* The origin as a whole is in trouble (429, 503, no connection): nobody asks for a while. The wait is what the server said
- * (retry_after >= 0, else -1), an hour at most, or doubles from `least` up to `most`, with jitter; failures that come while it
- * is left alone count as one. Afterwards one fetch tries, then two, four ... Returns ms from now. */
+/* The origin as a whole is in trouble (429, 503, no connection): nobody asks for a while. The wait doubles from `least` up to
+ * `most`, and is never shorter than what the server said (retry_after >= 0, else -1), an hour at most, with jitter: many say
+ * 0, or a date that is over, for as long as they are busy. Failures that come while it is left alone count as one. Afterwards
+ * one fetch tries, then two, four ... Returns ms from now. */
 uint64_t origin_back_off(
 	struct origin *o, uint64_t now, uint64_t least, uint64_t most, int64_t retry_after, const struct fail *why);
 

@@ -51,7 +51,7 @@ def test_one_where_the_user_says_so(hauld, mirror, option):  # noqa: F811
 
 # Downloads that find out their number share what one of them would have alone: 16.
 RATE = 2000000  # bytes a second for each connection
-SIZES = {"a": 32 * MIB, "b": 32 * MIB, "long": 64 * MIB}
+SIZES = {"a": 32 * MIB, "b": 32 * MIB, "long": 96 * MIB}
 SPARE = 4 * MIB  # what connections that are closed early, and last parts that are raced, may cost together
 
 
