@@ -11,7 +11,8 @@
 #include "client/dl.h"
 #include "client/term.h"
 
-#define STOP_MS 5000 /* longest wait for downloads to stop */
+#define STOP_MS 5000 /* longest wait for downloads to stop, */
+#define END_S	15   /* and for a daemon to end: hauld takes 9 s at most, aria2 4 s */
 
 /* One call for each GID of the command line, in one batch. Failures are told one by one; the others still count. */
 static int call_each(struct rpc *r, const char *method, char *const *gids, size_t n)
@@ -185,7 +186,8 @@ int cmd_mv(struct cli *cli)
 	return code;
 }
 
-static int simple(struct cli *cli, const char *method)
+/* A command that is one call; then(r): what is still to be done when that went well, gives the exit code; NULL: nothing. */
+static int simple(struct cli *cli, const char *method, int (*then)(struct rpc *r))
 {
 	int code;
 	if (cli->nwords > 0)
@@ -194,16 +196,28 @@ static int simple(struct cli *cli, const char *method)
 	if (!r)
 		return code;
 	code = call_one(r, method);
+	if (code == 0 && then)
+		code = then(r);
 	rpc_end(r);
 	return code;
 }
 
 int cmd_purge(struct cli *cli)
 {
-	return simple(cli, "aria2.purgeDownloadResult");
+	return simple(cli, "aria2.purgeDownloadResult", NULL);
+}
+
+/* The connection ends with the process: port and state directory are free then. */
+static int wait_ended(struct rpc *r)
+{
+	struct fail f = {0};
+	int rc = rpc_wait_end(r, END_S * 1000, &f);
+	if (rc == ERR_TIMEOUT)
+		fail_set(&f, rc, "the daemon was told to end, but has not ended within %d s", END_S);
+	return rc < 0 ? cli_fail(&f) : 0;
 }
 
 int cmd_shutdown(struct cli *cli)
 {
-	return simple(cli, cli->flag[FLAG_FORCE] ? "aria2.forceShutdown" : "aria2.shutdown");
+	return simple(cli, cli->flag[FLAG_FORCE] ? "aria2.forceShutdown" : "aria2.shutdown", wait_ended);
 }

@@ -41,5 +41,6 @@ CMD("limit", cmd_limit, "[GID...] SPEED|none", "Limit the speed of all downloads
 CMD("stat", cmd_stat, "", "Show the daemon's version, speed, counts and limits.", F(JSON), 0, "")
 CMD("purge", cmd_purge, "", "Forget all ended downloads; files stay.", 0, 0, "")
 CMD("shutdown", cmd_shutdown, "", "Stop the daemon; its queue is kept.", F(FORCE), 0,
-	"Returns at once; the daemon ends a moment later, after 9 s at most.")
+	"Waits until the daemon is gone, so that the next one can be started right after it. Should it not end within 15 s, that "
+	"is told, with exit code 1.")
 CMD("help", cmd_help, "[COMMAND [#GROUP|WORD]]", "List the commands, or explain one of them.", 0, 0, "")

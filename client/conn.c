@@ -434,6 +434,21 @@ int conn_fd(const struct conn *c)
 	return c->fd;
 }
 
+int conn_wait_end(struct conn *c, int ms, struct fail *f)
+{
+	int64_t deadline = term_now() + ms;
+	char text[1024];
+	for (;;) {
+		ssize_t n = recv(c->fd, text, sizeof(text), 0); /* of TLS it is the end of the stream below that counts */
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return 0;
+		c->want = POLLIN;
+		int rc = n < 0 ? wait_until(c, deadline, f) : 0;
+		if (rc < 0)
+			return rc;
+	}
+}
+
 void conn_hang_up(struct conn *c)
 {
 	if (!c)

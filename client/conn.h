@@ -54,5 +54,8 @@ ssize_t conn_try_read(struct conn *c, void *p, size_t n);
 ssize_t conn_try_write(struct conn *c, const void *p, size_t n);
 /* Wait until the last try can go on: 0, ERR_TIMEOUT, ERR_CANCELED. */
 int conn_wait(struct conn *c, struct fail *f);
+/* Wait until the other side has closed the connection, ms at most; what still comes is thrown away: 0, ERR_TIMEOUT,
+ * ERR_CANCELED. */
+int conn_wait_end(struct conn *c, int ms, struct fail *f);
 
 #endif

@@ -54,6 +54,11 @@ void rpc_disconnect(struct rpc *r)
 	r->used = false;
 }
 
+int rpc_wait_end(struct rpc *r, int ms, struct fail *f)
+{
+	return r->conn ? conn_wait_end(r->conn, ms, f) : 0;
+}
+
 static void forget_secret(struct rpc *r)
 {
 	if (r->secret)

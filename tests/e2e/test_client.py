@@ -307,10 +307,40 @@ def test_nothing_usable_is_code_1(served, args, part):
 
 
 @pytest.mark.parametrize("flags", [[], ["--force"]])
-def test_shutdown(served, hauld, flags):
-    assert served.ok("shutdown", *flags) == ""
-    assert hauld.p.wait(20) == 0
-    hauld.out.close()
+def test_shutdown(served, hauld, hostile, flags):
+    """When it is back port and state directory are free, also where a slow server holds up the end."""
+    gid = hauld.add(hostile.base + "/f/8M/b?rate=100K")
+    hauld.received(gid, 1)
+    for _ in range(2):
+        old = hauld.p
+        assert served.ok("shutdown", *flags) == ""
+        hauld.out.close()
+        hauld.start()
+        assert old.wait(20) == 0
+    assert hauld.status(gid, "status")["status"] == "active"
+
+
+NO_PATIENCE = r"""
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+/* The wait for the end is of up to 15 s. */
+int poll(struct pollfd *p, nfds_t n, int ms)
+{
+    return syscall(SYS_poll, p, n, ms > 10000 && ms <= 15000 ? 10 : ms);
+}
+int __poll_chk(struct pollfd *p, nfds_t n, int ms, size_t size)
+{
+    return poll(p, n, ms);
+}
+"""
+
+
+def test_shutdown_of_a_daemon_that_goes_on(fake, client, tools, preload):
+    fake(lambda method: {"result": "OK"})
+    done = tools.haul("shutdown", url=client.url, env=preload(NO_PATIENCE))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "haul: the daemon was told to end, but has not ended within 15 s\n"
 
 
 def test_help(client):
