@@ -44,7 +44,7 @@ static int check_uri(const char *text, struct fail *f)
 			"'%s' is a file: torrent and metalink files are not supported; -i reads a list of URIs", shown);
 	if (strstr(text, "://") != NULL)
 		return fail_set(f, ERR_BAD_URI, "'%s' is not a usable URI: its host or port is wrong", shown);
-	return fail_set(f, ERR_BAD_URI, "'%s' is not a URI: those begin with http:// or https://", shown);
+	return fail_set(f, ERR_BAD_URI, "'%s' is not a URI: a URI begins with http:// or https://", shown);
 }
 
 /* input_read has expanded what there was to expand. */
