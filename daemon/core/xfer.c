@@ -60,6 +60,7 @@ void xfer_report_known(struct xfer *x)
 		.have = &x->durable,
 		.unproven = x->unproven,
 		.replaces = x->replaces,
+		.stale_journal = x->stale_journal,
 		.user_part = x->user_part,
 	};
 
@@ -498,6 +499,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->pinned = true;
 	x->unproven = k->unproven;
 	x->replaces = k->replaces;
+	x->stale_journal = k->stale_journal;
 	x->user_part = k->user_part;
 	if (!k->have || k->total < 0)
 		return;

@@ -221,6 +221,7 @@ struct xfer {
 	int64_t user_len;        /* bytes of the user's that were taken in this run */
 	bool user_part;          /* there are some in the file (continue, or left by aria2): never thrown away by us */
 	bool took_over;          /* the file was begun by another program, under its own name */
+	bool stale_journal;      /* until a file is opened: what lies at the journal's path is not of this transfer's file */
 	bool adopting;           /* the part that is being opened is another job's, which is gone */
 	bool replaces;           /* NAME was found to be wrong (check-integrity): the finished part takes its place */
 	bool told_plain;         /* the log has it that a redirect led from https to plain http */

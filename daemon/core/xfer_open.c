@@ -32,7 +32,7 @@ uint64_t xfer_owes(const struct xfer *x, uint64_t need)
 	return (uint64_t)(x->total - ranges_total(&x->written));
 }
 
-static void fill_req(const struct xfer *x, const char *name, const struct ledger_id *named, struct dfile_req *req)
+static void fill_req(const struct xfer *x, const char *name, const struct file_id *named, struct dfile_req *req)
 {
 	memset(req, 0, sizeof(*req));
 	req->dir = x->dir;
@@ -45,6 +45,7 @@ static void fill_req(const struct xfer *x, const char *name, const struct ledger
 	req->alloc_min = opts_num(x->opts, OPT_NO_FILE_ALLOCATION_LIMIT);
 	req->reserve = (uint64_t)opts_num(x->opts, OPT_RESERVE_SPACE);
 	req->journal = x->journal;
+	req->stale_journal = x->stale_journal;
 	req->named = named;
 }
 
@@ -291,6 +292,7 @@ static void opened_new(void *arg, int err, const struct fail *f, const struct df
 	}
 	free(x->path);
 	x->path = xstrdup(o->path);
+	x->stale_journal = false;
 	note_part(x);
 	if (o->begun) {
 		take_over(x, o->begun);
@@ -353,7 +355,8 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 	cut_to_size(x, o->found_size);
 	if (o->journal)
 		take_ranges(x, o->journal);
-	if (!x->part_id) {
+	if (!x->part_id || x->stale_journal) {
+		x->stale_journal = false;
 		note_part(x);
 		xfer_report_known(x);
 	}
@@ -481,7 +484,7 @@ void xfer_open_new(struct xfer *x, const char *server_name, const char *uri)
 }
 
 /* An earlier life was about to give that file its name: before anybody wanted a checksum, which would not have been placed. */
-static bool is_named(struct xfer *x, struct ledger_id *ret)
+static bool is_named(struct xfer *x, struct file_id *ret)
 {
 	const struct ledger_job job = {x->gid, x->mark};
 
@@ -490,7 +493,7 @@ static bool is_named(struct xfer *x, struct ledger_id *ret)
 
 void xfer_open_wanted(struct xfer *x)
 {
-	struct ledger_id named;
+	struct file_id named;
 	struct dfile_req req;
 
 	xfer_set_state(x, XS_OPEN);

@@ -14,7 +14,7 @@
 #include "base/ranges.h"
 
 struct fs_ops;
-struct ledger_id;
+struct file_id;
 struct loop;
 struct dfile;
 struct dfile_opening;
@@ -50,7 +50,9 @@ struct dfile_req {
 	const char *part_id; /* OPEN_RESUME: dfile_part_id of the part; another one there counts as none. NULL: any */
 	const char *journal; /* path of the progress journal (disk/journal.h): OPEN_RESUME continues it, else it starts anew;
 	                        NULL: none */
-	const struct ledger_id *named; /* not RESUME: the file that an earlier life was about to give its name (disk/ledger.h);
+	bool stale_journal;  /* what lies there speaks of a file that is another's by now: it is removed before anything else;
+	                        if it can't be there is no journal */
+	const struct file_id *named; /* not RESUME: the file that an earlier life was about to give its name (disk/ledger.h);
 	                        NULL: none is known. Copied */
 	const struct fs_ops *fs; /* test seam (disk/fs.h); NULL: the real system calls */
 };

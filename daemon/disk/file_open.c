@@ -192,6 +192,15 @@ static int nothing_there(struct dfile_opening *o)
 	return 0;
 }
 
+/* Believed, it would hand us a file that another job has by now. */
+static void drop_stale_journal(struct dfile *f)
+{
+	if (!f->journal_path || journal_remove(f->fs, f->journal_path) == 0)
+		return;
+	free(f->journal_path);
+	f->journal_path = NULL;
+}
+
 static int open_all(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
@@ -200,6 +209,8 @@ static int open_all(struct dfile_opening *o)
 	int err = open_dir(o);
 
 	o->started = true;
+	if (o->req.stale_journal && !o->req.dry)
+		drop_stale_journal(f);
 	if (!err)
 		err = open_below(o, &leaf);
 	if (err == NO_FOLDER)

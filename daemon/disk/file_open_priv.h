@@ -43,7 +43,7 @@ struct dfile_opening {
 	int whole_fd; /* -1 */
 	int64_t found_size, found_mtime;
 	bool unfinished;
-	struct ledger_id named; /* of req.named */
+	struct file_id named; /* of req.named */
 	struct ranges proof;
 	struct alloc alloc;
 	int err;

@@ -29,7 +29,7 @@
 struct placing {
 	struct dfile_opening *o;
 	struct dfile_body body;
-	struct ledger_id id;
+	struct file_id id;
 	int slot;
 	int folder; /* in the batch's list */
 	int fd;	    /* without a name, -1: dfile_open's rules decide */
@@ -328,7 +328,7 @@ struct dfile_opening *dfile_place(
 	return o;
 }
 
-bool placer_named(const struct placer *p, const struct ledger_job *job, struct ledger_id *ret)
+bool placer_named(const struct placer *p, const struct ledger_job *job, struct file_id *ret)
 {
 	return p && p->ledger && ledger_find(p->ledger, job, ret);
 }

@@ -226,7 +226,7 @@ static void a_placed_file_is_known_until_its_end_is_durable(void **state)
 	struct env *v = *state;
 	uint64_t gid = add(v, 5, false);
 	struct ledger_job job = {.gid = gid};
-	struct ledger_id id;
+	struct file_id id;
 	char path[64];
 
 	assert_int_equal(flush(v), 0);
