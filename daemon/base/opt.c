@@ -471,13 +471,18 @@ static void memo_clear(struct opts_memo *memo)
 	}
 }
 
-/* What belongs to one download only would fill the memo for nothing, and secrets live no longer than their set. A full memo
- * begins anew: what is in use comes back soon. */
+/* What belongs to one download only would fill the memo for nothing, and secrets live no longer than their set. */
+static bool memo_takes(enum opt id)
+{
+	return (defs[id].flags & (OF_ONCE | OF_SECRET)) == 0;
+}
+
+/* A full memo begins anew: what is in use comes back soon. */
 static void memo_add(struct opts_memo *memo, const char *lines, size_t n, const struct oval *v)
 {
 	struct memo_entry *m;
 
-	if (memo == NULL || n > MEMO_TEXT || (defs[v->id].flags & (OF_ONCE | OF_SECRET)) != 0)
+	if (memo == NULL || n > MEMO_TEXT || !memo_takes(v->id))
 		return;
 	if (HASH_COUNT(memo->entries) >= MEMO_MAX)
 		memo_clear(memo);
@@ -507,6 +512,8 @@ void opts_share(struct opts *o, struct opts_memo *memo)
 		struct memo_entry *m;
 		struct buf lines;
 
+		if (!memo_takes(v->id))
+			continue;
 		buf_init(&lines, OPT_VALUE_MAX * 2);
 		encode_one(&defs[v->id], v->val->text, &lines);
 		m = memo_find(memo, lines.data, lines.len);

@@ -165,7 +165,7 @@ bool str_is_utf8(const char *s, size_t n)
 	size_t i, len;
 
 	for (i = 0; i < n; i += len) {
-		len = str_utf8_next(s + i, n - i, &cp);
+		len = (unsigned char)s[i] < 0x80 ? 1 : str_utf8_next(s + i, n - i, &cp);
 		if (len == 0)
 			return false;
 	}

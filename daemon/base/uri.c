@@ -55,10 +55,22 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* May stand in a URI as it is: reserved, unreserved, and '%' (a lone one stays, as aria2 and browsers have it). */
-static bool is_uri_byte(char c)
+static bool is_one_of(char c, const char *set)
 {
-	return is_alpha(c) || is_digit(c) || (c != '\0' && strchr("-._~:/?#[]@!$&'()*+,;=%", c) != NULL);
+	while (*set != '\0' && *set != c)
+		set++;
+	return *set != '\0';
+}
+
+/* Bytes from the beginning of c that may stand in a URI as they are: reserved, unreserved, and '%' (a lone one stays, as aria2
+ * and browsers have it). */
+static size_t plain_run(struct cut c)
+{
+	size_t n = 0;
+
+	while (n < c.len && (is_alpha(c.base[n]) || is_digit(c.base[n]) || is_one_of(c.base[n], "/.-_~:?=&%+,;@#[]!$'()*")))
+		n++;
+	return n;
 }
 
 static bool is_ascii(struct cut c)
@@ -88,7 +100,7 @@ static struct cut take_until(const char *s, size_t n, size_t *pos, const char *s
 {
 	struct cut c = {s + *pos, 0};
 
-	while (*pos < n && (s[*pos] == '\0' || strchr(stops, s[*pos]) == NULL)) {
+	while (*pos < n && !is_one_of(s[*pos], stops)) {
 		(*pos)++;
 		c.len++;
 	}
@@ -149,15 +161,17 @@ static struct authority cut_authority(struct cut a)
 static char *encode(struct cut c, const char *prefix)
 {
 	struct buf b;
-	size_t i;
 
 	buf_init(&b, URI_MAX);
 	buf_adds(&b, prefix);
-	for (i = 0; i < c.len; i++) {
-		if (is_uri_byte(c.base[i]))
-			buf_add(&b, &c.base[i], 1);
-		else
-			buf_addf(&b, "%%%02X", (unsigned char)c.base[i]);
+	while (c.len > 0) {
+		size_t n = plain_run(c);
+
+		buf_add(&b, c.base, n);
+		if (n < c.len)
+			buf_addf(&b, "%%%02X", (unsigned char)c.base[n++]);
+		c.base += n;
+		c.len -= n;
 	}
 	if (b.err != 0) {
 		buf_free(&b);
