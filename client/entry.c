@@ -249,20 +249,18 @@ static void hash_end(struct hash *h, char ret[17])
 	unsigned char md[HASH_MAX];
 	uint64_t v = 0;
 	hash_final(h, md);
-	hash_free(h);
 	for (int i = 0; i < 8; i++)
 		v = v << 8 | md[i];
 	str_from_gid(v ? v : 1, ret);
 }
 
-void entry_gid(const struct entry *e, size_t i, char ret[17])
+void entry_gid(struct hash *h, const struct entry *e, size_t i, char ret[17])
 {
 	const char *own = opts_str(e->opts, OPT_GID);
 	if (own) {
 		snprintf(ret, 17, "%s", own);
 		return;
 	}
-	struct hash *h = hash_new("sha-256");
 	uint64_t place = i;
 	hash_update(h, &place, sizeof(place));
 	hash_entry(h, e);
@@ -294,4 +292,5 @@ void entries_key(const struct entries *es, char ret[17])
 		hash_file(h, opts_str(es->parent, OPT_INPUT_FILE));
 	}
 	hash_end(h, ret);
+	hash_free(h);
 }

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "base/hash.h"
 #include "client/cli.h"
 
 struct entry {
@@ -42,8 +43,8 @@ void entries_set_dir(struct entries *es, const char *cwd, const char *dir);
 json_t *entry_params(const struct entry *e, const char *gid);
 
 /* 16 hex digits, never all zero, that are the same whenever folder, URIs and output name of this entry (at place i of
- * the command) are the same: lets a repeated command find its downloads again. */
-void entry_gid(const struct entry *e, size_t i, char ret[17]);
+ * the command) are the same: lets a repeated command find its downloads again. h: new of sha-256, and so again afterwards. */
+void entry_gid(struct hash *h, const struct entry *e, size_t i, char ret[17]);
 /* The same over all entries: names the state of the whole command. Of a deferred file its bytes count. */
 void entries_key(const struct entries *es, char ret[17]);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/str.h"
 #include "base/uri.h"
 #include "client/dl.h"
@@ -138,10 +139,12 @@ struct part {
 static int add_all(struct give *g, struct part *p, struct fail *f)
 {
 	json_t *batch = json_array(), *answers = NULL;
+	struct hash *h = hash_new("sha-256");
 	for (size_t i = 0; i < p->n; i++) {
-		entry_gid(&p->e[i], p->all->first + p->from + i, p->t[i].gid);
+		entry_gid(h, &p->e[i], p->all->first + p->from + i, p->t[i].gid);
 		rpc_add(g->rpc, batch, "aria2.addUri", entry_params(&p->e[i], p->t[i].gid));
 	}
+	hash_free(h);
 	int rc = rpc_run(g->rpc, batch, &answers, f);
 	for (size_t i = 0; rc == 0 && i < p->n; i++) {
 		struct try *t = &p->t[i];
