@@ -33,6 +33,7 @@ struct opts {
 	OBJ(OPTS);
 	unsigned refs;
 	uint16_t n, cap;
+	uint64_t may;	     /* bit id % 64: one with such an id was set; most that are asked for are not */
 	struct opts *parent; /* holds a reference, or NULL */
 	struct oval *vals;   /* sorted by id */
 };
@@ -119,7 +120,7 @@ static size_t find_slot(const struct opts *o, enum opt id)
 
 static const char *own_text(const struct opts *o, enum opt id)
 {
-	size_t i = find_slot(o, id);
+	size_t i = (o->may >> id % 64 & 1) != 0 ? find_slot(o, id) : o->n;
 
 	return i < o->n && o->vals[i].id == id ? o->vals[i].val->text : NULL;
 }
@@ -166,6 +167,7 @@ static void put_val(struct opts *o, enum opt id, struct otext *val)
 {
 	size_t i = find_slot(o, id);
 
+	o->may |= UINT64_C(1) << id % 64;
 	if (i < o->n && o->vals[i].id == id) {
 		otext_unref(o->vals[i].val, id);
 		o->vals[i].val = val;
@@ -240,6 +242,7 @@ struct opts *opts_clone(const struct opts *o)
 	if (o->n == 0)
 		return c;
 	c->n = c->cap = o->n;
+	c->may = o->may;
 	c->vals = xmalloc(o->n * sizeof(o->vals[0]));
 	for (size_t i = 0; i < o->n; i++)
 		c->vals[i] = (struct oval){.val = otext_ref(o->vals[i].val), .id = o->vals[i].id};
