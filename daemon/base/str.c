@@ -217,6 +217,17 @@ int str_hex_to_u64(const char *s, size_t n, uint64_t *ret)
 	return 0;
 }
 
+char *str_path(const char *dir, const char *name)
+{
+	size_t n = strlen(dir), len = strlen(name) + 1;
+	char *path = xmalloc(n + 1 + len);
+
+	memcpy(path, dir, n);
+	path[n] = '/';
+	memcpy(path + n + 1, name, len);
+	return path;
+}
+
 void str_from_gid(uint64_t gid, char ret[17])
 {
 	int i;
