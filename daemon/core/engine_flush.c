@@ -158,14 +158,13 @@ static void on_turn_flush(void *arg, int err, const struct fail *f)
 	run_stopped_check(e);
 }
 
-void event_push(struct engine *e, enum event_type t, uint64_t gid)
+void event_push(struct engine *e, enum event_type t, const struct job *j)
 {
 	struct event_wait *w = xcalloc(1, sizeof(*w));
-	const struct job *j = t == EV_COMPLETE ? engine_job(e, gid) : NULL;
 
-	w->ev = (struct event){.type = t, .gid = gid};
+	w->ev = (struct event){.type = t, .gid = j->rec.gid};
 	w->traces = t == EV_COMPLETE;
-	w->journal = j != NULL && job_may_have_journal(j);
+	w->journal = t == EV_COMPLETE && job_may_have_journal(j);
 	STAILQ_INSERT_TAIL(&e->events, w, link);
 	e->n_events++;
 	defer(e->loop, &e->turn);

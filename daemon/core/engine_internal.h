@@ -162,7 +162,7 @@ void engine_save_state(struct engine *e, const struct job *j); /* state and plac
 void engine_wait_durable(struct engine *e, struct job *j);     /* j was just added */
 /* Take j out of everything, store included, and free it. */
 void engine_vanish(struct engine *e, struct job *j);
-void event_push(struct engine *e, enum event_type t, uint64_t gid);
+void event_push(struct engine *e, enum event_type t, const struct job *j);
 void events_flush(struct engine *e);
 /* A new job gets this GID: what is still to be told of one that has just ended, and what tells of its file, must tell nothing of
  * the new one. */
