@@ -15,7 +15,7 @@
 
 #define RESERVE (4u << 20)
 
-/* glibc (up to 2.40) has freed pieces of at most so many bytes at hand, but not for calloc, which takes the long way to others. */
+/* glibc up to 2.40 has freed pieces of at most so many bytes at hand, but not for calloc, which takes the long way. */
 #define SMALL 1024
 
 /* Of the process, as the memory is. */
