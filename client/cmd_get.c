@@ -100,7 +100,7 @@ static int add_to_running(struct cli *cli, struct entries *es)
 			code = cli_fail(&f);
 	} while (more > 0 || more == ERR_USAGE);
 	free(cwd);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -268,7 +268,7 @@ static int find_daemon(struct get *g, struct fail *f)
 		use_running(g);
 		return 0;
 	}
-	rpc_free(g->rpc);
+	rpc_end(g->rpc);
 	g->rpc = NULL;
 	if (rc != ERR_CONNECT)
 		return rc;
@@ -393,7 +393,7 @@ static int get_all(struct get *g)
 	progress_finish(g->prog);
 	follow_free(g->follow);
 	progress_free(g->prog);
-	rpc_free(g->rpc);
+	rpc_end(g->rpc);
 	private_stop(g->priv, keep);
 	return code;
 }

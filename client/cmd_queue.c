@@ -80,7 +80,7 @@ static int each_or_all(struct cli *cli, const char *each, const char *all, bool 
 	code = everything ? call_one(r, all) : call_each(r, each, cli->words, cli->nwords);
 	if (stops)
 		wait_stopped(r, cli->words, cli->nwords);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -139,7 +139,7 @@ int cmd_rm(struct cli *cli)
 		return code;
 	code = remove_each(r, cli->flag[FLAG_FORCE] != NULL, cli->words, cli->nwords);
 	wait_stopped(r, cli->words, cli->nwords);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -183,7 +183,7 @@ int cmd_mv(struct cli *cli)
 		printf("%lld\n", (long long)json_integer_value(result) + 1);
 	code = result ? 0 : cli_fail(&f);
 	json_decref(result);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -196,7 +196,7 @@ static int simple(struct cli *cli, const char *method)
 	if (!r)
 		return code;
 	code = call_one(r, method);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 

@@ -115,7 +115,7 @@ int cmd_ls(struct cli *cli)
 	if (!r)
 		return code;
 	if (fetch_all(r, &list, &f) < 0) {
-		rpc_free(r);
+		rpc_end(r);
 		return cli_fail(&f);
 	}
 	if (!cli->flag[FLAG_JSON])
@@ -126,7 +126,7 @@ int cmd_ls(struct cli *cli)
 			cmd_print_json(json_incref(item));
 	}
 	json_decref(list);
-	rpc_free(r);
+	rpc_end(r);
 	return 0;
 }
 
@@ -349,7 +349,7 @@ int cmd_show(struct cli *cli)
 			"haul.sharing"));
 	}
 	if (rpc_run(r, batch, &answers, &f) < 0) {
-		rpc_free(r);
+		rpc_end(r);
 		return cli_fail(&f);
 	}
 	for (size_t i = 0; i < cli->nwords; i++) {
@@ -361,7 +361,7 @@ int cmd_show(struct cli *cli)
 		code = one ? one : code;
 	}
 	json_decref(answers);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -410,6 +410,6 @@ int cmd_stat(struct cli *cli)
 	else
 		print_stat(r, version, stat, options);
 	json_decref(answers);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }

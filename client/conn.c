@@ -396,7 +396,7 @@ static int fail_bytes(struct fail *f)
 	return fail_set(f, ERR_RESET, "the daemon closed the connection");
 }
 
-int conn_write(struct conn *c, const void *p, size_t n, struct fail *f)
+int conn_send(struct conn *c, const void *p, size_t n, struct fail *f)
 {
 	const char *at = p;
 	while (n > 0) {
@@ -434,7 +434,7 @@ int conn_fd(const struct conn *c)
 	return c->fd;
 }
 
-void conn_close(struct conn *c)
+void conn_hang_up(struct conn *c)
 {
 	if (!c)
 		return;
@@ -457,7 +457,7 @@ int conn_open(const struct endpoint *ep, int intr_fd, struct conn **ret, struct 
 	if (rc == 0 && ep->kind == EP_TLS)
 		rc = tls_handshake(c, ep, f);
 	if (rc < 0) {
-		conn_close(c);
+		conn_hang_up(c);
 		return rc;
 	}
 	*ret = c;

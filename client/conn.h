@@ -39,13 +39,13 @@ struct conn;
 /* Connect, shake hands. intr_fd: a descriptor that becomes readable when the user wants to stop, or -1; it is not read.
  * 0; ERR_CONNECT with the system's word for it ("connection refused"); ERR_RESOLVE; ERR_TLS; ERR_TIMEOUT. */
 int conn_open(const struct endpoint *ep, int intr_fd, struct conn **ret, struct fail *f);
-void conn_close(struct conn *c); /* NULL is fine */
+void conn_hang_up(struct conn *c); /* NULL is fine */
 int conn_fd(const struct conn *c);
 /* Loopback or Unix socket, and the process at the other end runs as this user (kernel's word for it). */
 bool conn_is_same_user(const struct conn *c);
 
 /* All n bytes, or a negative error. */
-int conn_write(struct conn *c, const void *p, size_t n, struct fail *f);
+int conn_send(struct conn *c, const void *p, size_t n, struct fail *f);
 /* At least one byte; 0 at the end of the stream; or a negative error. */
 ssize_t conn_read(struct conn *c, void *p, size_t n, struct fail *f);
 /* The same without waiting: CONN_AGAIN when nothing can be done now. */

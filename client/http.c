@@ -202,7 +202,7 @@ int http_post(
 		buf_addf(&out, "Authorization: Basic %s\r\n", ep->basic);
 	buf_addf(&out, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", n);
 	buf_add(&out, body, n);
-	int rc = out.err ? fail_set(f, ERR_LIMIT, "the request is too large") : conn_write(c, out.data, out.len, f);
+	int rc = out.err ? fail_set(f, ERR_LIMIT, "the request is too large") : conn_send(c, out.data, out.len, f);
 	buf_free(&out);
 	return rc < 0 ? rc : read_answer(c, a, f);
 }
@@ -223,7 +223,7 @@ static int send_upgrade(struct conn *c, const struct endpoint *ep, const char *k
 	char *text = xasprintf("GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 			       "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n" AS_USER "%s\r\n",
 		ep->target, ep->hostport, key, auth);
-	int rc = conn_write(c, text, strlen(text), f);
+	int rc = conn_send(c, text, strlen(text), f);
 	free(text);
 	free(auth);
 	return rc;

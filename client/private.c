@@ -27,6 +27,7 @@
 #include "client/term.h"
 
 #define STOP_MS	      10000
+#define HOOKS_SAID_MS 2000 /* waiting for hooks: then the user is told */
 #define LOCK_MS	      300
 #define EXIT_MS	      500 /* for the exit status of a daemon that hung up */
 #define FREE_MS	      10000
@@ -47,6 +48,7 @@ struct private
 	int fd;	     /* of dir, locked */
 	int out_fd;  /* the daemon's standard output */
 	int intr_fd; /* readable when the user wants to stop; -1: none */
+	bool hooks;  /* it has programs to run, and ends when all have been started */
 };
 
 /* ---- configuration ---- */
@@ -64,6 +66,16 @@ static bool is_for_us(enum opt id)
 	}
 	return strcmp(d->group, "rpc") != 0 && strcmp(d->group, "ui") != 0 && (d->flags & OF_START) &&
 	       !(d->flags & OF_ONCE);
+}
+
+static bool has_hooks(const struct opts *conf)
+{
+	for (int id = 0; id < OPT_COUNT; id++) {
+		const char *text = opt_def((enum opt)id)->flags & OF_HOOK ? opts_str(conf, (enum opt)id) : NULL;
+		if (text && *text)
+			return true;
+	}
+	return false;
 }
 
 bool private_only(enum opt id)
@@ -329,15 +341,32 @@ static bool wants_stop(const struct private *p)
 	return p->intr_fd >= 0 && poll(&pfd, 1, 0) > 0;
 }
 
+/* Until it has ended, the time is over, or the user has had enough. */
+static void wait_end(struct private *p, int64_t ms)
+{
+	int64_t begin = term_now();
+	bool told = !p->hooks;
+	while (private_alive(p) && term_now() - begin < ms && !wants_stop(p)) {
+		nap();
+		if (told || term_now() - begin < HOOKS_SAID_MS)
+			continue;
+		fputs("haul: waiting until all hooks have been started; Ctrl-C gives that up\n", stderr);
+		told = true;
+	}
+}
+
 void private_stop(struct private *p, bool keep)
 {
 	if (!p)
 		return;
-	int64_t end = term_now() + STOP_MS;
 	if (p->pid > 0)
 		kill(p->pid, SIGTERM);
-	while (private_alive(p) && term_now() < end && !wants_stop(p))
-		nap();
+	wait_end(p, p->hooks ? INT64_MAX : STOP_MS);
+	if (p->pid > 0 && p->hooks) { /* told twice it says which ones it did not run, and ends */
+		kill(p->pid, SIGTERM);
+		for (int64_t end = term_now() + EXIT_MS; private_alive(p) && term_now() < end;)
+			nap();
+	}
 	if (p->pid > 0) {
 		kill(p->pid, SIGKILL); /* loses next to nothing: the queue survives it */
 		waitpid(p->pid, &p->status, 0);
@@ -363,10 +392,10 @@ static int start(struct private *p, const struct opts *conf, struct rpc **ret_rp
 	free(url);
 	if (rc < 0)
 		return rc;
-	*ret_rpc = rpc_new(&ep, NULL, p->intr_fd);
+	*ret_rpc = rpc_begin(&ep, NULL, p->intr_fd);
 	rc = start_when_free(p, *ret_rpc, f);
 	if (rc < 0)
-		rpc_free(*ret_rpc);
+		rpc_end(*ret_rpc);
 	return rc;
 }
 
@@ -382,6 +411,7 @@ int private_start(const char *key, const struct opts *conf, int out_fd, int intr
 	p->fd = -1;
 	p->out_fd = out_fd;
 	p->intr_fd = intr_fd;
+	p->hooks = has_hooks(conf);
 	int rc = start(p, conf, ret_rpc, f);
 	if (rc < 0)
 		private_stop(p, !p->fresh);

@@ -38,7 +38,7 @@ struct rpc {
 	bool missed; /* as rpc_missed */
 };
 
-struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd)
+struct rpc *rpc_begin(struct endpoint *ep, char *secret, int intr_fd)
 {
 	struct rpc *r = xcalloc(1, sizeof(*r));
 	r->ep = *ep;
@@ -50,7 +50,7 @@ struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd)
 
 void rpc_disconnect(struct rpc *r)
 {
-	conn_close(r->conn);
+	conn_hang_up(r->conn);
 	ws_close(r->ws);
 	r->missed = r->missed || r->ws;
 	r->conn = NULL;
@@ -67,7 +67,7 @@ static void forget_secret(struct rpc *r)
 	r->home_only = false;
 }
 
-void rpc_free(struct rpc *r)
+void rpc_end(struct rpc *r)
 {
 	if (!r)
 		return;
@@ -129,7 +129,7 @@ int rpc_use_ws(struct rpc *r, struct fail *f)
 		return rc;
 	rc = ws_open(r->conn, &r->ep, &r->ws, f);
 	if (rc < 0)
-		conn_close(r->conn);
+		conn_hang_up(r->conn);
 	r->conn = NULL;
 	return rc;
 }

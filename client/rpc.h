@@ -13,8 +13,8 @@
 struct rpc;
 
 /* Takes over ep's strings and secret (malloc'd, NULL: none; wiped at the end). Does not connect yet. */
-struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd);
-void rpc_free(struct rpc *r); /* NULL is fine */
+struct rpc *rpc_begin(struct endpoint *ep, char *secret, int intr_fd);
+void rpc_end(struct rpc *r); /* NULL is fine */
 /* The secret was not given for this URL but found: it is only for a daemon of this user on this machine. One of another
  * user, if it answers first, is talked to without it; later it gets nothing. */
 void rpc_keep_secret_home(struct rpc *r);

@@ -557,7 +557,8 @@ OPT(ON_DOWNLOAD_COMPLETE, .name = "on-download-complete", .type = OT_PATH,
 	.flags = OF_START | OF_NORPC | OF_HOOK | OF_CLIENT, .group = "general", .aria2 = AS_SAME,
 	.arg = "COMMAND",
 	.help = "Program to run when a download is complete, instead of on-download-stop. Arguments: GID, number of "
-		"files, path of the first file. What it prints goes to standard output.")
+		"files, path of the first file. What it prints goes to standard output. At most 32 hooks run at a time, "
+		"the others wait for their turn.")
 OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_HOOK | OF_CLIENT,
 	.group = "general",
 	.aria2 = AS_SAME, .arg = "COMMAND",

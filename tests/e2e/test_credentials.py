@@ -3,6 +3,7 @@ import base64
 import http.server
 import json
 import os
+import re
 import sqlite3
 import stat
 import threading
@@ -187,6 +188,25 @@ def test_netrc_read_again(make_hauld, hostile, tools, tmp_path):
     netrc(tmp_path, "machine 127.0.0.1 login user password pass\n")
     d.p.send_signal(signal.SIGHUP)
     tools.wait_for(lambda: run(d, hostile.base + "/auth/1M/a")["status"] == "complete")
+
+
+def test_what_cannot_be_read_again_is_kept(make_hauld, hostile, tools, tmp_path):
+    """A .netrc and a log file of which SIGHUP can make nothing leave those that work; a .netrc that is gone is gone."""
+    import signal
+    path = netrc(tmp_path, "machine 127.0.0.1 login user password pass\n")
+    (tmp_path / "logs").mkdir()
+    d = make_hauld("--netrc-path=" + path, "--log=%s" % (tmp_path / "logs" / "log"))
+    os.chmod(path, 0o644)
+    os.rename(tmp_path / "logs", tmp_path / "moved")
+    d.p.send_signal(signal.SIGHUP)
+    log = tmp_path / "moved" / "log"
+    tools.wait_for(lambda: "chmod 600 it; what it said before is kept" in log.read_text())
+    assert re.search(r"WARN .*log file .* can't be opened: .*; the old one is kept", log.read_text())
+    assert run(d, hostile.base + "/auth/1M/a")["status"] == "complete"
+    os.unlink(path)
+    d.p.send_signal(signal.SIGHUP)
+    tools.wait_for(lambda: log.read_text().count("the old one is kept") == 2)
+    assert run(d, hostile.base + "/auth/1M/b")["errorCode"] == "24"
 
 
 # ---- cookies ----

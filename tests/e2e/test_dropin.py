@@ -696,7 +696,43 @@ def test_a_hook_from_the_path_and_one_that_is_not_there(client, hostile, hooks, 
               PATH="%s:%s" % (hooks.folder, os.environ["PATH"]))
     hooks.calls(1)
     out = client.ok("get", "--private", "--on-download-complete=/nowhere/x", "-l", "-", hostile.base + "/f/1K/b")
-    assert 'the hook for "complete", /nowhere/x, can\'t be started' in out
+    assert re.search(r'the hook for "complete" of GID#[0-9a-f]{16}, /nowhere/x, can\'t be started', out)
+
+
+def test_many_hooks(client, hostile, hooks):
+    """Not all at once; the command ends when the last one has been started, and none is left out."""
+    complete = hooks.folder / "complete"
+    complete.write_text('#!/bin/sh\necho "b|$3" >>%s\nsleep 0.5\necho "e|$3" >>%s\n' % (hooks.log, hooks.log))
+    urls = [hostile.base + "/f/1K/%d" % i for i in range(80)]
+    client.ok("get", "--private", "-q", "-Z", "-j40", "-d", "d", *hooks.flags("complete"), *urls)
+    calls = hooks.calls(160)
+    assert sorted(int(os.path.basename(c[1])) for c in calls if c[0] == "b") == list(range(80))
+    running = most = 0
+    for c in calls:
+        running += 1 if c[0] == "b" else -1
+        most = max(most, running)
+    assert 1 < most <= 32
+
+
+def test_hooks_that_wait_when_hauld_ends(make_hauld, hostile, hooks, tools):
+    """They get the time that is left; told again it ends, and the log says which ones were not run."""
+    complete = hooks.folder / "complete"
+    go = hooks.folder / "go"
+    complete.write_text('#!/bin/sh\necho "$1" >>%s\nwhile [ -e %s ] && [ ! -e %s ]; do sleep 0.1; done\n' % (hooks.log, complete, go))
+    d = make_hauld(*hooks.flags("complete"))
+    gids = [d.add(hostile.base + "/f/1K/%d" % i) for i in range(40)]
+    for gid in gids:
+        d.complete(gid)
+    hooks.calls(32)
+    d.p.terminate()
+    tools.wait_for(lambda: "8 hooks wait to be started" in d.tail())
+    assert d.p.poll() is None
+    d.p.terminate()
+    assert d.p.wait(20) == 0
+    go.touch()
+    lost = re.findall(r'the hook for "complete" of GID#([0-9a-f]{16}), \S+, is not run: hauld ends', d.tail())
+    started = [c[0] for c in hooks.calls(32)]
+    assert len(lost) == 8 and sorted(lost + started) == sorted(gids)
 
 
 # ---- cookies, passwords, proxies ----

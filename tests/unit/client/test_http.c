@@ -84,7 +84,7 @@ static int ask(const char *answer, size_t step, const char *want, struct http_an
 	if (rc < 0)
 		assert_true(strlen(f.text) > 0);
 	buf_free(&a->body);
-	conn_close(c);
+	conn_hang_up(c);
 	server_stop(&s);
 	return rc;
 }
