@@ -325,6 +325,7 @@ static void open_follow(struct get *g)
 		.more = give_more,
 		.more_arg = g,
 		.few = g->entries.rest ? (size_t)opts_num(g->all, OPT_MAX_CONCURRENT_DOWNLOADS) : SIZE_MAX,
+		.removed = g->priv ? 0 : err_exit_code(ERR_REMOVED), /* as aria2c, where nobody else comes in */
 		.stop_s = opts_num(g->cli->opts, OPT_STOP),
 		.stop_pid = (int)opts_num(g->cli->opts, OPT_STOP_WITH_PROCESS)};
 	g->follow = follow_new(&conf);
@@ -350,7 +351,7 @@ static void interrupted(struct get *g)
 		rpc_add(g->rpc, batch, "aria2.pause", json_pack("[O]", gid));
 	}
 	if (rpc_run(g->rpc, batch, &answers, &f) < 0)
-		progress_note(g->prog, "the daemon goes on with it; %s", f.text);
+		progress_note(g->prog, "the daemon continues the download; %s", f.text);
 	else if (n == 1)
 		progress_note(g->prog, "paused; 'haul resume %.8s' or the same command again continues",
 			json_string_value(json_array_get(open, 0)));

@@ -48,7 +48,7 @@ int cmd_set(struct cli *cli)
 	if (gids == cli->nwords)
 		return cli_usage(cli, "no NAME=VALUE given");
 	if (global != (gids == 0))
-		return cli_usage(cli, global ? "either --global or GIDs" : "say which download, or --global");
+		return cli_usage(cli, global ? "give either --global or GIDs" : "say which download, or --global");
 	struct opts *o = opts_new(NULL);
 	int rc = 0;
 	for (size_t i = gids; rc == 0 && i < cli->nwords; i++)

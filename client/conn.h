@@ -26,7 +26,7 @@ struct endpoint {
 	char *target;	/* HTTP request target, "/jsonrpc" unless the URL names another */
 	char *hostport; /* for the Host field */
 	char *basic;	/* base64 of user:password from the URL, or NULL; secret */
-	char *show;	/* for people: without credentials, safe to print */
+	char *show;	/* for people: without credentials and query, safe to print */
 };
 
 /* http://HOST[:PORT][/PATH], https://..., unix:PATH: 0 or ERR_USAGE. The port defaults to 6800 for http as aria2 has
@@ -54,5 +54,8 @@ ssize_t conn_try_read(struct conn *c, void *p, size_t n);
 ssize_t conn_try_write(struct conn *c, const void *p, size_t n);
 /* Wait until the last try can go on: 0, ERR_TIMEOUT, ERR_CANCELED. */
 int conn_wait(struct conn *c, struct fail *f);
+/* Wait until the other side has closed the connection, ms at most; what still comes is thrown away: 0, ERR_TIMEOUT,
+ * ERR_CANCELED. */
+int conn_wait_end(struct conn *c, int ms, struct fail *f);
 
 #endif

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <openssl/crypto.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -31,6 +30,7 @@
 #define LOCK_MS	      300
 #define EXIT_MS	      500 /* for the exit status of a daemon that hung up */
 #define FREE_MS	      10000
+#define DIR_TRIES     100 /* each one means that another command has ended just now */
 #define EXIT_LOCKED   42 /* err_table.h: ERR_LOCKED */
 #define ACTIVATION_FD 3	 /* sd_listen_fds(3) */
 #define RESULTS_KEPT  1000000
@@ -156,8 +156,7 @@ static int write_conf(const struct private *p, const struct opts *conf, struct f
 	int why = errno;
 	if (fd >= 0)
 		close(fd);
-	OPENSSL_cleanse(text.data, text.len);
-	buf_free(&text);
+	buf_wipe(&text);
 	return ok ? 0 : fail_set(f, ERR_STATE_DIR, "can't write %s/" CONF ": %s", p->dir, strerror(why));
 }
 
@@ -178,20 +177,44 @@ static bool lock_soon(int fd)
 	return true;
 }
 
-/* The folder, made and locked: one command at a time. */
-static int open_dir(struct private *p, struct fail *f)
+/* Does the folder still stand where its path says? */
+static bool is_there(const struct private *p)
+{
+	struct stat held, named;
+	return fstat(p->fd, &held) == 0 && stat(p->dir, &named) == 0 && held.st_dev == named.st_dev &&
+	       held.st_ino == named.st_ino;
+}
+
+/* 0 with the folder locked, 1 when another command has removed it meanwhile, or an error. */
+static int lock_dir(struct private *p, struct fail *f)
 {
 	bool made;
 	int rc = make_dirs(p->dir, &made, f);
 	if (rc < 0)
 		return rc;
 	p->fd = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (p->fd < 0 && errno == ENOENT)
+		return 1;
 	if (p->fd < 0)
 		return fail_set(f, ERR_STATE_DIR, "can't open the folder %s: %s", p->dir, strerror(errno));
 	if (!lock_soon(p->fd))
 		return fail_set(f, ERR_LOCKED, "the same download is running already in another 'haul get'");
-	p->fresh = made;
-	return 0;
+	if (is_there(p)) {
+		p->fresh = made;
+		return 0;
+	}
+	close(p->fd);
+	p->fd = -1;
+	return 1;
+}
+
+/* The folder, made and locked: one command at a time. The one before removes it when it is done. */
+static int open_dir(struct private *p, struct fail *f)
+{
+	int rc = 1;
+	for (int i = 0; i < DIR_TRIES && rc > 0; i++)
+		rc = lock_dir(p, f);
+	return rc > 0 ? fail_set(f, ERR_STATE_DIR, "the folder %s is removed again and again", p->dir) : rc;
 }
 
 /* ---- the process ---- */
@@ -405,7 +428,7 @@ int private_start(const char *key, const struct opts *conf, int out_fd, int intr
 	char *dir = state_path(key);
 	if (!dir)
 		return fail_set(f, ERR_STATE_DIR,
-			"HOME is no folder and XDG_STATE_HOME is not set: nowhere to keep the progress");
+			"HOME is not a folder and XDG_STATE_HOME is not set: nowhere to keep the progress");
 	struct private *p = xcalloc(1, sizeof(*p));
 	p->dir = dir;
 	p->fd = -1;

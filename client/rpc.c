@@ -58,6 +58,11 @@ void rpc_disconnect(struct rpc *r)
 	r->used = false;
 }
 
+int rpc_wait_end(struct rpc *r, int ms, struct fail *f)
+{
+	return r->conn ? conn_wait_end(r->conn, ms, f) : 0;
+}
+
 static void forget_secret(struct rpc *r)
 {
 	if (r->secret)
@@ -141,7 +146,7 @@ static int fail_status(const struct rpc *r, int status, struct fail *f)
 	if (status == 401)
 		return fail_set(
 			f, ERR_AUTH, "the daemon at %s wants a user and a password: put them into the URL", r->ep.show);
-	return fail_set(f, ERR_PROTO, "what answers at %s is no download daemon (HTTP %d)", r->ep.show, status);
+	return fail_set(f, ERR_PROTO, "what answers at %s is not a download daemon (HTTP %d)", r->ep.show, status);
 }
 
 /* Most of what daemons send is plain. NULL: it is no JSON. */
@@ -282,13 +287,6 @@ static int exchange_ws(struct rpc *r, const char *text, size_t n, json_t **ret, 
 /* ---- batches ----
  * The text of each call is made as it is added: a tree of all of them would take thousands of pieces of memory at a time. */
 
-static void wipe(struct buf *text)
-{
-	if (text->data)
-		OPENSSL_cleanse(text->data, text->cap);
-	buf_free(text);
-}
-
 static json_int_t call_id(const json_t *call)
 {
 	const char *text = json_string_value(call);
@@ -317,7 +315,7 @@ void rpc_add(struct rpc *r, json_t *batch, const char *method, json_t *params)
 	buf_adds(&text, "}");
 	/* too long a text is no text, and makes the whole batch too large */
 	json_array_append_new(batch, text.err ? json_null() : json_stringn_nocheck(text.data, text.len));
-	wipe(&text);
+	buf_wipe(&text);
 	json_decref(params);
 }
 
@@ -385,7 +383,7 @@ int rpc_run(struct rpc *r, json_t *batch, json_t **ret, struct fail *f)
 		fill_part(batch, &at, &text);
 		rc = text.err ? fail_set(f, ERR_LIMIT, "the request is too large")
 			      : run_part(r, &text, first, at - from, out, f);
-		wipe(&text);
+		buf_wipe(&text);
 	}
 	json_decref(batch);
 	if (rc < 0)

@@ -26,6 +26,8 @@ bool rpc_is_same_user(const struct rpc *r); /* as conn_is_same_user; false when 
 /* Switch to a WebSocket. On error calls still go over HTTP. */
 int rpc_use_ws(struct rpc *r, struct fail *f);
 void rpc_disconnect(struct rpc *r); /* the next call connects again, over HTTP */
+/* As conn_wait_end, after an answer over HTTP; 0 when its connection was not kept. */
+int rpc_wait_end(struct rpc *r, int ms, struct fail *f);
 
 /* A batch: json_array() filled by rpc_add with the texts of calls (steals params, NULL: none; the secret is put in front where
  * the method wants it). */
