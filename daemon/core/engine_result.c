@@ -20,7 +20,7 @@ char *journal_path(const struct engine *e, uint64_t gid)
 	char text[17];
 
 	str_from_gid(gid, text);
-	return xasprintf("%s/%s", e->progress_dir, text);
+	return str_path(e->progress_dir, text);
 }
 
 static void remove_run(void *path)

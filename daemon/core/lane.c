@@ -540,21 +540,36 @@ static const char *if_range_of(const struct lane *l)
 	return x->last_modified;
 }
 
-/* The protocol of the lane's URI, and leave of its origin to ask. Where a redirect leads to an origin that has no room now,
- * that is where the source goes on, once there is. */
+/* The protocol of the lane's URI, and its origin, to be put; NULL: it is no URI. */
+static struct origin *look_up(struct lane *l)
+{
+	const struct source *s = l->src;
+	struct origin *o;
+	struct uri u;
+
+	if (strcmp(l->uri, s->uri) == 0 && s->origin) { /* nobody led elsewhere: it is parsed already */
+		l->proto = proto_find(s->u.scheme);
+		return s->final_uri ? origin_get(l->x->origins, &s->u) : origin_ref(s->origin);
+	}
+	if (uri_parse(l->uri, strlen(l->uri), &u, NULL) < 0)
+		return NULL;
+	l->proto = proto_find(u.scheme);
+	o = origin_get(l->x->origins, &u);
+	uri_free(&u);
+	return o;
+}
+
+/* Leave of the origin of the lane's URI to ask. Where a redirect leads to an origin that has no room now, that is where the
+ * source goes on, once there is. */
 static int admit(struct lane *l)
 {
 	struct xfer *x = l->x;
-	struct origin *o;
-	struct uri u;
+	struct origin *o = look_up(l);
 	uint64_t wait;
 	int err = 0;
 
-	if (uri_parse(l->uri, strlen(l->uri), &u, NULL) < 0)
+	if (!o)
 		return fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
-	l->proto = proto_find(u.scheme);
-	o = origin_get(x->origins, &u);
-	uri_free(&u);
 	if (x->hurry)
 		origin_hurry(o);
 	if (!l->proto) {

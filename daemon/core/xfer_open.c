@@ -395,7 +395,7 @@ static bool fits(const struct xfer *x, const struct xfer_known *k)
 bool xfer_name_is_claimed(const struct xfer *x, const char *name)
 {
 	struct xfer_known k = {0};
-	char *path = xasprintf("%s/%s", x->dir, name);
+	char *path = str_path(x->dir, name);
 	bool yes = x->ops->adopt && x->ops->adopt(x->owner, path, false, &k);
 
 	free(path);
@@ -411,7 +411,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 
 	if (!x->ops->adopt || x->total < 0)
 		return false;
-	path = xasprintf("%s/%s", x->dir, name);
+	path = str_path(x->dir, name);
 	ok = x->ops->adopt(x->owner, path, false, &k) && fits(x, &k) && (!k.replaces || may_replace(x));
 	if (ok) {
 		struct lane *l;
