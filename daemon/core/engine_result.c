@@ -5,10 +5,13 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "core/engine_internal.h"
+#include "ev/mounts.h"
+#include "ev/work.h"
 
 #define KEPT_MAX 10000
 
@@ -20,20 +23,22 @@ char *journal_path(const struct engine *e, uint64_t gid)
 	return xasprintf("%s/%s", e->progress_dir, text);
 }
 
-static void on_unlinked(uv_fs_t *req)
+static void unlink_path(void *path)
 {
-	uv_fs_req_cleanup(req);
-	free(req);
+	unlink(path);
+}
+
+static void on_unlinked(void *path, int status)
+{
+	(void)status; /* one that stays is believed of its own file only */
+	free(path);
 }
 
 void engine_remove_journal(struct engine *e, uint64_t gid)
 {
-	uv_fs_t *req = xcalloc(1, sizeof(*req));
 	char *path = journal_path(e, gid);
 
-	if (uv_fs_unlink(&e->loop->uv, req, path, on_unlinked) != 0)
-		on_unlinked(req);
-	free(path);
+	work_submit(e->loop, mounts_dev(e->loop, path), WORK_DISK, unlink_path, on_unlinked, path);
 }
 
 void engine_forget_traces(struct engine *e, uint64_t gid, bool journal)
