@@ -182,7 +182,7 @@ static void test_all_complete(void **state)
 	assert_int_equal(g.ran, 100);
 	assert_int_equal(g.canceled, 0);
 	assert_int_equal(sys.posts, 100);
-	assert_in_range(sys.writes, 1, 100);
+	assert_in_range(sys.writes, 0, 100);
 }
 
 /* An item alone wakes one thread, and the loop once; the next one gets the same thread. */
@@ -416,7 +416,7 @@ static void test_many(void **state)
 	for (int i = 0; i < ITEMS; i++)
 		assert_int_equal(stress.completed[i], 1);
 	assert_in_range(sys.posts, ITEMS / 2, ITEMS);
-	assert_in_range(sys.writes, 1, sys.posts);
+	assert_in_range(sys.writes, 0, sys.posts);
 	assert_in_range(sys.threads, 1, WORK_THREADS);
 }
 
