@@ -315,10 +315,9 @@ static void open_done(void *arg, int status)
 
 static char *folder_of(const struct dfile_req *req)
 {
-	char *path = xasprintf("%s/%s", *req->dir ? req->dir : ".", req->name);
+	const char *dir = *req->dir ? req->dir : ".", *slash = strrchr(req->name, '/');
 
-	*strrchr(path, '/') = '\0';
-	return path;
+	return slash ? xasprintf("%s/%.*s", dir, (int)(slash - req->name), req->name) : xstrdup(dir);
 }
 
 struct dfile_opening *opening_new(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg)

@@ -36,9 +36,16 @@ struct mounts {
 	size_t n;
 	struct mount_point learned[LEARNED]; /* path NULL: free */
 	unsigned next_learned;
+	struct mount_point last; /* path and answer: most files of a list go to one folder. path NULL: none */
 };
 
 /* ---- the table ---- */
+
+static void forget_last(struct mounts *m)
+{
+	free(m->last.path);
+	m->last.path = NULL;
+}
 
 static void forget_all(struct mounts *m)
 {
@@ -51,6 +58,7 @@ static void forget_all(struct mounts *m)
 		free(m->learned[i].path);
 		m->learned[i].path = NULL;
 	}
+	forget_last(m);
 }
 
 static bool is_octal(const char *s)
@@ -204,35 +212,43 @@ static void learn(struct mounts *m, char *folder, uint64_t dev)
 			p = &m->learned[i];
 	if (p == NULL)
 		p = &m->learned[m->next_learned++ % LEARNED];
+	forget_last(m);
 	free(p->path);
 	*p = (struct mount_point){.path = folder, .len = strlen(folder), .dev = dev};
 }
 
 /* ---- public ---- */
 
-uint64_t mounts_dev(struct loop *l, const char *path)
+static uint64_t look_up(const struct mounts *m, const char *path)
 {
 	char *plain = plain_path(path);
-	uint64_t dev;
+	uint64_t dev = plain != NULL ? dev_of(m, plain) : 0;
 
-	if (plain == NULL)
-		return 0;
-	refresh(l->mounts);
-	dev = dev_of(l->mounts, plain);
 	free(plain);
 	return dev;
+}
+
+uint64_t mounts_dev(struct loop *l, const char *path)
+{
+	struct mounts *m = l->mounts;
+
+	refresh(m);
+	if (m->last.path != NULL && strcmp(m->last.path, path) == 0)
+		return m->last.dev;
+	forget_last(m);
+	m->last = (struct mount_point){.path = xstrdup(path), .dev = look_up(m, path)};
+	return m->last.dev;
 }
 
 uint64_t mounts_learn(struct loop *l, const char *folder, uint64_t dev)
 {
 	struct mounts *m = l->mounts;
-	char *plain = plain_path(folder);
-	uint64_t as = plain != NULL ? dev_of(m, plain) : 0;
+	uint64_t as = mounts_dev(l, folder);
+	char *plain;
 
-	if (as == dev || !is_mounted(m, dev)) {
-		free(plain);
+	if (as == dev || !is_mounted(m, dev))
 		return as;
-	}
+	plain = plain_path(folder);
 	if (plain != NULL)
 		learn(m, plain, dev);
 	return dev;
