@@ -8,9 +8,11 @@
 #include "base/str.h"
 #include "core/reach.h"
 #include "core/xfer_int.h"
+#include "ev/work.h"
 
 #define GRANT_MAX (64 * 1024) /* bytes taken from a limited rate at a time, so that lanes share it evenly */
 #define THROTTLE_TICK_MS 20
+#define BEHIND_TICK_MS 100
 #define PIPE_MS 50 /* no pipe is filled for longer */
 #define QUICK 4096 /* bytes per ms from which on a lane is worth a pipe */
 
@@ -38,6 +40,12 @@ static void throttle_tick(void *arg)
 	TAILQ_FOREACH(l, &x->lanes, link) lane_resume(l);
 }
 
+static void ask_again(struct xfer *x, uint64_t ms)
+{
+	if (!timer_running(&x->throttle))
+		timer_start(x->loop, &x->throttle, ms, 0, throttle_tick, x);
+}
+
 /* Bytes the limits let this lane take now; 0 arms the timer that asks again. */
 static size_t grant(struct xfer *x, uint64_t now)
 {
@@ -52,12 +60,20 @@ static size_t grant(struct xfer *x, uint64_t now)
 		n = GRANT_MAX;
 	if (n > 0)
 		return (size_t)n;
-	if (!timer_running(&x->throttle))
-		timer_start(x->loop, &x->throttle, THROTTLE_TICK_MS, 0, throttle_tick, x);
+	ask_again(x, THROTTLE_TICK_MS);
 	return 0;
 }
 
-static bool too_much_queued(const struct xfer *x, const struct segment *s)
+/* A disk that hangs may take half of the memory, and no other file waits for what it has written. */
+static bool disk_is_behind(struct xfer *x, size_t total)
+{
+	if (work_load(x->loop, dfile_dev(x->file)) < total * BLOCK_SIZE / 2)
+		return false;
+	ask_again(x, BEHIND_TICK_MS);
+	return true;
+}
+
+static bool too_much_queued(struct xfer *x, const struct segment *s)
 {
 	size_t used, total;
 
@@ -66,7 +82,9 @@ static bool too_much_queued(const struct xfer *x, const struct segment *s)
 	if (wstream_queued(s->ws) >= LANE_QUEUE_MAX)
 		return true;
 	block_stats(x->loop->blocks, &used, &total);
-	return used >= total / 4 && segment_queued(x) >= segment_quota(x); /* what is queued is in blocks */
+	if (used < total / 4) /* what is queued is in blocks */
+		return false;
+	return segment_queued(x) >= segment_quota(x) || disk_is_behind(x, total);
 }
 
 /* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are

@@ -260,7 +260,7 @@ struct xfer {
 	struct rate *global_rate;
 	bool hurry;              /* until the next try is decided, or no lane is free for one: its origins are not waited for */
 	struct growth grow;
-	struct timer throttle;   /* runs while a lane waits for tokens */
+	struct timer throttle;   /* runs while a lane waits for tokens, or for the disk that others write to */
 	struct timer tick;       /* each second */
 	uint64_t ticked_at;      /* ms: the last of them */
 	struct timer wake;       /* a source may be asked again */

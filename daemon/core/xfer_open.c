@@ -8,6 +8,7 @@
 #include "base/name.h"
 #include "base/str.h"
 #include "core/xfer_int.h"
+#include "ev/mounts.h"
 
 static enum alloc_mode alloc_mode(const struct xfer *x)
 {
@@ -74,7 +75,7 @@ void xfer_start_hashing(struct xfer *x)
 {
 	if (x->hasher || !x->file || !xfer_want_sum(x))
 		return;
-	x->hasher = hasher_new(x->loop, dfile_fd(x->file), x->hash_type);
+	x->hasher = hasher_new(x->loop, dfile_fd(x->file), dfile_dev(x->file), x->hash_type);
 	xfer_hash_advance(x);
 }
 
@@ -177,7 +178,7 @@ void xfer_found_whole(struct xfer *x, const char *path, int fd, int64_t size)
 	free(x->path);
 	x->path = xstrdup(path);
 	xfer_set_state(x, XS_VERIFY);
-	x->hasher = hasher_new(x->loop, fd, x->hash_type);
+	x->hasher = hasher_new(x->loop, fd, mounts_dev(x->loop, path), x->hash_type);
 	hasher_finish(x->hasher, x->total, whole_hashed, x);
 }
 
