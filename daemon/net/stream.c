@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 
@@ -593,6 +595,23 @@ enum zone stream_zone(const struct stream *s)
 {
 	OBJ_CHECK(s, STREAM);
 	return s->zone;
+}
+
+bool stream_is_open(const struct stream *s)
+{
+	OBJ_CHECK(s, STREAM);
+	return s->state == ST_OPEN;
+}
+
+unsigned stream_rtt(const struct stream *s)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	OBJ_CHECK(s, STREAM);
+	if (s->sock == NULL || getsockopt(sock_fd(s->sock), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return 0;
+	return info.tcpi_rtt / 1000;
 }
 
 const char *stream_peer(const struct stream *s)
