@@ -16,6 +16,21 @@
 #define PIPE_MS 50 /* no pipe is filled for longer */
 #define QUICK 4096 /* bytes per ms from which on a lane is worth a pipe */
 
+void lane_set_state(struct lane *l, enum lane_state to)
+{
+	static const unsigned next[] = {
+#define TO(id) (1u << LANE_##id)
+#define X(id, next) next,
+		LANE_STATES(X)
+#undef X
+#undef TO
+	};
+
+	if ((next[l->state] & (1u << to)) == 0)
+		obj_die("move between lane states", __FILE__, __LINE__);
+	l->state = to;
+}
+
 static void throttle_tick(void *arg)
 {
 	struct xfer *x = arg;
@@ -150,7 +165,7 @@ static void leave_segment(struct lane *l)
 static void segment_full(struct lane *l)
 {
 	leave_segment(l);
-	l->state = LANE_IDLE;
+	lane_set_state(l, LANE_IDLE);
 	l->replaced = 0;
 	xfer_dirty(l->x);
 }
@@ -171,26 +186,30 @@ static bool may_receive(const struct lane *l)
 	return l->x->state == XS_GATHER || (l->x->state == XS_RUN && (s->ws || s->racing));
 }
 
-/* How many bytes it may receive now, into whichever block; 0: none, and it may be gone. */
-static size_t allowance(struct lane *l)
+/* A server sends more than was asked for, or than its Content-Range says. True: the fetch was ended, the lane may be gone. */
+static bool end_overlong(struct lane *l)
 {
-	struct xfer *x = l->x;
-	struct segment *s = l->seg;
-	size_t n;
+	const struct segment *s = l->seg;
 
-	if (!may_receive(l))
-		return 0;
-	if (is_full(s)) { /* the server sends more than it said or was asked for */
+	if (is_full(s)) {
 		drop_fetch(l);
 		segment_full(l);
-		return 0;
+		return true;
 	}
-	if (l->answer_end >= 0 && s->next >= l->answer_end) { /* ... or than its Content-Range says */
+	if (l->answer_end >= 0 && s->next >= l->answer_end) {
 		drop_fetch(l);
 		on_done(l, 0, NULL);
-		return 0;
+		return true;
 	}
-	n = too_much_queued(x, s) ? 0 : grant(x, loop_now(x->loop));
+	return false;
+}
+
+/* How many bytes the limits let it receive now, into whichever block. */
+static size_t allowance(const struct lane *l)
+{
+	struct xfer *x = l->x;
+	size_t n = too_much_queued(x, l->seg) ? 0 : grant(x, loop_now(x->loop));
+
 	x->grow.ours |= n == 0;
 	return n;
 }
@@ -218,6 +237,8 @@ static void on_space(void *owner, struct span *ret)
 	ret->base = NULL;
 	ret->len = 0;
 	l->paused = l->held = true;
+	if (!may_receive(l) || end_overlong(l))
+		return;
 	n = allowance(l);
 	if (n == 0)
 		return;
@@ -239,6 +260,8 @@ static int on_pipe(void *owner, size_t *ret_len)
 	size_t n;
 
 	if (l->cur ? l->cur->mem != NULL : !wants_pipe(l))
+		return -1;
+	if (!may_receive(l) || end_overlong(l))
 		return -1;
 	n = allowance(l);
 	if (n == 0 || !need_pipe(l))
@@ -372,7 +395,7 @@ static void failed(struct lane *l, int err, const struct fail *f)
 	uint64_t ms = 0;
 	bool again;
 
-	l->state = LANE_IDLE;
+	lane_set_state(l, LANE_IDLE);
 	xfer_dirty(x);
 	x->hurry &= err == ERR_AGAIN;
 	if (err == ERR_AGAIN || link_died(l, &err))
@@ -446,7 +469,7 @@ static void on_done(void *owner, int err, const struct fail *f)
 	}
 	if (err == 0 && l->head) { /* what it told is taken */
 		give_back(l);
-		l->state = LANE_IDLE;
+		lane_set_state(l, LANE_IDLE);
 		xfer_dirty(x);
 		return;
 	}
@@ -459,7 +482,7 @@ static void on_done(void *owner, int err, const struct fail *f)
 	give_back(l);
 	if (err == 0) {
 		if (short_answer(l, &why)) {
-			l->state = LANE_IDLE;
+			lane_set_state(l, LANE_IDLE);
 			xfer_dirty(x);
 			return;
 		}
@@ -476,11 +499,11 @@ static void on_head(void *owner, const struct fetch_head *h)
 	l->x->hurry &= l->redirect_to != NULL;
 	if (!l->fetch) /* stopped meanwhile: the file was found to be begun already */
 		return;
-	if (err_retry(l->verdict) != RETRY_ORIGIN && l->retry_after < 0)
+	if (err_retry(l->verdict) != RETRY_ORIGIN && l->verdict != ERR_BUSY && l->retry_after < 0)
 		origin_use_served(&l->use);
 	if (!l->verdict && h->limit_ms >= 0 && l->use.o)
 		origin_hold(l->use.o, loop_now(l->x->loop), h->limit_ms);
-	l->state = l->verdict || l->redirect_to ? LANE_DRAIN : LANE_BODY;
+	lane_set_state(l, l->verdict || l->redirect_to ? LANE_DRAIN : LANE_BODY);
 	l->noted_at = loop_now(l->x->loop);
 	if (l->verdict && (h->status == 200 || h->status == 206)) {
 		/* Not a byte of this body may be taken. */
@@ -617,10 +640,10 @@ static int fetch(struct lane *l)
 	req.if_range = l->whole ? NULL : if_range_of(l);
 	req.beside = to_follow(l);
 	l->if_range = req.if_range != NULL;
-	l->state = LANE_HEAD;
+	lane_set_state(l, LANE_HEAD);
 	err = l->proto->start(x->net, &req, &lane_ops, l, &l->fetch, &l->fail);
 	if (err) {
-		l->state = LANE_IDLE;
+		lane_set_state(l, LANE_IDLE);
 		origin_use_end(&l->use);
 	}
 	return err;
@@ -668,7 +691,7 @@ void lane_stop(struct lane *l)
 	give_back(l);
 	free(l->redirect_to);
 	l->redirect_to = NULL;
-	l->state = LANE_IDLE;
+	lane_set_state(l, LANE_IDLE);
 }
 
 struct lane *lane_new(struct xfer *x)

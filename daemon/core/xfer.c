@@ -16,17 +16,24 @@
 #define TAIL_LOOK_LEAST_MS 25
 #define TAIL_LOOK_MOST_MS  1000 /* where the look of each second is enough */
 
-void xfer_set_state(struct xfer *x, enum xstate s)
+void xfer_set_state(struct xfer *x, enum xstate to)
 {
-	static const char *const names[] = {
-#define X(id, text) text,
+	static const struct {
+		const char *name;
+		unsigned next;
+	} states[] = {
+#define TO(id) (1u << XS_##id)
+#define X(id, text, next) {text, next},
 		XSTATES(X)
 #undef X
+#undef TO
 	};
 
-	if (x->state != s)
-		log_debug(XFER, "%016llx: %s -> %s", (unsigned long long)x->gid, names[x->state], names[s]);
-	x->state = s;
+	if ((states[x->state].next & (1u << to)) == 0)
+		obj_die("move between transfer states", __FILE__, __LINE__);
+	if (x->state != to)
+		log_debug(XFER, "%016llx: %s -> %s", (unsigned long long)x->gid, states[x->state].name, states[to].name);
+	x->state = to;
 }
 
 void xfer_dirty(struct xfer *x)

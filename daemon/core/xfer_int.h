@@ -32,12 +32,20 @@
 #define LANE_QUEUE_MAX (4 * 1024 * 1024) /* bytes a lane may have received but not written */
 #define REDIRECTS_MAX 20
 
-/* X(id, text for logs). What ends each state: OPEN a disk callback; PROBE, RUN the protocol's timeouts and max-tries; VERIFY,
- * FINISH, STOP disk callbacks; GATHER a timer; RESET the store's commit, as OPEN when another program's file is taken over. */
-#define XSTATES(X) X(PROBE, "probe") X(GATHER, "gather") X(OPEN, "open") X(RUN, "run") X(RESET, "reset") X(VERIFY, "verify") \
-	X(FINISH, "finish") X(STOP, "stop")
+/* X(id, text for logs, the states that may follow). What ends each: OPEN a disk callback; PROBE, RUN the protocol's timeouts and
+ * max-tries; VERIFY, FINISH, STOP disk callbacks; GATHER a timer; RESET the store's commit, as OPEN when another program's file
+ * is taken over. VERIFY -> OPEN, PROBE: what was verified was there before, is wrong, and is fetched instead. */
+#define XSTATES(X) \
+	X(PROBE, "probe", TO(GATHER) | TO(OPEN) | TO(RESET) | TO(STOP)) \
+	X(GATHER, "gather", TO(OPEN) | TO(STOP)) \
+	X(OPEN, "open", TO(OPEN) | TO(RUN) | TO(VERIFY) | TO(RESET) | TO(PROBE) | TO(STOP)) \
+	X(RUN, "run", TO(RESET) | TO(VERIFY) | TO(STOP)) \
+	X(RESET, "reset", TO(PROBE) | TO(STOP)) \
+	X(VERIFY, "verify", TO(FINISH) | TO(OPEN) | TO(PROBE) | TO(STOP)) \
+	X(FINISH, "finish", TO(STOP)) \
+	X(STOP, "stop", 0)
 enum xstate {
-#define X(id, text) XS_##id,
+#define X(id, text, next) XS_##id,
 	XSTATES(X)
 #undef X
 	XSTATE_COUNT
@@ -99,12 +107,20 @@ struct segment {
 	TAILQ_ENTRY(segment) link;
 };
 
+/* X(id, the states that may follow): IDLE nothing to do; WAIT for a look at the file, before it asks; HEAD request sent, no
+ * answer yet; BODY receiving; DRAIN the answer was not a body, its end is awaited. Who stops a lane need not know whether it
+ * is idle. */
+#define LANE_STATES(X) \
+	X(IDLE, TO(IDLE) | TO(WAIT) | TO(HEAD)) \
+	X(WAIT, TO(IDLE) | TO(WAIT) | TO(HEAD)) \
+	X(HEAD, TO(IDLE) | TO(BODY) | TO(DRAIN)) \
+	X(BODY, TO(IDLE)) \
+	X(DRAIN, TO(IDLE) | TO(WAIT) | TO(HEAD))
 enum lane_state {
-	LANE_IDLE,  /* nothing to do */
-	LANE_WAIT,  /* for a look at the file, before it asks */
-	LANE_HEAD,  /* request sent, no answer yet */
-	LANE_BODY,  /* receiving */
-	LANE_DRAIN, /* the answer was not a body; its end is awaited */
+#define X(id, next) LANE_##id,
+	LANE_STATES(X)
+#undef X
+	LANE_STATE_COUNT
 };
 
 /* A place that runs one fetch after the other. Owned by the xfer. */
@@ -112,7 +128,7 @@ struct lane {
 	OBJ(LANE);
 	struct xfer *x;
 	unsigned id; /* from 0, for logs */
-	enum lane_state state;
+	enum lane_state state; /* changed by lane_set_state only */
 	struct source *src;
 	struct segment *seg;
 	const struct proto *proto;
@@ -267,7 +283,7 @@ struct xfer {
 };
 
 /* xfer.c */
-void xfer_set_state(struct xfer *x, enum xstate s);
+void xfer_set_state(struct xfer *x, enum xstate to); /* dies on a move that XSTATES does not have */
 void xfer_dirty(struct xfer *x);              /* lanes may have work: fill at the end of the turn */
 void xfer_fail(struct xfer *x, int err, const char *text); /* the job failed: everything stops */
 /* No source serves: the job failed for the reason of the one whose failure says most; err when none has failed. */
@@ -327,6 +343,7 @@ void lane_free(struct lane *l);               /* stops it */
 void lane_begin(struct lane *l, struct source *src); /* with its segment; failures are handled */
 void lane_drop(struct lane *l, int err);      /* its fetch counts as failed with err */
 void lane_ask(struct lane *l);                /* its uri for what its segment lacks; failures are handled */
+void lane_set_state(struct lane *l, enum lane_state to); /* dies on a move that LANE_STATES does not have */
 void lane_stop(struct lane *l);               /* cancel the fetch, give back what was not received; idle afterwards */
 void lane_resume(struct lane *l);             /* space() may have room again */
 /* Its fetch may bring n bytes at a time, or what its segment lacks when that is less; 0: as they come. */

@@ -71,7 +71,7 @@ bool xfer_look_first(struct lane *l)
 		return false;
 	}
 	x->looking = l;
-	l->state = LANE_WAIT;
+	lane_set_state(l, LANE_WAIT);
 	if (x->look_name) { /* one is under way for a lane that was stopped: this one asks again behind it */
 		free(name);
 		return true;

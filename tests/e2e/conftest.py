@@ -13,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -182,12 +183,25 @@ class Hauld:
             assert "AddressSanitizer" not in text and "runtime error:" not in text, text[-4000:]
 
 
+MEMORY, MEMORY_LEAST = "/dev/shm", 1 << 30
+
+
+def memory_folder():
+    """None where there is no such file system, or little room."""
+    if not os.path.ismount(MEMORY) or shutil.disk_usage(MEMORY).free < MEMORY_LEAST:
+        return None
+    return tempfile.mkdtemp(prefix="hauld-test-", dir=MEMORY)
+
+
 @pytest.fixture
 def make_hauld(tmp_path):
     made = []
 
-    def make(*options, name="d", **kw):
+    def make(*options, name="d", in_memory=False, **kw):
+        """in_memory: downloads go to a file system in memory, for what a disk that is busy just then would make another thing:
+        what a kill costs is what came while a write of others' held up ours."""
         d = Hauld(tmp_path / name, *options, **kw)
+        d.dir = in_memory and memory_folder() or d.dir
         made.append(d)
         return d.start()
     yield make

@@ -166,7 +166,7 @@ def progress_read(d, gid, tools):
 def test_killed_again_and_again_with_16_connections(make_hauld, nginx, tools, n):
     """The origin sends evenly: what a burst leaves in the sockets is not what a kill costs."""
     with Paced(nginx.root, 4 * MIB) as origin:
-        killed_again_and_again(make_hauld(), nginx, tools, n, origin)
+        killed_again_and_again(make_hauld(in_memory=True), nginx, tools, n, origin)
 
 
 def killed_again_and_again(d, nginx, tools, n, origin):

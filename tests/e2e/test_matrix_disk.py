@@ -201,7 +201,7 @@ def test_a_file_of_unknown_size_fails_on_a_full_disk(make_hauld, hostile, tmpfs)
 @pytest.mark.parametrize("conns", [1, 4])
 def test_killed_in_a_single_download(make_hauld, hostile, tools, conns):
     rnd = random.Random(conns)
-    d = make_hauld()
+    d = make_hauld(in_memory=True)
     path = "/f/24M/k%d" % conns
     gid = d.add(hostile.base + path + "?rate=3M", out="k", split=conns, max_connection_per_server=conns, min_split_size="1M")
     kills = 4
