@@ -6,8 +6,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 
@@ -615,13 +613,8 @@ bool stream_is_open(const struct stream *s)
 
 unsigned stream_rtt(const struct stream *s)
 {
-	struct tcp_info info = {0};
-	socklen_t len = sizeof(info);
-
 	OBJ_CHECK(s, STREAM);
-	if (s->sock == NULL || getsockopt(sock_fd(s->sock), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
-		return 0;
-	return info.tcpi_rtt / 1000;
+	return s->rtt;
 }
 
 const char *stream_peer(const struct stream *s)

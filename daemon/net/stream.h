@@ -77,7 +77,7 @@ const char *stream_peer(const struct stream *s);
 enum zone stream_zone(const struct stream *s);
 /* uid of the process at the other end, of a Unix socket or of TCP within this machine (net/peer.h); false: not known. */
 bool stream_peer_uid(const struct stream *s, uint32_t *ret);
-/* The kernel's smoothed round trip to the peer, ms; 0: below one, or not known. */
+/* The round trip in which it was connected, ms; 0: below one, or not known, as of those that were accepted. */
 unsigned stream_rtt(const struct stream *s);
 bool stream_is_unix(const struct stream *s); /* a Unix socket */
 /* Bytes are told of when n are there, or the end is, rather than one by one (SO_RCVLOWAT); 0 and 1: at once. Only for TCP
