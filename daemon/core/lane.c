@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fds.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "core/reach.h"
 #include "core/xfer_int.h"
@@ -490,6 +492,7 @@ static void on_done(void *owner, int err, const struct fail *f)
 		return;
 	}
 	if (err == 0 && l->seg && is_full(l->seg)) {
+		l->src->kept++;
 		segment_full(l);
 		xfer_check_done(x);
 		return;
@@ -616,6 +619,24 @@ static bool asks_head(const struct lane *l)
 	return xfer_only_looks(x) || (opts_bool(x->opts, OPT_USE_HEAD) && !x->head_told);
 }
 
+/* Where somebody said how many connections there are to be, the first request tells how many will follow it. Not where others are
+ * at that origin already: what they do there is no reason to believe that this file is a large one. */
+static unsigned to_follow(const struct lane *l)
+{
+	struct xfer *x = l->x;
+	int64_t most = xfer_lanes_most(x), per_host = xfer_per_host(x);
+	uint64_t wait;
+	unsigned n, room;
+
+	if (x->state != XS_PROBE || xfer_is_automatic(x) || x->nsources > 1 || l->head || origin_active(l->use.o) > 1)
+		return 0;
+	if (mem_short() || fds_scarce())
+		return 0;
+	n = (unsigned)(most < per_host ? most : per_host) - 1;
+	room = origin_room(l->use.o, loop_now(x->loop), &wait);
+	return n < room ? n : room;
+}
+
 /* Ask for what its segment lacks. 0 or the error. */
 static int fetch(struct lane *l)
 {
@@ -650,6 +671,7 @@ static int fetch(struct lane *l)
 	if (err)
 		return err;
 	req.if_range = l->whole ? NULL : if_range_of(l);
+	req.beside = to_follow(l);
 	l->if_range = req.if_range != NULL;
 	lane_set_state(l, LANE_HEAD);
 	err = l->proto->start(x->net, &req, &lane_ops, l, &l->fetch, &l->fail);
@@ -673,6 +695,8 @@ void lane_ask(struct lane *l)
 void lane_begin(struct lane *l, struct source *src)
 {
 	l->src = src;
+	l->fresh = src->kept == 0;
+	src->kept -= src->kept > 0;
 	l->at_link = src->final_uri != NULL;
 	l->redirects = 0;
 	l->from = src->final_uri ? src->final_from : ZONE_LOCAL;

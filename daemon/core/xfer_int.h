@@ -65,6 +65,7 @@ struct source {
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
 	bool no_ranges;     /* answers ranges with the whole file */
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
+	unsigned kept;      /* connections that answered to the end, which the next requests will find open, it is believed */
 	bool no_head;       /* refused a HEAD: a GET tells the truth */
 	bool cant_resume;   /* could not go on where the file ends: max-resume-failure-tries counts these */
 	unsigned tries;     /* failures in a row without a byte of progress */
@@ -161,6 +162,7 @@ struct lane {
 	uint64_t noted_at;   /* ms: when its goodput was looked at last, and `got` then */
 	int64_t noted_got;
 	uint64_t speed;      /* bytes/s lately */
+	bool fresh;          /* its connection was not used before, it is believed */
 	bool on_trial;       /* its source was dead when it was asked */
 	bool held;           /* since then it was us who did not take more */
 	uint64_t leave_by;   /* ms: it is on its way out, and closed then at the latest; 0: it is not */
@@ -217,6 +219,7 @@ struct xfer {
 	char *digest;            /* of an answer's header, "sha-256=HEX" */
 	struct dfile_opening *opening; /* while the file is being opened */
 	struct dfile *file;
+	unsigned rtt_ms;         /* of the last connection that was answered on; 0: below one, or not known */
 	bool pinned;             /* total and validators are those of the version being fetched */
 	int64_t user_len;        /* bytes of the user's that were taken in this run */
 	bool user_part;          /* there are some in the file (continue, or left by aria2): never thrown away by us */

@@ -145,6 +145,7 @@ int http1_ask(struct http1 *f, const struct fetch_req *req, struct fail *why)
 		return r;
 	read_opts(f, req->opts);
 	f->from = req->from;
+	f->beside = f->keep_alive && f->proxy.kind == PROXY_NONE ? req->beside : 0;
 	f->asked.head_only = req->head_only;
 	f->asked.utf8_names = opts_bool(req->opts, OPT_CONTENT_DISPOSITION_DEFAULT_UTF8);
 	return build_requests(f, req, why);
