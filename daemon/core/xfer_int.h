@@ -64,6 +64,7 @@ struct source {
 	bool may_return;    /* dead of what may pass (no answer, too slow): asked again now and then while others work */
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
 	bool no_ranges;     /* answers ranges with the whole file */
+	unsigned refused;   /* ranges in a row, before it has sent one */
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
 	bool no_head;       /* refused a HEAD: a GET tells the truth */
 	bool cant_resume;   /* could not go on where the file ends: max-resume-failure-tries counts these */
@@ -143,7 +144,8 @@ struct lane {
 	bool head;           /* the request was a HEAD */
 	bool conditional;    /* the request had If-Modified-Since */
 	int64_t answer_end;  /* offset at which the answer will end, -1 unknown */
-	int64_t got;         /* body bytes of this fetch */
+	int64_t skip;        /* body bytes still to be thrown away: the file has them, and the source has no ranges */
+	int64_t got;         /* body bytes of this fetch, without those */
 	int status;          /* of the answer; 0: none yet */
 	int verdict;         /* what the head was judged to be (enum err), acted on when the fetch is done; 0 */
 	char *redirect_to;   /* verdict's companion: where to go on */
@@ -227,6 +229,8 @@ struct xfer {
 	unsigned restarts;       /* times it began anew */
 	unsigned in_vain;        /* ... throwing away what had come: tries without progress */
 	bool brought;            /* bytes came since it began, or began anew */
+	int64_t again_total;     /* it began anew for the same file: its size, -1: not known, ... */
+	bool again_told;         /* ... and it had an ETag or a date */
 	bool unproven;           /* an answer was taken that could not be compared with those before it */
 	bool close_delimited;    /* the end of the file was told by the end of the connection only */
 	char *want_name;         /* name for the open under way, or after GATHER */
