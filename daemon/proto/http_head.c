@@ -121,10 +121,10 @@ static bool is_gzip_file(const struct http_answer *a)
 }
 
 /* Many servers label a stored .tar.gz with a coding that nobody asked for; that is part of the file. But what is coded while it
- * is sent, so that its length isn't known, is not the file. */
+ * is sent, so that its length isn't known, is not the file, nor a part of it. */
 static bool is_coded(const struct http_parser *p, const struct http_asked *asked, const struct http_answer *a)
 {
-	return p->status == 200 && (asked->codings || (a->length < 0 && !is_gzip_file(a)));
+	return (p->status == 200 || p->status == 206) && (asked->codings || (a->length < 0 && !is_gzip_file(a)));
 }
 
 /* Unknown codings are part of what is stored. */
@@ -142,8 +142,9 @@ static int read_coding(
 		a->coding = CODING_DEFLATE;
 	else if (strchr(s, ',') != NULL)
 		return fail_set(f, ERR_CODING, "The server put content codings on top of each other: not supported");
-	a->h.coded = a->coding != CODING_NONE;
-	if (a->framing == FRAMING_NONE) /* the answer to a HEAD tells of a coding, but there is nothing to undo */
+	a->h.coded = a->coding != CODING_NONE || (p->status == 206 && strcasecmp(s, "identity") != 0);
+	/* the answer to a HEAD tells of a coding, but there is nothing to undo; and of a part nothing can be */
+	if (a->framing == FRAMING_NONE || p->status == 206)
 		a->coding = CODING_NONE;
 	return 0;
 }

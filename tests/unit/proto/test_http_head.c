@@ -381,7 +381,8 @@ static void test_codings(void **state)
 	assert_int_equal(read_asked("200 OK", "Content-Encoding: br\r\n", asked), 0);
 	assert_false(answer.h.coded);
 	assert_int_equal(read_asked("206 Part", "Content-Encoding: gzip\r\n", asked), 0);
-	assert_false(answer.h.coded);
+	assert_true(answer.h.coded);
+	assert_int_equal(answer.coding, CODING_NONE); /* it is refused */
 	assert_int_equal(read_asked("200 OK", "Content-Encoding: gzip, gzip\r\n", asked), ERR_CODING);
 }
 
@@ -404,7 +405,11 @@ static void test_codings_not_asked_for(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(read("200 OK", rows[i].fields), 0);
 		assert_int_equal(answer.h.coded, rows[i].coded);
+		assert_int_equal(read("206 Part", rows[i].fields), 0);
+		assert_int_equal(answer.h.coded, rows[i].coded || strstr(rows[i].fields, "br\r\n"));
 	}
+	assert_int_equal(read("206 Part", "Content-Encoding: identity\r\nTransfer-Encoding: chunked\r\n"), 0);
+	assert_false(answer.h.coded);
 	assert_int_equal(read("200 OK", "Content-Encoding: gzip, gzip\r\nTransfer-Encoding: chunked\r\n"), ERR_CODING);
 }
 
