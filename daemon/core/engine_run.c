@@ -136,7 +136,8 @@ static bool on_adopt(void *owner, const char *path, bool take, struct xfer_known
 		.have = &e->view_have,
 		.unproven = old->rec.flags & JOB_UNPROVEN,
 		.replaces = old->rec.flags & JOB_REPLACES,
-		.user_part = old->rec.flags & JOB_USER_PART};
+		.user_part = old->rec.flags & JOB_USER_PART,
+		.uris = old->uris};
 	return true;
 }
 

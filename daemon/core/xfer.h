@@ -32,6 +32,7 @@ struct xfer_known {
 	bool unproven;             /* bytes of answers that could not be compared with each other are in the file */
 	bool replaces;             /* what lies at path was found to be wrong: the finished file takes its place */
 	bool user_part;            /* bytes of the file were there before us (continue, or left by aria2): never thrown away */
+	char *const *uris;         /* of a part to be adopted: where it is from, NULL-terminated; NULL: not known */
 };
 
 enum xfer_result { XFER_STOPPED, XFER_COMPLETE, XFER_FAILED };

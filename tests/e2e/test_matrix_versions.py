@@ -269,6 +269,36 @@ def test_begun_anew_it_is_the_same_file(hauld, hostile, tools, total):
 
 
 @pytest.mark.matrix("V09")
+@pytest.mark.parametrize("how", ["failed", "removed", "purged", "purged and restarted"])
+@pytest.mark.parametrize("where", ["the same", "another query", "another path", "another host"])
+def test_a_part_of_another_resource(hauld, hostile, tools, where, how):
+    """The same name, size, ETag and date, as of servers that make ETags of those: only a part from the same place is gone on with."""
+    first = "/twin/4M/a/one?of=a&rate=2M&" + ("cut=1500K" if how == "failed" else "x=1")
+    gid = hauld.add(hostile.base + target(first), out="same", **options(1, max_tries=1))
+    if how == "failed":
+        hauld.received(gid, 1 << 20)
+        hostile.get("/_flip?id=twin")
+        hauld.wait(gid, "error")
+        hostile.get("/_flip?id=twin&back=1")
+    else:
+        hauld.received(gid, 1 << 20)
+        hauld.rpc("aria2.remove", gid)
+        hauld.wait(gid, "removed")
+    if how.startswith("purged"):
+        hauld.rpc("aria2.purgeDownloadResult")
+    if how.endswith("restarted"):
+        hauld.stop()
+        hauld.start()
+    same = where in ("the same", "another query")
+    url = {"the same": "/twin/4M/a/one?of=a", "another query": "/twin/4M/a/one?of=a&sig=2", "another path": "/twin/4M/a/two?of=b",
+           "another host": "/twin/4M/a/one?of=b"}[where]
+    base = hostile.base if where != "another host" else "http://127.0.0.1:%d" % (hostile.port + 1)
+    other = hauld.add(base + target(url), out="same", **options(1))
+    assert tools.sha256_of(hauld.complete(other)) == hostile.sha256(SIZE, A if same else B) and not unproven(hauld, other)
+    assert names(hauld) == ["same" if same else "same.1"] and parts(hauld) == ([] if same else ["same.part"])
+
+
+@pytest.mark.matrix("V09")
 @pytest.mark.parametrize("conns", [1, 4])
 @pytest.mark.parametrize("rename", ["true", "false"])
 @pytest.mark.parametrize("whose", ["nobody's", "a failed job's", "a paused job's", "a removed job's"])
