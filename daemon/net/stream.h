@@ -38,7 +38,7 @@ struct stream_ops {
 	 * May be NULL. */
 	int (*pipe)(void *owner, size_t *ret_len);
 	/* No more bytes will come. err 0: orderly end (FIN; with TLS a close_notify). ERR_EOF: TLS ended without close_notify;
-	 * ERR_RESET, ERR_TLS, ...: broken. The owner calls stream_close sooner or later. */
+	 * ERR_RESET, ERR_TLS, ERR_TLS_BROKEN, ...: broken. The owner calls stream_close sooner or later. */
 	void (*end)(void *owner, int err, const struct fail *f);
 	/* All written bytes are with the kernel. May be NULL. */
 	void (*drained)(void *owner);

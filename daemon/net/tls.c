@@ -71,17 +71,29 @@ void tls_bio_setup(BIO_METHOD *m)
 	BIO_meth_set_create(m, bio_create);
 }
 
-static int fail_tls(struct tls *t, struct fail *f)
+static enum tls_phase phase_of(const struct tls *t)
 {
-	long v = SSL_get_verify_result(t->ssl);
-	bool checked = t->session_key != NULL && SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE;
-	const char *text = tls_words(checked ? v : X509_V_OK, ERR_peek_error());
+	OSSL_HANDSHAKE_STATE state = SSL_get_state(t->ssl);
 
-	ERR_clear_error();
-	return fail_set(f, ERR_TLS, "TLS: %s (%s)", text, t->name);
+	if (t->opened)
+		return TLS_OPEN;
+	return state == TLS_ST_BEFORE || state == TLS_ST_CW_CLNT_HELLO ? TLS_HELLO : TLS_BEGUN;
 }
 
-/* What a call that did not succeed means: 0 wants input, TLS_END or ERR_TLS. Output never blocks. */
+static int fail_tls(struct tls *t, struct fail *f)
+{
+	bool checked = t->session_key != NULL && SSL_get_verify_mode(t->ssl) != SSL_VERIFY_NONE;
+	long v = checked ? SSL_get_verify_result(t->ssl) : X509_V_OK;
+	unsigned long err = ERR_peek_error();
+	const char *damage = tls_damage(v, err, phase_of(t));
+
+	ERR_clear_error();
+	if (damage != NULL)
+		return fail_set(f, ERR_TLS_BROKEN, "TLS: %s (%s)", damage, t->name);
+	return fail_set(f, ERR_TLS, "TLS: %s (%s)", tls_words(v, err), t->name);
+}
+
+/* What a call that did not succeed means: 0 wants input, TLS_END, ERR_TLS or ERR_TLS_BROKEN. Output never blocks. */
 static int result(struct tls *t, int r, struct fail *f)
 {
 	switch (SSL_get_error(t->ssl, r)) {
@@ -239,10 +251,12 @@ int tls_handshake(struct tls *t, struct fail *f)
 
 	ERR_clear_error();
 	r = SSL_do_handshake(t->ssl);
-	if (r == 1)
+	if (r == 1) {
+		t->opened = true;
 		return 1;
+	}
 	r = result(t, r, f);
-	return r == TLS_END ? fail_set(f, ERR_TLS, "TLS: the handshake was ended by the peer (%s)", t->name) : r;
+	return r == TLS_END ? fail_set(f, ERR_TLS_BROKEN, "TLS: the handshake was ended by the peer (%s)", t->name) : r;
 }
 
 ssize_t tls_read(struct tls *t, char *p, size_t n, struct fail *f)

@@ -53,8 +53,9 @@ void tls_input(struct tls *t, const char *p, size_t n); /* the next window; the 
 void tls_keep(struct tls *t);			       /* what is unread of the window becomes the rest */
 bool tls_has_input(const struct tls *t);	       /* unread ciphertext or decrypted bytes */
 
-int tls_handshake(struct tls *t, struct fail *f);			  /* 1 done, 0 more input needed, ERR_TLS */
-ssize_t tls_read(struct tls *t, char *p, size_t n, struct fail *f);	  /* bytes, 0 more input needed, TLS_END, ERR_TLS */
+int tls_handshake(struct tls *t, struct fail *f);		  /* 1 done, 0 more input needed, ERR_TLS, _BROKEN */
+/* Bytes, 0 more input needed, TLS_END, ERR_TLS, ERR_TLS_BROKEN. */
+ssize_t tls_read(struct tls *t, char *p, size_t n, struct fail *f);
 int tls_write(struct tls *t, const char *p, size_t n, struct fail *f);	  /* takes all, keeping what can't be sent yet */
 int tls_retry(struct tls *t, struct fail *f);				  /* after reading: send what was kept */
 size_t tls_kept(const struct tls *t);					  /* bytes that tls_write keeps */

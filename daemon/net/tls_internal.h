@@ -22,6 +22,7 @@ struct tls_ctx {
 struct tls {
 	struct tls_ctx *ctx;
 	SSL *ssl;
+	bool opened; /* the handshake is over */
 	const char *in; /* unread ciphertext: in the window or in rest */
 	size_t in_len;
 	char *rest; /* own memory of `in`, or NULL */

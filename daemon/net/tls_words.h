@@ -8,4 +8,16 @@
  * Never NULL. Constant text, or OpenSSL's own. */
 const char *tls_words(long verify, unsigned long err);
 
+/* How far a connection has come. */
+enum tls_phase {
+	TLS_HELLO, /* nothing was heard that is TLS */
+	TLS_BEGUN, /* the peer speaks TLS, the handshake is not over */
+	TLS_OPEN,
+	TLS_NEVER, /* (none has come so far) */
+};
+
+/* In words, when it speaks of this connection only: something was damaged on the way, or the peer had trouble of the moment,
+ * and a new connection may do. NULL: that is how the server is. */
+const char *tls_damage(long verify, unsigned long err, enum tls_phase phase);
+
 #endif

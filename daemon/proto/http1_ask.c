@@ -35,10 +35,24 @@ static void add_mark(struct buf *key, const char *secret)
 		buf_addf(key, "%02x", digest[i]);
 }
 
-/* Requests with different credentials never share a connection: some servers authenticate connections, not requests.
- * Nor do those that go different ways, or that others than the user led here: the connection may be to where these
+/* The same of the user's own header fields. */
+static void add_identity_mark(struct buf *key, const struct http_req *r)
+{
+	struct buf lines;
+	char *text;
+
+	buf_init(&lines, HTTP_REQ_MAX);
+	http_req_identity(r, &lines);
+	text = lines.len > 0 ? buf_take(&lines) : NULL;
+	add_mark(key, text);
+	http_auth_free(text);
+	buf_free(&lines);
+}
+
+/* Requests with different credentials never share a connection, be they a login, a token or a cookie that the user gives:
+ * some servers authenticate connections, not requests. Cookies of the jar are the daemon's, the same for all who ask. Nor do those that go different ways, or that others than the user led here: the connection may be to where these
  * may not go. */
-static char *make_key(const struct http1 *f, const char *authorization)
+static char *make_key(const struct http1 *f, const struct http_req *r, const char *authorization)
 {
 	const struct proxy *p = &f->proxy;
 	struct buf b;
@@ -53,6 +67,8 @@ static char *make_key(const struct http1 *f, const char *authorization)
 	buf_add_int(&b, (int64_t)f->from);
 	buf_adds(&b, "|");
 	add_mark(&b, authorization);
+	buf_adds(&b, "|");
+	add_identity_mark(&b, r);
 	if (p->kind != PROXY_NONE) {
 		buf_addf(&b, "|%d|%s|%u|", (int)p->kind, p->host, p->port);
 		add_mark(&b, p->user);
@@ -100,7 +116,7 @@ static int build_requests(struct http1 *f, const struct fetch_req *req, struct f
 
 	r.to_proxy = f->proxy.kind == PROXY_FORWARD;
 	r.proxy_authorization = f->proxy.authorization;
-	f->key = make_key(f, secret);
+	f->key = make_key(f, &r, secret);
 	e = build_both(f, &r, secret, ask_first, why);
 	http_auth_free(secret);
 	cookie_wipe(cookie);

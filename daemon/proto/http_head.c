@@ -319,7 +319,7 @@ int http_head_read(const struct http_parser *p, const struct http_asked *asked, 
 		h->body_len = ret->length;
 	read_file(p, asked, ret);
 	s = http_field(p, "Retry-After");
-	h->retry_after_ms = s != NULL ? http_retry_after(s, (int64_t)time(NULL)) : -1;
+	h->retry_after_ms = s != NULL ? http_retry_after(s, http_clock(p, (int64_t)time(NULL))) : -1;
 	h->limit_ms = http_limit_wait(p, (int64_t)time(NULL));
 	ret->asks_basic = p->status == 401 && asks_basic(p);
 	return 0;

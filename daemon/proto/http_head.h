@@ -49,7 +49,8 @@ void http_answer_free(struct http_answer *a);
  * -1: malformed, then it is as for nothing known: empty range, total -1. */
 int http_content_range(const char *value, struct range *ret, int64_t *ret_total);
 
-/* Seconds or a date (RFC 9110 10.2.3), in milliseconds from `now` (epoch), at most one day; -1: malformed. */
+/* Seconds or a date (RFC 9110 10.2.3), in milliseconds from `now` (epoch, by the clock of who said it), at most one day;
+ * -1: malformed. */
 int64_t http_retry_after(const char *value, int64_t now);
 
 #endif

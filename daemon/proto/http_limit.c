@@ -107,7 +107,7 @@ static bool number_field(const struct http_parser *p, const char *name, int64_t 
 	return s != NULL && read_seconds(&s, ret) && *s == '\0';
 }
 
-static int64_t clock_of(const struct http_parser *p, int64_t now)
+int64_t http_clock(const struct http_parser *p, int64_t now)
 {
 	const char *date = http_field(p, "Date");
 	int64_t t = date != NULL ? http_date_parse(date) : -1;
@@ -120,7 +120,7 @@ static int64_t until(const struct http_parser *p, int64_t reset, int64_t now)
 {
 	if (reset >= MILLIS_FROM)
 		reset = reset / 1000 + 1;
-	return reset >= EPOCH_FROM ? reset - clock_of(p, now) : reset;
+	return reset >= EPOCH_FROM ? reset - http_clock(p, now) : reset;
 }
 
 static int64_t of_pairs(const struct http_parser *p, int64_t now)

@@ -17,4 +17,7 @@ int64_t http_limit_field(const char *value);
  * most one day. Times of day are taken from the answer's Date, or from `now` (epoch). */
 int64_t http_limit_wait(const struct http_parser *p, int64_t now);
 
+/* What time it is for the server: its Date, or `now` (epoch) where it sent none. Its dates mean nothing beside another clock. */
+int64_t http_clock(const struct http_parser *p, int64_t now);
+
 #endif

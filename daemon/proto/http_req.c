@@ -26,18 +26,27 @@ struct line {
  * for: a transfer is split by these. */
 static const char *const reserved[] = {"Content-Length", "Transfer-Encoding", "Range", "If-Range", "Upgrade", "Expect"};
 
+/* They say nothing of who asks. */
+static const char *const impersonal[] = {"Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Cache-Control",
+	"Connection", "DNT", "Origin", "Pragma", "Referer", "User-Agent", "Want-Digest"};
+
 static bool name_is(const struct line *l, const char *name)
 {
 	return l->name_len == strlen(name) && strncasecmp(l->name, name, l->name_len) == 0;
 }
 
-static bool is_reserved(const struct line *l)
+static bool is_listed(const struct line *l, const char *const *names, size_t n)
 {
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
-		if (name_is(l, reserved[i]))
+	for (size_t i = 0; i < n; i++) {
+		if (name_is(l, names[i]))
 			return true;
 	}
 	return false;
+}
+
+static bool is_reserved(const struct line *l)
+{
+	return is_listed(l, reserved, sizeof(reserved) / sizeof(reserved[0]));
 }
 
 /* The next line of the list at *s; false at its end. A line without a name has name_len 0. */
@@ -311,6 +320,17 @@ static int add_user_lines(const struct http_req *r, struct buf *out, struct fail
 bool http_req_ranged(const struct fetch_req *fetch)
 {
 	return fetch->want.start > 0 || fetch->want.end >= 0;
+}
+
+void http_req_identity(const struct http_req *r, struct buf *out)
+{
+	const char *s = r->own_origin ? opts_str(r->fetch->opts, OPT_HEADER) : NULL, *from = s;
+	struct line l;
+
+	for (; next_line(&s, &l); from = s) {
+		if (!is_reserved(&l) && !is_listed(&l, impersonal, sizeof(impersonal) / sizeof(impersonal[0])))
+			buf_add(out, from, (size_t)(s - from));
+	}
 }
 
 int http_req_build(const struct http_req *r, struct buf *out, bool *ret_codings, struct fail *f)

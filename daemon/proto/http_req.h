@@ -27,6 +27,9 @@ struct http_req {
  * ERR_INVAL: a value that may not be sent (control characters, a broken `header` line); ERR_LIMIT. */
 int http_req_build(const struct http_req *r, struct buf *out, bool *ret_codings, struct fail *f);
 
+/* Appends what of the user's own header fields may say who asks: all but those known to be harmless. */
+void http_req_identity(const struct http_req *r, struct buf *out);
+
 /* The request is for a part of the body. */
 bool http_req_ranged(const struct fetch_req *fetch);
 

@@ -122,6 +122,19 @@ def test_who_shares_a_connection(make_hauld, hostile):
     assert len(set.union(*kept)) == 3 and all(len(k) == 1 for k in kept), peers
 
 
+@pytest.mark.matrix("C12")
+def test_own_headers_are_credentials(make_hauld, hostile):
+    """A token or a cookie that the user gives is a login, too, and so may be any field of his own; how he asks is none."""
+    d = make_hauld()
+    lines = ["Authorization: Bearer a", "Authorization: Bearer b", "Cookie: id=a", "X-Api-Key: a", None]
+    peers = {}
+    for line in lines + ["Accept-Language: en\nReferer: http://a/"] + lines:
+        opts = {"header": line} if line else {}
+        assert fetch(d, hostile.base + "/f/16K/a", **opts)["status"] == "complete"
+        peers.setdefault(None if line and "Accept" in line else line, set()).add(hostile.log()[-1]["peer"])
+    assert len(set.union(*peers.values())) == len(lines) and all(len(k) == 1 for k in peers.values()), peers
+
+
 # ---- addresses ----
 
 class Site:

@@ -205,6 +205,74 @@ def test_http_to_a_tls_port(hauld, hostile, nginx):
     assert s["status"] == "error" and s["errorCode"] == "22", s
 
 
+class Relay:
+    """Passes TCP on to a port; what the server sends on the first connection goes through change(offset, bytes), None: hang up."""
+
+    def __init__(self, port, change):
+        self.to = port
+        self.change = change
+        self.server = Server(self.act)
+        self.port = self.server.port
+
+    def act(self, c):
+        first = len(self.server.held) == 1
+        with socket.create_connection(("127.0.0.1", self.to)) as up:
+            threading.Thread(target=self.pump, args=(c, up), daemon=True).start()
+            self.pump(up, c, self.change if first else None)
+
+    def pump(self, come, go, change=None):
+        at = 0
+        try:
+            while True:
+                data = come.recv(65536)
+                if change:
+                    at, data = at + len(data), change(at, data)
+                if not data:
+                    break
+                go.sendall(data)
+            go.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def stop(self):
+        self.server.stop()
+        return len(self.server.held)
+
+
+def flip(at):
+    return lambda off, data: data[:at - off] + bytes([data[at - off] ^ 0x55]) + data[at - off + 1:] if off <= at < off + len(data) else data
+
+
+def alert_first(code):
+    return lambda off, data: b"\x15\x03\x03\x00\x02\x02" + bytes([code]) if off == 0 else None
+
+
+@pytest.mark.parametrize("change", [flip(700000), flip(1500), flip(130)] + [alert_first(n) for n in (20, 22, 50, 51, 80)],
+                         ids=["body", "handshake", "hello", "20", "22", "50", "51", "80"])
+def test_damage_on_the_way_is_tried_again(trusting, hostile, tools, change):
+    """It says nothing of the server: the next connection does."""
+    relay = Relay(hostile.port + 2, change)
+    s = fetch(trusting, "https://localhost:%d/f/4M/a" % relay.port, split=1, max_connection_per_server=1)
+    right(hostile, tools, s, "4M")
+    assert relay.stop() >= 2
+
+
+def test_damage_without_end_ends(trusting, hostile):
+    """After max-tries, and what it was is said."""
+    server = Server(lambda c: (c.recv(4096), c.sendall(alert_first(80)(0, b""))))
+    s = fetch(trusting, "https://localhost:%d/f/1M/a" % server.port, max_tries=2)
+    server.stop()
+    assert (s["status"], s["errorCode"]) == ("error", "1") and "internal error" in s["errorMessage"], s
+    assert len(server.held) == 2
+
+
+@pytest.mark.parametrize("port", [3, 4, 5])
+def test_a_certificate_is_not_tried_again(trusting, hostile, port):
+    relay = Relay(hostile.port + port, None)
+    assert fetch(trusting, "https://localhost:%d/f/1M/a" % relay.port, max_tries=5)["status"] == "error"
+    assert relay.stop() == 1
+
+
 # ---- client certificates ----
 
 @pytest.fixture

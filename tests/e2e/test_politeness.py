@@ -1,4 +1,6 @@
 """One origin, one politeness: what a server says to one job holds for all, and users see why a job waits."""
+import pytest
+
 OPTS = dict(split=4, max_connection_per_server=4, min_split_size="1M", retry_wait=0, max_tries=5)
 
 
@@ -33,3 +35,26 @@ def test_the_number_of_connections_is_found_out_for_all_jobs(hauld, hostile, too
     for gid in gids:
         assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256("6M", "a")
     assert sum(r["status"] == 503 for r in requests(hostile, "/limit/")) <= 12
+
+
+def test_a_server_that_says_0_is_asked_ever_later(hauld, hostile):
+    """It says so as long as it is busy."""
+    path = "/fail/1M/a?code=429&times=99&after=0&id=zero"
+    s = hauld.wait(hauld.add(hostile.base + path, **dict(OPTS, max_tries=3)))
+    assert (s["status"], s["errorCode"]) == ("error", "22")
+    t = [r["t"] for r in requests(hostile, "/fail/")]
+    assert len(t) == 3
+    assert t[1] - t[0] >= 0.5 and t[2] - t[1] >= 1
+
+
+def test_retry_wait_is_the_least_whatever_the_server_says(hauld, hostile):
+    hauld.complete(hauld.add(hostile.base + "/fail/1M/a?code=503&times=1&after=0&id=least", **dict(OPTS, retry_wait=2)))
+    t = [r["t"] for r in requests(hostile, "/fail/")]
+    assert t[1] - t[0] >= 2
+
+
+@pytest.mark.parametrize("clock", [-3600, 3600])
+def test_a_date_is_read_by_the_clock_of_who_sent_it(hauld, hostile, clock):
+    hauld.complete(hauld.add(hostile.base + "/fail/1M/a?code=503&times=1&after=3&clock=%d&id=clock" % clock, **OPTS), timeout=30)
+    t = [r["t"] for r in requests(hostile, "/fail/")]
+    assert t[1] - t[0] >= 3

@@ -141,6 +141,29 @@ static void waits_grow(void **state)
 	origin_put(o);
 }
 
+/* A server that says 0 again and again is not asked again and again at once; one that says more is left alone for longer. */
+static void what_a_server_says_is_the_least(void **state)
+{
+	struct fail why = because("busy");
+	struct origin *o = get("http://h/");
+	uint64_t now = 0, least = 500, wait;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		uint64_t ms = origin_back_off(o, now, 0, 8000, 0, &why);
+		uint64_t base = least < 8000 ? least : 8000;
+
+		assert_in_range(ms, base, base + base / 4);
+		assert_int_equal(origin_back_off(o, now, 0, 8000, 0, &why), ms); /* many at once count as one */
+		now += ms;
+		least *= 2;
+	}
+	wait = origin_back_off(o, now, 30000, 8000, 1000, &why);
+	assert_in_range(wait, 30000, 37500); /* retry-wait holds, too */
+	assert_in_range(origin_back_off(o, now, 30000, 8000, 50000, &why), 50000, 62500); /* another answer knows better */
+	origin_put(o);
+}
+
 static void after_trouble_it_begins_carefully(void **state)
 {
 	struct fail why = because("busy");
@@ -340,6 +363,7 @@ int main(void)
 		T(a_limit_is_found_out),
 		T(trouble_is_everybodys),
 		T(waits_grow),
+		T(what_a_server_says_is_the_least),
 		T(after_trouble_it_begins_carefully),
 		T(a_server_may_ask_for_a_rest),
 		T(without_a_network_all_wait),

@@ -248,6 +248,9 @@ static void test_retry_after(void **state)
 	assert_int_equal(http_retry_after("1.5", 0), -1);
 	assert_int_equal(read("503 No", "Retry-After: 3\r\n"), 0);
 	assert_int_equal(answer.h.retry_after_ms, 3000);
+	/* The server's clock counts, not ours. */
+	assert_int_equal(read("503 No", "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\nRetry-After: Tue, 14 Nov 2023 22:13:27 GMT\r\n"), 0);
+	assert_int_equal(answer.h.retry_after_ms, 7000);
 }
 
 static void test_limit_field(void **state)
