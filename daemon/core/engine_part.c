@@ -123,7 +123,7 @@ static struct job *leftover_new(struct engine *e, const struct job *j)
 	l->opts = opts_new(e->global);
 	l->uris = places_of(j->uris);
 	l->rec.state = JOB_GONE;
-	l->rec.flags = j->rec.flags & (JOB_PART | JOB_UNPROVEN | JOB_REPLACES | JOB_USER_PART);
+	l->rec.flags = j->rec.flags & (JOB_PART | JOB_UNPROVEN | JOB_REPLACES | JOB_USER_PART | JOB_WEAK_DATE);
 	l->rec.path = xstrdup(j->rec.path);
 	l->rec.etag = xstrdup(j->rec.etag);
 	l->rec.etag_origin = xstrdup(j->rec.etag_origin);

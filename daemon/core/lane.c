@@ -567,7 +567,7 @@ static const char *if_range_of(const struct lane *l)
 	tag = lane_tag(l, &own);
 	if (tag && (own || !x->last_modified))
 		return strncmp(tag, "W/", 2) == 0 ? NULL : tag;
-	return x->last_modified;
+	return x->weak_date ? NULL : x->last_modified;
 }
 
 /* The protocol of the lane's URI, and leave of its origin to ask. Where a redirect leads to an origin that has no room now,

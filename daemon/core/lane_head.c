@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/xfer_int.h"
+#include "proto/http_date.h"
 
 static void refuse(struct lane *l, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -142,9 +143,13 @@ static void judge_failure(struct lane *l, const struct fetch_head *h)
 
 /* ---- one version of the file ---- */
 
+/* However they write it (RFC 9110 5.6.7). */
 static bool same_date(const struct xfer *x, const struct fetch_head *h)
 {
-	return x->last_modified && h->last_modified && str_same(x->last_modified, h->last_modified);
+	if (!x->last_modified || !h->last_modified)
+		return false;
+	return str_same(x->last_modified, h->last_modified) ||
+	       (h->mtime >= 0 && http_date_parse(x->last_modified) == h->mtime);
 }
 
 const char *lane_tag(const struct lane *l, bool *ret_own)
@@ -173,7 +178,7 @@ static bool same_tag(const struct lane *l, const struct fetch_head *h)
 	bool own;
 	const char *tag = lane_tag(l, &own);
 
-	return !tag || !h->etag || str_same(tag, h->etag) || (!own && same_date(l->x, h));
+	return !tag || !h->etag || str_same(tag, h->etag) || (!own && !l->x->weak_date && same_date(l->x, h));
 }
 
 static const char *who_differs(const struct xfer *x)
@@ -207,11 +212,11 @@ static bool same_version(const struct lane *l, const struct fetch_head *h, struc
 	return true;
 }
 
-/* Can the two be told apart at all? A weak ETag alone says nothing about bytes (RFC 9110 8.8.1), nor does that of another
- * origin, unless they agree. */
+/* Can the two be told apart at all? A weak ETag alone says nothing about bytes (RFC 9110 8.8.1), nor does a weak date, nor the
+ * ETag of another origin, unless they agree. */
 static bool comparable(const struct xfer *x, const struct fetch_head *h)
 {
-	if (x->last_modified && h->last_modified)
+	if (x->last_modified && h->last_modified && !x->weak_date)
 		return true;
 	return x->etag && h->etag && strncmp(x->etag, "W/", 2) != 0 && str_same(x->etag, h->etag);
 }
@@ -387,6 +392,7 @@ static void pin(struct lane *l, const struct fetch_head *h)
 	x->etag = copy_or_null(h->etag);
 	x->etag_origin = h->etag ? xstrdup(origin_key(l->use.o)) : NULL;
 	x->last_modified = copy_or_null(h->last_modified);
+	x->weak_date = h->weak_date;
 	x->mtime = h->mtime;
 	x->total = h->coded ? -1 : h->total;
 	x->pinned = true;

@@ -42,9 +42,9 @@ void xfer_dirty(struct xfer *x)
 		defer(x->loop, &x->fill);
 }
 
-bool xfer_provable(const char *etag, const char *last_modified)
+bool xfer_provable(const char *etag, const char *last_modified, bool weak_date)
 {
-	return last_modified || (etag && strncmp(etag, "W/", 2) != 0);
+	return (last_modified && !weak_date) || (etag && strncmp(etag, "W/", 2) != 0);
 }
 
 void xfer_report_known(struct xfer *x)
@@ -55,6 +55,7 @@ void xfer_report_known(struct xfer *x)
 		.etag = x->etag,
 		.etag_origin = x->etag_origin,
 		.last_modified = x->last_modified,
+		.weak_date = x->weak_date,
 		.part_id = x->part_id,
 		.digest = x->digest,
 		.have = &x->durable,
@@ -75,7 +76,7 @@ void xfer_forget_version(struct xfer *x)
 	x->etag = x->etag_origin = x->last_modified = x->digest = NULL;
 	tags_clear(&x->tags);
 	x->total = -1;
-	x->unproven = false;
+	x->unproven = x->weak_date = false;
 }
 
 /* ---- beginning anew ---- */
@@ -333,7 +334,7 @@ static bool unobtainable(const struct xfer *x, const struct source *src, const s
 {
 	if (!src->no_ranges || (r->start == 0 && r->end == x->total))
 		return false;
-	return x->user_part || !xfer_provable(x->etag, x->last_modified);
+	return x->user_part || !xfer_provable(x->etag, x->last_modified, x->weak_date);
 }
 
 /* max-resume-failure-tries: so many sources could not go on where the file ends, and nothing is coming. */
@@ -501,6 +502,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->etag = xstrdup(k->etag);
 	x->etag_origin = xstrdup(k->etag_origin);
 	x->last_modified = xstrdup(k->last_modified);
+	x->weak_date = k->weak_date;
 	x->part_id = xstrdup(k->part_id);
 	x->digest = xstrdup(k->digest);
 	x->pinned = true;

@@ -26,6 +26,7 @@ struct xfer_known {
 	const char *etag;
 	const char *etag_origin;   /* which origin showed it (origin_key); NULL: not known */
 	const char *last_modified;
+	bool weak_date;            /* ... proves nothing (struct fetch_head) */
 	const char *part_id;       /* which file `have` speaks of (dfile_part_id); NULL: not known */
 	const char *digest;        /* that an answer told of the whole file, "sha-256=HEX", or NULL */
 	const struct ranges *have; /* durable on disk */

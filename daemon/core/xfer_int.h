@@ -212,6 +212,7 @@ struct xfer {
 	char *path;              /* final path, NULL until chosen */
 	int64_t total;           /* -1 unknown */
 	char *etag, *last_modified;
+	bool weak_date;          /* last_modified proves nothing: two versions may have it */
 	char *etag_origin;       /* who showed etag (origin_key); NULL: not known */
 	struct tags tags;        /* by which other origins know the same version */
 	char *part_id;           /* of the file that durable speaks of */
@@ -290,8 +291,9 @@ void xfer_fail(struct xfer *x, int err, const char *text); /* the job failed: ev
 /* No source serves: the job failed for the reason of the one whose failure says most; err when none has failed. */
 void xfer_fail_sources(struct xfer *x, int err);
 void xfer_report_known(struct xfer *x);
-/* Can bytes of two answers with these validators be of one version only? A weak ETag alone doesn't say so (RFC 9110 8.8.1). */
-bool xfer_provable(const char *etag, const char *last_modified);
+/* Can bytes of two answers with these validators be of one version only? A weak ETag alone doesn't say so (RFC 9110 8.8.1), nor
+ * does a weak date. */
+bool xfer_provable(const char *etag, const char *last_modified, bool weak_date);
 /* Size, validators and all that was said of the version being fetched count no more. */
 void xfer_forget_version(struct xfer *x);
 void xfer_check_done(struct xfer *x);         /* all bytes there? then verify */

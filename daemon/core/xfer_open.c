@@ -426,7 +426,7 @@ static bool fits(const struct xfer *x, const struct xfer_known *k)
 		return true;
 	if (k->total != x->total || same_sum(x, k))
 		return k->total == x->total;
-	return xfer_provable(k->etag, k->last_modified) && str_same(k->etag, x->etag) &&
+	return xfer_provable(k->etag, k->last_modified, k->weak_date) && str_same(k->etag, x->etag) &&
 	       str_same(k->last_modified, x->last_modified) && same_resource(x, k);
 }
 

@@ -224,6 +224,16 @@ static bool asks_basic(const struct http_parser *p)
 	return false;
 }
 
+/* The file may have been changed once more in the second of its Last-Modified, after the answer was made. One without Date was
+ * made when it came (RFC 9110 6.6.1). */
+static bool is_weak_date(const struct http_parser *p, int64_t mtime)
+{
+	const char *s = http_field(p, "Date");
+	int64_t date = s != NULL ? http_date_parse(s) : -1;
+
+	return mtime >= (date >= 0 ? date : (int64_t)time(NULL));
+}
+
 /* What tells about the file, not about the connection. */
 static void read_file(const struct http_parser *p, const struct http_asked *asked, struct http_answer *a)
 {
@@ -233,6 +243,7 @@ static void read_file(const struct http_parser *p, const struct http_asked *aske
 	h->etag = read_validator(p, "ETag");
 	h->last_modified = read_validator(p, "Last-Modified");
 	h->mtime = h->last_modified != NULL ? http_date_parse(h->last_modified) : -1;
+	h->weak_date = h->last_modified != NULL && (h->mtime < 0 || is_weak_date(p, h->mtime));
 	s = http_field(p, "Content-Disposition");
 	a->name = s != NULL ? http_name(s, asked->utf8_names) : NULL;
 	h->name = a->name;
