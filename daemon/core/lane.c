@@ -270,6 +270,8 @@ static void on_space(void *owner, struct span *ret)
 	l->held = was_held;
 	ret->base = l->cur->mem + l->cur->len;
 	ret->len = fit(l, n);
+	if (l->skip > 0 && (int64_t)ret->len > l->skip)
+		ret->len = (size_t)l->skip;
 }
 
 static int on_pipe(void *owner, size_t *ret_len)
@@ -277,7 +279,7 @@ static int on_pipe(void *owner, size_t *ret_len)
 	struct lane *l = owner;
 	size_t n;
 
-	if (l->cur ? l->cur->mem != NULL : !wants_pipe(l))
+	if (l->skip > 0 || (l->cur ? l->cur->mem != NULL : !wants_pipe(l)))
 		return -1;
 	if (!may_receive(l) || end_overlong(l))
 		return -1;
@@ -288,6 +290,19 @@ static int on_pipe(void *owner, size_t *ret_len)
 	return l->cur->pipe[1];
 }
 
+/* n bytes came, of use or not. */
+static void count_received(struct lane *l, size_t n, uint64_t now)
+{
+	struct xfer *x = l->x;
+
+	l->last_data = now;
+	meter_add(&l->meter, n, now);
+	meter_add(&x->meter, n, now);
+	rate_take(&x->rate, n);
+	if (x->global_rate)
+		rate_take(x->global_rate, n);
+}
+
 static void count(struct lane *l, size_t n)
 {
 	struct xfer *x = l->x;
@@ -296,16 +311,11 @@ static void count(struct lane *l, size_t n)
 	if (l->got == 0)
 		source_note_request(l, now);
 	l->got += (int64_t)n;
-	l->last_data = now;
 	l->src->link_fresh = false;
 	x->brought = true;
 	source_brought(l);
-	meter_add(&l->meter, n, now);
-	meter_add(&x->meter, n, now);
 	xfer_grow_count(x, n, now);
-	rate_take(&x->rate, n);
-	if (x->global_rate)
-		rate_take(x->global_rate, n);
+	count_received(l, n, now);
 }
 
 void lane_low_water(struct lane *l, size_t n)
@@ -332,11 +342,31 @@ static bool may_go_on(const struct lane *l)
 	return !l->seg->racing && !l->seg->rival && !l->leave_by;
 }
 
+/* An answer with all of the file goes on behind its full segment: the next gap is filled from it, too. False: there is none. */
+static bool skip_to_gap(struct lane *l)
+{
+	struct xfer *x = l->x;
+	int64_t at = l->seg->end;
+	struct range gap;
+
+	if (!l->src->no_ranges || !l->whole || !may_go_on(l) || !ranges_gap(&x->taken, at, x->total, &gap))
+		return false;
+	leave_segment(l);
+	segment_new(l, gap.start, gap.end);
+	l->skip = gap.start - at;
+	return true;
+}
+
 static void on_data(void *owner, size_t n)
 {
 	struct lane *l = owner;
 	struct segment *s = l->seg;
 
+	if (l->skip > 0) {
+		l->skip -= (int64_t)n;
+		count_received(l, n, loop_now(l->x->loop));
+		return;
+	}
 	if (n == 0) {
 		l->no_pipe |= l->cur->len == 0;
 		lane_flush(l);
@@ -350,7 +380,7 @@ static void on_data(void *owner, size_t n)
 		lane_flush(l);
 	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest
 	 * belongs to others. An answer that ends just here is left alone, so that its connection can be used again. */
-	if (is_full(s) && l->answer_end != s->end && (!may_go_on(l) || !segment_extend(s, l->answer_end))) {
+	if (is_full(s) && l->answer_end != s->end && (!may_go_on(l) || !segment_extend(s, l->answer_end)) && !skip_to_gap(l)) {
 		drop_fetch(l);
 		segment_full(l);
 	}
@@ -558,7 +588,7 @@ static const char *if_range_of(const struct lane *l)
 	tag = lane_tag(l, &own);
 	if (tag && (own || !x->last_modified))
 		return strncmp(tag, "W/", 2) == 0 ? NULL : tag;
-	return x->last_modified;
+	return x->weak_date ? NULL : x->last_modified;
 }
 
 /* The protocol of the lane's URI, and its origin, to be put; NULL: it is no URI. */
@@ -650,6 +680,12 @@ static int fetch(struct lane *l)
 	l->whole = s->next == 0 && req.want.end < 0;
 	if (!l->whole && req.want.end < 0 && x->total >= 0)
 		req.want.end = x->total;
+	l->skip = 0;
+	if (l->src->no_ranges) {
+		l->skip = s->next;
+		l->whole = true;
+		req.want = (struct range){0, -1};
+	}
 	req.head_only = asks_head(l);
 	req.from = l->from;
 	l->asked = req.want;
