@@ -50,8 +50,8 @@ static void add_identity_mark(struct buf *key, const struct http_req *r)
 }
 
 /* Requests with different credentials never share a connection, be they a login, a token or a cookie that the user gives:
- * some servers authenticate connections, not requests. Cookies of the jar are the daemon's, the same for all who ask. Nor do those that go different ways, or that others than the user led here: the connection may be to where these
- * may not go. */
+ * some servers authenticate connections, not requests. Cookies of the jar are the daemon's, the same for all who ask. Nor do
+ * those that go different ways, or that others than the user led here: the connection may be to where these may not go. */
 static char *make_key(const struct http1 *f, const struct http_req *r, const char *authorization)
 {
 	const struct proxy *p = &f->proxy;
