@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/str.h"
+#include "base/uri.h"
 #include "client/cmd.h"
 
 const struct conf_flag flag_defs[FLAG_COUNT] = {
@@ -102,7 +102,7 @@ int cli_parse(int argc, char **argv, struct cli *ret, struct fail *f)
 			n++;
 		rc = ret->cmd ? parse_command(ret, n, rest, f)
 			      : fail_set(f, ERR_USAGE, "no command '%s'; %s",
-					str_safe(rest[0], strlen(rest[0]), shown, sizeof(shown)), hint);
+					uri_show_short(rest[0], shown, sizeof(shown)), hint);
 	}
 	free(rest);
 	return rc;

@@ -87,7 +87,7 @@ static int own_daemon(const struct opts *conf, char *secret, int intr_fd, struct
 		free(secret);
 		return rc;
 	}
-	*ret = rpc_new(&ep, secret, intr_fd);
+	*ret = rpc_begin(&ep, secret, intr_fd);
 	if (found)
 		rpc_keep_secret_home(*ret);
 	return 0;
@@ -109,7 +109,7 @@ int cmd_rpc(const struct cli *cli, const struct opts *conf, int intr_fd, struct 
 			endpoint_free(&ep);
 		return rc;
 	}
-	*ret = rpc_new(&ep, secret, intr_fd);
+	*ret = rpc_begin(&ep, secret, intr_fd);
 	return 0;
 }
 
@@ -130,7 +130,7 @@ struct rpc *cmd_connect(const struct cli *cli, int *ret_code)
 		else
 			cli_fail(&f);
 		*ret_code = EXIT_OTHER;
-		rpc_free(r);
+		rpc_end(r);
 		return NULL;
 	}
 	*ret_code = cli_fail(&f);

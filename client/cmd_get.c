@@ -100,7 +100,7 @@ static int add_to_running(struct cli *cli, struct entries *es)
 			code = cli_fail(&f);
 	} while (more > 0 || more == ERR_USAGE);
 	free(cwd);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -268,7 +268,7 @@ static int find_daemon(struct get *g, struct fail *f)
 		use_running(g);
 		return 0;
 	}
-	rpc_free(g->rpc);
+	rpc_end(g->rpc);
 	g->rpc = NULL;
 	if (rc != ERR_CONNECT)
 		return rc;
@@ -325,6 +325,7 @@ static void open_follow(struct get *g)
 		.more = give_more,
 		.more_arg = g,
 		.few = g->entries.rest ? (size_t)opts_num(g->all, OPT_MAX_CONCURRENT_DOWNLOADS) : SIZE_MAX,
+		.removed = g->priv ? 0 : err_exit_code(ERR_REMOVED), /* as aria2c, where nobody else comes in */
 		.stop_s = opts_num(g->cli->opts, OPT_STOP),
 		.stop_pid = (int)opts_num(g->cli->opts, OPT_STOP_WITH_PROCESS)};
 	g->follow = follow_new(&conf);
@@ -350,7 +351,7 @@ static void interrupted(struct get *g)
 		rpc_add(g->rpc, batch, "aria2.pause", json_pack("[O]", gid));
 	}
 	if (rpc_run(g->rpc, batch, &answers, &f) < 0)
-		progress_note(g->prog, "the daemon goes on with it; %s", f.text);
+		progress_note(g->prog, "the daemon continues the download; %s", f.text);
 	else if (n == 1)
 		progress_note(g->prog, "paused; 'haul resume %.8s' or the same command again continues",
 			json_string_value(json_array_get(open, 0)));
@@ -393,7 +394,7 @@ static int get_all(struct get *g)
 	progress_finish(g->prog);
 	follow_free(g->follow);
 	progress_free(g->prog);
-	rpc_free(g->rpc);
+	rpc_end(g->rpc);
 	private_stop(g->priv, keep);
 	return code;
 }

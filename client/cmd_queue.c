@@ -11,7 +11,8 @@
 #include "client/dl.h"
 #include "client/term.h"
 
-#define STOP_MS 5000 /* longest wait for downloads to stop */
+#define STOP_MS 5000 /* longest wait for downloads to stop, */
+#define END_S	15   /* and for a daemon to end: hauld takes 9 s at most, aria2 4 s */
 
 /* One call for each GID of the command line, in one batch. Failures are told one by one; the others still count. */
 static int call_each(struct rpc *r, const char *method, char *const *gids, size_t n)
@@ -73,14 +74,14 @@ static int each_or_all(struct cli *cli, const char *each, const char *all, bool 
 	int code;
 	bool everything = cli->flag[FLAG_ALL] != NULL;
 	if (everything == (cli->nwords > 0))
-		return cli_usage(cli, everything ? "either --all or GIDs" : "say which download, or --all");
+		return cli_usage(cli, everything ? "give either --all or GIDs" : "say which download, or --all");
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;
 	code = everything ? call_one(r, all) : call_each(r, each, cli->words, cli->nwords);
 	if (stops)
 		wait_stopped(r, cli->words, cli->nwords);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -139,7 +140,7 @@ int cmd_rm(struct cli *cli)
 		return code;
 	code = remove_each(r, cli->flag[FLAG_FORCE] != NULL, cli->words, cli->nwords);
 	wait_stopped(r, cli->words, cli->nwords);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -172,9 +173,9 @@ int cmd_mv(struct cli *cli)
 	int code;
 	struct fail f = {0};
 	if (cli->nwords != 2)
-		return cli_usage(cli, "one download and its new place");
+		return cli_usage(cli, "give one download and its new place");
 	if (!parse_place(cli->words[1], &pos, &how))
-		return cli_usage(cli, "'%s' is no place", cli->words[1]);
+		return cli_usage(cli, "'%s' is not a place: first, last, N, +N or -N", cli->words[1]);
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;
@@ -183,29 +184,42 @@ int cmd_mv(struct cli *cli)
 		printf("%lld\n", (long long)json_integer_value(result) + 1);
 	code = result ? 0 : cli_fail(&f);
 	json_decref(result);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
-static int simple(struct cli *cli, const char *method)
+/* A command that is one call; then(r): what is still to be done when that went well, gives the exit code; NULL: nothing. */
+static int simple(struct cli *cli, const char *method, int (*then)(struct rpc *r))
 {
 	int code;
 	if (cli->nwords > 0)
-		return cli_usage(cli, "'%s' is too much", cli->words[0]);
+		return cli_usage(cli, "unexpected argument '%s'", cli->words[0]);
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;
 	code = call_one(r, method);
-	rpc_free(r);
+	if (code == 0 && then)
+		code = then(r);
+	rpc_end(r);
 	return code;
 }
 
 int cmd_purge(struct cli *cli)
 {
-	return simple(cli, "aria2.purgeDownloadResult");
+	return simple(cli, "aria2.purgeDownloadResult", NULL);
+}
+
+/* The connection ends with the process: port and state directory are free then. */
+static int wait_ended(struct rpc *r)
+{
+	struct fail f = {0};
+	int rc = rpc_wait_end(r, END_S * 1000, &f);
+	if (rc == ERR_TIMEOUT)
+		fail_set(&f, rc, "the daemon was told to end, but has not ended within %d s", END_S);
+	return rc < 0 ? cli_fail(&f) : 0;
 }
 
 int cmd_shutdown(struct cli *cli)
 {
-	return simple(cli, cli->flag[FLAG_FORCE] ? "aria2.forceShutdown" : "aria2.shutdown");
+	return simple(cli, cli->flag[FLAG_FORCE] ? "aria2.forceShutdown" : "aria2.shutdown", wait_ended);
 }

@@ -27,13 +27,13 @@ static int apply(const struct cli *cli, const struct opts *o, char *const *gids,
 	json_decref(obj);
 	size_t calls = json_array_size(batch);
 	if (rpc_run(r, batch, &answers, &f) < 0) {
-		rpc_free(r);
+		rpc_end(r);
 		return cli_fail(&f);
 	}
 	for (size_t i = 0; i < calls; i++)
 		code = rpc_result(answers, i, &f) ? code : cli_fail(&f);
 	json_decref(answers);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -48,7 +48,7 @@ int cmd_set(struct cli *cli)
 	if (gids == cli->nwords)
 		return cli_usage(cli, "no NAME=VALUE given");
 	if (global != (gids == 0))
-		return cli_usage(cli, global ? "either --global or GIDs" : "say which download, or --global");
+		return cli_usage(cli, global ? "give either --global or GIDs" : "say which download, or --global");
 	struct opts *o = opts_new(NULL);
 	int rc = 0;
 	for (size_t i = gids; rc == 0 && i < cli->nwords; i++)

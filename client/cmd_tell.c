@@ -11,37 +11,119 @@
 #include "client/dl.h"
 #include "client/show.h"
 
-#define PAGE 1000 /* downloads asked for at once */
+#define PAGE	1000 /* downloads asked for at once, */
+#define OVERLAP 100  /* of which so many again: so many may leave a list between two calls, and the rest moves up */
+
+/* ---- JSON ---- */
+
+/* A program that reads it has use for a URI's query, to know which it is, but not for user and password. */
+static void hide_logins(json_t *value)
+{
+	static const char *const uris[] = {"uri", "haul.uri", "currentUri"};
+	const char *name;
+	json_t *inner;
+	size_t i;
+	json_array_foreach(value, i, inner)
+	{
+		hide_logins(inner);
+	}
+	json_object_foreach(value, name, inner)
+	{
+		hide_logins(inner);
+	}
+	for (i = 0; i < sizeof(uris) / sizeof(uris[0]); i++) {
+		json_t *text = json_object_get(value, uris[i]);
+		if (!json_is_string(text))
+			continue;
+		char *plain = uri_without_login(json_string_value(text));
+		json_string_set(text, plain);
+		free(plain);
+	}
+}
 
 /* ---- ls ---- */
 
-/* All pages of tellWaiting or tellStopped behind what is in list already. */
-static int fetch_pages(struct rpc *r, const char *method, json_t *list, struct fail *f)
+/* Downloads of several answers, between which they go from list to list: each once, as it was first told. */
+struct listing {
+	json_t *list, *seen; /* seen: their GIDs */
+};
+
+static void take_page(struct listing *l, const json_t *page)
 {
-	size_t n = PAGE;
-	for (json_int_t at = 0; n == PAGE; at += PAGE) {
-		json_t *page = rpc_call(r, method, json_pack("[I,i,o]", at, PAGE, dl_keys(DL_ALL, false)), f);
+	json_t *item;
+	size_t i;
+	json_array_foreach((json_t *)(uintptr_t)page, i, item)
+	{
+		const char *gid = json_text(item, "gid");
+		if (json_object_get(l->seen, gid))
+			continue;
+		json_object_set_new(l->seen, gid, json_true());
+		json_array_append(l->list, item);
+	}
+}
+
+static json_t *page_params(size_t at)
+{
+	return json_pack("[I,i,o]", (json_int_t)at, PAGE, dl_keys(DL_ALL, false));
+}
+
+/* The pages of tellWaiting or tellStopped behind the first n. */
+static int fetch_pages(struct rpc *r, const char *method, size_t n, struct listing *l, struct fail *f)
+{
+	for (size_t at = n, got = PAGE; got == PAGE; at += PAGE - OVERLAP) {
+		at = at > OVERLAP ? at : OVERLAP;
+		json_t *page = rpc_call(r, method, page_params(at - OVERLAP), f);
 		if (!page)
 			return f->code;
-		n = json_array_size(page);
-		json_array_extend(list, page);
+		got = json_array_size(page);
+		take_page(l, page);
 		json_decref(page);
 	}
 	return 0;
 }
 
+/* What the first pages did not have. Downloads go from waiting to active to stopped, so the lists are read in this order. */
+static int fetch_more(struct rpc *r, size_t waiting, size_t stopped, struct listing *l, struct fail *f)
+{
+	int rc = waiting == PAGE ? fetch_pages(r, "aria2.tellWaiting", waiting, l, f) : 0;
+	if (rc < 0 || (waiting < PAGE && stopped < PAGE))
+		return rc;
+	json_t *active = rpc_call(r, "aria2.tellActive", json_pack("[o]", dl_keys(DL_ALL, false)), f);
+	if (!active)
+		return f->code;
+	take_page(l, active);
+	json_decref(active);
+	return fetch_pages(r, "aria2.tellStopped", stopped, l, f);
+}
+
+/* The first pages come in one batch, which the daemon answers in one turn. */
+static int fetch_lists(struct rpc *r, struct listing *l, struct fail *f)
+{
+	json_t *batch = json_array(), *answers = NULL, *page[3];
+	rpc_add(r, batch, "aria2.tellActive", json_pack("[o]", dl_keys(DL_ALL, false)));
+	rpc_add(r, batch, "aria2.tellWaiting", page_params(0));
+	rpc_add(r, batch, "aria2.tellStopped", page_params(0));
+	int rc = rpc_run(r, batch, &answers, f);
+	for (size_t i = 0; rc == 0 && i < 3; i++) {
+		page[i] = rpc_result(answers, i, f);
+		rc = page[i] ? 0 : f->code;
+		take_page(l, page[i]);
+	}
+	if (rc == 0)
+		rc = fetch_more(r, json_array_size(page[1]), json_array_size(page[2]), l, f);
+	json_decref(answers);
+	return rc;
+}
+
 static int fetch_all(struct rpc *r, json_t **ret, struct fail *f)
 {
-	json_t *list = rpc_call(r, "aria2.tellActive", json_pack("[o]", dl_keys(DL_ALL, false)), f);
-	if (!list)
-		return f->code;
-	int rc = fetch_pages(r, "aria2.tellWaiting", list, f);
-	if (rc == 0)
-		rc = fetch_pages(r, "aria2.tellStopped", list, f);
+	struct listing l = {json_array(), json_object()};
+	int rc = fetch_lists(r, &l, f);
+	json_decref(l.seen);
 	if (rc < 0)
-		json_decref(list);
+		json_decref(l.list);
 	else
-		*ret = list;
+		*ret = l.list;
 	return rc;
 }
 
@@ -108,25 +190,27 @@ int cmd_ls(struct cli *cli)
 	int code = 0;
 	for (i = 0; i < cli->nwords; i++) {
 		if (!is_state(cli->words[i]))
-			return cli_usage(cli, "'%s' is no state (active, waiting, paused, complete, error, removed)",
+			return cli_usage(cli, "'%s' is not a state (active, waiting, paused, complete, error, removed)",
 				cli->words[i]);
 	}
 	struct rpc *r = cmd_connect(cli, &code);
 	if (!r)
 		return code;
 	if (fetch_all(r, &list, &f) < 0) {
-		rpc_free(r);
+		rpc_end(r);
 		return cli_fail(&f);
 	}
 	if (!cli->flag[FLAG_JSON])
 		print_list(cli, list);
 	json_array_foreach(list, i, item)
 	{
-		if (cli->flag[FLAG_JSON] && is_wanted(cli, item))
-			cmd_print_json(json_incref(item));
+		if (!cli->flag[FLAG_JSON] || !is_wanted(cli, item))
+			continue;
+		hide_logins(item);
+		cmd_print_json(json_incref(item));
 	}
 	json_decref(list);
-	rpc_free(r);
+	rpc_end(r);
 	return 0;
 }
 
@@ -151,7 +235,7 @@ static void print_progress(const struct dl *d)
 #define URI_SHOWN 4096
 
 /* Each URI once; the daemon repeats them, one entry a connection. What a terminal shows is copied into reports: no password,
- * and no query, which may be signed (--json has them). */
+ * and no query, which may be signed. */
 static void print_uris(const json_t *status)
 {
 	json_t *seen = json_object(), *u;
@@ -326,6 +410,7 @@ static int show_json(const json_t *answers, size_t at)
 		json_object_set_new(out, "options", without_secrets(options));
 	if (servers)
 		json_object_set(out, "servers", servers);
+	hide_logins(out);
 	cmd_print_json(out);
 	return 0;
 }
@@ -349,7 +434,7 @@ int cmd_show(struct cli *cli)
 			"haul.sharing"));
 	}
 	if (rpc_run(r, batch, &answers, &f) < 0) {
-		rpc_free(r);
+		rpc_end(r);
 		return cli_fail(&f);
 	}
 	for (size_t i = 0; i < cli->nwords; i++) {
@@ -361,7 +446,7 @@ int cmd_show(struct cli *cli)
 		code = one ? one : code;
 	}
 	json_decref(answers);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }
 
@@ -394,7 +479,7 @@ int cmd_stat(struct cli *cli)
 	struct rpc *r = cli->nwords ? NULL : cmd_connect(cli, &code);
 	if (!r) {
 		json_decref(batch);
-		return cli->nwords ? cli_usage(cli, "'%s' is too much", cli->words[0]) : code;
+		return cli->nwords ? cli_usage(cli, "unexpected argument '%s'", cli->words[0]) : code;
 	}
 	rpc_add(r, batch, "aria2.getVersion", NULL);
 	rpc_add(r, batch, "aria2.getGlobalStat", NULL);
@@ -410,6 +495,6 @@ int cmd_stat(struct cli *cli)
 	else
 		print_stat(r, version, stat, options);
 	json_decref(answers);
-	rpc_free(r);
+	rpc_end(r);
 	return code;
 }

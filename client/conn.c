@@ -102,7 +102,7 @@ static int endpoint_http(const char *text, struct endpoint *ret, struct fail *f)
 	ret->target = uri_target(&u);
 	ret->hostport = uri_hostport(&u);
 	ret->basic = endpoint_basic(&u);
-	ret->show = xstrdup(str_safe(shown, strlen(shown), safe, sizeof(safe)));
+	ret->show = xstrdup(uri_show_short(shown, safe, sizeof(safe)));
 	free(shown);
 	uri_free(&u);
 	return 0;
@@ -396,7 +396,7 @@ static int fail_bytes(struct fail *f)
 	return fail_set(f, ERR_RESET, "the daemon closed the connection");
 }
 
-int conn_write(struct conn *c, const void *p, size_t n, struct fail *f)
+int conn_send(struct conn *c, const void *p, size_t n, struct fail *f)
 {
 	const char *at = p;
 	while (n > 0) {
@@ -434,7 +434,22 @@ int conn_fd(const struct conn *c)
 	return c->fd;
 }
 
-void conn_close(struct conn *c)
+int conn_wait_end(struct conn *c, int ms, struct fail *f)
+{
+	int64_t deadline = term_now() + ms;
+	char text[1024];
+	for (;;) {
+		ssize_t n = recv(c->fd, text, sizeof(text), 0); /* of TLS it is the end of the stream below that counts */
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return 0;
+		c->want = POLLIN;
+		int rc = n < 0 ? wait_until(c, deadline, f) : 0;
+		if (rc < 0)
+			return rc;
+	}
+}
+
+void conn_hang_up(struct conn *c)
 {
 	if (!c)
 		return;
@@ -457,7 +472,7 @@ int conn_open(const struct endpoint *ep, int intr_fd, struct conn **ret, struct 
 	if (rc == 0 && ep->kind == EP_TLS)
 		rc = tls_handshake(c, ep, f);
 	if (rc < 0) {
-		conn_close(c);
+		conn_hang_up(c);
 		return rc;
 	}
 	*ret = c;

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "base/uri.h"
 #include "client/show.h"
 
 #define READOUT_MS    1000
@@ -116,7 +117,8 @@ static const char *shown_path(const struct console *c, const struct dl *d)
 static char *path_or_uri(const struct console *c, const struct dl *d)
 {
 	const char *path = shown_path(c, d);
-	return path[0] ? xstrdup(path) : dl_shown_uri(d->uri);
+	char text[TEXT_MAX];
+	return xstrdup(path[0] ? path : uri_show_short(d->uri, text, sizeof(text)));
 }
 
 /* An empty line, date and level; the text follows. */
@@ -395,19 +397,17 @@ static void tell_complete(struct console *c, const struct ended *e)
 
 static void tell_failed(struct console *c, const struct ended *e)
 {
-	char text[TEXT_MAX];
+	char text[TEXT_MAX], uri[TEXT_MAX];
 	const struct dl *d = e->d;
 	const char *advice = show_advice(d->code);
 	if (c->style.talk >= CONSOLE_ERRORS) {
-		char *uri = dl_shown_uri(d->uri);
 		begin_message(c, "ERROR", BOLD_RED);
 		if (d->code == EXIT_CHECKSUM)
 			printf("Checksum error detected. file=%s\n", safe_text(c, shown_path(c, d), text));
 		else
-			printf("Download aborted. URI=%s\n", safe_text(c, uri, text));
+			printf("Download aborted. URI=%s\n", safe_text(c, uri_show_short(d->uri, uri, sizeof(uri)), text));
 		printf("  -> errorCode=%d %s%s%s\n", d->code, safe_text(c, d->error, text), advice ? "; " : "",
 			advice ? advice : "");
-		free(uri);
 	}
 	tell_not_complete(c, e);
 }

@@ -56,16 +56,17 @@ static const char *first_of(const json_t *answer, const char *own, const json_t 
 	return text[0] ? text : json_text(in, name);
 }
 
-static char *name_of_uri(const char *uri, const char *gid)
+/* Never more of the text than these parts: what stands around them may be secret. */
+static char *name_of_uri(const char *text, const char *gid)
 {
-	size_t n = strcspn(uri, "?#");
-	const char *end = uri + n, *begin = end;
-	while (begin > uri && begin[-1] != '/')
-		begin--;
-	if (begin == end)
-		return xstrdup(n ? uri : gid);
-	char *name = xmalloc((size_t)(end - begin) + 1);
-	str_pct_decode(begin, (size_t)(end - begin), name);
+	struct uri u;
+	if (uri_parse(text, strlen(text), &u, NULL) < 0)
+		return xstrdup(gid);
+	const char *last = strrchr(u.path, '/') + 1;
+	char *name = last[0] ? xmalloc(strlen(last) + 1) : uri_hostport(&u);
+	if (last[0])
+		str_pct_decode(last, strlen(last), name);
+	uri_free(&u);
 	return name;
 }
 
@@ -148,19 +149,9 @@ const char *dl_wait_reason(const struct dl *d)
 	return s;
 }
 
-char *dl_shown_uri(const char *uri)
-{
-	struct uri u;
-	if (uri_parse(uri, strlen(uri), &u, NULL) < 0)
-		return xstrdup(uri);
-	char *text = uri_text(&u);
-	uri_free(&u);
-	return text;
-}
-
 json_t *dl_added(const char *gid, const char *uri)
 {
-	char *shown = dl_shown_uri(uri);
+	char *shown = uri_without_login(uri);
 	json_t *event = json_pack("{s:s,s:s,s:s}", "event", "added", "gid", gid, "uri", shown);
 	free(shown);
 	return event;

@@ -21,7 +21,7 @@ struct dl {
 	char *error, *path; /* owned, never NULL after dl_read */
 	char *uri;	    /* the first one, owned, never NULL */
 	bool relative;	    /* its folder was given relative to the working directory; not from the answer */
-	char *name;	    /* what to call it: path below dir, else the URI's last part, else the GID; owned */
+	char *name;	    /* what to call it: path below dir, else of the URI its last part or its host, else the GID; owned */
 };
 
 /* Which keys of a download are asked for. */
@@ -45,8 +45,6 @@ void dl_clear(struct dl *d);
 /* What of d->wait stays the same while the seconds pass: "for example.org: ...". Points into it. */
 const char *dl_wait_reason(const struct dl *d);
 
-/* malloc'd: the URI without user name and password. */
-char *dl_shown_uri(const char *uri);
 /* --json tells of a download that was added. New reference. */
 json_t *dl_added(const char *gid, const char *uri);
 

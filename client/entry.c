@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <uthash.h>
 
 #include "base/hash.h"
 #include "base/input.h"
@@ -35,15 +36,15 @@ static int check_uri(const char *text, struct fail *f)
 	free(normal);
 	if (normal)
 		return 0;
-	str_safe(text, strlen(text), shown, sizeof(shown));
+	uri_show_short(text, shown, sizeof(shown));
 	if (strncmp(text, "magnet:", 7) == 0)
 		return fail_set(f, ERR_BAD_URI, "magnet links are not supported: %s", shown);
 	if (access(text, R_OK) == 0)
 		return fail_set(f, ERR_BAD_URI,
 			"'%s' is a file: torrent and metalink files are not supported; -i reads a list of URIs", shown);
 	if (strstr(text, "://") != NULL)
-		return fail_set(f, ERR_BAD_URI, "'%s' is no usable URI: its host or port can't be right", shown);
-	return fail_set(f, ERR_BAD_URI, "'%s' is no URI; one begins with http:// or https://", shown);
+		return fail_set(f, ERR_BAD_URI, "'%s' is not a usable URI: its host or port is wrong", shown);
+	return fail_set(f, ERR_BAD_URI, "'%s' is not a URI: those begin with http:// or https://", shown);
 }
 
 /* input_read has expanded what there was to expand. */
@@ -165,7 +166,6 @@ static void drop_all(struct entries *es)
 		free(es->v[i].uris);
 		opts_unref(es->v[i].opts);
 	}
-	es->first += es->n;
 	es->n = 0;
 }
 
@@ -189,32 +189,6 @@ int entries_next(struct entries *es, size_t max, struct fail *f)
 bool entries_has_more(const struct entries *es)
 {
 	return es->rest || es->late.code != 0;
-}
-
-void entries_free(struct entries *es)
-{
-	drop_all(es);
-	input_close(es->rest);
-	free(es->v);
-	*es = (struct entries){0};
-}
-
-void entries_set_dir(struct entries *es, const char *cwd, const char *dir)
-{
-	for (size_t i = 0; i < es->n; i++) {
-		struct opts *o = es->v[i].opts;
-		const char *own = opts_has(o, OPT_DIR) ? opts_str(o, OPT_DIR) : dir;
-		if (!own)
-			continue;
-		es->v[i].relative = opts_has(o, OPT_DIR) && own[0] != '/';
-		while (strncmp(own, "./", 2) == 0)
-			own += 2;
-		bool here = own[0] == '\0' || strcmp(own, ".") == 0;
-		char *full = own[0] == '/' ? xstrdup(own) : here ? xstrdup(cwd) : xasprintf("%s/%s", cwd, own);
-		(void)opts_set(o, OPT_DIR, full,
-			NULL); /* refused only for control characters, which the daemon reports then */
-		free(full);
-	}
 }
 
 json_t *entry_params(const struct entry *e, const char *gid)
@@ -244,7 +218,8 @@ static void hash_entry(struct hash *h, const struct entry *e)
 		hash_text(h, e->uris[i]);
 }
 
-static void hash_end(struct hash *h, char ret[17])
+/* Never 0. */
+static uint64_t hash_end(struct hash *h)
 {
 	unsigned char md[HASH_MAX];
 	uint64_t v = 0;
@@ -252,21 +227,82 @@ static void hash_end(struct hash *h, char ret[17])
 	hash_free(h);
 	for (int i = 0; i < 8; i++)
 		v = v << 8 | md[i];
-	str_from_gid(v ? v : 1, ret);
+	return v ? v : 1;
 }
 
-void entry_gid(const struct entry *e, size_t i, char ret[17])
+/* before: so many entries like this one. */
+static uint64_t gid_of(const struct entry *e, uint64_t before)
+{
+	struct hash *h = hash_new("sha-256");
+	hash_update(h, &before, sizeof(before));
+	hash_entry(h, e);
+	return hash_end(h);
+}
+
+struct count {
+	uint64_t key;
+	uint64_t n;
+	UT_hash_handle hh;
+};
+
+/* How often it was there before. */
+static uint64_t count_up(struct count **set, uint64_t key)
+{
+	struct count *c = NULL;
+	HASH_FIND(hh, *set, &key, sizeof(key), c);
+	if (!c) {
+		c = xcalloc(1, sizeof(*c));
+		c->key = key;
+		HASH_ADD(hh, *set, key, sizeof(key), c);
+	}
+	return c->n++;
+}
+
+static void drop_counts(struct count **set)
+{
+	struct count *c, *next;
+	HASH_ITER(hh, *set, c, next)
+	{
+		HASH_DEL(*set, c);
+		free(c);
+	}
+}
+
+static void set_gid(struct entries *es, struct entry *e)
 {
 	const char *own = opts_str(e->opts, OPT_GID);
-	if (own) {
-		snprintf(ret, 17, "%s", own);
-		return;
+	uint64_t gid, before;
+	if (own && str_hex_to_u64(own, strlen(own), &gid) == 0) {
+		e->twice = count_up(&es->own, gid) > 0;
+	} else {
+		gid = gid_of(e, 0);
+		before = count_up(&es->same, gid);
+		gid = before ? gid_of(e, before) : gid;
 	}
-	struct hash *h = hash_new("sha-256");
-	uint64_t place = i;
-	hash_update(h, &place, sizeof(place));
-	hash_entry(h, e);
-	hash_end(h, ret);
+	str_from_gid(gid, e->gid);
+}
+
+static void set_dir(struct entry *e, const char *cwd, const char *dir)
+{
+	struct opts *o = e->opts;
+	const char *own = opts_has(o, OPT_DIR) ? opts_str(o, OPT_DIR) : dir;
+	if (!own)
+		return;
+	e->relative = opts_has(o, OPT_DIR) && own[0] != '/';
+	while (strncmp(own, "./", 2) == 0)
+		own += 2;
+	bool here = own[0] == '\0' || strcmp(own, ".") == 0;
+	char *full = own[0] == '/' ? xstrdup(own) : here ? xstrdup(cwd) : xasprintf("%s/%s", cwd, own);
+	(void)opts_set(o, OPT_DIR, full, NULL); /* refused only for control characters, which the daemon reports then */
+	free(full);
+}
+
+void entries_set_dir(struct entries *es, const char *cwd, const char *dir)
+{
+	for (size_t i = 0; i < es->n; i++) {
+		set_dir(&es->v[i], cwd, dir);
+		set_gid(es, &es->v[i]);
+	}
 }
 
 /* The bytes of a file; whatever can't be read now says so when it is read for good. */
@@ -293,5 +329,15 @@ void entries_key(const struct entries *es, char ret[17])
 		hash_text(h, opts_str(es->parent, OPT_DIR));
 		hash_file(h, opts_str(es->parent, OPT_INPUT_FILE));
 	}
-	hash_end(h, ret);
+	str_from_gid(hash_end(h), ret);
+}
+
+void entries_free(struct entries *es)
+{
+	drop_all(es);
+	input_close(es->rest);
+	free(es->v);
+	drop_counts(&es->same);
+	drop_counts(&es->own);
+	*es = (struct entries){0};
 }

@@ -14,15 +14,19 @@ struct entry {
 	size_t n;
 	struct opts *opts; /* own reference; flat: the command line's options are in it */
 	bool relative;	   /* its dir was given relative to the working directory */
+	char gid[17];	   /* to ask for: its own, or one made of what it is; see entries_set_dir */
+	bool twice;	   /* an earlier entry has the same GID of the user's */
 };
+
+struct count;
 
 struct entries {
 	struct entry *v;
 	size_t n, cap;
-	size_t first;	     /* place of v[0] among all of the command */
 	struct input *rest;  /* deferred-input: the file has more; NULL: v is all */
 	struct opts *parent; /* of rest: the command line's options, borrowed */
 	struct fail late;    /* of entries_next: what is wrong with the entry behind v; code 0: nothing */
+	struct count *same, *own; /* inside: of all entries of the command, how often each was there; GIDs of the user's */
 };
 
 /* From words and --input-file: 0, n is 0 when the file is empty; ERR_BAD_URI (nothing given, not a URI), ERR_INPUT,
@@ -35,16 +39,16 @@ int entries_next(struct entries *es, size_t max, struct fail *f);
 bool entries_has_more(const struct entries *es); /* entries_next has something to say: entries, or what is wrong */
 void entries_free(struct entries *es);
 
-/* Relative dir options become absolute against cwd; entries without one get dir (NULL: stay without). */
+/* Relative dir options become absolute against cwd; entries without one get dir (NULL: stay without). Then each gets its
+ * GID: 16 hex digits, never all zero, that are the same whenever folder, URIs and output name are, so that a repeated command
+ * finds its downloads again, also when lines of its list have come, gone or moved; where several are the same, the second one
+ * has another GID than the first, and so on. Once for each filling of v. */
 void entries_set_dir(struct entries *es, const char *cwd, const char *dir);
 
 /* Parameters of aria2.addUri. gid: NULL, or the GID to ask for unless the entry names its own. New reference. */
 json_t *entry_params(const struct entry *e, const char *gid);
 
-/* 16 hex digits, never all zero, that are the same whenever folder, URIs and output name of this entry (at place i of
- * the command) are the same: lets a repeated command find its downloads again. */
-void entry_gid(const struct entry *e, size_t i, char ret[17]);
-/* The same over all entries: names the state of the whole command. Of a deferred file its bytes count. */
+/* 16 hex digits over all entries, their order too: names the state of the whole command. Of a deferred file its bytes count. */
 void entries_key(const struct entries *es, char ret[17]);
 
 #endif

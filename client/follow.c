@@ -13,6 +13,7 @@
 #include <uthash.h>
 
 #include "base/str.h"
+#include "client/cli.h"
 
 #define STOP_LOOK_MS 1000 /* between two looks whether stop_pid is there */
 #define SWEEP	     64 /* downloads looked at in one round beside the active ones and the notified ones, */
@@ -55,6 +56,7 @@ struct follow {
 	size_t nopen, ndue, count;	/* count: of all, also the ended ones */
 	size_t unsure;			/* so many in front may have ended without a notification */
 	bool notified;			/* there were notifications, so there shall be */
+	bool missed;			/* some may have been lost */
 	bool own; /* the last answer had our own keys: it is hauld, where nothing follows a download */
 	int64_t next_full; /* round that also looks at those of which nothing was heard */
 	uint64_t ended_bytes;		/* of those that have ended */
@@ -158,6 +160,8 @@ static void track_ended(struct follow *fo, struct track *t)
 		fo->code = t->d.code ? t->d.code : 1;
 		fo->partial = fo->partial || t->d.total > 0;
 	}
+	if (strcmp(t->d.status, "removed") == 0 && fo->conf.removed)
+		fo->code = fo->conf.removed;
 	if (strcmp(t->d.status, "complete") == 0)
 		fo->ended_bytes += t->d.done;
 	progress_end(fo->conf.prog, &e);
@@ -213,6 +217,13 @@ static void end_as(struct follow *fo, struct track *t, const char *status)
 	track_ended(fo, t);
 }
 
+/* The end of one of which no notification came: only one that waits is removed without any. Where some were lost it may have
+ * been any end, and nobody can say that there is a file. */
+static const char *unheard_end(const struct follow *fo)
+{
+	return rpc_fd(fo->conf.rpc) >= 0 && !fo->missed ? "removed" : "error";
+}
+
 /* The daemon does not know t any more: somebody removed it, or others have pushed its result out. Then the notification,
  * which waits until that is durable, may still be on its way. */
 static void vanished(struct follow *fo, struct track *t)
@@ -223,11 +234,12 @@ static void vanished(struct follow *fo, struct track *t)
 		set_due(fo, t);
 		return;
 	}
-	if (t->outcome && t->d.error[0] == '\0') {
-		free(t->d.error);
-		t->d.error = xstrdup("the daemon has forgotten why");
-	}
-	end_as(fo, t, t->outcome ? t->outcome : "removed");
+	const char *end = t->outcome ? t->outcome : unheard_end(fo);
+	free(t->d.error);
+	t->d.error = xstrdup(t->outcome ? "the daemon has forgotten why"
+					: "the daemon has forgotten it, and how it ended is not known");
+	t->d.code = strcmp(end, "removed") == 0 ? err_exit_code(ERR_REMOVED) : EXIT_OTHER;
+	end_as(fo, t, end);
 }
 
 /* The status of a download that a notification with this name ended; NULL: it did not. */
@@ -290,8 +302,10 @@ static void ask_for(struct follow *fo, struct round *r, struct track *t, enum dl
 static size_t sweep_of(struct follow *fo, bool full)
 {
 	size_t most = rpc_fd(fo->conf.rpc) < 0 ? SWEEP_BLIND : SWEEP;
-	if (rpc_missed(fo->conf.rpc))
+	if (rpc_missed(fo->conf.rpc)) {
+		fo->missed = true;
 		fo->unsure = fo->nopen;
+	}
 	if (fo->unsure > 0)
 		most = fo->own ? SWEEP_UNSURE : most; /* each URI comes many times where it comes in `files` */
 	else if (!full)

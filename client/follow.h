@@ -23,6 +23,7 @@ struct follow_conf {
 	size_t few;	/* this many or less are few; SIZE_MAX: all are given at once */
 	int64_t stop_s; /* the command ends after so many seconds; 0: never */
 	int stop_pid;	/* and when this process is gone; 0: none */
+	int removed;	/* what follow_code is for one that somebody removed; 0: that is no failure */
 };
 
 struct follow *follow_new(const struct follow_conf *conf);
@@ -44,7 +45,7 @@ int follow_run(struct follow *fo, struct fail *f);
 /* What has not ended is told to the progress. */
 void follow_tell_unfinished(struct follow *fo);
 
-int follow_code(const struct follow *fo);	  /* errorCode of the one that failed last, 0: none failed */
+int follow_code(const struct follow *fo);	  /* of the one that failed last, 1 where its end is unknown; 0: none failed */
 bool follow_has_partial(const struct follow *fo); /* something is unfinished and has a file: its size is known */
 /* A GID of each that has not ended, as an array of texts. New reference. */
 json_t *follow_open_gids(const struct follow *fo);

@@ -126,12 +126,11 @@ static void refuse(struct try *t, const char *uri)
 	t->uri = uri;
 }
 
-/* n of the entries, from `from` on. */
+/* Some entries in a row. */
 struct part {
-	const struct entries *all;
 	const struct entry *e;
 	struct try *t;
-	size_t n, from;
+	size_t n;
 };
 
 /* Most are new to the daemon: each is added by the GID that is its own, which fails where the daemon knows that. */
@@ -139,7 +138,7 @@ static int add_all(struct give *g, struct part *p, struct fail *f)
 {
 	json_t *batch = json_array(), *answers = NULL;
 	for (size_t i = 0; i < p->n; i++) {
-		entry_gid(&p->e[i], p->all->first + p->from + i, p->t[i].gid);
+		snprintf(p->t[i].gid, sizeof(p->t[i].gid), "%s", p->e[i].gid);
 		rpc_add(g->rpc, batch, "aria2.addUri", entry_params(&p->e[i], p->t[i].gid));
 	}
 	int rc = rpc_run(g->rpc, batch, &answers, f);
@@ -189,25 +188,13 @@ static bool has_retry(struct give *g, const json_t *known)
 	return strncmp(f.text, unknown, sizeof(unknown) - 1) != 0;
 }
 
-/* Has an earlier entry the same GID of the user's? Then the daemon knows it because of this very command. */
-static bool is_twice(const struct part *p, size_t i)
-{
-	const char *own = opts_str(p->e[i].opts, OPT_GID);
-	for (size_t k = 0; own && k < p->from + i; k++) {
-		const char *other = opts_str(p->all->v[k].opts, OPT_GID);
-		if (other && strcmp(own, other) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* What can't be given is refused, with what the daemon said of it or with what is wrong. One that was refused and isn't known
  * is tried once more: the daemon may have forgotten it in between. */
 static void judge(struct part *p, size_t i, const json_t *status)
 {
 	struct try *t = &p->t[i];
 	const char *other = other_uri(&p->e[i], status);
-	if (is_twice(p, i)) {
+	if (p->e[i].twice) { /* the daemon knows it because of this very command */
 		refuse(t, p->e[i].uris[0]);
 	} else if (other) {
 		t->why = (struct fail){0};
@@ -287,7 +274,7 @@ static int tell_part(struct give *g, const struct part *p)
 
 static int give_part(struct give *g, const struct entries *es, size_t from, size_t n, int *code, struct fail *f)
 {
-	struct part p = {.all = es, .e = es->v + from, .t = xcalloc(n + 1, sizeof(struct try)), .n = n, .from = from};
+	struct part p = {.e = es->v + from, .t = xcalloc(n + 1, sizeof(struct try)), .n = n};
 	int rc = add_all(g, &p, f);
 	if (rc == 0 && next_open(&p, 0) < n)
 		rc = go_on(g, &p, f);

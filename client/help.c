@@ -67,17 +67,17 @@ void help_all(void)
 {
 	size_t n;
 	const struct cmd *cmds = cli_commands(&n);
-	puts("haul downloads files and drives hauld, the download daemon.\n\nUsage: haul COMMAND [FLAG...] "
-	     "[WORD...]\n\nCommands:");
+	puts("haul downloads files and controls hauld, the download daemon.\n\nUsage: haul COMMAND [FLAG...] "
+	     "[ARGUMENT...]\n\nCommands:");
 	for (size_t i = 0; i < n; i++)
 		printf("  %-9s %s\n", cmds[i].name, cmds[i].help);
-	puts("\nFlags of every command:");
+	puts("\nA GID names a download: 16 hex digits, of which the first few are enough.\n\nFlags of every command:");
 	put_flags(FLAGS_COMMON);
 	puts("\nExamples:\n"
 	     "  haul get https://example.org/disk.iso          into the current folder\n"
 	     "  haul get -d /data -o a.iso URL                 elsewhere, under another name\n"
-	     "  haul add URL && haul watch                     leave it to the daemon, look on\n\n"
-	     "'haul help COMMAND' tells more about one of them.");
+	     "  haul add URL && haul watch                     leave it to the daemon\n\n"
+	     "'haul help COMMAND' explains a command.");
 }
 
 /* All about a command. */
@@ -93,7 +93,7 @@ static void put_command(const struct cmd *c)
 	put_flags(c->flags | FLAGS_COMMON);
 	if (!(c->bits & C_OPTIONS))
 		return;
-	printf("\nThe usual options; 'haul %s --help=#all' lists them all.\n", c->name);
+	printf("\nThe most common options; 'haul %s --help=#all' lists all of them.\n", c->name);
 	(void)conf_help(stdout, "#basic", OF_CLIENT);
 }
 
@@ -190,8 +190,8 @@ static void man_commands(void)
 void help_man(void)
 {
 	puts(".TH HAUL 1 \"\" \"haul " HAUL_VERSION
-	     "\" \"User Commands\"\n.SH NAME\nhaul \\- download files; drive the download daemon "
-	     "hauld\n.SH SYNOPSIS\n.B haul\n.I COMMAND\n[FLAG...] [WORD...]\n.SH COMMANDS");
+	     "\" \"User Commands\"\n.SH NAME\nhaul \\- download files; control the download daemon "
+	     "hauld\n.SH SYNOPSIS\n.B haul\n.I COMMAND\n[FLAG...] [ARGUMENT...]\n.SH COMMANDS");
 	man_commands();
 	puts(".SH FLAGS OF EVERY COMMAND");
 	man_flags(FLAGS_COMMON | F(PRINT));
@@ -203,7 +203,7 @@ void help_man(void)
 	     "for a daemon behind "
 	     "https.\n.TP\n.B XDG_STATE_HOME\nBelow it, in haul/get, private daemons keep the progress of unfinished "
 	     "downloads.\n"
-	     ".SH EXIT STATUS\nget: aria2's errorCode of the download that failed last, 0 when all are complete, 7 "
-	     "when interrupted. "
-	     "Everything: 0 done, 28 wrong usage, 1 any other failure.\n.SH SEE ALSO\nhauld(1), aria2c(1)");
+	     ".SH EXIT STATUS\nget: aria2's errorCode of the download that failed last, 31 if it was removed "
+	     "from the daemon, 0 if all are complete, 7 after an interruption. "
+	     "All commands: 0 on success, 28 for wrong usage, 1 for any other failure.\n.SH SEE ALSO\nhauld(1), aria2c(1)");
 }

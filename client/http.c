@@ -189,6 +189,20 @@ static int read_answer(struct conn *c, struct http_answer *a, struct fail *f)
 	return rc;
 }
 
+static void add_login(struct buf *out, const struct endpoint *ep)
+{
+	if (ep->basic)
+		buf_addf(out, "Authorization: Basic %s\r\n", ep->basic);
+}
+
+/* out is empty afterwards, and wiped: its login and the token in its body are secrets. */
+static int send_request(struct conn *c, struct buf *out, struct fail *f)
+{
+	int rc = out->err ? fail_set(f, ERR_LIMIT, "the request is too large") : conn_send(c, out->data, out->len, f);
+	buf_wipe(out);
+	return rc;
+}
+
 int http_post(
 	struct conn *c, const struct endpoint *ep, const char *body, size_t n, struct http_answer *a, struct fail *f)
 {
@@ -198,12 +212,10 @@ int http_post(
 	buf_init(&a->body, HTTP_BODY_MAX);
 	buf_addf(&out, "POST %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: haul/" HAUL_VERSION "\r\n" AS_USER, ep->target,
 		ep->hostport);
-	if (ep->basic)
-		buf_addf(&out, "Authorization: Basic %s\r\n", ep->basic);
+	add_login(&out, ep);
 	buf_addf(&out, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n", n);
 	buf_add(&out, body, n);
-	int rc = out.err ? fail_set(f, ERR_LIMIT, "the request is too large") : conn_write(c, out.data, out.len, f);
-	buf_free(&out);
+	int rc = send_request(c, &out, f);
 	return rc < 0 ? rc : read_answer(c, a, f);
 }
 
@@ -219,14 +231,15 @@ static char *accept_of(const char *key)
 
 static int send_upgrade(struct conn *c, const struct endpoint *ep, const char *key, struct fail *f)
 {
-	char *auth = ep->basic ? xasprintf("Authorization: Basic %s\r\n", ep->basic) : xstrdup("");
-	char *text = xasprintf("GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-			       "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n" AS_USER "%s\r\n",
-		ep->target, ep->hostport, key, auth);
-	int rc = conn_write(c, text, strlen(text), f);
-	free(text);
-	free(auth);
-	return rc;
+	struct buf out;
+	buf_init(&out, HEAD_MAX);
+	buf_addf(&out,
+		"GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n" AS_USER,
+		ep->target, ep->hostport, key);
+	add_login(&out, ep);
+	buf_adds(&out, "\r\n");
+	return send_request(c, &out, f);
 }
 
 int http_upgrade(struct conn *c, const struct endpoint *ep, struct buf *rest, struct fail *f)

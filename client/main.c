@@ -28,7 +28,7 @@ static int run_without_command(const struct cli *cli)
 		help_all();
 		return 0;
 	}
-	fputs("haul: say what to do: 'haul get URL' downloads, 'haul help' tells the rest\n", stderr);
+	fputs("haul: no command given: 'haul get URL' downloads, 'haul help' lists the commands\n", stderr);
 	return EXIT_USAGE;
 }
 

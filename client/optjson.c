@@ -51,7 +51,7 @@ int optjson_assign(struct opts *o, const char *text, unsigned may, struct fail *
 	size_t n = strcspn(text, "=");
 	str_safe(text, n, name, sizeof(name));
 	if (text[n] != '=')
-		return fail_set(f, ERR_USAGE, "'%s' is no NAME=VALUE", name);
+		return fail_set(f, ERR_USAGE, "'%s' is not of the form NAME=VALUE", name);
 	enum opt id = opt_find(text, n);
 	if (id == OPT_COUNT)
 		return fail_set(f, ERR_USAGE, "no option is named '%s'; 'hauld --help=#all' lists them", name);

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <openssl/crypto.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -27,9 +26,11 @@
 #include "client/term.h"
 
 #define STOP_MS	      10000
+#define HOOKS_SAID_MS 2000 /* waiting for hooks: then the user is told */
 #define LOCK_MS	      300
 #define EXIT_MS	      500 /* for the exit status of a daemon that hung up */
 #define FREE_MS	      10000
+#define DIR_TRIES     100 /* each one means that another command has ended just now */
 #define EXIT_LOCKED   42 /* err_table.h: ERR_LOCKED */
 #define ACTIVATION_FD 3	 /* sd_listen_fds(3) */
 #define RESULTS_KEPT  1000000
@@ -47,6 +48,7 @@ struct private
 	int fd;	     /* of dir, locked */
 	int out_fd;  /* the daemon's standard output */
 	int intr_fd; /* readable when the user wants to stop; -1: none */
+	bool hooks;  /* it has programs to run, and ends when all have been started */
 };
 
 /* ---- configuration ---- */
@@ -64,6 +66,16 @@ static bool is_for_us(enum opt id)
 	}
 	return strcmp(d->group, "rpc") != 0 && strcmp(d->group, "ui") != 0 && (d->flags & OF_START) &&
 	       !(d->flags & OF_ONCE);
+}
+
+static bool has_hooks(const struct opts *conf)
+{
+	for (int id = 0; id < OPT_COUNT; id++) {
+		const char *text = opt_def((enum opt)id)->flags & OF_HOOK ? opts_str(conf, (enum opt)id) : NULL;
+		if (text && *text)
+			return true;
+	}
+	return false;
 }
 
 bool private_only(enum opt id)
@@ -144,8 +156,7 @@ static int write_conf(const struct private *p, const struct opts *conf, struct f
 	int why = errno;
 	if (fd >= 0)
 		close(fd);
-	OPENSSL_cleanse(text.data, text.len);
-	buf_free(&text);
+	buf_wipe(&text);
 	return ok ? 0 : fail_set(f, ERR_STATE_DIR, "can't write %s/" CONF ": %s", p->dir, strerror(why));
 }
 
@@ -166,20 +177,44 @@ static bool lock_soon(int fd)
 	return true;
 }
 
-/* The folder, made and locked: one command at a time. */
-static int open_dir(struct private *p, struct fail *f)
+/* Does the folder still stand where its path says? */
+static bool is_there(const struct private *p)
+{
+	struct stat held, named;
+	return fstat(p->fd, &held) == 0 && stat(p->dir, &named) == 0 && held.st_dev == named.st_dev &&
+	       held.st_ino == named.st_ino;
+}
+
+/* 0 with the folder locked, 1 when another command has removed it meanwhile, or an error. */
+static int lock_dir(struct private *p, struct fail *f)
 {
 	bool made;
 	int rc = make_dirs(p->dir, &made, f);
 	if (rc < 0)
 		return rc;
 	p->fd = open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (p->fd < 0 && errno == ENOENT)
+		return 1;
 	if (p->fd < 0)
 		return fail_set(f, ERR_STATE_DIR, "can't open the folder %s: %s", p->dir, strerror(errno));
 	if (!lock_soon(p->fd))
 		return fail_set(f, ERR_LOCKED, "the same download is running already in another 'haul get'");
-	p->fresh = made;
-	return 0;
+	if (is_there(p)) {
+		p->fresh = made;
+		return 0;
+	}
+	close(p->fd);
+	p->fd = -1;
+	return 1;
+}
+
+/* The folder, made and locked: one command at a time. The one before removes it when it is done. */
+static int open_dir(struct private *p, struct fail *f)
+{
+	int rc = 1;
+	for (int i = 0; i < DIR_TRIES && rc > 0; i++)
+		rc = lock_dir(p, f);
+	return rc > 0 ? fail_set(f, ERR_STATE_DIR, "the folder %s is removed again and again", p->dir) : rc;
 }
 
 /* ---- the process ---- */
@@ -329,15 +364,32 @@ static bool wants_stop(const struct private *p)
 	return p->intr_fd >= 0 && poll(&pfd, 1, 0) > 0;
 }
 
+/* Until it has ended, the time is over, or the user has had enough. */
+static void wait_end(struct private *p, int64_t ms)
+{
+	int64_t begin = term_now();
+	bool told = !p->hooks;
+	while (private_alive(p) && term_now() - begin < ms && !wants_stop(p)) {
+		nap();
+		if (told || term_now() - begin < HOOKS_SAID_MS)
+			continue;
+		fputs("haul: waiting until all hooks have been started; Ctrl-C gives that up\n", stderr);
+		told = true;
+	}
+}
+
 void private_stop(struct private *p, bool keep)
 {
 	if (!p)
 		return;
-	int64_t end = term_now() + STOP_MS;
 	if (p->pid > 0)
 		kill(p->pid, SIGTERM);
-	while (private_alive(p) && term_now() < end && !wants_stop(p))
-		nap();
+	wait_end(p, p->hooks ? INT64_MAX : STOP_MS);
+	if (p->pid > 0 && p->hooks) { /* told twice it says which ones it did not run, and ends */
+		kill(p->pid, SIGTERM);
+		for (int64_t end = term_now() + EXIT_MS; private_alive(p) && term_now() < end;)
+			nap();
+	}
 	if (p->pid > 0) {
 		kill(p->pid, SIGKILL); /* loses next to nothing: the queue survives it */
 		waitpid(p->pid, &p->status, 0);
@@ -363,10 +415,10 @@ static int start(struct private *p, const struct opts *conf, struct rpc **ret_rp
 	free(url);
 	if (rc < 0)
 		return rc;
-	*ret_rpc = rpc_new(&ep, NULL, p->intr_fd);
+	*ret_rpc = rpc_begin(&ep, NULL, p->intr_fd);
 	rc = start_when_free(p, *ret_rpc, f);
 	if (rc < 0)
-		rpc_free(*ret_rpc);
+		rpc_end(*ret_rpc);
 	return rc;
 }
 
@@ -376,12 +428,13 @@ int private_start(const char *key, const struct opts *conf, int out_fd, int intr
 	char *dir = state_path(key);
 	if (!dir)
 		return fail_set(f, ERR_STATE_DIR,
-			"HOME is no folder and XDG_STATE_HOME is not set: nowhere to keep the progress");
+			"HOME is not a folder and XDG_STATE_HOME is not set: nowhere to keep the progress");
 	struct private *p = xcalloc(1, sizeof(*p));
 	p->dir = dir;
 	p->fd = -1;
 	p->out_fd = out_fd;
 	p->intr_fd = intr_fd;
+	p->hooks = has_hooks(conf);
 	int rc = start(p, conf, ret_rpc, f);
 	if (rc < 0)
 		private_stop(p, !p->fresh);

@@ -18,7 +18,8 @@ struct private;
 int private_start(const char *key, const struct opts *conf, int out_fd, int intr_fd, struct private **ret,
 	struct rpc **ret_rpc, struct fail *f);
 bool private_alive(void *p); /* a struct private */
-/* End it in an orderly way and wait for that, at once when the user asks to stop again. keep: leave the state folder
+/* End it in an orderly way and wait for that, at once when the user asks to stop again. One that has hooks ends when all of
+ * them have been started. keep: leave the state folder
  * for the next run. */
 void private_stop(struct private *p, bool keep); /* NULL is fine */
 

@@ -34,7 +34,7 @@ struct rpc {
 	bool missed; /* as rpc_missed */
 };
 
-struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd)
+struct rpc *rpc_begin(struct endpoint *ep, char *secret, int intr_fd)
 {
 	struct rpc *r = xcalloc(1, sizeof(*r));
 	r->ep = *ep;
@@ -46,12 +46,17 @@ struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd)
 
 void rpc_disconnect(struct rpc *r)
 {
-	conn_close(r->conn);
+	conn_hang_up(r->conn);
 	ws_close(r->ws);
 	r->missed = r->missed || r->ws;
 	r->conn = NULL;
 	r->ws = NULL;
 	r->used = false;
+}
+
+int rpc_wait_end(struct rpc *r, int ms, struct fail *f)
+{
+	return r->conn ? conn_wait_end(r->conn, ms, f) : 0;
 }
 
 static void forget_secret(struct rpc *r)
@@ -63,7 +68,7 @@ static void forget_secret(struct rpc *r)
 	r->home_only = false;
 }
 
-void rpc_free(struct rpc *r)
+void rpc_end(struct rpc *r)
 {
 	if (!r)
 		return;
@@ -125,7 +130,7 @@ int rpc_use_ws(struct rpc *r, struct fail *f)
 		return rc;
 	rc = ws_open(r->conn, &r->ep, &r->ws, f);
 	if (rc < 0)
-		conn_close(r->conn);
+		conn_hang_up(r->conn);
 	r->conn = NULL;
 	return rc;
 }
@@ -137,7 +142,7 @@ static int fail_status(const struct rpc *r, int status, struct fail *f)
 	if (status == 401)
 		return fail_set(
 			f, ERR_AUTH, "the daemon at %s wants a user and a password: put them into the URL", r->ep.show);
-	return fail_set(f, ERR_PROTO, "what answers at %s is no download daemon (HTTP %d)", r->ep.show, status);
+	return fail_set(f, ERR_PROTO, "what answers at %s is not a download daemon (HTTP %d)", r->ep.show, status);
 }
 
 /* A POST; a kept connection that turns out closed before a byte of the answer came is replaced once. */
@@ -349,9 +354,7 @@ int rpc_run(struct rpc *r, json_t *batch, json_t **ret, struct fail *f)
 		fill_part(batch, &at, &text);
 		rc = text.err ? fail_set(f, ERR_LIMIT, "the request is too large")
 			      : run_part(r, &text, first, at - from, out, f);
-		if (text.data)
-			OPENSSL_cleanse(text.data, text.len);
-		buf_free(&text);
+		buf_wipe(&text);
 	}
 	json_decref(batch);
 	if (rc < 0)

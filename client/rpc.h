@@ -13,8 +13,8 @@
 struct rpc;
 
 /* Takes over ep's strings and secret (malloc'd, NULL: none; wiped at the end). Does not connect yet. */
-struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd);
-void rpc_free(struct rpc *r); /* NULL is fine */
+struct rpc *rpc_begin(struct endpoint *ep, char *secret, int intr_fd);
+void rpc_end(struct rpc *r); /* NULL is fine */
 /* The secret was not given for this URL but found: it is only for a daemon of this user on this machine. One of another
  * user, if it answers first, is talked to without it; later it gets nothing. */
 void rpc_keep_secret_home(struct rpc *r);
@@ -26,6 +26,8 @@ bool rpc_is_same_user(const struct rpc *r); /* as conn_is_same_user; false when 
 /* Switch to a WebSocket. On error calls still go over HTTP. */
 int rpc_use_ws(struct rpc *r, struct fail *f);
 void rpc_disconnect(struct rpc *r); /* the next call connects again, over HTTP */
+/* As conn_wait_end, after an answer over HTTP; 0 when its connection was not kept. */
+int rpc_wait_end(struct rpc *r, int ms, struct fail *f);
 
 /* A batch: json_array() filled by rpc_add (steals params, NULL: none; the secret is put in front where the method wants
  * it). */

@@ -296,7 +296,7 @@ int cmd_watch(struct cli *cli)
 	} else if ((w.rpc = cmd_connect(cli, &code))) {
 		code = run(&w);
 	}
-	rpc_free(w.rpc);
+	rpc_end(w.rpc);
 	json_decref(w.rows);
 	json_decref(w.stat);
 	return code;

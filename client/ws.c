@@ -154,7 +154,7 @@ void ws_close(struct ws *w)
 		return;
 	if (!w->ended && wslay_event_queue_close(w->ctx, WSLAY_CODE_NORMAL_CLOSURE, NULL, 0) == 0)
 		(void)wslay_event_send(w->ctx);
-	conn_close(w->conn);
+	conn_hang_up(w->conn);
 	ws_free(w);
 }
 

@@ -55,17 +55,31 @@ struct app {
 	int add_err;		    /* of the last download of the command line or input file that could not be added */
 	bool looping;		    /* loop is there */
 	bool ending, forced, stuck;
+	bool saved; /* ending, and only hooks are waited for */
 };
 
 /* ---- the end ---- */
 
+/* All that may be lost is safe. Programs that wait to be started are given the time that is left; a daemon of one command lasts
+ * until they are, its caller waits for that. */
+static void end_when_hooks_ran(struct app *a)
+{
+	a->saved = true;
+	timer_stop(&a->force);
+	if (hooks_waiting(a->hooks) == 0 || a->forced) {
+		loop_stop(&a->loop);
+		return;
+	}
+	log_notice(MAIN, "%zu hooks wait to be started", hooks_waiting(a->hooks));
+	if (opts_num(a->opts, OPT_STOP_WITH_PROCESS) > 0)
+		timer_stop(&a->give_up);
+}
+
 static void on_saved(void *arg, int err, const struct fail *f)
 {
-	struct app *a = arg;
-
 	(void)err; /* logged */
 	(void)f;
-	loop_stop(&a->loop);
+	end_when_hooks_ran(arg);
 }
 
 static void on_engine_stopped(void *arg)
@@ -73,13 +87,17 @@ static void on_engine_stopped(void *arg)
 	struct app *a = arg;
 
 	if (engine_save_session(a->engine, on_saved, a, NULL) < 0)
-		loop_stop(&a->loop); /* no file is wanted */
+		end_when_hooks_ran(a); /* no file is wanted */
 }
 
 static void on_give_up(void *arg)
 {
 	struct app *a = arg;
 
+	if (a->saved) { /* clean_up says which hooks were not run */
+		loop_stop(&a->loop);
+		return;
+	}
 	log_error(MAIN, "the transfers did not stop within %d s; ending anyway", GIVE_UP_MS / 1000);
 	a->stuck = true;
 	loop_stop(&a->loop);
@@ -97,7 +115,10 @@ static void end(struct app *a, bool force)
 {
 	if (a->ending && !a->forced) {
 		a->forced = true;
-		on_force(a);
+		if (a->saved)
+			loop_stop(&a->loop);
+		else
+			on_force(a);
 	}
 	if (a->ending)
 		return;
@@ -140,8 +161,18 @@ static void on_done_check(void *arg)
 {
 	struct app *a = arg;
 
-	if (!a->ending && !engine_busy(a->engine))
+	if (!a->ending && !engine_busy(a->engine) && hooks_waiting(a->hooks) == 0)
 		end(a, false);
+}
+
+static void on_hooks_idle(void *arg)
+{
+	struct app *a = arg;
+
+	if (a->saved)
+		loop_stop(&a->loop);
+	else if (!a->rpc_wanted)
+		defer(&a->loop, &a->done_check);
 }
 
 static void on_event(void *arg, const struct event *ev)
@@ -161,9 +192,9 @@ static void on_signal(uv_signal_t *h, int sig)
 		end(a, false);
 		return;
 	}
-	http_state_reload(a->http);
 	if (engine_log_setup(engine_global(a->engine), &f) < 0)
-		log_error(MAIN, "%s", f.text);
+		log_warn(MAIN, "%s; the old one is kept", f.text);
+	http_state_reload(a->http);
 }
 
 /* ---- the start ---- */
@@ -224,6 +255,7 @@ static int open_modules(struct app *a, struct fail *f)
 	if (err < 0)
 		return err;
 	a->hooks = hooks_new(a->engine);
+	hooks_on_idle(a->hooks, on_hooks_idle, a);
 	return 0;
 }
 

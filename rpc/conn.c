@@ -3,6 +3,7 @@
  */
 #include "rpc/conn.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,6 +98,16 @@ void conn_finish(struct conn *c)
 	OBJ_CHECK(c, CONN);
 	c->last = true;
 	close_if_sent(c);
+}
+
+/* The system closes the copy of the descriptor with the process. */
+void conn_farewell(struct conn *c)
+{
+	OBJ_CHECK(c, CONN);
+	if (c->awaits_end && c->answer == NULL && c->queued == 0 && fcntl(stream_fd(c->s), F_DUPFD_CLOEXEC, 0) >= 0)
+		conn_close(c);
+	else
+		conn_finish(c);
 }
 
 static void on_deadline(void *arg)

@@ -53,6 +53,7 @@ struct conn {
 	bool corked;             /* little of what is written now goes out at once */
 	struct timer deadline;
 	bool last;               /* close once everything is sent */
+	bool awaits_end;         /* it was answered after the process was asked to end */
 	bool processing;         /* conn_process is on the stack */
 	unsigned holds;
 	size_t in_pos, in_len;   /* bytes of `in` not yet looked at: [in_pos, in_len) */
@@ -80,6 +81,8 @@ struct rpc {
 void conn_accept(void *owner, struct stream *s); /* accept_cb; owner is the struct rpc */
 void conn_close(struct conn *c);                 /* at once; idempotent */
 void conn_finish(struct conn *c);                /* sends what is queued, then closes */
+/* The process is about to end: as conn_finish, but who asked for it sees the end of the connection when the process is gone. */
+void conn_farewell(struct conn *c);
 void conn_hold(struct conn *c);
 void conn_release(struct conn *c);
 bool conn_alive(const struct conn *c);

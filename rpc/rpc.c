@@ -195,7 +195,7 @@ void rpc_close(struct rpc *r)
 		if (c->ws != NULL)
 			ws_end(c);
 		else
-			conn_finish(c); /* an answer that is still under way goes first */
+			conn_farewell(c); /* an answer that is still under way goes first */
 	}
 }
 

@@ -23,8 +23,9 @@ struct rpc_conf {
  * impossible is no error. */
 int rpc_new(const struct rpc_conf *c, struct rpc **ret, struct fail *f);
 uint16_t rpc_port(const struct rpc *r); /* TCP port listened on; 0 for an inherited Unix socket */
-/* Accepts no more, closes what is idle, and sends what is being answered (each connection closes itself then).
- * Idempotent. */
+/* The process is about to end. Accepts no more, closes what is idle, and sends what is being answered (each connection closes
+ * itself then). A connection over which the end was asked for stays open until the process is gone, so that its peer can wait for
+ * that. Idempotent. */
 void rpc_close(struct rpc *r);
 void rpc_free(struct rpc *r); /* NULL is fine; drops what rpc_close left */
 

@@ -118,6 +118,7 @@ static void on_ready(void *owner, struct answer *a)
 	OBJ_CHECK(c, CONN);
 	conn_hold(c);
 	c->answer = NULL;
+	c->awaits_end = timer_running(&c->rpc->env.shutdown);
 	if (r->xml)
 		xmlrpc_encode(r);
 	respond(c, &(struct response){.status = r->status, .type = type_of(r),

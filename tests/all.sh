@@ -21,7 +21,7 @@ step() { # NAME COMMAND...: counts the last "N passed[, N failed]" that it print
 	[ -n "$p$f" ] || { echo "$name: did not run"; f=1; }
 	add "${p:-0}" "${f:-0}"
 }
-step "lint" tests/lint/lint.sh
+step "lint" env BUILD="$B" tests/lint/lint.sh
 step "unit tests" ${MAKE:-make} --no-print-directory BUILD="$B" -j2 unit
 step "fuzz corpus" env MAKE="${MAKE:-make}" tests/fuzz/replay.sh "$B"
 [ -n "$ASAN_OPTIONS" ] || step "costs" /usr/bin/python3 tests/bench/check.py --build "$B"

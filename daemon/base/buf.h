@@ -23,6 +23,7 @@ void buf_init(struct buf *b, size_t max);
 void buf_init_foreign(struct buf *b, size_t max); /* for what a peer sends or asks for: when large, an add may give ERR_NOMEM */
 void buf_free(struct buf *b);  /* frees the memory, ready for use again */
 void buf_reset(struct buf *b); /* len and err to 0, memory kept */
+void buf_wipe(struct buf *b); /* as buf_free, and what it holds is overwritten: for secrets */
 int buf_add_slow(struct buf *b, const void *p, size_t n); /* buf_add where memory has to grow */
 int buf_add_int(struct buf *b, int64_t v);		 /* in decimal */
 int buf_adds(struct buf *b, const char *s);

@@ -445,7 +445,8 @@ OPT(MAX_CONNECTION_PER_SERVER, .name = "max-connection-per-server", .ch = 'x', .
 	.help = "Connections of one download to one server. Unless it is given the number is found out by measuring: a "
 		"download begins with one and gets more while they bring more in sum, up to 16 at one server for all "
 		"such downloads together (each has one); those that bring nothing are closed, and a server that refuses is asked for less. A "
-		"number that is given, here or in the configuration, is used at once; 1 means one.",
+		"number that is given, here or in the configuration, is used at once, as far as the file has parts of "
+		"min-split-size (20M), so that a file of less than 320 MiB gets all of -x 16 only with a smaller -k; 1 means one.",
 	.why = "Unless it is given as many as bring more are opened, up to 16; aria2 opens one. aria2 refuses more than 16; "
 	       "a server that bears more should be used.")
 OPT(MAX_DOWNLOAD_LIMIT, .name = "max-download-limit", .type = OT_SIZE, .def = "0", .max = INT64_MAX,
@@ -557,7 +558,8 @@ OPT(ON_DOWNLOAD_COMPLETE, .name = "on-download-complete", .type = OT_PATH,
 	.flags = OF_START | OF_NORPC | OF_HOOK | OF_CLIENT, .group = "general", .aria2 = AS_SAME,
 	.arg = "COMMAND",
 	.help = "Program to run when a download is complete, instead of on-download-stop. Arguments: GID, number of "
-		"files, path of the first file. What it prints goes to standard output.")
+		"files, path of the first file. What it prints goes to standard output. At most 32 hooks run at a time, "
+		"the others wait for their turn.")
 OPT(ON_DOWNLOAD_ERROR, .name = "on-download-error", .type = OT_PATH, .flags = OF_START | OF_NORPC | OF_HOOK | OF_CLIENT,
 	.group = "general",
 	.aria2 = AS_SAME, .arg = "COMMAND",

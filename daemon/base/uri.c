@@ -544,26 +544,42 @@ char *uri_text(const struct uri *u)
 	return text;
 }
 
-const char *uri_show_short(const char *text, char *buf, size_t size)
+/* The text without [*ret_front, *ret_from) holds neither user nor password. */
+static void find_login(const char *text, size_t *ret_front, size_t *ret_from)
 {
-	size_t n = strlen(text), end = strcspn(text, "?#"), front = 0, from = 0;
+	size_t n = strlen(text);
 	struct uri u;
 	const char *at;
-	char *s;
 
 	if (uri_parse(text, n, &u, NULL) == 0) {
 		struct cut a = cut_uri(text, n).authority;
 
-		front = (size_t)(a.base - text);
-		from = (size_t)(cut_authority(a).host.base - text);
+		*ret_front = (size_t)(a.base - text);
+		*ret_from = (size_t)(cut_authority(a).host.base - text);
 		uri_free(&u);
 	} else {
 		/* In a text that is no URI a password may stand anywhere before an '@'. */
 		at = memrchr(text, '@', n);
-		from = at != NULL ? (size_t)(at - text) + 1 : 0;
-		if (end < from)
-			end = from + strcspn(text + from, "?#");
+		*ret_front = 0;
+		*ret_from = at != NULL ? (size_t)(at - text) + 1 : 0;
 	}
+}
+
+char *uri_without_login(const char *text)
+{
+	size_t front, from;
+
+	find_login(text, &front, &from);
+	return xasprintf("%.*s%s", (int)front, text, text + from);
+}
+
+const char *uri_show_short(const char *text, char *buf, size_t size)
+{
+	size_t front, from, end;
+	char *s;
+
+	find_login(text, &front, &from);
+	end = from + strcspn(text + from, "?#");
 	s = xasprintf("%.*s%.*s%s", (int)front, text, (int)(end - from), text + from, text[end] == '?' ? "?..." : "");
 	str_safe(s, strlen(s), buf, size);
 	free(s);

@@ -39,7 +39,9 @@ int uri_resolve(const struct uri *base, const char *text, size_t n, struct uri *
 /* malloc'd text; userinfo and fragment left out, so it may be shown and logged. Signed queries are still in it: use
  * uri_show_short for logs. */
 char *uri_text(const struct uri *u);
-/* The same of an unparsed text, for logs: no userinfo, query cut to "?...". Safe to print. Returns buf. */
+/* For programs, malloc'd: the text as it is, but without userinfo; of one that is no URI, what stands behind its last '@'. */
+char *uri_without_login(const char *text);
+/* For people and logs: the same with the query cut to "?...", and without fragment. Safe to print. Returns buf. */
 const char *uri_show_short(const char *text, char *buf, size_t size);
 /* malloc'd "path?query": the request target of RFC 9112 3.2.1. */
 char *uri_target(const struct uri *u);

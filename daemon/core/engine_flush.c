@@ -130,6 +130,20 @@ static void event_deliver(struct engine *e, struct event_wait *w)
 	e->next_sub = NULL;
 }
 
+/* Those whose last event has been told are as good as unknown. Looked at once for each flush that they wait for, two at most. */
+static void late_gids_sift(struct engine *e, uint64_t told)
+{
+	struct late_gid *l = NULL, *next = NULL;
+
+	HASH_ITER(hh, e->late_gids, l, next)
+	{
+		if (l->upto > told)
+			continue;
+		HASH_DEL(e->late_gids, l);
+		free(l);
+	}
+}
+
 static void on_retry(void *arg)
 {
 	events_flush(arg);
@@ -151,33 +165,58 @@ static void on_turn_flush(void *arg, int err, const struct fail *f)
 	for (; e->flushing > 0; e->flushing--, e->n_events--) {
 		w = STAILQ_FIRST(&e->events);
 		STAILQ_REMOVE_HEAD(&e->events, link);
+		e->events_told++;
 		event_deliver(e, w);
 		free(w);
 	}
+	late_gids_sift(e, e->events_told);
 	e->turn_flush = false;
 	events_flush(e);
 	run_stopped_check(e);
 }
 
-void event_push(struct engine *e, enum event_type t, uint64_t gid)
+void event_push(struct job *j, enum event_type t)
 {
+	struct engine *e = j->engine;
 	struct event_wait *w = xcalloc(1, sizeof(*w));
-	const struct job *j = t == EV_COMPLETE ? engine_job(e, gid) : NULL;
 
-	w->ev = (struct event){.type = t, .gid = gid};
+	w->ev = (struct event){.type = t, .gid = j->rec.gid};
 	w->traces = t == EV_COMPLETE;
-	w->journal = j != NULL && job_may_have_journal(j);
+	w->journal = t == EV_COMPLETE && job_may_have_journal(j);
+	j->event_seq = ++e->event_seq;
 	STAILQ_INSERT_TAIL(&e->events, w, link);
 	e->n_events++;
 	defer(e->loop, &e->turn);
 }
 
+void events_job_leaves(struct engine *e, const struct job *j)
+{
+	struct late_gid *l = NULL;
+
+	if (j->event_seq <= e->events_told)
+		return;
+	HASH_FIND(hh, e->late_gids, &j->rec.gid, sizeof(j->rec.gid), l);
+	if (l == NULL) {
+		l = xcalloc(1, sizeof(*l));
+		l->gid = j->rec.gid;
+		HASH_ADD(hh, e->late_gids, gid, sizeof(l->gid), l);
+	}
+	l->upto = j->event_seq;
+}
+
 void events_reuse_gid(struct engine *e, uint64_t gid)
 {
+	struct late_gid *l = NULL;
 	struct event_wait *w;
 
+	HASH_FIND(hh, e->late_gids, &gid, sizeof(gid), l);
+	if (l == NULL)
+		return;
+	HASH_DEL(e->late_gids, l);
+	free(l);
 	STAILQ_FOREACH(w, &e->events, link)
 	{
+		e->events_looked_at++;
 		if (w->ev.gid != gid)
 			continue;
 		event_forget_traces(e, w);
@@ -219,6 +258,7 @@ void flush_free_all(struct engine *e)
 		STAILQ_REMOVE_HEAD(&e->events, link);
 		free(ev);
 	}
+	late_gids_sift(e, UINT64_MAX);
 }
 
 void engine_subscribe(struct engine *e, struct event_sub *s)

@@ -54,6 +54,13 @@ struct event_wait {
 	STAILQ_ENTRY(event_wait) link;
 };
 
+/* A GID whose job has left the engine before all of its events were told. */
+struct late_gid {
+	uint64_t gid;  /* key */
+	uint64_t upto; /* number of the last of them */
+	UT_hash_handle hh;
+};
+
 /* A caller of engine_flush that waits. */
 struct flush {
 	struct engine *engine;
@@ -115,6 +122,9 @@ struct engine {
 	TAILQ_HEAD(flush_list, flush) flushes;
 	STAILQ_HEAD(event_list, event_wait) events;
 	size_t n_events; /* in the list */
+	uint64_t event_seq, events_told; /* numbers of the newest event and of the last one that was told */
+	struct late_gid *late_gids;
+	uint64_t events_looked_at; /* test seam: for GIDs that are used again */
 	size_t flushing; /* events that the flush under way speaks for */
 	uint64_t flushing_adds;
 	bool turn_flush;    /* such a flush is under way */
@@ -162,7 +172,8 @@ void engine_save_state(struct engine *e, const struct job *j); /* state and plac
 void engine_wait_durable(struct engine *e, struct job *j);     /* j was just added */
 /* Take j out of everything, store included, and free it. */
 void engine_vanish(struct engine *e, struct job *j);
-void event_push(struct engine *e, enum event_type t, uint64_t gid);
+void event_push(struct job *j, enum event_type t); /* before the job leaves the engine */
+void events_job_leaves(struct engine *e, const struct job *j); /* its GID can be given to another from now on */
 void events_flush(struct engine *e);
 /* A new job gets this GID: what is still to be told of one that has just ended, and what tells of its file, must tell nothing of
  * the new one. */

@@ -292,7 +292,7 @@ static void become_result(struct job *j, enum job_state to, int err, const char 
 		set_text(&j->rec.have, NULL);
 	}
 	log_outcome(j);
-	event_push(e, events[to], j->rec.gid);
+	event_push(j, events[to]);
 	result_add(e, j);
 }
 
@@ -317,7 +317,7 @@ static void become_paused(struct job *j)
 	queue_insert(&e->queue, j, place_of_paused(e, j));
 	engine_save(e, j);
 	log_info(CORE, "GID#" GID_FMT " is paused", GID_ARG(j->rec.gid));
-	event_push(e, EV_PAUSE, j->rec.gid);
+	event_push(j, EV_PAUSE);
 }
 
 /* It was to begin again, but max-concurrent-downloads has been lowered since: it is the next to get a slot. */
@@ -536,7 +536,7 @@ static void begin(struct job *j)
 	otree_insert(&e->active, &j->in_list, ++e->start_seq);
 	save_start_later(j);
 	if (!j->goes_on)
-		event_push(e, EV_START, j->rec.gid);
+		event_push(j, EV_START);
 	j->goes_on = false;
 	j->xfer = xfer_start(&req, &ops, j);
 	ranges_free(&have);

@@ -16,6 +16,7 @@ void engine_index(struct engine *e, struct job *j)
 void engine_unindex(struct engine *e, struct job *j)
 {
 	otree_remove(&e->jobs, &j->by_gid);
+	events_job_leaves(e, j);
 	if (e->found == j)
 		e->found = NULL;
 }

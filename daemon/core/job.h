@@ -79,6 +79,7 @@ struct job {
 	uint64_t pause_seq;	      /* number of the asking to pause; 0: never asked in this life of the daemon */
 	uint64_t add_seq;	      /* number of its add while that is not durable (engine_flush.c), else 0 */
 	TAILQ_ENTRY(job) not_durable; /* while add_seq != 0 */
+	uint64_t event_seq;	      /* number of its newest event (engine_flush.c); 0: none in this life of the daemon */
 	struct room_wait *room;	      /* its disk is full, or was (engine_room.c); NULL: no */
 	struct engine *engine;	      /* that owns it */
 };

@@ -499,7 +499,7 @@ static void on_head(void *owner, const struct fetch_head *h)
 	l->x->hurry &= l->redirect_to != NULL;
 	if (!l->fetch) /* stopped meanwhile: the file was found to be begun already */
 		return;
-	if (err_retry(l->verdict) != RETRY_ORIGIN && l->retry_after < 0)
+	if (err_retry(l->verdict) != RETRY_ORIGIN && l->verdict != ERR_BUSY && l->retry_after < 0)
 		origin_use_served(&l->use);
 	if (!l->verdict && h->limit_ms >= 0 && l->use.o)
 		origin_hold(l->use.o, loop_now(l->x->loop), h->limit_ms);

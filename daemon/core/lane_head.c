@@ -251,22 +251,43 @@ static bool validators_lost(const struct lane *l, const struct fetch_head *h)
 	return !h->etag && !h->last_modified && (l->x->last_modified || lane_tag(l, &own));
 }
 
-static bool has_validator(const struct xfer *x)
+static void refuse_untold(struct lane *l)
 {
-	return x->etag || x->last_modified;
+	refuse(l, ERR_CHANGED, "The server no longer tells which version of the file it sends");
 }
 
-/* 200 where a range was asked for. */
-static void judge_whole_for_range(struct lane *l, const struct fetch_head *h)
+/* The checksum will tell at the end, where somebody gave one. */
+static bool tells_no_version(const struct lane *l, const struct fetch_head *h)
+{
+	return validators_lost(l, h) && !opts_str(l->x->opts, OPT_CHECKSUM);
+}
+
+/* All of the file, where bytes of it are known: false, and refused, unless it is of the same version. A page that somebody else
+ * sends in its place seldom has a length, and never the right one. */
+static bool accept_whole(struct lane *l, const struct fetch_head *h)
 {
 	struct xfer *x = l->x;
 	struct fail f = {0};
 
 	if (!same_version(l, h, &f)) {
 		refuse(l, f.code, "%s", f.text);
-		return;
+	} else if (tells_no_version(l, h)) {
+		refuse_untold(l);
+	} else if (x->total >= 0 && h->total < 0) {
+		refuse(l, ERR_CHANGED, "%s: %lld bytes before, and now it does not tell how many", who_differs(x),
+			(long long)x->total);
 	}
-	if (l->if_range && has_validator(x) && !validators_lost(l, h)) {
+	return !l->verdict;
+}
+
+/* 200 where a range was asked for. */
+static void judge_whole_for_range(struct lane *l, const struct fetch_head *h)
+{
+	struct xfer *x = l->x;
+
+	if (!accept_whole(l, h))
+		return;
+	if (l->if_range) {
 		/* The same version, and yet no range: it mishandles If-Range, or has no ranges at all. Ask once without. */
 		l->src->skip_if_range = true;
 		refuse(l, ERR_AGAIN, "The server ignores If-Range; asking again without it");
@@ -300,8 +321,8 @@ static void judge_range(struct lane *l, const struct fetch_head *h)
 		refuse(l, ERR_CODING, "The server sent a part of a coded file");
 	} else if (!same_version(l, h, &f)) {
 		refuse(l, f.code, "%s", f.text);
-	} else if (validators_lost(l, h) && !opts_str(x->opts, OPT_CHECKSUM)) {
-		refuse(l, ERR_CHANGED, "The server no longer tells which version of the file it sends");
+	} else if (tells_no_version(l, h)) {
+		refuse_untold(l);
 	} else if (h->total < 0 && !comparable(x, h)) {
 		refuse(l, ERR_BAD_RANGE, "The server sent a range without the file's size or a validator");
 	} else {
@@ -417,11 +438,24 @@ static void pin_anew(struct lane *l, const struct fetch_head *h)
 	xfer_dirty(x); /* others can have work now */
 }
 
+/* Who told the version by another GET sends something that tells none: that is not another version, but no file at all. */
+static bool forgets_version(const struct lane *l, const struct fetch_head *h)
+{
+	const struct xfer *x = l->x;
+	bool own;
+
+	if (!x->pinned || x->by_head || !tells_no_version(l, h))
+		return false;
+	return lane_tag(l, &own) ? own : x->nsources == 1;
+}
+
 /* The whole file was asked for, as by a probe, but there is a file for it already. */
 static void judge_anew(struct lane *l, const struct fetch_head *h)
 {
 	if (h->status == 206 && (!h->has_range || h->range.start != 0 || h->total < 0 || h->coded))
 		refuse(l, ERR_BAD_RANGE, "The server sent a part of the file that was not asked for");
+	else if (forgets_version(l, h))
+		refuse_untold(l);
 	else
 		pin_anew(l, h);
 }
@@ -429,7 +463,6 @@ static void judge_anew(struct lane *l, const struct fetch_head *h)
 static void judge_body(struct lane *l, const struct fetch_head *h)
 {
 	struct xfer *x = l->x;
-	struct fail f = {0};
 
 	if (x->state == XS_PROBE && !x->pinned)
 		judge_probe(l, h);
@@ -439,9 +472,7 @@ static void judge_body(struct lane *l, const struct fetch_head *h)
 		judge_range(l, h);
 	else if (!l->whole)
 		judge_whole_for_range(l, h);
-	else if (!same_version(l, h, &f)) {
-		refuse(l, f.code, "%s", f.text);
-	} else {
+	else if (accept_whole(l, h)) {
 		l->answer_end = x->total;
 		note_proof(l, h);
 	}

@@ -36,6 +36,7 @@ struct origin {
 	unsigned refs;
 	unsigned active; /* fetches under way */
 	unsigned served; /* of them: answered */
+	unsigned bore;	 /* so many were served at a time; forgotten when it turned one away with fewer */
 	unsigned max;	 /* at a time; UINT_MAX: not found out */
 	bool careful;	 /* max is not the origin's but our caution after trouble: doubles with each answer */
 	uint64_t more_at;
@@ -45,6 +46,7 @@ struct origin {
 	uint64_t lost_at;  /* of the last one; 0: none */
 	bool answered;	   /* ever */
 	struct fail why; /* of the last trouble */
+	struct waiter_list newcomers; /* they come before the other waiters */
 	struct waiter_list waiters;
 	struct waiter_list crowd; /* for one of the connections that are shared */
 	struct shares shares;
@@ -125,6 +127,7 @@ static struct origin *origin_new(struct origins *s, char *key, const char *host)
 	o->host = xstrdup(host);
 	o->max = UINT_MAX;
 	o->refs = 1;
+	TAILQ_INIT(&o->newcomers);
 	TAILQ_INIT(&o->waiters);
 	TAILQ_INIT(&o->crowd);
 	shares_init(&o->shares);
@@ -228,6 +231,16 @@ void origin_wait_for(struct origin *o, struct origin_waiter *w)
 	wait_in(&o->waiters, w);
 }
 
+void origin_wait_first(struct origin *o, struct origin_waiter *w)
+{
+	OBJ_CHECK(o, ORIGIN);
+	wait_in(&o->newcomers, w);
+	if (w->newcomer != NULL)
+		share_newcomer_gone(w->newcomer);
+	w->newcomer = &o->shares;
+	share_newcomer(w->newcomer);
+}
+
 void origin_wait_crowd(struct origin *o, struct origin_waiter *w)
 {
 	OBJ_CHECK(o, ORIGIN);
@@ -240,6 +253,9 @@ void origin_wait_cancel(struct origin_waiter *w)
 		return;
 	TAILQ_REMOVE(w->list, w, link);
 	w->list = NULL;
+	if (w->newcomer != NULL)
+		share_newcomer_gone(w->newcomer);
+	w->newcomer = NULL;
 }
 
 static void wake_first(struct waiter_list *list)
@@ -266,7 +282,11 @@ static void wake_crowd(struct origin *o)
 /* As many as may begin. One that does not after all is followed by the next when its transfer looks again. */
 static void wake(struct origin *o)
 {
-	for (unsigned n = o->active; n < o->max && !TAILQ_EMPTY(&o->waiters); n++)
+	unsigned n = o->active;
+
+	for (; n < o->max && !TAILQ_EMPTY(&o->newcomers); n++)
+		wake_first(&o->newcomers);
+	for (; n < o->max && !TAILQ_EMPTY(&o->waiters); n++)
 		wake_first(&o->waiters);
 	wake_crowd(o);
 }
@@ -285,14 +305,14 @@ void origin_use_begin(struct origin_use *u, struct origin *o)
 	o->shares.others++;
 }
 
-void origin_use_share(struct origin_use *u, const struct origin_use *mate, void (*crowd)(void *arg), void *arg)
+void origin_use_share(struct origin_use *u, const struct origin_use *mate, bool told, void (*crowd)(void *arg), void *arg)
 {
 	struct shares *s = &u->o->shares;
 
-	u->sharer = mate != NULL ? mate->sharer : share_join(s, crowd, arg);
+	u->sharer = mate != NULL ? mate->sharer : share_join(s, told, crowd, arg);
 	u->leaving = false;
 	share_begin(u->sharer);
-	s->others--;
+	s->others -= !u->sharer->told;
 }
 
 void origin_use_want(struct origin_use *u, unsigned n)
@@ -326,6 +346,8 @@ void origin_use_served(struct origin_use *u)
 		return;
 	u->served = u->o->answered = true;
 	u->o->served++;
+	if (u->o->served > u->o->bore)
+		u->o->bore = u->o->served;
 	u->o->failures = 0;
 	grow(u->o);
 }
@@ -336,10 +358,9 @@ void origin_use_end(struct origin_use *u)
 		return;
 	u->on = false;
 	u->o->active--;
+	u->o->shares.others -= u->sharer == NULL || u->sharer->told;
 	if (u->sharer != NULL)
 		share_end(u->sharer, u->leaving);
-	else
-		u->o->shares.others--;
 	u->sharer = NULL;
 	u->leaving = false;
 	if (u->served)
@@ -362,6 +383,18 @@ void origin_found_limit(struct origin *o, uint64_t now)
 	OBJ_CHECK(o, ORIGIN);
 	set_max(o, o->active > 0 ? o->active : 1, false);
 	o->more_at = now + ORIGIN_MORE_MS;
+}
+
+bool origin_is_taken(struct origin *o, uint64_t now)
+{
+	bool taken;
+
+	OBJ_CHECK(o, ORIGIN);
+	taken = o->served > 0 && o->served >= o->bore;
+	o->bore = o->served;
+	if (taken)
+		origin_found_limit(o, now);
+	return taken;
 }
 
 /* splitmix64 of Steele, Lea and Flood: well mixed bits of a counter. */
@@ -401,7 +434,7 @@ uint64_t origin_back_off(
 	}
 	if (now + ms > o->ready_at)
 		o->ready_at = now + with_jitter(o, ms);
-	set_max(o, o->served > 0 ? o->served : 1, true);
+	set_max(o, o->served + 1, true);
 	o->why = *why;
 	return o->ready_at > now ? o->ready_at - now : 0;
 }

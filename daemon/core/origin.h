@@ -43,14 +43,14 @@ struct origin_use {
 	struct origin *o; /* a reference, kept after the end until the next begin or origin_use_clear */
 	bool on;	  /* under way */
 	bool served;	  /* ... and its answer has come */
-	struct sharer *sharer; /* while on: its transfer, if that finds out how many connections pay; NULL */
+	struct sharer *sharer; /* while on: its transfer, from origin_use_share on; NULL */
 	bool leaving;	  /* ... and will not have another one in its place */
 };
 
 void origin_use_begin(struct origin_use *u, struct origin *o);
-/* It is one of a transfer that finds out how many connections pay: mate is another one of it at this origin, NULL: there is none,
- * and crowd(arg) is that of its struct sharer. */
-void origin_use_share(struct origin_use *u, const struct origin_use *mate, void (*crowd)(void *arg), void *arg);
+/* It is one of a transfer that finds out how many connections pay, or was told a number: mate is another one of it at this
+ * origin, NULL: there is none, and crowd(arg) is that of its struct sharer. */
+void origin_use_share(struct origin_use *u, const struct origin_use *mate, bool told, void (*crowd)(void *arg), void *arg);
 /* Its transfer, which shares, would have n connections there; 0: it is content (share_want). When it wants less than before,
  * those who wait for one look again. */
 void origin_use_want(struct origin_use *u, unsigned n);
@@ -62,6 +62,9 @@ void origin_use_clear(struct origin_use *u);  /* ends it and drops the reference
 /* A fetch, ended now, was turned away while others of the same file go on: as many as go on is what it takes, until it is
  * tried with more. */
 void origin_found_limit(struct origin *o, uint64_t now);
+/* A fetch, ended now, was turned away, and none of the same file goes on. True: as many of other files are served as were at a
+ * time lately, which is what the origin takes (origin_found_limit): it was no try of that file. */
+bool origin_is_taken(struct origin *o, uint64_t now);
 
 /* The origin as a whole is in trouble (429, 503, no connection): nobody asks for a while. The wait doubles from `least` up to
  * `most`, and is never shorter than what the server said (retry_after >= 0, else -1), an hour at most, with jitter: many say
@@ -98,10 +101,14 @@ struct origin_waiter {
 	void (*cb)(void *arg);
 	void *arg;
 	struct waiter_list *list; /* private; NULL: not waiting */
+	struct shares *newcomer;  /* private; those it is a newcomer of, NULL: it is none */
 	TAILQ_ENTRY(origin_waiter) link;
 };
 
 void origin_wait_for(struct origin *o, struct origin_waiter *w); /* idempotent for the same origin */
+/* The same, of a transfer that has no connection at all: it comes before those that have one, and others make room for it where
+ * the origin takes no more (core/share.h), now or when it is called again. */
+void origin_wait_first(struct origin *o, struct origin_waiter *w);
 void origin_wait_crowd(struct origin *o, struct origin_waiter *w); /* the same, for one of those that are shared (core/share.h) */
 void origin_wait_cancel(struct origin_waiter *w);
 

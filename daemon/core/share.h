@@ -3,7 +3,11 @@
  * origin was found to take. Each may have those divided by their number, at least one, and what the others do not want. One that
  * has more gives some up when another one that has less than its share wants to grow: those with most first, and just as many as
  * are wanted. Connections of transfers that were told a number count, but are theirs; where they leave hardly one for each, those
- * are shared that the sharers have. Part of struct origin; loop thread.
+ * are shared that the sharers have.
+ *
+ * A newcomer has no connection at all, and waits for one because the origin takes no more than it has. He lacks one as a sharer
+ * with too few does; where the sharers have none to give, those who were told a number give one up, the one with most first, but
+ * nobody his last. Part of struct origin; loop thread.
  */
 #ifndef HAUL_CORE_SHARE_H
 #define HAUL_CORE_SHARE_H
@@ -16,6 +20,7 @@
 /* One transfer at one origin. Lives as long as it has a connection there. */
 struct sharer {
 	struct shares *all;
+	bool told;	       /* a number: it is no sharer, but may have to make room for a newcomer */
 	unsigned active;       /* connections under way, */
 	unsigned leaving;      /* of them: that are about to end for good */
 	unsigned wants;        /* it would have so many, if they may be; 0: it is content */
@@ -24,12 +29,17 @@ struct sharer {
 	TAILQ_ENTRY(sharer) link;
 };
 
+TAILQ_HEAD(sharer_list, sharer);
+
 struct shares {
-	TAILQ_HEAD(sharer_list, sharer) list;
+	struct sharer_list list;
+	struct sharer_list told; /* those who were told a number */
 	unsigned n;      /* sharers */
-	unsigned active; /* connections of theirs, */
+	unsigned n_told;
+	unsigned active; /* connections of the sharers, */
 	unsigned leaving;
 	unsigned others; /* and of those who do not share */
+	unsigned newcomers; /* that wait */
 	unsigned limit;  /* the origin was found to take so many of all; UINT_MAX: not found out */
 	unsigned wanting; /* sharers that want some */
 	unsigned passing; /* while there are such: the sharers had so many, which may be on their way from one to another; 0 */
@@ -37,7 +47,8 @@ struct shares {
 
 void shares_init(struct shares *s);
 
-struct sharer *share_join(struct shares *s, void (*crowd)(void *arg), void *arg); /* share_begin follows */
+/* told: a number, so that its connections are `others`, too. share_begin follows. */
+struct sharer *share_join(struct shares *s, bool told, void (*crowd)(void *arg), void *arg);
 void share_begin(struct sharer *p);             /* one connection more */
 void share_leave(struct sharer *p);             /* ... of them is to end: others may count on it */
 void share_end(struct sharer *p, bool leaving); /* one has ended, leaving: after share_leave; with the last one p is freed */
@@ -50,5 +61,7 @@ unsigned share_keeps(const struct sharer *p); /* ... it has, without those that 
 unsigned share_others(const struct sharer *p); /* transfers that it shares with */
 /* It would have n connections; 0: it is content. Those who have to make room are told. */
 void share_want(struct sharer *p, unsigned n);
+void share_newcomer(struct shares *s); /* one more waits; those who have to make room are told */
+void share_newcomer_gone(struct shares *s);
 
 #endif

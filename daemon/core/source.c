@@ -208,14 +208,16 @@ static bool usable_alone(const struct xfer *x, const struct source *s)
 	return true;
 }
 
-/* Its origin has room; if not, *ret_wait is lowered to when to ask again. */
-static bool has_room(struct source *s, uint64_t now, uint64_t *ret_wait)
+/* Its origin has room; if not, *ret_wait is lowered to when to ask again. first: its transfer has no connection. */
+static bool has_room(struct source *s, uint64_t now, bool first, uint64_t *ret_wait)
 {
 	uint64_t wait;
 
 	if (origin_room(s->origin, now, &wait) > 0)
 		return true;
-	if (wait == UINT64_MAX)
+	if (wait == UINT64_MAX && first)
+		origin_wait_first(s->origin, &s->waiter);
+	else if (wait == UINT64_MAX)
 		origin_wait_for(s->origin, &s->waiter);
 	else if (wait < *ret_wait)
 		*ret_wait = wait;
@@ -284,11 +286,11 @@ static enum rank rank_of(const struct xfer *x, const struct source *s, unsigned 
 	return RANK_GOOD;
 }
 
-/* It may be asked now; if it will be later, *ret_wait is lowered to when. */
-static bool is_ready(struct source *s, uint64_t now, uint64_t *ret_wait)
+/* It may be asked now; if it will be later, *ret_wait is lowered to when. first: as has_room. */
+static bool is_ready(struct source *s, uint64_t now, bool first, uint64_t *ret_wait)
 {
 	if (s->ready_at <= now)
-		return has_room(s, now, ret_wait);
+		return has_room(s, now, first, ret_wait);
 	if (s->ready_at - now < *ret_wait)
 		*ret_wait = s->ready_at - now;
 	return false;
@@ -331,7 +333,7 @@ struct source *source_pick(struct xfer *x, uint64_t now, uint64_t *ret_wait)
 			continue;
 		if ((s->no_ranges && (n > 0 || !usable_alone(x, s))) || (now < s->more_at && n >= s->lanes_max))
 			continue;
-		if (host_lanes(x, s) >= per_host || (any && is_crowded(x, s)) || !is_ready(s, now, ret_wait))
+		if (host_lanes(x, s) >= per_host || (any && is_crowded(x, s)) || !is_ready(s, now, !any, ret_wait))
 			continue;
 		found = s;
 		highest = rank;
@@ -365,7 +367,7 @@ bool source_other_ready(struct xfer *x, const struct source *s, uint64_t least, 
 		/* The lane that would go there leaves its place at the same host. */
 		if (host_lanes(x, o) >= per_host && strcmp(o->u.host, s->u.host) != 0)
 			continue;
-		if (is_ready(o, now, &wait))
+		if (is_ready(o, now, false, &wait))
 			return true;
 	}
 	return false;
@@ -536,6 +538,16 @@ static bool allows_fewer(struct xfer *x, const struct lane *failed, uint64_t now
 	return true;
 }
 
+/* Nobody answered, or the answer was that there is no room: not by a page that may be broken alone. */
+static bool is_refusal(const struct lane *l, int err)
+{
+	if (l->got > 0 || l->retry_after >= 0)
+		return false;
+	if (l->status != 0)
+		return err == ERR_BUSY || err == ERR_TOO_MANY;
+	return err == ERR_CONNECT || err == ERR_TIMEOUT || err == ERR_RESET || err == ERR_EOF;
+}
+
 /* ms until the source may be tried again after a try that brought nothing. What concerns the origin as a whole, and what it
  * asked for itself, holds for everybody; a page that fails may be the only one. */
 static uint64_t wait_after(struct xfer *x, const struct lane *l, enum retry_class cls, const struct fail *f)
@@ -582,6 +594,8 @@ bool source_failed(struct xfer *x, struct lane *l, int err, const struct fail *f
 	if (cls == RETRY_FEWER) /* whether that ends the job is seen when work is handed out */
 		return false;
 	if (l->got == 0 && err != ERR_CHANGED && allows_fewer(x, l, loop_now(x->loop)))
+		return false;
+	if (is_refusal(l, err) && l->use.o && origin_is_taken(l->use.o, loop_now(x->loop)))
 		return false;
 	if (cls == RETRY_NEXT || cls == RETRY_FATAL) {
 		give_up(s, err == ERR_TOO_SLOW, loop_now(x->loop));

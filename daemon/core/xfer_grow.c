@@ -3,7 +3,8 @@
  * number is found out: more are opened, two or four times as many, as long as their sum brings more than before; those that
  * brought nothing are closed again, and later some more are tried. Goodput is compared between windows of time in
  * which all connections received. Those to one origin are shared with other transfers that find it out (share.h): this one gives
- * some up when it has more than its share and another one wants them, and grows again when there is room.
+ * some up when it has more than its share and another one wants them, and grows again when there is room. One that was told a
+ * number gives some up only for a transfer that would have none.
  */
 #include <limits.h>
 
@@ -199,6 +200,34 @@ static bool is_crowded(const struct xfer *x)
 	return false;
 }
 
+static void wait_for_room(struct xfer *x)
+{
+	for (size_t i = 0; i < x->nsources; i++)
+		if (!x->sources[i]->dead)
+			origin_wait_crowd(x->sources[i]->origin, &x->sources[i]->crowd);
+}
+
+static void hold_while_crowded(struct xfer *x, uint64_t now)
+{
+	x->grow.hold_ms = 0;
+	hold(x, now);
+	x->grow.crowded = true;
+	wait_for_room(x);
+}
+
+/* At each of its servers there are as many that share as there are connections to share, so that one is all it can have. */
+static bool is_one_of_many(const struct xfer *x)
+{
+	for (size_t i = 0; i < x->nsources; i++) {
+		const struct source *s = x->sources[i];
+		const struct origin_use *one = s->dead ? NULL : find_mate(x, s->origin, NULL);
+
+		if (!s->dead && (!one || share_others(one->sharer) + 1 < SHARE_MOST || !share_is_full(one->sharer)))
+			return false;
+	}
+	return true;
+}
+
 /* After n. Up to its share it has a right to them; where others have as many as may be they found out that they pay, so that it
  * needs no smaller steps. */
 static int64_t next_number(const struct xfer *x, int64_t n, int64_t percent)
@@ -220,6 +249,10 @@ static void step(struct xfer *x, uint64_t rate, int64_t percent, uint64_t now)
 	g->before = 0;
 	if (n == 0 || n >= most || (uint64_t)left < rate * WORTH_MS / 1000) {
 		want(x, 0);
+		return;
+	}
+	if (is_one_of_many(x)) {
+		hold_while_crowded(x, now);
 		return;
 	}
 	g->before = n;
@@ -300,25 +333,26 @@ static void shrink(struct xfer *x, int64_t n, uint64_t now)
 	}
 }
 
-static void wait_for_room(struct xfer *x)
+/* Others want what is more than its share. -> there was something to give */
+static bool make_room(struct xfer *x, uint64_t now)
 {
-	for (size_t i = 0; i < x->nsources; i++)
-		if (!x->sources[i]->dead)
-			origin_wait_crowd(x->sources[i]->origin, &x->sources[i]->crowd);
+	struct lane *l;
+	bool any = false;
+
+	while ((l = find_least_loss(x, is_too_many, now))) {
+		let_go(l, now);
+		any = true;
+	}
+	return any;
 }
 
-/* Others want what is more than its share. */
 static void give_way(struct xfer *x, uint64_t now)
 {
 	struct growth *g = &x->grow;
-	struct lane *l = find_least_loss(x, is_too_many, now);
+	struct lane *l;
 
-	if (!l)
+	if (!make_room(x, now))
 		return;
-	while (l) {
-		let_go(l, now);
-		l = find_least_loss(x, is_too_many, now);
-	}
 	g->lanes = g->before = 0;
 	TAILQ_FOREACH(l, &x->lanes, link) g->lanes += l->state != LANE_IDLE && !l->leave_by;
 	g->begun = g->hold_ms = 0;
@@ -343,14 +377,6 @@ static bool see_off(struct xfer *x, uint64_t now)
 }
 
 /* ---- what a step brought ---- */
-
-static void hold_while_crowded(struct xfer *x, uint64_t now)
-{
-	x->grow.hold_ms = 0;
-	hold(x, now);
-	x->grow.crowded = true;
-	wait_for_room(x);
-}
 
 /* Others have fewer, maybe by as many as it wants. */
 static void use_room(struct xfer *x, uint64_t now)
@@ -443,6 +469,12 @@ static void look(void *arg)
 
 	if (x->state != XS_RUN)
 		return;
+	if (!xfer_is_automatic(x)) {
+		make_room(x, now);
+		if (see_off(x, now))
+			look_in(x, LOOK_MS);
+		return;
+	}
 	give_way(x, now);
 	if (g->room)
 		use_room(x, now);
@@ -469,26 +501,33 @@ void xfer_grow_start(struct xfer *x)
 	TAILQ_FOREACH(l, &x->lanes, link) xfer_grow_asked(l);
 }
 
+/* It finds out how many connections pay. */
+static bool is_growing(const struct xfer *x)
+{
+	return xfer_is_automatic(x) && timer_running(&x->grow.timer);
+}
+
 /* Connections change hands after all that happens in this turn: one that only goes on to its next segment keeps its own. */
 static void look_soon(void *arg)
 {
 	struct xfer *x = arg;
 
-	if (timer_running(&x->grow.timer))
+	if (!xfer_is_automatic(x) || is_growing(x))
 		look_in(x, 1);
 }
 
 void xfer_grow_asked(struct lane *l)
 {
 	struct xfer *x = l->x;
+	bool told = !xfer_is_automatic(x);
 
-	if (timer_running(&x->grow.timer) && xfer_is_automatic(x) && l->use.on && l->use.sharer == NULL)
-		origin_use_share(&l->use, find_mate(x, l->use.o, l), look_soon, x);
+	if ((told || is_growing(x)) && l->use.on && l->use.sharer == NULL)
+		origin_use_share(&l->use, find_mate(x, l->use.o, l), told, look_soon, x);
 }
 
 void xfer_grow_room(struct xfer *x)
 {
-	x->grow.room = timer_running(&x->grow.timer);
+	x->grow.room = is_growing(x);
 	if (x->grow.room)
 		look_soon(x);
 	else
@@ -521,7 +560,7 @@ void xfer_grow_trouble(struct lane *l)
 	uint64_t now = loop_now(x->loop);
 	const struct lane *other;
 
-	if (!timer_running(&g->timer) || source_lanes(x, l->src, true) == 0)
+	if (!is_growing(x) || source_lanes(x, l->src, true) == 0)
 		return;
 	g->lanes = 0;
 	TAILQ_FOREACH(other, &x->lanes, link) g->lanes += other->state != LANE_IDLE;

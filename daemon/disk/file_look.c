@@ -16,22 +16,21 @@ static void note_found(struct dfile_opening *o, const struct stat *st)
 	o->whole_fd = f->fs->openat(f->dirfd, f->leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 }
 
-/* NAME may be there whole: 1 when it was looked at and isn't. */
 int look_whole(struct dfile_opening *o)
 {
 	struct stat st;
-	int err;
+	int found;
 
 	if (o->renamed > 0 || (o->req.how != OPEN_CONTINUE && !o->req.check_whole))
-		return 1;
-	err = cand_look(o, o->f->leaf, &st);
-	if (err != 0 || !S_ISREG(st.st_mode) || st.st_size != o->req.total)
-		return err < 0 ? err : 1;
+		return NOT_WHOLE;
+	found = cand_look(o, o->f->leaf, &st);
+	if (found != LOOK_THERE || !S_ISREG(st.st_mode) || st.st_size != o->req.total)
+		return found < 0 ? found : NOT_WHOLE;
 	note_found(o, &st);
 	if (o->whole_fd < 0)
 		return fs_fail(&o->fail, ERR_OPEN, "Failed to open the file", o->f->path, errno);
 	o->exists_whole = true;
-	return 0;
+	return GOT_IT;
 }
 
 static bool lies_there(struct dfile_opening *o, const char *name)
@@ -46,15 +45,15 @@ static int try_dry_as(struct dfile_opening *o, enum open_how how)
 {
 	struct dfile *f = o->f;
 	struct stat st;
-	int err = cand_look(o, f->leaf, &st);
+	int found = cand_look(o, f->leaf, &st);
 
-	if (err < 0)
-		return err;
-	if (err == TAKEN) /* nothing there */
-		return how != OPEN_OVERWRITE && lies_there(o, f->part) ? TAKEN : 0;
+	if (found < 0)
+		return found;
+	if (found == LOOK_FREE)
+		return how != OPEN_OVERWRITE && lies_there(o, f->part) ? NAME_TAKEN : GOT_IT;
 	if (!S_ISREG(st.st_mode))
-		return TAKEN;
-	return how == OPEN_OVERWRITE || (how == OPEN_CONTINUE && st.st_size <= o->req.total) ? 0 : TAKEN;
+		return NAME_TAKEN;
+	return how == OPEN_OVERWRITE || (how == OPEN_CONTINUE && st.st_size <= o->req.total) ? GOT_IT : NAME_TAKEN;
 }
 
 int look_dry_new(struct dfile_opening *o)
@@ -69,15 +68,15 @@ int look_dry(struct dfile_opening *o)
 	enum control_kind kind = control_read(o->f->fs, o->f->dirfd, o->f->leaf, &c);
 	int err;
 
-	if (cand_look(o, o->f->leaf, &st) == 0 && S_ISREG(st.st_mode))
+	if (cand_look(o, o->f->leaf, &st) == LOOK_THERE && S_ISREG(st.st_mode))
 		note_found(o, &st);
 	o->unfinished = lies_there(o, o->f->part) || kind != CONTROL_NONE;
 	if (kind == CONTROL_TORRENT)
-		err = TAKEN;
+		err = NAME_TAKEN;
 	else if (kind != CONTROL_NONE && !o->req.remove_control && o->found_size >= 0 && o->req.total > 0)
 		err = takeover_fits(o, kind, &c, o->found_size);
 	else if (o->req.check_whole && o->found_size == o->req.total)
-		err = 0;
+		err = GOT_IT;
 	else
 		err = try_dry_as(o, o->req.how);
 	ranges_free(&c.have);

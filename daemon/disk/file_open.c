@@ -18,7 +18,12 @@
 #include "ev/work.h"
 
 #define RENAME_MAX  9999
-#define NO_FOLDER   2 /* of a dry request: nothing can lie at the name */
+
+/* What became of the folders: else a negative error. */
+enum {
+	FOLDER_OPEN = 0,
+	NO_FOLDER = 21, /* of a dry request: nothing can lie at the name */
+};
 
 /* Both begin as aria2's text does: clients look for that. */
 #define EXISTS_TEXT                                                                                                    \
@@ -48,7 +53,7 @@ static int descend(struct dfile_opening *o, const char *folder)
 		return err == ERR_NOT_FOUND ? NO_FOLDER : err;
 	close(f->dirfd);
 	f->dirfd = fd;
-	return 0;
+	return FOLDER_OPEN;
 }
 
 static bool component_ok(const char *s, size_t n)
@@ -86,7 +91,7 @@ static int try_rules(struct dfile_opening *o, try_fn rules)
 {
 	int err = look_whole(o);
 
-	return err > 0 ? rules(o) : err;
+	return err == NOT_WHOLE ? rules(o) : err;
 }
 
 /* The candidate has a control file, but not of a torrent. */
@@ -99,11 +104,11 @@ static int try_with_control(struct dfile_opening *o, enum control_kind kind, str
 
 	if (there < 0)
 		return there;
-	if (there == 0 && !o->req.remove_control && S_ISREG(st.st_mode) && o->req.total > 0)
+	if (there == LOOK_THERE && !o->req.remove_control && S_ISREG(st.st_mode) && o->req.total > 0)
 		return takeover_try(o, kind, c, &st);
 	err = try_rules(o, rules);
 	/* Without NAME only once NAME.part is made: else it may belong to a part that was taken over. */
-	if (there == 0 ? o->req.remove_control && err >= 0 : err == 0)
+	if (there == LOOK_THERE ? o->req.remove_control && err >= 0 : err == GOT_IT)
 		control_remove(f->fs, f->dirfd, f->leaf, f->path);
 	return err;
 }
@@ -118,7 +123,7 @@ static int try_candidate(struct dfile_opening *o, try_fn rules)
 	if (kind == CONTROL_NONE)
 		err = try_rules(o, rules);
 	else if (kind == CONTROL_TORRENT)
-		err = TAKEN;
+		err = NAME_TAKEN;
 	else
 		err = try_with_control(o, kind, &c, rules);
 	ranges_free(&c.have);
@@ -131,7 +136,7 @@ static int fail_taken(struct dfile_opening *o)
 {
 	struct stat st;
 
-	if (cand_look(o, o->f->leaf, &st) == TAKEN) /* nothing there */
+	if (cand_look(o, o->f->leaf, &st) == LOOK_FREE)
 		return fail_set(&o->fail, ERR_EXISTS, PART_EXISTS_TEXT, o->f->path, o->f->part);
 	return fail_set(&o->fail, ERR_EXISTS, EXISTS_TEXT, o->f->path);
 }
@@ -153,13 +158,13 @@ static int choose_name(struct dfile_opening *o, const char *leaf)
 		err = cand_resume(o);
 	else
 		err = try_candidate(o, rules[o->req.how]);
-	if (err == TAKEN && !o->req.rename)
+	if (err == NAME_TAKEN && !o->req.rename)
 		return fail_taken(o);
-	while (err == TAKEN && n < RENAME_MAX && !atomic_load(&o->cancel)) {
+	while (err == NAME_TAKEN && n < RENAME_MAX && !atomic_load(&o->cancel)) {
 		cand_set_names(o, leaf, ++n);
 		err = o->req.dry ? look_dry_new(o) : try_candidate(o, cand_new);
 	}
-	if (err == TAKEN)
+	if (err == NAME_TAKEN)
 		return fail_set(
 			&o->fail, ERR_RENAME, "No free name: %s and %d others are taken", o->f->path, RENAME_MAX - 1);
 	return err;
@@ -220,19 +225,33 @@ static int note_size(struct dfile_opening *o)
 	return 0;
 }
 
+/* The part that was made is gone, also after a power cut. While it is there its journal must be, which says whose it is. */
+static bool remove_part(const struct dfile *f)
+{
+	int ours = fs_same(f->fs, f->fd, f->dirfd, f->part);
+
+	if (ours < 0 || (ours && f->fs->unlinkat(f->dirfd, f->part, 0) < 0)) {
+		log_warn(DISK, "%s can't be removed: errno %d", f->part, errno);
+		return false;
+	}
+	f->fs->fsync(f->dirfd); /* folders that can't be synced are as safe as they get */
+	return true;
+}
+
 /* Leave things as they were found. */
 static void undo(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
+	bool drop_journal = o->req.how != OPEN_RESUME;
 
 	if (f->taken >= 0) {
 		dfile_return_name(f);
 	} else if (o->made_part) {
-		f->fs->unlinkat(f->dirfd, f->part, 0);
+		drop_journal = remove_part(f) && drop_journal;
 	} else if (f->fd >= 0 && o->alloc.at > 0) { /* OPEN_RESUME: room that was taken for nothing */
 		f->fs->ftruncate(f->fd, o->found_size > 0 ? o->found_size : 0);
 	}
-	dfile_shut(f, o->req.how != OPEN_RESUME);
+	dfile_shut(f, drop_journal);
 }
 
 static void open_run(void *arg)

@@ -14,7 +14,20 @@
 #include "disk/fs.h"
 #include "disk/ledger.h"
 
-#define TAKEN 1 /* of a candidate: somebody else has this name */
+/* What the steps of an opening say when it is no error (those are negative). No two share a value. */
+
+/* What a look found. */
+enum look {
+	LOOK_FREE = 1, /* nothing has that name */
+	LOOK_THERE,
+};
+
+/* What became of one name. */
+enum candidate {
+	GOT_IT = 0,
+	NAME_TAKEN = 11, /* somebody else has it */
+	NOT_WHOLE,	 /* of a look at NAME alone: it is not there whole, the rules decide */
+};
 
 struct dfile_opening {
 	struct dfile_req req; /* strings are copies */
@@ -23,7 +36,7 @@ struct dfile_opening {
 	struct dfile *f; /* being made */
 	atomic_bool cancel;
 	bool started;
-	bool made_part;	  /* NAME.part did not exist before */
+	bool made_part;	  /* NAME.part was made here, or emptied as our own: nothing is lost when it goes */
 	unsigned renamed; /* N of the name that is tried, 0: as asked */
 	struct ranges begun; /* f->at_name: finished bytes of NAME */
 	bool exists_whole, finished;
@@ -42,20 +55,23 @@ struct dfile_opening *opening_new(struct loop *l, const struct dfile_req *req, d
 void opening_start(struct dfile_opening *o);
 void opening_free(struct dfile_opening *o);
 
-/* file_candidate.c. The names are those of cand_set_names; all give 0, TAKEN, or an error with o->fail. */
+/* file_candidate.c. The names are those of cand_set_names. */
 void cand_set_names(struct dfile_opening *o, const char *leaf, unsigned n); /* the n-th name after leaf; 0: leaf itself */
-/* *st of a name in the folder; TAKEN when nothing is there (so that callers read naturally: no file). */
+/* A name in the folder: an enum look, with LOOK_THERE its *st; or an error. */
 int cand_look(struct dfile_opening *o, const char *name, struct stat *st);
-void cand_let_go(struct dfile *f);
-void cand_read_part_id(struct dfile *f); /* identity of f->fd into f->part_id */
+/* All of these: GOT_IT, NAME_TAKEN, or an error with o->fail. What this process or this machine lacks at the moment (descriptors,
+ * memory) never makes a name taken: another job's claim, a lock, or what lies there does. */
 int cand_new(struct dfile_opening *o);
 int cand_continue(struct dfile_opening *o);
 int cand_overwrite(struct dfile_opening *o);
 int cand_resume(struct dfile_opening *o);
-/* NAME (st), which another program began, is there: open it. TAKEN: NAME.part is there as well, or another job was faster. */
+/* NAME (st), which another program began, is there: open it. NAME_TAKEN: NAME.part is there as well, or another job was
+ * faster. */
 int cand_open_begun(struct dfile_opening *o, struct stat *st);
 /* These bytes of NAME, which has `size`, are there. They count from when they are on the disk. Nothing is changed here. */
 int cand_claim(struct dfile_opening *o, const struct ranges *have, int64_t size);
+void cand_let_go(struct dfile *f);
+void cand_read_part_id(struct dfile *f); /* identity of f->fd into f->part_id */
 
 /* file_takeover.c */
 /* The control file speaks of the NAME that is there, and of as many bytes as the server has: 0, or why not. */
@@ -64,8 +80,8 @@ int takeover_fits(struct dfile_opening *o, enum control_kind kind, const struct 
 int takeover_try(struct dfile_opening *o, enum control_kind kind, struct control *c, struct stat *st);
 
 /* file_look.c */
-int look_whole(struct dfile_opening *o); /* NAME may be there whole: 1 when it was looked at and isn't */
-int look_dry(struct dfile_opening *o);	 /* what opening would do, without doing it */
+int look_whole(struct dfile_opening *o); /* is NAME there whole: GOT_IT, NOT_WHOLE, or an error */
+int look_dry(struct dfile_opening *o);	 /* what opening would do, without doing it: GOT_IT, NAME_TAKEN, or an error */
 int look_dry_new(struct dfile_opening *o);
 
 #endif

@@ -39,7 +39,7 @@ static bool control_trusted(const struct dfile_opening *o, const struct control 
 	return !(folder.st_mode & S_IWOTH) || (st->st_uid == geteuid() && c->owner == geteuid());
 }
 
-/* An aria2 that is still running does not lock NAME, but keeps it open. TAKEN: it is another job's of a hauld. */
+/* An aria2 that is still running does not lock NAME, but keeps it open. NAME_TAKEN: it is another job's of a hauld. */
 static int check_writers(struct dfile_opening *o)
 {
 	const struct fs_ops *fs = o->f->fs;
@@ -49,7 +49,7 @@ static int check_writers(struct dfile_opening *o)
 	if (fd < 0)
 		return 0; /* the open for writing will tell */
 	if (fs->flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		err = TAKEN;
+		err = NAME_TAKEN;
 	else if (fs_has_writer(fs, fd))
 		err = fail_set(&o->fail, ERR_SAME_FILE,
 			"%s is being written by another program, maybe aria2: stop that first", o->f->path);
@@ -75,7 +75,7 @@ int takeover_try(struct dfile_opening *o, enum control_kind kind, struct control
 	int err = takeover_fits(o, kind, c, st->st_size);
 
 	if (!err && !control_trusted(o, c, st))
-		err = TAKEN;
+		err = NAME_TAKEN;
 	if (!err)
 		err = check_writers(o);
 	if (!err)
@@ -85,8 +85,8 @@ int takeover_try(struct dfile_opening *o, enum control_kind kind, struct control
 	if (!err)
 		err = claim_finished(o, c, st->st_size);
 	if (o->renamed > 0 && (err == ERR_CONTROL || err == ERR_SAME_FILE)) /* it only has a name like ours */
-		err = TAKEN;
-	if (err == TAKEN)
+		err = NAME_TAKEN;
+	if (err == NAME_TAKEN)
 		cand_let_go(o->f);
 	return err;
 }

@@ -204,12 +204,20 @@ int fs_rename_new(const struct fs_ops *fs, int dirfd, const char *from, const ch
 	return rename_after_look(fs, dirfd, from, to);
 }
 
-bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name)
+int fs_same(const struct fs_ops *fs, int fd, int dirfd, const char *name)
 {
 	struct stat a, b;
 
-	return fs->fstat(fd, &a) == 0 && fs->fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	if (fs->fstat(fd, &a) < 0)
+		return -1;
+	if (fs->fstatat(dirfd, name, &b, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -1;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name)
+{
+	return fs_same(fs, fd, dirfd, name) > 0;
 }
 
 uint64_t fs_lasting_ino(const struct fs_ops *fs, int fd, const struct statx *st)

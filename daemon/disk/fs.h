@@ -70,7 +70,9 @@ ssize_t fs_pread_all(const struct fs_ops *fs, int fd, void *p, size_t n, int64_t
  * RENAME_NOREPLACE get link and unlink, and those without links a look before the rename. */
 int fs_rename_new(const struct fs_ops *fs, int dirfd, const char *from, const char *to);
 
-/* NAME in dirfd is this very open file. */
+/* NAME in dirfd is this very open file: 1, 0; -1 and errno: that can't be seen now. */
+int fs_same(const struct fs_ops *fs, int fd, int dirfd, const char *name);
+/* The same, where who can't see takes it for another file. */
 bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name);
 
 /* The inode number as far as it tells a file from others for good: 0 on FAT and exFAT, where an inode gets a new number whenever

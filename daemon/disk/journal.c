@@ -118,24 +118,37 @@ static const char *head_fault(const struct head *h, ssize_t n)
 	return h->crc == checksum(&h->id) ? NULL : "damaged";
 }
 
-/* The whole file in memory, *ret_len bytes; NULL when there is none or it is no journal. */
-static char *read_file(const struct fs_ops *fs, const char *path, size_t *ret_len)
+/* As read_file: *ret_n bytes were read (-1: it can't be a journal) of what may be one. */
+static char *read_text(const struct fs_ops *fs, int fd, ssize_t *ret_n, int *ret_err)
 {
 	struct stat st;
+	char *text;
+
+	*ret_n = -1;
+	*ret_err = fs->fstat(fd, &st) < 0 ? errno : 0;
+	if (*ret_err || !S_ISREG(st.st_mode) || st.st_size < HEAD_SIZE || st.st_size > (off_t)MAX_FILE)
+		return NULL;
+	text = xmalloc((size_t)st.st_size);
+	*ret_n = fs_pread_all(fs, fd, text, (size_t)st.st_size, 0);
+	*ret_err = *ret_n < 0 ? errno : 0;
+	return text;
+}
+
+/* The whole file in memory, *ret_len bytes; NULL when there is none or it is no journal, or, with *ret_err = errno, it can't be
+ * read now. */
+static char *read_file(const struct fs_ops *fs, const char *path, size_t *ret_len, int *ret_err)
+{
 	int fd = fs->openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0);
 	const char *fault;
-	char *text = NULL;
-	ssize_t n = -1;
+	char *text;
+	ssize_t n;
 
+	*ret_err = fd < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP ? errno : 0;
 	if (fd < 0)
 		return NULL;
-	if (fs->fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= HEAD_SIZE &&
-		st.st_size <= (off_t)MAX_FILE) {
-		text = xmalloc((size_t)st.st_size);
-		n = fs_pread_all(fs, fd, text, (size_t)st.st_size, 0);
-	}
+	text = read_text(fs, fd, &n, ret_err);
 	close(fd);
-	fault = head_fault((const struct head *)(const void *)text, n);
+	fault = *ret_err ? "not readable" : head_fault((const struct head *)(const void *)text, n);
 	if (fault) {
 		log_warn(DISK, "%s is %s: not believed", path, fault);
 		free(text);
@@ -167,7 +180,8 @@ static void read_proof(
 {
 	struct stat st;
 	size_t len = 0, bad = 0;
-	char *text = read_file(fs, path, &len);
+	int cause;
+	char *text = read_file(fs, path, &len, &cause);
 
 	if (!text)
 		return;
@@ -318,31 +332,39 @@ void journal_set_finished(struct journal *j)
 		journal_sync(j); /* without it a power cut costs a look at the server, no byte */
 }
 
-static bool same_file(const struct head *h, const struct fs_ops *fs, int data_fd)
+/* 1, 0; -1 and errno: it can't be seen now. */
+static int same_file(const struct head *h, const struct fs_ops *fs, int data_fd)
 {
 	struct identity id;
 
-	return identify(fs, data_fd, &id) == 0 && h->id.ino == id.ino && h->id.birth_sec == id.birth_sec &&
-	       h->id.birth_nsec == id.birth_nsec && (id.birth_sec || strcmp(h->id.boot, id.boot) == 0);
+	if (identify(fs, data_fd, &id) < 0)
+		return -1;
+	return h->id.ino == id.ino && h->id.birth_sec == id.birth_sec && h->id.birth_nsec == id.birth_nsec &&
+	       (id.birth_sec || strcmp(h->id.boot, id.boot) == 0);
 }
 
-static bool journal_says(const struct fs_ops *fs, const char *path, int data_fd, bool finished)
+static int journal_says(const struct fs_ops *fs, const char *path, int data_fd, bool finished)
 {
 	size_t len;
-	char *text = read_file(fs, path, &len);
+	int cause, yes = 0;
+	char *text = read_file(fs, path, &len, &cause);
 	const struct head *h = (const struct head *)(const void *)text;
-	bool yes = text && (!finished || h->finished == FINISHED) && same_file(h, fs, data_fd);
 
+	if (text && (!finished || h->finished == FINISHED)) {
+		yes = same_file(h, fs, data_fd);
+		cause = yes < 0 ? errno : 0;
+	}
 	free(text);
-	return yes;
+	errno = cause;
+	return cause ? -1 : yes;
 }
 
-bool journal_is_finished(const struct fs_ops *fs, const char *path, int data_fd)
+int journal_is_finished(const struct fs_ops *fs, const char *path, int data_fd)
 {
 	return journal_says(fs, path, data_fd, true);
 }
 
-bool journal_is_of(const struct fs_ops *fs, const char *path, int data_fd)
+int journal_is_of(const struct fs_ops *fs, const char *path, int data_fd)
 {
 	return journal_says(fs, path, data_fd, false);
 }

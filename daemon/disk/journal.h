@@ -33,10 +33,11 @@ void journal_unlink(struct journal *j);
 void journal_sync(struct journal *j);
 /* The data file is whole and synced, and is about to get its final name: note that, durably. The next journal_open forgets it. */
 void journal_set_finished(struct journal *j);
-/* The journal at path says so of the file data_fd. Holds on another boot too, since the data was synced before. */
-bool journal_is_finished(const struct fs_ops *fs, const char *path, int data_fd);
-/* The journal at path is of the file data_fd (on whatever boot, if the file system knows birth times). */
-bool journal_is_of(const struct fs_ops *fs, const char *path, int data_fd);
+/* The journal at path says so of the file data_fd: 1, 0 (also when there is none, or it is not believed); -1 and errno: it can't
+ * be read now. Holds on another boot too, since the data was synced before. data_fd may be of O_PATH, here and below. */
+int journal_is_finished(const struct fs_ops *fs, const char *path, int data_fd);
+/* The same of: the journal at path is of the file data_fd (on whatever boot, if the file system knows birth times). */
+int journal_is_of(const struct fs_ops *fs, const char *path, int data_fd);
 /* Bytes from n on are not there any more: forget them. Before the data file is cut; no slot may be in use meanwhile. */
 void journal_cut(struct journal *j, int64_t n);
 

@@ -19,7 +19,9 @@
 
 /* What is known of those who answer under one key. The bytes that a broken server sends behind an answer may come only
  * when the next request is under way already, and would be taken for the answer to that. So the first connection to be
- * used again must have been quiet for a while. */
+ * used again must have been quiet for a while. Nothing that is known sooner will do: that an answer had its length, and that
+ * nothing was behind it in the buffer, says nothing of bytes under way; and that the next answer is of the range that was asked
+ * for would be a proof for ranges, when it is there, but an answer sent twice looks like the next whole file. */
 struct peer {
 	char *key;
 	enum { PEER_NEW, PEER_QUIET, PEER_NOISY } is;

@@ -31,6 +31,7 @@
 #define SHARE_MIN  (64u * 1024)
 #define SHARE_MAX  (1024u * 1024)
 #define CROWD	   16
+#define CROWD_PART 32 /* so much of a crowd receives in each turn, however long that takes: to ask the others in vain is not for free */
 
 static const struct {
 	const char *name;
@@ -195,6 +196,16 @@ void net_set_splice(struct net *n, ssize_t (*splice)(int from, int to, size_t n)
 	n->splice = splice != NULL ? splice : splice_to_pipe;
 }
 
+uint64_t net_turn(const struct net *n)
+{
+	return n->loop->turn + n->more;
+}
+
+void net_next_turn(struct net *n)
+{
+	n->more++;
+}
+
 static void begin_round(struct net *n)
 {
 	n->round++;
@@ -208,11 +219,12 @@ static void begin_round(struct net *n)
 /* Who was left out may have gone meanwhile: then nobody is in this turn, and a round begins with the next. */
 static void begin_turn(struct net *n)
 {
-	n->turn_seen = n->loop->turn;
+	n->turn_seen = net_turn(n);
 	n->turn_end = uv_hrtime() + n->turn_ns;
 	if (!n->left_out)
 		begin_round(n);
-	n->left_out = n->begun = false;
+	n->left_out = false;
+	n->in_turn = 0;
 }
 
 bool net_turn_over(const struct net *n)
@@ -222,16 +234,16 @@ bool net_turn_over(const struct net *n)
 
 size_t net_share(struct net *n, uint64_t *round)
 {
-	if (n->turn_seen != n->loop->turn)
+	if (n->turn_seen != net_turn(n))
 		begin_turn(n);
 	if (*round == n->round)
 		return 0;
-	if (n->begun && net_turn_over(n)) {
+	if (n->in_turn > n->crowd / CROWD_PART && net_turn_over(n)) {
 		n->left_out = true;
 		return 0;
 	}
 	*round = n->round;
-	n->begun = true;
+	n->in_turn++;
 	n->readers++;
 	return n->share;
 }

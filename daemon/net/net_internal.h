@@ -52,12 +52,13 @@ struct net {
 	char *window; /* NET_WINDOW bytes for ciphertext and for what is thrown away; used within one callback only */
 	size_t chop;
 	ssize_t (*splice)(int from, int to, size_t n);
-	uint64_t turn_seen; /* the loop's turn in which somebody received last, */
+	uint64_t turn_seen; /* the turn (net_turn) in which somebody received last, */
 	uint64_t turn_end;  /* until when, by uv_hrtime; */
 	uint64_t turn_ns;   /* so long is it; the tests set it */
 	uint64_t round;	    /* in a round of one turn or several each stream has one share, */
+	uint64_t more;	    /* turns that began within one of the loop: net_next_turn */
 	bool left_out;	    /* in the last turn there was no time for all, */
-	bool begun;	    /* in this one somebody has had his, as somebody always does, */
+	unsigned in_turn;   /* in this one so many have had theirs, as some always do, */
 	unsigned readers;   /* how many have had theirs, */
 	unsigned crowd;	    /* and in one of the last rounds, at most; */
 	size_t share;	    /* how many bytes that is; see net_share */
@@ -75,6 +76,11 @@ void net_unref(struct net *n);
 
 /* The shared window, allocated when first needed; never NULL. Its length is NET_WINDOW, or less under the test seam. */
 char *net_window(struct net *n);
+/* The number of the turn: of the loop, or a part of one. */
+uint64_t net_turn(const struct net *n);
+/* libuv asks a stream again that was told in this turn that it has had enough: more sockets are readable than it takes note of
+ * at a time (1024), and it would ask 48 times before the loop's turn ends. A new turn begins within that one. */
+void net_next_turn(struct net *n);
 /* A stream that was dialled would receive for the first time in this turn: so many bytes may it take until the next, or none.
  * *round is its own: the round in which it had its last share, at first the one in which it was made. */
 size_t net_share(struct net *n, uint64_t *round);

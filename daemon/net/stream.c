@@ -123,13 +123,23 @@ static bool had_enough(struct stream *s)
 }
 
 /* Clients of our own wait for an answer: they neither stand in the row of the bodies nor shorten their shares. */
+static void give_share(struct stream *s)
+{
+	s->turn = net_turn(s->net);
+	s->left = s->dialled ? net_share(s->net, &s->round) : CLIENT_SHARE;
+	s->put_off = false;
+}
+
 static bool had_its_share(struct stream *s)
 {
-	if (s->turn == s->net->loop->turn)
-		return had_enough(s);
-	s->turn = s->net->loop->turn;
-	s->left = s->dialled ? net_share(s->net, &s->round) : CLIENT_SHARE;
-	return s->left == 0;
+	if (s->turn != net_turn(s->net)) {
+		give_share(s);
+	} else if (had_enough(s) && s->put_off) {
+		net_next_turn(s->net);
+		give_share(s);
+	}
+	s->put_off = s->left == 0;
+	return s->put_off;
 }
 
 static size_t at_most(size_t n, size_t max)

@@ -50,8 +50,9 @@ struct stream {
 	bool no_splice;	    /* the kernel does not move this socket's bytes into a pipe */
 	int pipe;	    /* where the next bytes go; -1: into memory */
 	size_t pipe_len;    /* at most so many */
-	uint64_t turn;	    /* of the loop, when it received last, */
+	uint64_t turn;	    /* net_turn when it received last, */
 	size_t left;	    /* and so many bytes it may still in that */
+	bool put_off;	    /* ... none: it was told so */
 	uint64_t round;	    /* of the net's: in which it had its last share */
 	struct fail broken; /* kick: code != 0 is the end to tell */
 	size_t unsent;	    /* bytes in libuv's write queue */

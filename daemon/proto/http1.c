@@ -32,13 +32,6 @@
 
 static void connect_fresh(struct http1 *f);
 
-static void wipe(struct buf *b)
-{
-	if (b->data != NULL)
-		explicit_bzero(b->data, b->len);
-	buf_free(b);
-}
-
 static void free_fetch(struct http1 *f)
 {
 	char *buf = http_body_reclaim(&f->body);
@@ -48,8 +41,8 @@ static void free_fetch(struct http1 *f)
 	uri_free(&f->uri);
 	proxy_free(&f->proxy);
 	free(f->user_agent);
-	wipe(&f->request);
-	wipe(&f->auth_request);
+	buf_wipe(&f->request);
+	buf_wipe(&f->auth_request);
 	free(f->key);
 	http_parser_free(&f->parser);
 	http_body_free(&f->body);
@@ -270,7 +263,7 @@ static bool answer_challenge(struct http1 *f, const struct http_answer *a)
 {
 	if (!a->asks_basic || f->auth_request.len == 0)
 		return false;
-	wipe(&f->request);
+	buf_wipe(&f->request);
 	f->request = f->auth_request;
 	buf_init(&f->auth_request, HTTP_REQ_MAX);
 	connect_fresh(f);

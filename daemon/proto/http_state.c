@@ -42,8 +42,10 @@ void http_state_reload(struct http_state *s)
 	if (s->netrc_path == NULL)
 		return;
 	err = netrc_load(s->netrc_path, &fresh, &f);
-	if (err < 0 && err != ERR_NOT_FOUND)
-		log_warn(HTTP, "%s", f.text);
+	if (err < 0 && err != ERR_NOT_FOUND) {
+		log_warn(HTTP, "%s%s", f.text, s->netrc != NULL ? "; what it said before is kept" : "");
+		return;
+	}
 	netrc_free(s->netrc);
 	s->netrc = fresh;
 }

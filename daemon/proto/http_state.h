@@ -23,7 +23,8 @@ struct http_state {
 
 /* Options read: netrc-path, no-netrc, load-cookies, save-cookies. Files that can't be used are warned about. */
 struct http_state *http_state_new(const struct opts *o);
-void http_state_reload(struct http_state *s); /* the .netrc anew */
+/* The .netrc anew: one that can't be used (a warning says why) leaves what was read before, one that is gone leaves nothing. */
+void http_state_reload(struct http_state *s);
 void http_state_save(struct http_state *s);   /* the cookies, when save-cookies names a file */
 /* A buffer of HTTP_BUF_HEAD bytes of an earlier request, for one to have and give back; s may be NULL. */
 char *http_state_take_buf(struct http_state *s); /* NULL: there is none */

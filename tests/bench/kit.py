@@ -99,15 +99,18 @@ def sha256(path):
 
 
 class Rpc:
-    """An aria2-compatible daemon: hauld or aria2c; `under` is a command that runs it (valgrind)."""
+    """An aria2-compatible daemon: hauld or aria2c; `under` is a command that runs it (valgrind). conns None: nothing is said of their
+    number."""
 
     def __init__(self, name, exe, folder, conns=16, extra=(), under=()):
         self.name, self.folder = name, folder
         self.port = free_port()
         os.makedirs(folder, exist_ok=True)
         argv = [*under, exe, "--no-conf", "--enable-rpc", "--rpc-listen-port=%d" % self.port, "--dir=" + folder, "--quiet",
-                "--max-concurrent-downloads=16", "--rpc-max-request-size=64M", "--max-connection-per-server=%d" % conns,
-                "--split=%d" % conns, "--min-split-size=1M", "--file-allocation=none", *extra]
+                "--max-concurrent-downloads=16", "--rpc-max-request-size=64M", "--file-allocation=none"]
+        if conns is not None:
+            argv += ["--max-connection-per-server=%d" % conns, "--split=%d" % conns, "--min-split-size=1M"]
+        argv += extra
         if name == "hauld":
             argv.append("--reserve-space=0")
         t = time.monotonic()

@@ -307,10 +307,40 @@ def test_nothing_usable_is_code_1(served, args, part):
 
 
 @pytest.mark.parametrize("flags", [[], ["--force"]])
-def test_shutdown(served, hauld, flags):
-    assert served.ok("shutdown", *flags) == ""
-    assert hauld.p.wait(20) == 0
-    hauld.out.close()
+def test_shutdown(served, hauld, hostile, flags):
+    """When it is back port and state directory are free, also where a slow server holds up the end."""
+    gid = hauld.add(hostile.base + "/f/8M/b?rate=100K")
+    hauld.received(gid, 1)
+    for _ in range(2):
+        old = hauld.p
+        assert served.ok("shutdown", *flags) == ""
+        hauld.out.close()
+        hauld.start()
+        assert old.wait(20) == 0
+    assert hauld.status(gid, "status")["status"] == "active"
+
+
+NO_PATIENCE = r"""
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+/* The wait for the end is of up to 15 s. */
+int poll(struct pollfd *p, nfds_t n, int ms)
+{
+    return syscall(SYS_poll, p, n, ms > 10000 && ms <= 15000 ? 10 : ms);
+}
+int __poll_chk(struct pollfd *p, nfds_t n, int ms, size_t size)
+{
+    return poll(p, n, ms);
+}
+"""
+
+
+def test_shutdown_of_a_daemon_that_goes_on(fake, client, tools, preload):
+    fake(lambda method: {"result": "OK"})
+    done = tools.haul("shutdown", url=client.url, env=preload(NO_PATIENCE))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "haul: the daemon was told to end, but has not ended within 15 s\n"
 
 
 def test_help(client):
@@ -464,6 +494,41 @@ def test_what_was_removed_comes_back(served, hauld, hostile, tools):
     assert os.listdir(served.cwd) == ["back.bin"] and tools.sha256_of(served.path("back.bin")) == hostile.sha256("4M", "a")
     assert hostile.sent() <= 5 * MIB
     assert [j["gid"] for j in hauld.rpc("aria2.tellStopped", 0, 9)] == [gid]
+
+
+@pytest.mark.parametrize("how,state", [("-q", "active"), ("--json", "active"), ("--json", "paused")])
+def test_what_somebody_removed_is_no_success(served, hauld, hostile, tools, how, state):
+    """While it runs and while it waits, and however the command learns of it: nobody shall go on as if there were a file."""
+    p = served.start("get", how, "-s1", hostile.base + "/f/4M/a?rate=1M")
+    gid = tools.wait_for(lambda: hauld.rpc("aria2.tellActive"))[0]["gid"]
+    if state == "paused":
+        served.ok("pause", gid)
+    served.ok("rm", gid)
+    if state == "active":  # there is a result then
+        served.ok("purge")
+    out, _ = p.communicate(timeout=30)
+    assert p.returncode == 31, out
+    last = json.loads(out.splitlines()[-1]) if how == "--json" else {"event": "removed", "code": 31}
+    assert (last["event"], last["code"]) == ("removed", 31)
+
+
+def test_what_the_daemon_does_not_know_any_more(client, fake):
+    """Its end is not known: that is no success, and nobody says that it was removed."""
+    fake(lambda m, *_: {"result": "0123456789abcdef" if m == "aria2.addUri" else []} if m != "aria2.tellStatus" else
+         {"error": {"code": 1, "message": "GID 0123456789abcdef is not found"}})
+    line = client.fails(1, "get", "http://h/file")
+    assert "file: the daemon has forgotten it, and how it ended is not known (code 1)" in line
+
+
+def test_removed_from_a_private_daemon(client, hostile, tools):
+    """As with aria2c, which counts it as ended well."""
+    p = client.start("get", "--private", "-s1", hostile.base + "/f/8M/a?rate=1M")
+    tools.wait_for(lambda: hostile.sent() > 0)
+    url = "unix:../home/.local/state/haul/get/%s/rpc.sock" % client.states()[0]
+    gid = json.loads(client.ok("--url", url, "ls", "--json"))["gid"]
+    client.ok("--url", url, "rm", gid)
+    out, _ = p.communicate(timeout=30)
+    assert p.returncode == 0 and "RM  |" in out, out
 
 
 def test_a_retry_without_the_bad_option(served, hostile):
@@ -838,16 +903,17 @@ def test_nobody_answers(client, tools, args):
 
 def test_somebody_else_answers(client, nginx):
     client.url = nginx.base + "/jsonrpc"
-    assert "no download daemon (HTTP 40" in client.fails(1, "ls")
+    assert "not a download daemon (HTTP 40" in client.fails(1, "ls")
 
 
 class Fake(http.server.BaseHTTPRequestHandler):
-    """A daemon whose answers come from server.reply(method)."""
+    """A daemon whose answers come from server.reply(method, parameters...); server.turn counts requests."""
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
         calls = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        body = json.dumps([dict(self.server.reply(c["method"]), id=c["id"], jsonrpc="2.0") for c in calls]).encode()
+        self.server.turn += 1
+        body = json.dumps([dict(self.server.reply(c["method"], *c["params"]), id=c["id"], jsonrpc="2.0") for c in calls]).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -864,8 +930,9 @@ def fake(client):
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def use(reply):
-        server.reply = reply
+        server.reply, server.turn = reply, 0
         client.url = "http://127.0.0.1:%d/jsonrpc" % server.server_port
+        return server
     yield use
     server.shutdown()
     server.server_close()
@@ -881,7 +948,7 @@ BAD_RESULTS = {"aria2.tellActive": [BAD_JOB], "aria2.tellWaiting": [], "aria2.te
 
 @pytest.mark.parametrize("errors", [False, True])
 def test_a_lying_daemon_does_not_reach_the_terminal(client, fake, errors):
-    fake(lambda m: {"error": {"code": 1, "message": BAD}} if errors else {"result": BAD_RESULTS.get(m, BAD_JOB)})
+    fake(lambda m, *_: {"error": {"code": 1, "message": BAD}} if errors else {"result": BAD_RESULTS.get(m, BAD_JOB)})
     for args in (["ls"], ["show", "aa"], ["stat"], ["add", "http://a/b"], ["pause", "aa"], ["rm", "aa"], ["mv", "aa", "1"], ["purge"]):
         r = client.run(*args)
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", r.stdout + r.stderr), (args, r)
@@ -893,7 +960,7 @@ def test_commands_come_back_when_it_is_done(client, fake, args):
     """The daemon agrees at once and stops a little later: `haul pause` waits for that."""
     asked, active = [], {"gid": "0123456789abcdef", "status": "active"}
 
-    def reply(method):
+    def reply(method, *_):
         asked.append(method)
         looks = sum(m.startswith("aria2.tell") for m in asked)
         if method == "aria2.tellActive":
@@ -902,6 +969,22 @@ def test_commands_come_back_when_it_is_done(client, fake, args):
     fake(reply)
     client.ok(*args)
     assert sum(m.startswith("aria2.tell") for m in asked) == 4
+
+
+@pytest.mark.parametrize("jobs", [6, 2600])
+def test_a_list_that_moves_while_it_is_read(client, fake, jobs):
+    """From one call to the next two downloads start and two that ran end; each is listed, and once."""
+    gids = ["%06x0000000000" % (i + 1) for i in range(jobs)]
+
+    def reply(method, *params):
+        ended = min(2 * server.turn, jobs)
+        lists = {"aria2.tellActive": gids[ended:ended + 2], "aria2.tellWaiting": gids[ended + 2:], "aria2.tellStopped": gids[:ended]}
+        if method != "aria2.tellActive":
+            lists[method] = lists[method][params[0]:params[0] + params[1]]
+        return {"result": [{"gid": g, "status": method} for g in lists[method]]}
+    server = fake(reply)
+    assert sorted(json.loads(line)["gid"] for line in client.ok("ls", "--json").splitlines()) == gids
+    assert {len(line.split()[0]) for line in client.ok("ls").splitlines()[1:]} == {6}
 
 
 # ---- watch ----

@@ -230,6 +230,28 @@ def test_what_is_known_among_what_is_new(quick, client, hostile):  # noqa: F811
     assert sorted(n for n in os.listdir(client.cwd) if n[0] == "k") == ["k0", "k0.1", "k1", "k2"]
 
 
+def test_a_list_that_was_edited(quick, client, hostile):  # noqa: F811
+    """Lines come, go and move between two runs: each download is found again, also the second of two that are the same."""
+    line = lambda n: "%s/f/%s/%s?rate=20M\n" % (hostile.base, "64K" if n[0] == "k" else "4M", n)
+
+    def write(*order):
+        with open(client.path("list.txt"), "w") as f:
+            f.write("".join(map(line, order)))
+    write("k0", "m1", "m2", "k3", "k3")
+    before = client.ok("add", "--pause=true", "--dir=" + client.cwd, "-i", "list.txt").split()
+    assert len(set(before)) == 5
+    quick.rpc("aria2.changeOption", before[1], {"max-download-limit": "2M"})
+    quick.rpc("aria2.unpause", before[1])  # it has a part
+    quick.received(before[1], 1)
+    client.ok("pause", before[1])
+    write("m2", "k4", "m1", "k3", "k3")
+    client.ok("get", "-q", "--max-download-limit=0", "-i", "list.txt")
+    assert quick.complete(before[1]) == client.path("m1")
+    assert sorted(n for n in os.listdir(client.cwd) if n[0] in "km") == ["k3", "k3.1", "k4", "m1", "m2"]
+    assert [quick.status(g)["status"] for g in before] == ["paused"] + ["complete"] * 4
+    assert len(quick.rpc("aria2.tellStopped", 0, 99)) == 5 and len(quick.rpc("aria2.tellWaiting", 0, 99)) == 1
+
+
 def test_many_over_real_aria2(client, hostile, tools):  # noqa: F811
     """It has no keys of ours, and its notifications are not the last word."""
     if not shutil.which("aria2c"):

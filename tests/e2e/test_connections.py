@@ -108,3 +108,47 @@ def test_a_number_that_is_given_stays(hauld, paced, tools):
     assert conns(hauld, [given]) == [12]
     hauld.rpc("aria2.remove", given)
     assert right(hauld.complete(found), long_content(SIZES["b"]))
+
+
+# A server that takes only so many connections from one client.
+TAKES = 4
+
+
+@pytest.fixture
+def full(tmp_path, tools):
+    folder = tmp_path / "full"
+    folder.mkdir()
+    (folder / "small").write_bytes(long_content(64 << 10))
+    with open(folder / "endless", "wb") as f:
+        f.truncate(1 << 33)  # a part of it would take a quarter of an hour
+    with Paced(str(folder), RATE, RATE, 1, TAKES) as p:
+        yield p
+
+
+def test_a_newcomer_at_a_full_server(hauld, full, tools):
+    """It has a connection at once, though the parts of the first one take long, and its share soon; no try is used up."""
+    first = hauld.add(full.base + "/endless", file_allocation="none", out="a")
+    tools.wait_for(lambda: conns(hauld, [first]) == [TAKES])
+    second = hauld.add(full.base + "/endless", file_allocation="none", out="b", max_tries=1)
+    hauld.received(second, 1, timeout=10)
+    tools.wait_for(lambda: conns(hauld, [first, second]) == [2, 2])
+    given = hauld.add(full.base + "/small", out="c", max_tries=1, max_connection_per_server=1)
+    hauld.complete(given, timeout=10)
+
+
+def test_a_newcomer_beside_a_number(hauld, full, tools):
+    first = hauld.add(full.base + "/endless", file_allocation="none", out="a", max_connection_per_server=16)
+    tools.wait_for(lambda: conns(hauld, [first]) == [TAKES])
+    second = hauld.add(full.base + "/endless", file_allocation="none", out="b", max_connection_per_server=16, max_tries=1)
+    hauld.received(second, 1, timeout=10)
+    assert conns(hauld, [first])[0] >= 1
+
+
+def test_a_crowd_at_a_full_server(make_hauld, full, tools):
+    """All at once at a server that takes four: each has its turn, and the server is not asked in vain again and again."""
+    n = 200
+    hauld = make_hauld("--max-concurrent-downloads=%d" % n)
+    gids = [hauld.add(full.base + "/small", out="f%d" % i, max_tries=3) for i in range(n)]
+    for gid in gids:
+        hauld.complete(gid)
+    assert full.refused() < 2 * n

@@ -3,11 +3,14 @@ import base64
 import http.server
 import json
 import os
+import re
 import sqlite3
 import stat
 import threading
 
 import pytest
+
+from test_client import client, served  # noqa: F401
 
 FAST_TEXT = {"retry-wait": "0", "timeout": "4", "max-tries": "2", "max-retry-wait": "1", "split": "1"}
 FAST = dict(retry_wait=0, timeout=4, max_tries=2, max_retry_wait=1, split=1)
@@ -189,6 +192,25 @@ def test_netrc_read_again(make_hauld, hostile, tools, tmp_path):
     tools.wait_for(lambda: run(d, hostile.base + "/auth/1M/a")["status"] == "complete")
 
 
+def test_what_cannot_be_read_again_is_kept(make_hauld, hostile, tools, tmp_path):
+    """A .netrc and a log file of which SIGHUP can make nothing leave those that work; a .netrc that is gone is gone."""
+    import signal
+    path = netrc(tmp_path, "machine 127.0.0.1 login user password pass\n")
+    (tmp_path / "logs").mkdir()
+    d = make_hauld("--netrc-path=" + path, "--log=%s" % (tmp_path / "logs" / "log"))
+    os.chmod(path, 0o644)
+    os.rename(tmp_path / "logs", tmp_path / "moved")
+    d.p.send_signal(signal.SIGHUP)
+    log = tmp_path / "moved" / "log"
+    tools.wait_for(lambda: "chmod 600 it; what it said before is kept" in log.read_text())
+    assert re.search(r"WARN .*log file .* can't be opened: .*; the old one is kept", log.read_text())
+    assert run(d, hostile.base + "/auth/1M/a")["status"] == "complete"
+    os.unlink(path)
+    d.p.send_signal(signal.SIGHUP)
+    tools.wait_for(lambda: log.read_text().count("the old one is kept") == 2)
+    assert run(d, hostile.base + "/auth/1M/b")["errorCode"] == "24"
+
+
 # ---- cookies ----
 
 def test_cookies_come_back(hauld, site):
@@ -332,3 +354,42 @@ def test_secrets_are_nowhere(tmp_path, hostile):
             if any(w.encode() in inside for w in words):
                 assert mode & 0o077 == 0, (n, oct(mode))
     assert os.stat(d.state).st_mode & 0o077 == 0 and os.stat(log).st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("path", ["", "/", "/?sig=s3cret", "/dir/?token=s3cret"])
+def test_a_uri_without_a_last_part(served, hauld, site, path):  # noqa: F811
+    """It names nothing: what stands in for a name shows neither password nor query. JSON, for programs, has the query."""
+    asked = path if path[:1] == "/" else "/" + path
+    site.pages[asked] = (404, [], b"")
+    plain = site.base + path
+    url = plain.replace("//", "//joe:s3cret@")
+    host = site.base[len("http://"):]
+    for flags in ([], ["-q"], ["--private"], ["--download-result=full", "--show-console-readout=true"]):
+        r = served.run("get", *flags, url)
+        assert r.returncode == 3 and (host in r.stderr or flags == ["-q"]), r
+        no_secret(r.stdout, r.stderr)
+    t = served.terminal("get", url, cols=200)
+    assert t.wait() == 3 and "haul: %s: " % host in t.screen.text()
+    no_secret(t.raw)
+    events = [json.loads(line) for line in served.run("get", "--json", url).stdout.splitlines()]
+    assert [e["uri"] for e in events if e["event"] == "added"] == [plain]
+    no_secret([e for e in events if e["event"] != "added"])
+    gid = hauld.add(url, pause="true")
+    for args in (["ls"], ["show", gid]):
+        out = served.ok(*args)
+        assert host in out
+        no_secret(out)
+        out = served.ok(*args, "--json")
+        assert plain in out and "joe" not in out
+    t = served.terminal("watch", cols=200)
+    t.until_text(host)
+    no_secret(t.raw)
+    assert len({h["Authorization"] for _, h in site.asked}) == 1  # it was sent, all the same
+
+
+@pytest.mark.parametrize("args", [["get", "{}"], ["add", "{}"], ["{}"], ["get", "-P", "{}[1-2]"]])
+def test_a_uri_that_is_refused(served, args):  # noqa: F811
+    for bad in ("http://joe:s3cret@127.0.0.1:99999/x?sig=s3cret", "joe:s3cret@example.org/?s3cret", "magnet:?xt=s3cret"):
+        r = served.run(*[a.replace("{}", bad) for a in args])
+        assert r.returncode in (1, 28) and r.stderr.count("\n") == 1
+        no_secret(r.stderr)

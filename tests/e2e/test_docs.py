@@ -30,6 +30,17 @@ def test_every_method_and_key_is_described():
         assert not name.startswith("haul.") or "`%s`" % name in aria2, name
 
 
+def test_every_state_is_in_the_architecture():
+    """Of a transfer (the X list) and of a lane (its enum), in the list of their kind."""
+    header, text = read("daemon/core/xfer_int.h"), read("docs/architecture.md")
+    states = re.findall(r"X\((\w+), \"", re.search(r"#define XSTATES\(X\)((?:.*\\\n)*.*)", header).group(1))
+    lane = re.findall(r"^\tLANE_(\w+),", header, re.M)
+    assert len(states) >= 8 and "GATHER" in states and len(lane) >= 5
+    for kind, expected in (("Transfer", states), ("Lane", lane)):
+        line = re.search(r"^- %s\b[^:]*: ([A-Z, ]+)" % kind, text, re.M).group(1)
+        assert set(re.findall("[A-Z]+", line)) == set(expected), kind
+
+
 def examples(text):
     """-> (request body, what is shown as its answer) of each curl command."""
     for m in re.finditer(r"^    \$ curl http://localhost:6800/jsonrpc \\?\s*-d '([^']*)'\n((?:    [^\n]+\n)+)", text, re.M):

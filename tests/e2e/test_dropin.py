@@ -389,8 +389,8 @@ LINES = {  # what to look for, in haul's output and aria2c's
 FOUND = {
     "complete": [r"^\d\d/\d\d \d\d:\d\d:\d\d \[NOTICE\] Downloading 1 item\(s\)$", r"^\d\d/\d\d \d\d:\d\d:\d\d \[NOTICE\] Download complete: d/a$",
                  r"^[0-9a-f]{6}\|OK  \| *(\S+i?B/s|n/a)\|d/a$", r"^\(OK\):download completed\.$"],
-    "several": [r"Downloading 3 item\(s\)$", r"Download complete: d/a$", r"Download complete: d/b$", r"\[ERROR\].*Download aborted\. URI=http\S+/g\?times=99&code=404$",
-                r"errorCode=3 ", r"\[NOTICE\] Download GID#[0-9a-f]{16} not complete: $", r"^[0-9a-f]{6}\|ERR \| *\S+\|http://127.0.0.1:\d+/fail/1M/g\?times=99&code=404$",
+    "several": [r"Downloading 3 item\(s\)$", r"Download complete: d/a$", r"Download complete: d/b$", r"\[ERROR\].*Download aborted\. URI=http\S+/g\?QUERY$",
+                r"errorCode=3 ", r"\[NOTICE\] Download GID#[0-9a-f]{16} not complete: $", r"^[0-9a-f]{6}\|ERR \| *\S+\|http://127.0.0.1:\d+/fail/1M/g\?QUERY$",
                 r"^\(OK\):download completed\.\(ERR\):error occurred\.$", r"will resume download if the transfer is restarted\.$"],
     "failed": [r"^[0-9a-f]{6}\|ERR \|", r"^\(ERR\):error occurred\.$"],
     "checksum": [r"\[ERROR\] Checksum error detected\. file=d/x$", r"Download GID#[0-9a-f]{16} not complete: d/x$"],
@@ -399,9 +399,9 @@ FOUND = {
 
 @pytest.mark.parametrize("name", LINES)
 def test_lines_that_scripts_look_for(pair, name):
-    for run in pair(["--enable-color=false", *LINES[name]]):
+    for run, query in zip(pair(["--enable-color=false", *LINES[name]]), (r"\.\.\.", "times=99&code=404")):  # haul shows none
         for pattern in FOUND[name]:
-            assert re.search(pattern, run.out, re.M), (pattern, run.out)
+            assert re.search(pattern.replace("QUERY", query), run.out, re.M), (pattern, run.out)
 
 
 def test_a_right_checksum_is_told(pair, hostile):
@@ -696,7 +696,43 @@ def test_a_hook_from_the_path_and_one_that_is_not_there(client, hostile, hooks, 
               PATH="%s:%s" % (hooks.folder, os.environ["PATH"]))
     hooks.calls(1)
     out = client.ok("get", "--private", "--on-download-complete=/nowhere/x", "-l", "-", hostile.base + "/f/1K/b")
-    assert 'the hook for "complete", /nowhere/x, can\'t be started' in out
+    assert re.search(r'the hook for "complete" of GID#[0-9a-f]{16}, /nowhere/x, can\'t be started', out)
+
+
+def test_many_hooks(client, hostile, hooks):
+    """Not all at once; the command ends when the last one has been started, and none is left out."""
+    complete = hooks.folder / "complete"
+    complete.write_text('#!/bin/sh\necho "b|$3" >>%s\nsleep 0.5\necho "e|$3" >>%s\n' % (hooks.log, hooks.log))
+    urls = [hostile.base + "/f/1K/%d" % i for i in range(80)]
+    client.ok("get", "--private", "-q", "-Z", "-j40", "-d", "d", *hooks.flags("complete"), *urls)
+    calls = hooks.calls(160)
+    assert sorted(int(os.path.basename(c[1])) for c in calls if c[0] == "b") == list(range(80))
+    running = most = 0
+    for c in calls:
+        running += 1 if c[0] == "b" else -1
+        most = max(most, running)
+    assert 1 < most <= 32
+
+
+def test_hooks_that_wait_when_hauld_ends(make_hauld, hostile, hooks, tools):
+    """They get the time that is left; told again it ends, and the log says which ones were not run."""
+    complete = hooks.folder / "complete"
+    go = hooks.folder / "go"
+    complete.write_text('#!/bin/sh\necho "$1" >>%s\nwhile [ -e %s ] && [ ! -e %s ]; do sleep 0.1; done\n' % (hooks.log, complete, go))
+    d = make_hauld(*hooks.flags("complete"))
+    gids = [d.add(hostile.base + "/f/1K/%d" % i) for i in range(40)]
+    for gid in gids:
+        d.complete(gid)
+    hooks.calls(32)
+    d.p.terminate()
+    tools.wait_for(lambda: "8 hooks wait to be started" in d.tail())
+    assert d.p.poll() is None
+    d.p.terminate()
+    assert d.p.wait(20) == 0
+    go.touch()
+    lost = re.findall(r'the hook for "complete" of GID#([0-9a-f]{16}), \S+, is not run: hauld ends', d.tail())
+    started = [c[0] for c in hooks.calls(32)]
+    assert len(lost) == 8 and sorted(lost + started) == sorted(gids)
 
 
 # ---- cookies, passwords, proxies ----

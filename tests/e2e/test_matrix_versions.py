@@ -1,5 +1,7 @@
 """Two versions of one file (V01-V09, V11 of matrix/matrix.md): never a mix; refused with the reason, begun anew, or marked."""
 import os
+import re
+import signal
 
 import pytest
 
@@ -134,6 +136,49 @@ def test_changed_while_nobody_looked(hauld, hostile, tools, path, wanted, by, co
     size = (4 << 20) + (path == "/flip-len")
     assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256(size, B)
     assert names(hauld) == ["a"] and parts(hauld) == []
+
+
+@pytest.mark.matrix("H14", "V06")
+@pytest.mark.parametrize("kind,by,conns", [
+    (kind, "cut", conns) for kind in ("length", "chunked", "close", "gzip", "redirect", "short") for conns in (1, 4)
+] + [(kind, *way) for kind in ("chunked", "redirect", "short") for way in (("same", 4), ("new", 1), ("stopped", 4))])
+def test_a_page_is_not_the_file(hauld, hostile, tools, kind, by, conns):
+    """A login page in place of the file, in the middle, after a pause, kill -9 or SIGTERM: refused, and the part is gone on with when
+    the server is well again. So is an answer of the right version that does not tell how long it is, and ends at once."""
+    url = hostile.base + target("/portal/4M/a?kind=%s&%s" % (kind, "cut=700K&after=%d" % conns if by == "cut" else "rate=2M"))
+    gid = hauld.add(url, **options(conns))
+    if by != "cut":
+        hauld.received(gid, 1 << 20)
+    if by == "same":
+        hauld.rpc("aria2.pause", gid)
+        hauld.wait(gid, "paused")
+    elif by != "cut":
+        hauld.kill(signal.SIGTERM if by == "stopped" else signal.SIGKILL)
+    flip = "/_flip?id=" + url.rpartition("=")[2]
+    if by != "cut":
+        hostile.get(flip)
+    if by == "same":
+        hauld.rpc("aria2.unpause", gid)
+    elif by != "cut":
+        hauld.start()
+    s = hauld.wait(gid)
+    assert s["errorCode"] == "8" and names(hauld) == [] and parts(hauld) == ["a.part"], s
+    assert int(s["completedLength"]) >= (700 << 10 if by == "cut" else 900 << 10), s
+    assert re.search("changed|no longer tells", explained(hauld, s, url)), s
+    hostile.get(flip + "&back=1")
+    hauld.rpc("haul.retry", gid)
+    if by == "cut":
+        assert hauld.wait(gid)["errorCode"] == "8" and parts(hauld) == ["a.part"]
+    else:
+        assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256(SIZE, A) and names(hauld) == ["a"]
+
+
+@pytest.mark.matrix("H14")
+def test_a_page_before_the_first_byte(hauld, hostile):
+    """The version is known, and not a byte of it came."""
+    url = hostile.base + target("/portal/4M/a?cut=0&after=1")
+    s = fetch(hauld, url, 1)
+    assert s["errorCode"] == "8" and names(hauld) == [] and "no longer tells" in explained(hauld, s, url), s
 
 
 @pytest.mark.matrix("V09")

@@ -1,5 +1,6 @@
 #!/bin/sh
-# All lints; each prints its findings and adds to the count. Ends with "N passed, N failed".
+# All lints; each prints its findings and adds to the count. Ends with "N passed, N failed". BUILD: a build of this tree, whose
+# objects are looked at, too.
 cd "$(dirname "$0")/../.." || exit 2
 p=0
 f=0
@@ -17,6 +18,7 @@ check() { # NAME COMMAND...
 check "layers" /usr/bin/python3 tests/lint/layers.py
 check "sizes" /usr/bin/python3 tests/lint/sizes.py
 check "banned words and calls" /usr/bin/python3 tests/lint/banned.py
+[ -z "$BUILD" ] || check "symbols" /usr/bin/python3 tests/lint/symbols.py "$BUILD"
 check "cases of the matrix" /usr/bin/python3 tests/matrix/table.py --check
 # cppcheck must see the list macros to understand the loops over them.
 queue=$(echo '#include <sys/queue.h>' | ${CC:-cc} -M -E - | grep -o '[^ ]*/sys/queue\.h')

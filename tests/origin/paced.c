@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * An origin that gives each connection an even rate of its own, without bursts, to hundreds of connections from one thread.
  *
- *   paced FOLDER RATE [SLOW EVERY]      bytes a second; each EVERYth connection, the first one included, gets SLOW instead
+ *   paced FOLDER RATE [SLOW EVERY [LIMIT]]
+ *
+ * RATE, SLOW: bytes a second; each EVERYth connection, the first one included, gets SLOW instead. LIMIT: of the answers with a file
+ * at a time; what is asked beyond it gets 503, and its connection is closed.
  *
  * Prints its port. GET of files in FOLDER, single byte ranges, requests one after the other or sent ahead; GET / tells how many
- * bytes of files have been sent so far. Ends with its input.
+ * bytes of files have been sent so far, and how many requests were refused. Ends with its input.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +33,7 @@ struct conn {
 	struct conn *next;
 	int fd, file; /* file: -1 between answers */
 	bool gone;
+	bool refused; /* nothing more is read, and the next tick closes it */
 	int64_t at, end, rate;
 	int64_t due; /* when all that has been sent may have been sent */
 	size_t len;
@@ -40,8 +44,10 @@ struct server {
 	const char *folder;
 	int64_t rate, slow;
 	int every, accepted;
+	int limit, busy; /* limit 0: none; busy: answers under way */
 	int ep;
 	int64_t sent;
+	int64_t refused;
 	struct conn *conns;
 };
 
@@ -68,8 +74,8 @@ static void say(struct conn *c, const char *text)
 
 static void say_sent(const struct server *s, struct conn *c)
 {
-	char text[256], body[32];
-	int n = snprintf(body, sizeof(body), "%lld\n", (long long)s->sent);
+	char text[256], body[64];
+	int n = snprintf(body, sizeof(body), "%lld %lld\n", (long long)s->sent, (long long)s->refused);
 
 	snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", n, body);
 	say(c, text);
@@ -89,7 +95,15 @@ static int open_file(const struct server *s, const char *head, struct stat *st)
 	return fd;
 }
 
-static void begin_answer(const struct server *s, struct conn *c, const char *head)
+/* As a server does that counts the connections of an address. */
+static void refuse(struct server *s, struct conn *c)
+{
+	say(c, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+	s->refused++;
+	c->refused = true;
+}
+
+static void begin_answer(struct server *s, struct conn *c, const char *head)
 {
 	const char *range = strcasestr(head, "\r\nrange: bytes=");
 	long long from = 0, to = 0;
@@ -100,7 +114,12 @@ static void begin_answer(const struct server *s, struct conn *c, const char *hea
 		say_sent(s, c);
 		return;
 	}
+	if (s->limit > 0 && s->busy >= s->limit) {
+		refuse(s, c);
+		return;
+	}
 	c->file = open_file(s, head, &st);
+	s->busy += c->file >= 0;
 	if (c->file < 0) {
 		say(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
 		return;
@@ -119,12 +138,20 @@ static void begin_answer(const struct server *s, struct conn *c, const char *hea
 	c->due = now_ns();
 }
 
+static void end_answer(struct server *s, struct conn *c)
+{
+	s->busy -= c->file >= 0;
+	if (c->file >= 0)
+		close(c->file);
+	c->file = -1;
+}
+
 /* The next request that is there, when the last one has been answered. */
-static void next_answer(const struct server *s, struct conn *c)
+static void next_answer(struct server *s, struct conn *c)
 {
 	char *end;
 
-	while (!c->gone && c->file < 0 && (end = memmem(c->in, c->len, "\r\n\r\n", 4)) != NULL) {
+	while (!c->gone && !c->refused && c->file < 0 && (end = memmem(c->in, c->len, "\r\n\r\n", 4)) != NULL) {
 		size_t n = (size_t)(end + 4 - c->in);
 
 		end[3] = '\0';
@@ -134,7 +161,7 @@ static void next_answer(const struct server *s, struct conn *c)
 	}
 }
 
-static void read_conn(const struct server *s, struct conn *c)
+static void read_conn(struct server *s, struct conn *c)
 {
 	ssize_t n = recv(c->fd, c->in + c->len, HEAD_MAX - c->len, MSG_DONTWAIT);
 
@@ -162,16 +189,14 @@ static void pace(struct server *s, struct conn *c, int64_t now)
 		}
 		if (c->at < c->end)
 			continue;
-		close(c->file);
-		c->file = -1;
+		end_answer(s, c);
 		next_answer(s, c);
 	}
 }
 
-static void drop(struct conn *c)
+static void drop(struct server *s, struct conn *c)
 {
-	if (c->file >= 0)
-		close(c->file);
+	end_answer(s, c);
 	close(c->fd);
 	free(c);
 }
@@ -228,9 +253,9 @@ static void turn(struct server *s, int listener)
 		struct conn *c = *p;
 
 		pace(s, c, start);
-		if (c->gone) {
+		if (c->gone || c->refused) {
 			*p = c->next;
-			drop(c);
+			drop(s, c);
 		} else {
 			p = &c->next;
 		}
@@ -243,12 +268,13 @@ int main(int argc, char **argv)
 	struct rlimit files;
 	int listener;
 
-	if (argc != 3 && argc != 5)
+	if (argc != 3 && argc != 5 && argc != 6)
 		return 2;
 	s.folder = argv[1];
 	s.rate = atoll(argv[2]);
 	s.slow = argc > 3 ? atoll(argv[3]) : 0;
 	s.every = argc > 3 ? atoi(argv[4]) : 0;
+	s.limit = argc > 5 ? atoi(argv[5]) : 0;
 	getrlimit(RLIMIT_NOFILE, &files);
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);

@@ -319,6 +319,17 @@ static void shown_in_logs(void **state)
 	assert_string_equal(uri_show_short("http://host/long", buf, sizeof(buf)), "http://h...");
 }
 
+static void without_login(void **state)
+{
+	static const char *const rows[][2] = {{"HTTP://us:pw@H:80/a b?sig=s#f", "HTTP://H:80/a b?sig=s#f"},
+		{"http://h/?a=b@c", "http://h/?a=b@c"}, {"http://us:p/w@h/x?y", "h/x?y"}, {"no uri", "no uri"}};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		text_is(uri_without_login(rows[i][0]), rows[i][1]);
+}
+
 static void origins(void **state)
 {
 	static const struct {
@@ -395,6 +406,7 @@ int main(void)
 		cmocka_unit_test(bad_redirects),
 		cmocka_unit_test(texts),
 		cmocka_unit_test(shown_in_logs),
+		cmocka_unit_test(without_login),
 		cmocka_unit_test(origins),
 		cmocka_unit_test(random_texts),
 	};

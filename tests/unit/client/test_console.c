@@ -117,6 +117,31 @@ static void end_three(struct console *c)
 	console_results(c);
 }
 
+static void fail_secretly(struct console *c)
+{
+	struct dl d = example();
+	struct ended e = {.d = &d};
+	strcpy(d.status, "error");
+	d.path = (char *)(uintptr_t) "";
+	d.uri = (char *)(uintptr_t) "http://us:pw@h/dir/?sig=secret";
+	console_end(c, &e);
+	console_results(c);
+}
+
+static void uris_are_shown_without_secrets(void **state)
+{
+	struct term t = {.fd = 1};
+	struct console_style s = {.talk = CONSOLE_NOTICES, .results = RESULTS_PLAIN, .results_max = 1};
+	struct console *c = console_new(&s, &t);
+	const char *text = printed(fail_secretly, c);
+	(void)state;
+	assert_non_null(strstr(text, "[ERROR] Download aborted. URI=http://h/dir/?...\n"));
+	assert_non_null(strstr(text, "|http://h/dir/?...\n"));
+	assert_null(strstr(text, "pw"));
+	assert_null(strstr(text, "secret"));
+	console_free(c);
+}
+
 static void results(void **state)
 {
 	struct term t = {.fd = 1};
@@ -193,6 +218,7 @@ int main(void)
 		cmocka_unit_test(eta_is_as_short_as_it_can_be),
 		cmocka_unit_test(one_download),
 		cmocka_unit_test(several_downloads),
+		cmocka_unit_test(uris_are_shown_without_secrets),
 		cmocka_unit_test(results),
 		cmocka_unit_test(only_the_last_rows_are_kept),
 		cmocka_unit_test(a_wait_is_a_sentence),

@@ -205,24 +205,28 @@ static void a_deferred_file_is_read_bit_by_bit(void **state)
 	struct opts *o = opts_new(NULL);
 	struct entries es;
 	struct fail f = {0};
-	char gid[17], first[17];
+	char first[17];
 	(void)state;
 	opts_set(o, OPT_DEFERRED_INPUT, "true", NULL);
-	read_input("http://a/1\nhttp://a/2\n split=5\nhttp://a/3\n split=0\nhttp://a/4\n", o, &es);
+	read_input("http://a/1\nhttp://a/2\n split=5\nhttp://a/3\n split=0\nhttp://a/4\nhttp://a/1\n", o, &es);
 	assert_int_equal(es.n, 0);
 	assert_int_equal(entries_next(&es, 1, &f), 1);
 	assert_string_equal(es.v[0].uris[0], "http://a/1");
-	entry_gid(&es.v[0], es.first, first);
+	entries_set_dir(&es, "/d", NULL);
+	strcpy(first, es.v[0].gid);
 	assert_int_equal(entries_next(&es, 9, &f), 1);
 	assert_int_equal(es.n, 1); /* the next one is wrong */
 	assert_int_equal(opts_num(es.v[0].opts, OPT_SPLIT), 5);
-	assert_int_equal(es.first, 1);
 	assert_int_equal(entries_next(&es, 9, &f), ERR_USAGE);
 	assert_non_null(strstr(f.text, ":5: split"));
-	assert_int_equal(entries_next(&es, 9, &f), 1);
+	assert_int_equal(entries_next(&es, 1, &f), 1);
 	assert_string_equal(es.v[0].uris[0], "http://a/4");
-	entry_gid(&es.v[0], es.first, gid);
-	assert_string_not_equal(gid, first);
+	entries_set_dir(&es, "/d", NULL);
+	assert_string_not_equal(es.v[0].gid, first);
+	assert_int_equal(entries_next(&es, 9, &f), 1);
+	entries_set_dir(&es, "/d", NULL);
+	assert_string_equal(es.v[0].uris[0], "http://a/1");
+	assert_string_not_equal(es.v[0].gid, first); /* the second of its kind */
 	assert_int_equal(entries_next(&es, 9, &f), 0);
 	assert_null(es.rest);
 	entries_free(&es);
@@ -265,7 +269,7 @@ static void folders_become_absolute(void **state)
 static void the_same_work_has_the_same_name(void **state)
 {
 	struct entries x, y, z;
-	char gx[17], gy[17], gz[17], g1[17];
+	char gx[17], gy[17], gz[17];
 	(void)state;
 	dir_after("sub", NULL, &x);
 	dir_after("./sub", NULL, &y);
@@ -275,18 +279,73 @@ static void the_same_work_has_the_same_name(void **state)
 	entries_key(&z, gz);
 	assert_string_equal(gx, gy);
 	assert_string_not_equal(gx, gz);
-	entry_gid(&x.v[0], 0, gx);
-	entry_gid(&y.v[0], 0, gy);
-	entry_gid(&x.v[0], 1, g1);
-	assert_string_equal(gx, gy);
-	assert_string_not_equal(gx, g1);
-	assert_int_equal(strspn(gx, "0123456789abcdef"), 16);
-	opts_set(x.v[0].opts, OPT_GID, "00000000000000aa", NULL);
-	entry_gid(&x.v[0], 0, gx);
-	assert_string_equal(gx, "00000000000000aa");
+	assert_string_equal(x.v[0].gid, y.v[0].gid);
+	assert_string_not_equal(x.v[0].gid, z.v[0].gid);
+	assert_int_equal(strspn(x.v[0].gid, "0123456789abcdef"), 16);
 	entries_free(&x);
 	entries_free(&y);
 	entries_free(&z);
+}
+
+/* GIDs of a list, "a b a": one letter for each. */
+static void list_gids(const char *list, char ret[][17])
+{
+	struct opts *o = opts_new(NULL);
+	struct entries es;
+	char *text = xstrdup("");
+	for (const char *s = list; *s; s++) {
+		char *more = xasprintf("%shttp://h/%c\n", text, *s);
+		free(text);
+		text = more;
+	}
+	read_input(text, o, &es);
+	entries_set_dir(&es, "/d", ".");
+	for (size_t i = 0; i < es.n; i++)
+		strcpy(ret[i], es.v[i].gid);
+	entries_free(&es);
+	opts_unref(o);
+	free(text);
+}
+
+static void an_edited_list_keeps_its_gids(void **state)
+{
+	char whole[5][17], rest[5][17];
+	(void)state;
+	list_gids("abcab", whole);
+	for (size_t i = 0; i < 5; i++) {
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(whole[i], whole[k]);
+	}
+	list_gids("bxcba", rest);
+	assert_string_equal(rest[0], whole[1]);
+	assert_string_equal(rest[2], whole[2]);
+	assert_string_equal(rest[3], whole[4]); /* the second b */
+	assert_string_equal(rest[4], whole[0]);
+}
+
+/* A command of a new haul finds the download of one before. */
+static void gids_stay_as_they_are(void **state)
+{
+	char gid[1][17];
+	(void)state;
+	list_gids("a", gid);
+	assert_string_equal(gid[0], "1dd6cd92db176ee5");
+}
+
+static void own_gids(void **state)
+{
+	struct opts *o = opts_new(NULL);
+	struct entries es;
+	(void)state;
+	read_input("http://h/a\n gid=00000000000000aa\nhttp://h/a\nhttp://h/b\n gid=00000000000000bb\nhttp://h/c\n gid=00000000000000AA\n",
+		o, &es);
+	entries_set_dir(&es, "/d", NULL);
+	assert_string_equal(es.v[0].gid, "00000000000000aa");
+	assert_string_equal(es.v[3].gid, "00000000000000aa");
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(es.v[i].twice, i == 3);
+	entries_free(&es);
+	opts_unref(o);
 }
 
 int main(void)
@@ -303,6 +362,9 @@ int main(void)
 		cmocka_unit_test(pause_holds_for_the_whole_list),
 		cmocka_unit_test(folders_become_absolute),
 		cmocka_unit_test(the_same_work_has_the_same_name),
+		cmocka_unit_test(an_edited_list_keeps_its_gids),
+		cmocka_unit_test(gids_stay_as_they_are),
+		cmocka_unit_test(own_gids),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

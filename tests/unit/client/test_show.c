@@ -95,8 +95,10 @@ static void name_of_a_uri(void **state)
 {
 	static const struct {
 		const char *uri, *name;
-	} t[] = {{"http://h/a%20b.iso?sig=secret", "a b.iso"}, {"http://h/", "http://h/"}, {"", "GID"},
-		{"http://h/x#y", "x"}};
+	} t[] = {{"http://h/a%20b.iso?sig=secret", "a b.iso"}, {"http://h/", "h"}, {"", "GID"}, {"http://h/x#y", "x"},
+		{"http://us:pw@h:81/", "h:81"}, {"http://us:pw@h", "h"}, {"https://h/?sig=secret", "h"},
+		{"https://h?sig=se/cret", "h"}, {"https://h/dir/?token=secret", "h"}, {"http://us:p?w@h/x", "GID"},
+		{"http://us:p/w@h/", "GID"}, {"us:pw@h/x", "GID"}};
 	(void)state;
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		char *name = name_of("/d", "", t[i].uri, "GID");

@@ -35,6 +35,7 @@ struct fake_server {
 	unsigned version;      /* which bytes it serves */
 	unsigned flip_after;   /* another version from the n-th request on; 0: never */
 	unsigned busy_above;   /* 503 when so many are under way; 0: no limit */
+	bool hangs_up;         /* ... or the end of the connection, instead of 503 */
 	unsigned fail_first;   /* 503 for the first n requests */
 	unsigned fault_percent; /* of steps that break the connection */
 	bool gone;             /* 404 */
@@ -359,6 +360,10 @@ static void fake_step(void *arg)
 	}
 	if (fake_random(100) < f->o->fault_percent) {
 		fake_done(f, faults[fake_random(3)]);
+		return;
+	}
+	if (!f->head_sent && f->o->hangs_up && f->o->busy_above > 0 && f->o->open > f->o->busy_above) {
+		fake_done(f, ERR_RESET);
 		return;
 	}
 	if (!f->head_sent && f->o->links_hang_up && f->o->used[f->link % 256] > f->o->link_uses) {

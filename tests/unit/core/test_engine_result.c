@@ -289,6 +289,36 @@ static void a_gid_used_again_before_its_end_is_durable(void **state)
 	assert_int_equal(access(journal, F_OK), 0);
 }
 
+/* However many events wait for a disk that does not answer, an add that names a new GID looks at none of them. */
+static void new_gids_look_at_no_events(void **state)
+{
+	enum { MANY = 2000 };
+	struct env *v = *state;
+
+	change(v, "max-download-result", "0");
+	change(v, "max-concurrent-downloads", "4000");
+	for (uint64_t i = 1; i <= MANY; i++)
+		add(v, i, false);
+	assert_int_equal(flush(v), 0);
+	settle(v);
+	v->events[0] = '\0';
+	pthread_mutex_lock(&test_disk);
+	for (uint64_t i = 1; i <= MANY; i++)
+		fake_end(fake_find(i), XFER_FAILED, ERR_STATUS, "gone");
+	assert_int_equal(v->e->n_events, MANY);
+	for (uint64_t i = 1; i <= MANY; i++)
+		add(v, MANY + i, true);
+	assert_int_equal(v->e->events_looked_at, 0);
+	add(v, 7, true);
+	assert_int_equal(v->e->events_looked_at, MANY);
+	engine_remove(v->e, 7, false, NULL); /* it leaves no event, and its GID is nobody's again */
+	add(v, 7, true);
+	assert_int_equal(v->e->events_looked_at, MANY);
+	pthread_mutex_unlock(&test_disk);
+	assert_null(strstr(events(v), "error:7 "));
+	assert_null(v->e->late_gids); /* all are told */
+}
+
 /* There is a bound: the oldest go. */
 static void not_too_many_are_kept(void **state)
 {
@@ -324,6 +354,7 @@ int main(void)
 		T(their_parts_are_adopted),
 		T(a_placed_file_is_known_until_its_end_is_durable),
 		T(a_gid_used_again_before_its_end_is_durable),
+		T(new_gids_look_at_no_events),
 		T(not_too_many_are_kept),
 	};
 

@@ -4,6 +4,7 @@
  */
 #include "base/log.h"
 #include "core/share.h"
+#include "core/xfer_int.h"
 
 #include "xfer_world.h"
 
@@ -23,7 +24,16 @@ static void on_crowd(void *arg)
 
 static void join(struct shares *s, struct sharer **p, unsigned i, unsigned n)
 {
-	p[i] = share_join(s, on_crowd, &told[i]);
+	p[i] = share_join(s, false, on_crowd, &told[i]);
+	while (n-- > 0)
+		share_begin(p[i]);
+}
+
+/* One that was told a number. */
+static void join_told(struct shares *s, struct sharer **p, unsigned i, unsigned n)
+{
+	p[i] = share_join(s, true, on_crowd, &told[i]);
+	s->others += n;
 	while (n-- > 0)
 		share_begin(p[i]);
 }
@@ -199,6 +209,69 @@ static void test_an_uneven_rest(void **state)
 	assert_int_equal(s.wanting, 0);
 }
 
+/* Who has no connection lacks one, of whatever server; who has only one keeps it. */
+static void test_newcomers_lack_one(void **state)
+{
+	struct sharer *p[2];
+	struct shares s = {0};
+
+	(void)state;
+	shares_init(&s);
+	memset(told, 0, sizeof(told));
+	s.limit = 4;
+	join(&s, p, 0, 3);
+	join(&s, p, 1, 1);
+	share_newcomer(&s);
+	assert_int_equal(told[0], 1);
+	assert_int_equal(told[1], 0);
+	assert_int_equal(share_most(p[0]), 2);
+	assert_int_equal(share_most(p[1]), 1);
+	for (unsigned i = 0; i < 2000; i++)
+		share_newcomer(&s);
+	assert_int_equal(share_most(p[0]), 1);
+	assert_int_equal(share_most(p[1]), 1);
+	assert_int_equal(told[1], 0);
+	for (unsigned i = 0; i < 2001; i++)
+		share_newcomer_gone(&s);
+	assert_int_equal(share_most(p[0]), 3);
+	end_some(p[0], 3, false);
+	end_some(p[1], 1, false);
+}
+
+/* Those who were told a number give up what the sharers can't, the one with most first. */
+static void test_newcomers_beside_numbers(void **state)
+{
+	struct sharer *p[3];
+	struct shares s = {0};
+
+	(void)state;
+	shares_init(&s);
+	memset(told, 0, sizeof(told));
+	s.limit = 8;
+	join_told(&s, p, 0, 4);
+	join_told(&s, p, 1, 2);
+	join(&s, p, 2, 2);
+	share_newcomer(&s);
+	assert_int_equal(told[2], 1);
+	assert_int_equal(told[0], 0);
+	assert_int_equal(share_most(p[2]), 1);
+	assert_int_equal(share_most(p[0]), 4);
+	share_newcomer(&s);
+	assert_int_equal(told[0], 1);
+	assert_int_equal(share_most(p[0]), 3);
+	assert_int_equal(share_most(p[1]), 2);
+	share_leave(p[0]); /* it is on its way */
+	assert_int_equal(share_most(p[0]), 3);
+	share_newcomer_gone(&s);
+	share_newcomer_gone(&s);
+	assert_int_equal(s.leaving, 0);
+	end_some(p[0], 1, true);
+	end_some(p[0], 3, false);
+	end_some(p[1], 2, false);
+	end_some(p[2], 2, false);
+	assert_int_equal(s.n + s.n_told + s.active, 0);
+}
+
 /* ---- an origin's ---- */
 
 static struct origin_use use[8];
@@ -207,7 +280,7 @@ static void begin_uses(struct origin *o, unsigned from, unsigned n)
 {
 	for (unsigned i = from; i < from + n; i++) {
 		origin_use_begin(&use[i], o);
-		origin_use_share(&use[i], i > from ? &use[from] : NULL, on_crowd, &told[from]);
+		origin_use_share(&use[i], i > from ? &use[from] : NULL, false, on_crowd, &told[from]);
 	}
 }
 
@@ -255,6 +328,55 @@ static void test_a_limit_that_was_found(void **state)
 	origins_free(all);
 }
 
+/* One that is turned away while as many are served as ever were has not been tried; with fewer it has. */
+static void test_who_is_turned_away(void **state)
+{
+	struct origins *all = origins_new(1, 1);
+	struct origin *o = open_origin(all);
+
+	(void)state;
+	assert_false(origin_is_taken(o, 1000)); /* nobody is served */
+	begin_uses(o, 0, 4);
+	for (unsigned i = 0; i < 4; i++)
+		origin_use_served(&use[i]);
+	assert_true(origin_is_taken(o, 1000));
+	assert_int_equal(origin_limit(o), 4);
+	origin_use_end(&use[3]);
+	assert_false(origin_is_taken(o, 1000));
+	assert_true(origin_is_taken(o, 1000));
+	clear_uses();
+	origin_put(o);
+	origins_free(all);
+}
+
+/* Newcomers are woken first, and others make room for them as long as they wait. */
+static void test_newcomers_wait_first(void **state)
+{
+	struct origins *all = origins_new(1, 1);
+	struct origin *o = open_origin(all);
+	unsigned woken[3] = {0};
+	struct origin_waiter w[3] = {{.cb = on_crowd, .arg = &woken[0]}, {.cb = on_crowd, .arg = &woken[1]}, {.cb = on_crowd, .arg = &woken[2]}};
+
+	(void)state;
+	begin_uses(o, 0, 3);
+	origin_found_limit(o, 1000);
+	origin_wait_for(o, &w[0]);
+	origin_wait_first(o, &w[1]);
+	origin_wait_first(o, &w[2]);
+	assert_true(told[0] > 0);
+	assert_int_equal(share_most(use[0].sharer), 1);
+	origin_wait_cancel(&w[2]);
+	assert_int_equal(share_most(use[0].sharer), 2);
+	origin_use_end(&use[2]);
+	assert_int_equal(woken[1], 1);
+	assert_int_equal(woken[0], 0);
+	origin_use_end(&use[1]);
+	assert_int_equal(woken[0], 1);
+	clear_uses();
+	origin_put(o);
+	origins_free(all);
+}
+
 /* All who wait hear of it: not each of them has a use for it. */
 static void test_all_of_the_crowd_look(void **state)
 {
@@ -284,7 +406,9 @@ static void test_all_of_the_crowd_look(void **state)
 
 /* ---- transfers ---- */
 
-static struct world host, guest[GUESTS];
+#define MANY 40 /* at most */
+
+static struct world host, guest[MANY];
 
 static void open_all(struct fake_server *o, unsigned guests, uint64_t seed)
 {
@@ -477,6 +601,129 @@ static void test_shares_of_a_limit(void **state)
 	close_all(1);
 }
 
+/* All that the server takes is in use, in parts that would take hours: a newcomer has a connection at once, and its share soon.
+ * How it is refused makes no difference, nor does it cost a try. */
+static void test_a_newcomer_where_all_is_taken(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct fake_server o = {.size = 32 * MIB, .version = 1, .rate = RATE / 100, .even = true, .busy_above = 4,
+			.hangs_up = i > 0};
+
+		open_all(&o, 2, 1);
+		set(&host, OPT_MAX_TRIES, "1");
+		start(&host, one_uri);
+		run_for(60000);
+		assert_int_equal(conns(&host), 4);
+		start(&guest[0], one_uri);
+		run_for(1000);
+		assert_in_range(conns(&guest[0]), 1, 2);
+		run_for(9000);
+		assert_int_equal(conns(&guest[0]), 2);
+		assert_int_equal(conns(&host), 2);
+		start(&guest[1], one_uri);
+		run_for(1000);
+		assert_int_equal(conns(&guest[1]), 1);
+		run_for(30000);
+		assert_int_equal(conns(&host) + conns(&guest[0]) + conns(&guest[1]), 4);
+		assert_false(host.ended || guest[0].ended || guest[1].ended);
+		xfer_stop(host.x, true, true);
+		xfer_stop(guest[0].x, true, true);
+		xfer_stop(guest[1].x, true, true);
+		run_for(1000);
+		close_all(2);
+	}
+}
+
+/* Those who were told a number have it, but the last connection that a server gives is a newcomer's. */
+static void test_a_newcomer_beside_numbers(void **state)
+{
+	struct fake_server o = {.size = 32 * MIB, .version = 1, .rate = RATE / 100, .even = true, .busy_above = 4};
+
+	(void)state;
+	open_all(&o, GUESTS, 1);
+	set(&host, OPT_MAX_CONNECTION_PER_SERVER, "16");
+	set(&host, OPT_MIN_SPLIT_SIZE, "1M");
+	set(&host, OPT_MAX_TRIES, "1");
+	start(&host, one_uri);
+	run_for(5000);
+	assert_int_equal(conns(&host), 4);
+	for (unsigned i = 0; i < GUESTS; i++) {
+		start(&guest[i], one_uri);
+		run_for(2000);
+		assert_int_equal(conns(&guest[i]), 1);
+		assert_int_equal(conns(&host), 3 - i);
+	}
+	run_for(60000);
+	for (unsigned i = 0; i < GUESTS; i++) {
+		assert_int_equal(conns(&guest[i]), 1);
+		xfer_stop(guest[i].x, true, true);
+	}
+	run_for(1000);
+	assert_int_equal(conns(&host), 4);
+	xfer_stop(host.x, true, true);
+	run_for(1000);
+	close_all(GUESTS);
+}
+
+static unsigned count_ended(unsigned guests)
+{
+	unsigned n = host.ended;
+
+	for (unsigned i = 0; i < guests; i++)
+		n += guest[i].ended;
+	return n;
+}
+
+/* Far more of them than it takes: each has its turn, and nobody uses up his tries by waiting. */
+static void test_more_than_a_server_takes(void **state)
+{
+	struct fake_server o = {.size = 3 * MIB, .version = 1, .rate = RATE, .even = true, .busy_above = 2};
+
+	(void)state;
+	open_all(&o, MANY, 1);
+	set(&host, OPT_MAX_TRIES, "3");
+	start(&host, one_uri);
+	for (unsigned i = 0; i < MANY; i++)
+		start(&guest[i], one_uri);
+	while (count_ended(MANY) < 1 + MANY)
+		loop_run(host.at);
+	expect_right(&host, o.size);
+	for (unsigned i = 0; i < MANY; i++)
+		expect_right(&guest[i], o.size);
+	assert_in_range(o.requests, 1 + MANY, 6 * (1 + MANY));
+	close_all(MANY);
+}
+
+/* With as many as there are connections to share nobody tries for a second one, again and again; when some are done those that
+ * are left do. */
+static void test_nobody_tries_in_vain(void **state)
+{
+	enum { N = SHARE_MOST + 4 };
+	struct fake_server o = {.size = 64 * MIB, .version = 1, .rate = RATE / 10, .even = true};
+	unsigned tries = 0;
+
+	(void)state;
+	open_all(&o, N, 1);
+	for (unsigned i = 0; i < N; i++)
+		start(&guest[i], one_uri);
+	for (unsigned ms = 0; ms < 30000; ms += 100) {
+		run_for(100);
+		for (unsigned i = 0; i < N; i++)
+			tries += guest[i].x->grow.before > 0;
+	}
+	assert_int_equal(tries, 0);
+	for (unsigned i = 2; i < N; i++)
+		xfer_stop(guest[i].x, true, true);
+	run_for(10000);
+	assert_int_equal(conns(&guest[0]), SHARE_MOST / 2);
+	assert_int_equal(conns(&guest[1]), SHARE_MOST / 2);
+	xfer_stop(guest[0].x, true, true);
+	xfer_stop(guest[1].x, true, true);
+	run_for(1000);
+	close_all(N);
+}
+
 /* What a user says is had at once, and kept; others don't give up theirs for it, nor does a newcomer get any of it. */
 static void test_numbers_of_the_user_stay(void **state)
 {
@@ -582,7 +829,11 @@ int main(void)
 		cmocka_unit_test(test_more_than_there_are_connections),
 		cmocka_unit_test(test_what_is_there_is_shared),
 		cmocka_unit_test(test_an_uneven_rest),
+		cmocka_unit_test(test_newcomers_lack_one),
+		cmocka_unit_test(test_newcomers_beside_numbers),
 		cmocka_unit_test(test_a_limit_that_was_found),
+		cmocka_unit_test(test_who_is_turned_away),
+		cmocka_unit_test(test_newcomers_wait_first),
 		cmocka_unit_test(test_all_of_the_crowd_look),
 		cmocka_unit_test(test_two_end_together),
 		cmocka_unit_test(test_each_newcomer_gets_its_share),
@@ -590,6 +841,10 @@ int main(void)
 		cmocka_unit_test(test_who_has_no_work_takes_nothing),
 		cmocka_unit_test(test_two_beside_one_that_has_all),
 		cmocka_unit_test(test_shares_of_a_limit),
+		cmocka_unit_test(test_a_newcomer_where_all_is_taken),
+		cmocka_unit_test(test_a_newcomer_beside_numbers),
+		cmocka_unit_test(test_more_than_a_server_takes),
+		cmocka_unit_test(test_nobody_tries_in_vain),
 		cmocka_unit_test(test_numbers_of_the_user_stay),
 		cmocka_unit_test(test_what_one_may_not_use_is_the_others),
 		cmocka_unit_test(test_silence_of_those_that_leave),

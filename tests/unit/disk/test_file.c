@@ -4,6 +4,7 @@
  */
 #include "disk_test.h"
 
+#include "disk/file_open_priv.h"
 #include "disk/verify.h"
 
 /* ---- names ---- */
@@ -428,6 +429,197 @@ static void test_a_part_is_never_without_its_journal(void **state)
 	assert_string_equal(t->path, at(t, "tmp"));
 	do_close(t, t->file, true);
 	assert_false(is_there(t, "tmp.part"));
+}
+
+/* ---- the part of an earlier life that had told nobody of it ---- */
+
+/* A part that is left as by a kill right after it was made. */
+static void leave_part(struct disk_test *t, struct dfile_req *req)
+{
+	*req = req_of(t, "own", OPEN_NEW);
+	req->journal = t->journal;
+	req->total = 1 << 20;
+	req->rename = false;
+	fail_at("", 0, 0);
+	assert_int_equal(do_open(t, req), 0);
+	do_close(t, t->file, false);
+}
+
+static void assert_own_name(struct disk_test *t, struct dfile_req *req)
+{
+	fail_at("", 0, 0);
+	req->fs = &fs_faulty;
+	assert_int_equal(do_open(t, req), 0);
+	assert_string_equal(t->path, at(t, "own"));
+	do_close(t, t->file, true);
+}
+
+/* Taking it again is broken off: the next start must find it gone, or find what says whose it is. */
+static void test_own_part_after_a_broken_off_open(void **state)
+{
+	static const struct {
+		const char *call;
+		int cause, err;
+		bool stays;
+	} cases[] = {
+		{"fallocate", ENOSPC, ERR_NO_SPACE, false},
+		{"fallocate", EIO, ERR_IO, false},
+		{"ftruncate", EIO, ERR_OPEN, true},
+	};
+	struct disk_test *t = *state;
+	struct dfile_req req;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		leave_part(t, &req);
+		fail_at(cases[i].call, 1, cases[i].cause);
+		req.alloc = ALLOC_FALLOC;
+		assert_int_equal(do_open(t, &req), cases[i].err);
+		assert_int_equal(is_there(t, "own.part"), cases[i].stays);
+		assert_int_equal(is_there(t, ".state/j"), cases[i].stays);
+		assert_own_name(t, &req);
+	}
+}
+
+static struct {
+	struct disk_test *test;
+	bool orphaned; /* the part was seen without the journal that names it */
+	bool no_unlink;
+	struct dfile_opening *cancel; /* at the next allocation */
+} watch;
+
+static void look_for_orphan(void)
+{
+	watch.orphaned |= is_there(watch.test, "own.part") && !is_there(watch.test, ".state/j");
+}
+
+static int watching_unlinkat(int dirfd, const char *path, int flags)
+{
+	int r = -1;
+
+	if (watch.no_unlink && strcmp(path, "own.part") == 0)
+		errno = EACCES;
+	else
+		r = fs_real.unlinkat(dirfd, path, flags);
+	look_for_orphan();
+	return r;
+}
+
+static int watching_fallocate(int fd, int mode, off_t off, off_t len)
+{
+	look_for_orphan();
+	if (watch.cancel)
+		dfile_open_cancel(watch.cancel);
+	if (watch.cancel)
+		return fs_real.fallocate(fd, mode, off, len);
+	errno = ENOSPC;
+	return -1;
+}
+
+/* The process may be killed and the power may fail at any call. */
+static void test_own_part_is_never_without_its_journal(void **state)
+{
+	struct disk_test *t = *state;
+	struct fs_ops watching = fs_real;
+	struct dfile_req req;
+
+	watching.unlinkat = watching_unlinkat;
+	watching.fallocate = watching_fallocate;
+	for (int no_unlink = 0; no_unlink < 2; no_unlink++) {
+		leave_part(t, &req);
+		memset(&watch, 0, sizeof(watch));
+		watch.test = t;
+		watch.no_unlink = no_unlink;
+		req.fs = &watching;
+		req.alloc = ALLOC_FALLOC;
+		assert_int_equal(do_open(t, &req), ERR_NO_SPACE);
+		assert_false(watch.orphaned);
+		assert_int_equal(is_there(t, "own.part"), no_unlink);
+		assert_own_name(t, &req);
+	}
+}
+
+/* Paused, or the daemon told to end, between two steps of its allocation. */
+static void test_own_part_canceled(void **state)
+{
+	struct disk_test *t = *state;
+	struct fs_ops watching = fs_real;
+	struct dfile_req req;
+
+	leave_part(t, &req);
+	memset(&watch, 0, sizeof(watch));
+	watch.test = t;
+	watching.unlinkat = watching_unlinkat;
+	watching.fallocate = watching_fallocate;
+	req.fs = &watching;
+	req.alloc = ALLOC_FALLOC;
+	t->done = false;
+	watch.cancel = opening_new(&t->loop, &req, on_open, t);
+	opening_start(watch.cancel);
+	wait_done(t);
+	assert_int_equal(t->err, ERR_CANCELED);
+	assert_false(watch.orphaned);
+	assert_false(is_there(t, "own.part"));
+	assert_own_name(t, &req);
+}
+
+/* No descriptors, no memory: that says nothing of whose file it is, and must not give a download another name. */
+static void test_want_takes_no_name(void **state)
+{
+	static const int causes[] = {EMFILE, ENFILE, ENOMEM, EACCES};
+	static const char *const calls[] = {"openat", "fstatat", "fstat"};
+	struct disk_test *t = *state;
+	struct dfile_req req;
+
+	for (size_t i = 0; i < 12; i++) {
+		int n = 0, failed = 0, calls_made;
+		do {
+			leave_part(t, &req);
+			req.rename = true;
+			fail_at(calls[i % 3], ++n, causes[i / 3]);
+			failed += do_open(t, &req) != 0;
+			calls_made = fault.count;
+			fail_at("", 0, 0);
+			if (t->err == 0)
+				assert_string_equal(t->path, at(t, "own"));
+			if (t->err == 0)
+				do_close(t, t->file, true);
+			assert_false(is_there(t, "own.1.part"));
+			assert_own_name(t, &req);
+		} while (calls_made >= n);
+		assert_true(n > 2 && failed > 0);
+	}
+}
+
+static int openat_no_descriptors(int dirfd, const char *path, int flags, mode_t mode)
+{
+	if (dirfd == AT_FDCWD && strstr(path, "/.state/")) {
+		errno = EMFILE;
+		return -1;
+	}
+	return fs_real.openat(dirfd, path, flags, mode);
+}
+
+/* Nor must a file that is ours and whole be fetched a second time, for want of a descriptor to read its journal. */
+static void test_want_hides_no_finished_file(void **state)
+{
+	struct disk_test *t = *state;
+	struct fs_ops poor = fs_real;
+	struct dfile_req req;
+
+	leave_part(t, &req);
+	req.total = 3;
+	req.rename = true;
+	assert_int_equal(do_open(t, &req), 0);
+	our_bytes(t->file, "abc");
+	assert_int_equal(do_finish(t, t->file, 3, false), 0);
+	do_close(t, t->file, false);
+	poor.openat = openat_no_descriptors;
+	req.fs = &poor;
+	assert_int_equal(do_open(t, &req), ERR_OPEN);
+	assert_non_null(strstr(t->fail.text, strerror(EMFILE)));
+	req.fs = &fs_faulty;
+	assert_int_equal(do_open(t, &req), 0);
+	assert_true(t->finished);
 }
 
 static int do_trim(struct disk_test *t, int64_t (*have)[2], size_t n)
@@ -938,6 +1130,11 @@ int main(void)
 		T(test_no_space),
 		T(test_new_finds_what_it_finished),
 		T(test_a_part_is_never_without_its_journal),
+		T(test_own_part_after_a_broken_off_open),
+		T(test_own_part_is_never_without_its_journal),
+		T(test_own_part_canceled),
+		T(test_want_takes_no_name),
+		T(test_want_hides_no_finished_file),
 		T(test_trim),
 		T(test_trim_leaves_what_was_taken),
 		T(test_resume_gives_up_what_it_allocated),

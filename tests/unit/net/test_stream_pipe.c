@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 
 #include "net/net_internal.h"
 #include "net/stream_internal.h"
@@ -494,6 +495,21 @@ static void test_turns_that_are_short(void **state)
 	assert_int_equal(x->n->readers, 1);
 }
 
+/* Of a crowd a part is served in any case. */
+static void test_a_part_of_a_crowd(void **state)
+{
+	struct fixture *x = *state;
+	uint64_t round[6] = {0};
+
+	x->n->turn_ns = 0;
+	x->n->crowd = 80;
+	for (unsigned served = 0; served < 6; served += 3) {
+		x->l.turn++;
+		for (unsigned k = 0; k < 6; k++)
+			assert_int_equal(net_share(x->n, &round[k]) > 0, k >= served && k < served + 3);
+	}
+}
+
 /* Two bodies for which there is never any time left: they take turns, a piece each, and all arrives. */
 static void time_is_up(struct fixture *x, bool to_pipe)
 {
@@ -522,6 +538,104 @@ static void test_bodies_when_time_is_up(void **state)
 {
 	time_is_up(*state, false);
 	time_is_up(*state, true);
+}
+
+/* ---- more than libuv takes note of at a time ---- */
+
+#define MANY 1100
+
+struct one {
+	struct stream *s;
+	unsigned *opened, *got;
+	char c;
+};
+
+static void one_open(void *owner, int err, const struct fail *f)
+{
+	struct one *o = owner;
+
+	(void)f;
+	assert_int_equal(err, 0);
+	++*o->opened;
+}
+
+static void one_space(void *owner, struct span *ret)
+{
+	struct one *o = owner;
+
+	*ret = (struct span){&o->c, 1};
+}
+
+static void one_data(void *owner, size_t n)
+{
+	struct one *o = owner;
+
+	(void)n;
+	++*o->got;
+}
+
+static void one_end(void *owner, int err, const struct fail *f)
+{
+	(void)owner, (void)err, (void)f;
+}
+
+static const struct stream_ops one_ops = {.open = one_open, .space = one_space, .data = one_data, .end = one_end};
+
+static int listen_raw(uint16_t *ret_port)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fd, MANY), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	*ret_port = ntohs(a.sin_port);
+	return fd;
+}
+
+/* It reports the same ones again and again in one turn of the loop, which must not pass without anybody receiving. */
+static void test_more_than_are_noted(void **state)
+{
+	struct fixture *x = *state;
+	struct dial_req req = {.host = "127.0.0.1", .connect_timeout_ms = 60000};
+	struct rlimit files = {0};
+	struct one *all = calloc(MANY, sizeof(*all));
+	int *peer = calloc(MANY, sizeof(*peer));
+	unsigned opened = 0, got = 0, n = 0;
+	int fd = listen_raw(&req.port);
+
+	assert_non_null(all);
+	assert_non_null(peer);
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	for (unsigned i = 0; i < MANY; i++) {
+		all[i] = (struct one){.opened = &opened, .got = &got};
+		all[i].s = stream_dial(x->n, &req, &one_ops, &all[i]);
+	}
+	while (opened < MANY || n < MANY) {
+		int conn = n < MANY ? accept(fd, NULL, NULL) : -1;
+
+		if (conn >= 0)
+			peer[n++] = conn;
+		else
+			uv_run(&x->l.uv, UV_RUN_ONCE);
+	}
+	x->n->turn_ns = 0;
+	for (unsigned i = 0; i < MANY; i++)
+		assert_int_equal(send(peer[i], "x", 1, 0), 1);
+	uv_run(&x->l.uv, UV_RUN_NOWAIT);
+	assert_in_range(got, 10, MANY);
+	x->n->turn_ns = UINT64_MAX / 2;
+	WAIT_FOR(x, got == MANY);
+	for (unsigned i = 0; i < MANY; i++) {
+		stream_close(all[i].s);
+		close(peer[i]);
+	}
+	close(fd);
+	free(all);
+	free(peer);
 }
 
 static void on_heard(struct end *e, const char *where)
@@ -572,8 +686,10 @@ int main(void)
 		T(test_share_of_a_turn),
 		T(test_shares),
 		T(test_turns_that_are_short),
+		T(test_a_part_of_a_crowd),
 		T(test_bodies_when_time_is_up),
 		T(test_client_when_time_is_up),
+		T(test_more_than_are_noted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

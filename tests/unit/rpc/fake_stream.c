@@ -52,6 +52,12 @@ void listener_close(struct listener *l)
 	(void)l;
 }
 
+int stream_fd(const struct stream *s)
+{
+	(void)s;
+	return -1;
+}
+
 void stream_set_owner(struct stream *s, const struct stream_ops *ops, void *owner)
 {
 	s->ops = ops;
