@@ -3,6 +3,7 @@
  */
 #include "base/name.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -184,6 +185,25 @@ char *name_clean(const char *name, bool from_server)
 		return s;
 	free(s);
 	return xstrdup(NAME_EMPTY);
+}
+
+char *name_numbered(const char *name, unsigned number)
+{
+	size_t len = strlen(name), stem;
+	const char *ext = strrchr(name, '.');
+	char mark[16];
+
+	if (number == 0)
+		return xstrdup(name);
+	if (ext == NULL || ext == name)
+		ext = name + len;
+	stem = (size_t)(ext - name);
+	snprintf(mark, sizeof(mark), ".%u", number);
+	if (len + strlen(mark) > NAME_FILE_MAX) {
+		ext = extension(name);
+		stem = without_blanks(name, boundary(name, NAME_FILE_MAX - strlen(mark) - strlen(ext)));
+	}
+	return xasprintf("%.*s%s%s", (int)stem, name, mark, ext);
 }
 
 int name_check_out(const char *out, struct fail *f)

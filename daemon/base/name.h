@@ -24,6 +24,10 @@ char *name_from_uri(const char *uri);
  * it ends as the files of a running download do (.part, .aria2, .aria2__temp). Malloc'd, never NULL. */
 char *name_clean(const char *name, bool from_server);
 
+/* NAME.1.EXT of NAME.EXT for 1 and so on; for 0 the name itself. At most NAME_FILE_MAX bytes: the part in front of the number is
+ * cut at a character boundary. Malloc'd. */
+char *name_numbered(const char *name, unsigned number);
+
 /* A value of the option `out`: relative, folders allowed, slashes in front are dropped; no "..", no control characters,
  * valid UTF-8, parts of at most 255 bytes, the last of NAME_FILE_MAX. 0 (also for "", which means not given) or
  * ERR_INVAL. */

@@ -131,6 +131,42 @@ static void long_names_are_cut(void **state)
 	free(got);
 }
 
+static void numbered_is(const char *name, unsigned number, const char *want)
+{
+	char *got = name_numbered(name, number);
+
+	assert_string_equal(got, want);
+	free(got);
+}
+
+static void numbers_fit_into_names(void **state)
+{
+	char name[NAME_FILE_MAX + 1], want[NAME_FILE_MAX + 1], *got;
+
+	(void)state;
+	numbered_is("a.b.bin", 0, "a.b.bin");
+	numbered_is("a.b.bin", 2, "a.b.2.bin");
+	numbered_is("a", 1, "a.1");
+	numbered_is(".a", 1, ".a.1");
+	memset(name, 'n', sizeof(name));
+	strcpy(name + sizeof(name) - 5, ".bin");
+	memset(want, 'n', sizeof(want));
+	strcpy(want + sizeof(want) - 8, ".10.bin");
+	numbered_is(name, 10, want);
+	memset(name, 'n', sizeof(name) - 1);
+	strcpy(name + sizeof(name) - 4, "\xe2\x82\xac"); /* cut at a character boundary */
+	memset(want, 'n', sizeof(want));
+	strcpy(want + sizeof(want) - 4, ".1");
+	numbered_is(name, 1, want);
+	memset(name, 'n', sizeof(name) - 1);
+	name[1] = '.'; /* a dot far in front begins no extension that is worth keeping */
+	name[sizeof(name) - 1] = '\0';
+	got = name_numbered(name, 9999);
+	assert_int_equal(strlen(got), NAME_FILE_MAX);
+	assert_string_equal(got + NAME_FILE_MAX - 5, ".9999");
+	free(got);
+}
+
 static void cleaning_twice_changes_nothing(void **state)
 {
 	static const char bytes[] = ". -/\\ax\xc3\xa9\xe2\x80\xae\n";
@@ -200,6 +236,7 @@ int main(void)
 		cmocka_unit_test(hostile_names),
 		cmocka_unit_test(users_may_use_reserved_endings),
 		cmocka_unit_test(long_names_are_cut),
+		cmocka_unit_test(numbers_fit_into_names),
 		cmocka_unit_test(cleaning_twice_changes_nothing),
 		cmocka_unit_test(out_option),
 	};
