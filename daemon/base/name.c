@@ -22,8 +22,28 @@ static const char *const reserved[] = {NAME_SUFFIX, ".aria2", ".aria2__temp"};
 /* Blank in any script: what a person can't see at the end of a name. */
 static bool is_blank(uint32_t cp)
 {
-	return cp == ' ' || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200b) || cp == 0x202f ||
-	       cp == 0x205f || cp == 0x3000 || cp == 0xfeff;
+	return cp == ' ' || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200a) || cp == 0x202f ||
+	       cp == 0x205f || cp == 0x3000;
+}
+
+/* Format characters (category Cf of Unicode) that nobody sees and no script needs, as the joiners are needed (U+200C, U+200D): two
+ * names that look the same would differ by them, or an ending that is not the last one. */
+static bool is_unseen(uint32_t cp)
+{
+	static const uint32_t rows[][2] = {
+		{0xad, 0xad},
+		{0x200b, 0x200b},
+		{0x2060, 0x2064},
+		{0x206a, 0x206f},
+		{0xfeff, 0xfeff},
+		{0xfff9, 0xfffb},
+		{0xe0000, 0xe007f},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (cp >= rows[i][0] && cp <= rows[i][1])
+			return true;
+	return false;
 }
 
 /* Bytes in front that a name may not begin with. */
@@ -93,7 +113,7 @@ static bool is_reserved(const char *s)
 	return false;
 }
 
-/* All bytes valid and visible; what a path or a terminal would take for something else becomes '_'. */
+/* All bytes valid and visible: what is not to be seen is left out; what a path or a terminal would take for something else becomes '_'. */
 static void add_visible(struct buf *b, const char *s, size_t n)
 {
 	size_t pos, len;
@@ -104,7 +124,7 @@ static void add_visible(struct buf *b, const char *s, size_t n)
 		if (len == 0 || str_is_hidden(cp) || cp == '/' || cp == '\\') {
 			len = len > 0 ? len : 1;
 			buf_add(b, "_", 1);
-		} else {
+		} else if (!is_unseen(cp)) {
 			buf_add(b, s + pos, len);
 		}
 	}

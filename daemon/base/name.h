@@ -19,7 +19,7 @@
 char *name_from_uri(const char *uri);
 
 /* A name fit for a new file: one part of valid UTF-8, at most NAME_FILE_MAX bytes (cut in front of its extension, at a
- * character boundary), without control and bidi characters, slashes and backslashes ('_' instead), without '.', '-' and
+ * character boundary), without control, bidi and unseen characters, slashes and backslashes ('_' instead), without '.', '-' and
  * blanks in front and blanks behind; "index.html" when nothing is left. from_server: it also gets a '_' behind it when
  * it ends as the files of a running download do (.part, .aria2, .aria2__temp). Malloc'd, never NULL. */
 char *name_clean(const char *name, bool from_server);

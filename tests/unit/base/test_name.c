@@ -53,7 +53,8 @@ static void names_of_uris(void **state)
 static void clean_names_stay(void **state)
 {
 	static const char *const good[] = {"a", "a.tar.gz", "na\xc3\xafve.txt", "a b%2Fc.bin", "$(touch x);`id`.bin",
-		"CON", "file.", "x.part1", "part", "aria2", "a-b", "%FF.bin", "\xf0\x9f\x98\x80.png"};
+		"CON", "file.", "x.part1", "part", "aria2", "a-b", "%FF.bin", "\xf0\x9f\x98\x80.png",
+		"\xe2\x80\x8d\xe2\x80\x8c.png"};
 	size_t i;
 
 	(void)state;
@@ -77,7 +78,9 @@ static void hostile_names(void **state)
 		{"a\x7f"
 		 "b\xc2\x85",
 			"a_b_"},
-		{"a.part ", "a.part_"}};
+		{"a.part ", "a.part_"}, {"a.exe\xe2\x80\x8b", "a.exe"}, {"\xef\xbb\xbf.x", "x"}, {"x.par\xc2\xadt", "x.part_"},
+		{"a\xe2\x81\xa0.p\xe2\x80\x8b\xc2\xad\xef\xbb\xbf\xf3\xa0\x81\xa1\xf3\xa0\x81\xbf.bin", "a.p.bin"},
+		{"\xe2\x80\x8b", "index.html"}};
 	size_t i;
 
 	(void)state;
