@@ -454,7 +454,8 @@ static void failed(struct lane *l, int err, const struct fail *f)
 	xfer_grow_trouble(l);
 	if (!again)
 		return;
-	l->src->ready_at = loop_now(x->loop) + ms;
+	if (!source_was_meagre(l, loop_now(x->loop)))
+		l->src->ready_at = loop_now(x->loop) + ms;
 	if (link_is_silent(l))
 		source_set_place(x, l->src, NULL, ZONE_LOCAL);
 }
@@ -489,8 +490,10 @@ static void size_found(struct lane *l)
 /* A lawful answer may be shorter than asked; going on is only right when it brought something. */
 static bool short_answer(struct lane *l, struct fail *f)
 {
-	if (l->got > 0)
+	if (l->got > 0) {
+		source_was_meagre(l, loop_now(l->x->loop));
 		return true;
+	}
 	fail_set(f, ERR_BAD_RANGE, "The server sent no byte of the range asked for");
 	return false;
 }

@@ -70,6 +70,7 @@ struct source {
 	bool no_head;       /* refused a HEAD: a GET tells the truth */
 	bool cant_resume;   /* could not go on where the file ends: max-resume-failure-tries counts these */
 	unsigned tries;     /* failures in a row without a byte of progress */
+	unsigned meagre;    /* answers in a row that brought hardly anything (source_was_meagre) */
 	unsigned not_found; /* 404s so far */
 	uint64_t ready_at;  /* ms: not asked before, after a try that brought nothing */
 	unsigned lanes_max; /* at a time, until more_at (ms): one more was led to a place that turned it away */
@@ -432,6 +433,9 @@ void source_note(struct lane *l, uint64_t now);
 void source_note_request(struct lane *l, uint64_t now); /* its first byte came */
 void source_fade(struct xfer *x);     /* at each tick: best speeds of the past count less */
 void source_brought(struct lane *l);  /* bytes came: it is in order */
+/* The fetch of l ended before its time: true if it brought some bytes, but hardly worth a request. Then the source waits, longer
+ * each time, up to what so few bytes are worth: a byte for each request is progress, but must not make a storm of them. */
+bool source_was_meagre(struct lane *l, uint64_t now);
 /* What came was of no use, for the times-th time (from 0): none is asked for a while, longer each time. */
 void source_hold_off(struct xfer *x, unsigned times);
 unsigned source_lanes(const struct xfer *x, const struct source *s, bool receiving);
