@@ -92,7 +92,7 @@ $(BUILD)/libbase.a: $(BASE_OBJ)
 $(BUILD)/hauld: $(BUILD)/daemon/main.o $(BUILD)/libhauld.a
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
-$(BUILD)/haul: $(CLIENT_OBJ) $(BUILD)/libbase.a
+$(BUILD)/haul: $(CLIENT_OBJ) $(BUILD)/rpc/plain_json.o $(BUILD)/libbase.a
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
 
 $(BUILD)/%.o: %.c

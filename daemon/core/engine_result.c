@@ -5,12 +5,14 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "core/engine_internal.h"
 #include "disk/fs.h"
 #include "disk/journal.h"
+#include "ev/mounts.h"
 #include "ev/work.h"
 
 #define KEPT_MAX 10000
@@ -20,7 +22,7 @@ char *journal_path(const struct engine *e, uint64_t gid)
 	char text[17];
 
 	str_from_gid(gid, text);
-	return xasprintf("%s/%s", e->progress_dir, text);
+	return str_path(e->progress_dir, text);
 }
 
 static void remove_run(void *path)
@@ -36,7 +38,9 @@ static void remove_done(void *path, int status)
 
 static void engine_remove_journal(struct engine *e, uint64_t gid)
 {
-	work_submit(e->loop, WORK_DISK, remove_run, remove_done, journal_path(e, gid));
+	char *path = journal_path(e, gid);
+
+	work_submit(e->loop, mounts_dev(e->loop, path), WORK_DISK, remove_run, remove_done, path);
 }
 
 void engine_forget_traces(struct engine *e, uint64_t gid, bool journal)

@@ -84,7 +84,7 @@ void job_forget_file(struct job *j)
 	j->rec.last_modified = j->rec.part_id = j->rec.digest = j->rec.have = NULL;
 	j->rec.total = -1;
 	j->rec.done = 0;
-	j->rec.flags &= ~(uint32_t)(JOB_PART | JOB_UNPROVEN | JOB_REPLACES | JOB_USER_PART);
+	j->rec.flags &= ~(uint32_t)(JOB_PART | JOB_UNPROVEN | JOB_REPLACES | JOB_USER_PART | JOB_WEAK_DATE);
 }
 
 struct job *job_new(uint64_t gid)

@@ -137,5 +137,6 @@ void dfile_close(struct dfile *f, enum dfile_fate fate, dfile_cb cb, void *arg);
 const char *dfile_part_id(const struct dfile *f);
 const char *dfile_path(const struct dfile *f); /* final path */
 int64_t dfile_size(const struct dfile *f);     /* st_size as last known to us */
+uint64_t dfile_dev(const struct dfile *f);     /* for work items that touch it (ev/work.h) */
 
 #endif

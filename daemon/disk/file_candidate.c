@@ -15,17 +15,6 @@
 /* Of a way to make the part: this file system does not know it. */
 #define NO_SUCH_WAY 31
 
-static char *candidate(const char *leaf, unsigned n)
-{
-	const char *dot = strrchr(leaf, '.');
-
-	if (n == 0)
-		return xstrdup(leaf);
-	if (!dot || dot == leaf)
-		return xasprintf("%s.%u", leaf, n);
-	return xasprintf("%.*s.%u%s", (int)(dot - leaf), leaf, n, dot);
-}
-
 /* The final path is dir and name joined as text, as clients of aria2 expect it. */
 void cand_set_names(struct dfile_opening *o, const char *leaf, unsigned n)
 {
@@ -36,7 +25,7 @@ void cand_set_names(struct dfile_opening *o, const char *leaf, unsigned n)
 	free(f->part);
 	free(f->path);
 	o->renamed = n;
-	f->leaf = candidate(leaf, n);
+	f->leaf = name_numbered(leaf, n);
 	f->part = xasprintf("%s" NAME_SUFFIX, f->leaf);
 	f->path = xasprintf(
 		"%s/%.*s%s", strcmp(dir, "/") == 0 ? "" : dir, (int)(leaf - o->req.name), o->req.name, f->leaf);

@@ -34,6 +34,9 @@ struct dfile_opening {
 	dfile_open_cb cb;
 	void *arg;
 	struct dfile *f; /* being made */
+	char *folder;	 /* of the name as it was asked for */
+	struct work *work; /* the first item, while it may not have begun; NULL: none */
+	uint64_t dev;	   /* st_dev of what was opened; 0: nothing */
 	atomic_bool cancel;
 	bool started;
 	bool made_part;	  /* NAME.part was made here, or emptied as our own: nothing is lost when it goes */
