@@ -257,7 +257,7 @@ static void keep_cookies(const struct http1 *f)
 	struct http_state *shared = net_http(f->net);
 
 	for (unsigned i = 0; shared != NULL && i < f->parser.n_fields; i++) {
-		if (strcasecmp(http_field_name(&f->parser, i), "Set-Cookie") == 0)
+		if (http_field_is(&f->parser, i, "Set-Cookie"))
 			cookie_jar_receive(shared->jar, &f->uri, http_field_value(&f->parser, i), (int64_t)time(NULL));
 	}
 }

@@ -51,6 +51,7 @@ struct fetch_head {
 	const char *etag;          /* as sent, quotes and W/ included; NULL */
 	const char *last_modified; /* as sent; NULL */
 	int64_t mtime;             /* of last_modified, epoch; -1 */
+	bool weak_date;            /* last_modified may be that of two versions: it was less than 1 s old (RFC 9110 8.8.2.2) */
 	const char *location;      /* 3xx target as sent (at most 16 KiB); NULL */
 	const char *name;          /* file name of Content-Disposition (RFC 6266/8187), UTF-8, one part; NULL */
 	const char *content_type;  /* without parameters, lower case; NULL */
