@@ -268,6 +268,18 @@ def test_begun_anew_it_is_the_same_file(hauld, hostile, tools, total):
         assert s["errorCode"] == "8" and names(hauld) == [] and "changed" in explained(hauld, s, url)
 
 
+@pytest.mark.matrix("V07")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("like", ["", "&like=tag", "&like=date"])
+def test_an_etag_of_each_server(hauld, hostile, tools, like, conns, way):
+    """Of those behind one name: the one whose ETag is known is asked for. ETags and dates that mean the same are the same."""
+    url = hostile.base + target("/etag-node/4M/a?nodes=3" + like + ("&cut=1500K" if conns == 1 else ""))
+    s = fetch(hauld, url, conns, way)
+    assert s["status"] == "complete" and tools.sha256_of(s["files"][0]["path"]) == hostile.sha256(SIZE, A), s
+    assert like == "&like=date" or not unproven(hauld, s["gid"])  # there an ETag may be missing that was seen before
+
+
 @pytest.mark.matrix("V05")
 def test_a_weak_date_is_no_condition(hauld, hostile):
     """RFC 9110 13.1.5: If-Range with a date takes a strong one."""
