@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/xfer_int.h"
-#include "proto/http_date.h"
 
 #define ODD_TAGS_MOST 16 /* answers in a row with another ETag than the one known, and the same date */
 
@@ -150,8 +149,7 @@ static bool same_date(const struct xfer *x, const struct fetch_head *h)
 {
 	if (!x->last_modified || !h->last_modified)
 		return false;
-	return str_same(x->last_modified, h->last_modified) ||
-	       (h->mtime >= 0 && http_date_parse(x->last_modified) == h->mtime);
+	return str_same(x->last_modified, h->last_modified) || (x->mtime >= 0 && x->mtime == h->mtime);
 }
 
 const char *lane_tag(const struct lane *l, bool *ret_own)
@@ -173,8 +171,8 @@ static void note_tag(struct lane *l, const char *etag)
 		tags_add(&x->tags, origin_key(l->use.o), etag);
 }
 
-/* What is compared of an ETag: without W/, which says how surely (RFC 9110 8.8.3.2), and without what Apache puts behind the ETag of
- * what it may compress. */
+/* What is compared of an ETag: without W/, which says how surely (RFC 9110 8.8.3.2), and without what Apache puts behind that of
+ * a file which it may compress. */
 static size_t tag_core(const char **tag)
 {
 	static const char suffix[] = "-gzip\"";
@@ -346,7 +344,8 @@ static void refuse_no_range(struct lane *l)
 	struct source *s = l->src;
 
 	if (s->ranged) {
-		refuse(l, ERR_STATUS_5XX, "The server refused a range (status %d) where it sent ranges before", l->status); /* try again */
+		/* to be tried again */
+		refuse(l, ERR_STATUS_5XX, "The server refused a range (status %d) where it sent ranges before", l->status);
 	} else if (s->refused++ == 0 && source_lanes(l->x, s, true) == 0) {
 		refuse(l, ERR_AGAIN, "The server refused a range (status %d); asking once more", l->status);
 	} else {

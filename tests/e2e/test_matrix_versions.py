@@ -106,7 +106,7 @@ CHANGED = [  # path, what a part of version a becomes when version b is on the s
 @pytest.mark.parametrize("path,wanted", CHANGED)
 def test_changed_while_nobody_looked(hauld, hostile, tools, path, wanted, by, conns):
     """Gone on with by the same process after a pause, by a new one after kill -9, or by a new job: refused with the reason and the
-    old part kept, or another name; always-resume=false begins anew, and keeps the part until the new version is there."""
+    old part kept, or another name; always-resume=false begins anew, once every source has told of another version."""
     url = hostile.base + target(path + "/4M/a?after=1000&rate=3M")
     gid = hauld.add(url, **options(conns))
     hauld.received(gid, 1 << 20)
@@ -278,6 +278,13 @@ def test_an_etag_of_each_server(hauld, hostile, tools, like, conns, way):
     s = fetch(hauld, url, conns, way)
     assert s["status"] == "complete" and tools.sha256_of(s["files"][0]["path"]) == hostile.sha256(SIZE, A), s
     assert like == "&like=date" or not unproven(hauld, s["gid"])  # there an ETag may be missing that was seen before
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_time_of_the_server_after_a_restart(hauld, hostile, way):
+    """remote-time: its date is of the part, too."""
+    s = fetch(hauld, hostile.base + target("/f/4M/a"), 1, way, remote_time="true")
+    assert os.stat(s["files"][0]["path"]).st_mtime == 1700000000
 
 
 @pytest.mark.matrix("V05")
