@@ -3,6 +3,7 @@
  */
 #include "base/name.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -21,8 +22,28 @@ static const char *const reserved[] = {NAME_SUFFIX, ".aria2", ".aria2__temp"};
 /* Blank in any script: what a person can't see at the end of a name. */
 static bool is_blank(uint32_t cp)
 {
-	return cp == ' ' || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200b) || cp == 0x202f ||
-	       cp == 0x205f || cp == 0x3000 || cp == 0xfeff;
+	return cp == ' ' || cp == 0xa0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200a) || cp == 0x202f ||
+	       cp == 0x205f || cp == 0x3000;
+}
+
+/* Format characters (category Cf of Unicode) that nobody sees and no script needs, as the joiners are needed (U+200C, U+200D): two
+ * names that look the same would differ by them, or an ending that is not the last one. */
+static bool is_unseen(uint32_t cp)
+{
+	static const uint32_t rows[][2] = {
+		{0xad, 0xad},
+		{0x200b, 0x200b},
+		{0x2060, 0x2064},
+		{0x206a, 0x206f},
+		{0xfeff, 0xfeff},
+		{0xfff9, 0xfffb},
+		{0xe0000, 0xe007f},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (cp >= rows[i][0] && cp <= rows[i][1])
+			return true;
+	return false;
 }
 
 /* Bytes in front that a name may not begin with. */
@@ -92,7 +113,7 @@ static bool is_reserved(const char *s)
 	return false;
 }
 
-/* All bytes valid and visible; what a path or a terminal would take for something else becomes '_'. */
+/* All bytes valid and visible: what is not to be seen is left out; what a path or a terminal would take for something else becomes '_'. */
 static void add_visible(struct buf *b, const char *s, size_t n)
 {
 	size_t pos, len;
@@ -103,7 +124,7 @@ static void add_visible(struct buf *b, const char *s, size_t n)
 		if (len == 0 || str_is_hidden(cp) || cp == '/' || cp == '\\') {
 			len = len > 0 ? len : 1;
 			buf_add(b, "_", 1);
-		} else {
+		} else if (!is_unseen(cp)) {
 			buf_add(b, s + pos, len);
 		}
 	}
@@ -184,6 +205,25 @@ char *name_clean(const char *name, bool from_server)
 		return s;
 	free(s);
 	return xstrdup(NAME_EMPTY);
+}
+
+char *name_numbered(const char *name, unsigned number)
+{
+	size_t len = strlen(name), stem;
+	const char *ext = strrchr(name, '.');
+	char mark[16];
+
+	if (number == 0)
+		return xstrdup(name);
+	if (ext == NULL || ext == name)
+		ext = name + len;
+	stem = (size_t)(ext - name);
+	snprintf(mark, sizeof(mark), ".%u", number);
+	if (len + strlen(mark) > NAME_FILE_MAX) {
+		ext = extension(name);
+		stem = without_blanks(name, boundary(name, NAME_FILE_MAX - strlen(mark) - strlen(ext)));
+	}
+	return xasprintf("%.*s%s%s", (int)stem, name, mark, ext);
 }
 
 int name_check_out(const char *out, struct fail *f)

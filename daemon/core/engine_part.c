@@ -82,8 +82,8 @@ void part_adopted(struct engine *e, struct job *j)
 	}
 	part_unclaim(e, j);
 	j->rec.flags &= ~(uint32_t)JOB_PART;
+	j->rec.flags |= JOB_STALE_JOURNAL; /* it names the file: a retry would take that for its own */
 	engine_save(e, j);
-	engine_remove_journal(e, j->rec.gid); /* it names the file: a retry would take that for its own */
 }
 
 /* malloc'd: where the file is from, without what may be secret. NULL: uri can't be used. */

@@ -55,8 +55,8 @@ static void forget_elsewhere(struct job *j)
 		if (job_is_ended(other))
 			part_unclaim(e, other);
 		job_forget_file(other);
+		other->rec.flags |= JOB_STALE_JOURNAL;
 		engine_save(e, other);
-		engine_remove_journal(e, other->rec.gid);
 	}
 }
 
@@ -94,6 +94,8 @@ static void on_known(void *owner, const struct xfer_known *k)
 		j->rec.flags |= JOB_REPLACES;
 	if (k->user_part)
 		j->rec.flags |= JOB_USER_PART;
+	if (!k->stale_journal)
+		j->rec.flags &= ~(uint32_t)JOB_STALE_JOURNAL;
 	if (claims)
 		forget_elsewhere(j);
 	if (k->have != NULL)
@@ -526,6 +528,7 @@ static void begin(struct job *j)
 			.have = &have,
 			.unproven = j->rec.flags & JOB_UNPROVEN,
 			.replaces = j->rec.flags & JOB_REPLACES,
+			.stale_journal = j->rec.flags & JOB_STALE_JOURNAL,
 			.user_part = j->rec.flags & JOB_USER_PART}};
 
 	ranges_init(&have);

@@ -36,7 +36,7 @@ bool job_is_ended(const struct job *j)
 
 bool job_may_have_journal(const struct job *j)
 {
-	return (j->rec.flags & JOB_STARTED) != 0 && (j->rec.flags & JOB_PLACED) == 0;
+	return (j->rec.flags & JOB_STALE_JOURNAL) != 0 || ((j->rec.flags & JOB_STARTED) != 0 && (j->rec.flags & JOB_PLACED) == 0);
 }
 
 uint64_t job_mark(const struct job *j)

@@ -4,13 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fds.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "core/reach.h"
 #include "core/xfer_int.h"
+#include "ev/work.h"
 
 #define GRANT_MAX (64 * 1024) /* bytes taken from a limited rate at a time, so that lanes share it evenly */
 #define THROTTLE_TICK_MS 20
+#define BEHIND_TICK_MS 100
 #define PIPE_MS 50 /* no pipe is filled for longer */
 #define QUICK 4096 /* bytes per ms from which on a lane is worth a pipe */
 
@@ -38,6 +42,12 @@ static void throttle_tick(void *arg)
 	TAILQ_FOREACH(l, &x->lanes, link) lane_resume(l);
 }
 
+static void ask_again(struct xfer *x, uint64_t ms)
+{
+	if (!timer_running(&x->throttle))
+		timer_start(x->loop, &x->throttle, ms, 0, throttle_tick, x);
+}
+
 /* Bytes the limits let this lane take now; 0 arms the timer that asks again. */
 static size_t grant(struct xfer *x, uint64_t now)
 {
@@ -52,12 +62,20 @@ static size_t grant(struct xfer *x, uint64_t now)
 		n = GRANT_MAX;
 	if (n > 0)
 		return (size_t)n;
-	if (!timer_running(&x->throttle))
-		timer_start(x->loop, &x->throttle, THROTTLE_TICK_MS, 0, throttle_tick, x);
+	ask_again(x, THROTTLE_TICK_MS);
 	return 0;
 }
 
-static bool too_much_queued(const struct xfer *x, const struct segment *s)
+/* A disk that hangs may take half of the memory, and no other file waits for what it has written. */
+static bool disk_is_behind(struct xfer *x, size_t total)
+{
+	if (work_load(x->loop, dfile_dev(x->file)) < total * BLOCK_SIZE / 2)
+		return false;
+	ask_again(x, BEHIND_TICK_MS);
+	return true;
+}
+
+static bool too_much_queued(struct xfer *x, const struct segment *s)
 {
 	size_t used, total;
 
@@ -66,7 +84,9 @@ static bool too_much_queued(const struct xfer *x, const struct segment *s)
 	if (wstream_queued(s->ws) >= LANE_QUEUE_MAX)
 		return true;
 	block_stats(x->loop->blocks, &used, &total);
-	return used >= total / 4 && segment_queued(x) >= segment_quota(x); /* what is queued is in blocks */
+	if (used < total / 4) /* what is queued is in blocks */
+		return false;
+	return segment_queued(x) >= segment_quota(x) || disk_is_behind(x, total);
 }
 
 /* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are
@@ -434,7 +454,8 @@ static void failed(struct lane *l, int err, const struct fail *f)
 	xfer_grow_trouble(l);
 	if (!again)
 		return;
-	l->src->ready_at = loop_now(x->loop) + ms;
+	if (!source_was_meagre(l, loop_now(x->loop)))
+		l->src->ready_at = loop_now(x->loop) + ms;
 	if (link_is_silent(l))
 		source_set_place(x, l->src, NULL, ZONE_LOCAL);
 }
@@ -469,8 +490,10 @@ static void size_found(struct lane *l)
 /* A lawful answer may be shorter than asked; going on is only right when it brought something. */
 static bool short_answer(struct lane *l, struct fail *f)
 {
-	if (l->got > 0)
+	if (l->got > 0) {
+		source_was_meagre(l, loop_now(l->x->loop));
 		return true;
+	}
 	fail_set(f, ERR_BAD_RANGE, "The server sent no byte of the range asked for");
 	return false;
 }
@@ -502,6 +525,7 @@ static void on_done(void *owner, int err, const struct fail *f)
 		return;
 	}
 	if (err == 0 && l->seg && is_full(l->seg)) {
+		l->src->kept++;
 		segment_full(l);
 		xfer_check_done(x);
 		return;
@@ -570,21 +594,36 @@ static const char *if_range_of(const struct lane *l)
 	return x->weak_date ? NULL : x->last_modified;
 }
 
-/* The protocol of the lane's URI, and leave of its origin to ask. Where a redirect leads to an origin that has no room now,
- * that is where the source goes on, once there is. */
+/* The protocol of the lane's URI, and its origin, to be put; NULL: it is no URI. */
+static struct origin *look_up(struct lane *l)
+{
+	const struct source *s = l->src;
+	struct origin *o;
+	struct uri u;
+
+	if (strcmp(l->uri, s->uri) == 0 && s->origin) { /* nobody led elsewhere: it is parsed already */
+		l->proto = proto_find(s->u.scheme);
+		return s->final_uri ? origin_get(l->x->origins, &s->u) : origin_ref(s->origin);
+	}
+	if (uri_parse(l->uri, strlen(l->uri), &u, NULL) < 0)
+		return NULL;
+	l->proto = proto_find(u.scheme);
+	o = origin_get(l->x->origins, &u);
+	uri_free(&u);
+	return o;
+}
+
+/* Leave of the origin of the lane's URI to ask. Where a redirect leads to an origin that has no room now, that is where the
+ * source goes on, once there is. */
 static int admit(struct lane *l)
 {
 	struct xfer *x = l->x;
-	struct origin *o;
-	struct uri u;
+	struct origin *o = look_up(l);
 	uint64_t wait;
 	int err = 0;
 
-	if (uri_parse(l->uri, strlen(l->uri), &u, NULL) < 0)
+	if (!o)
 		return fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
-	l->proto = proto_find(u.scheme);
-	o = origin_get(x->origins, &u);
-	uri_free(&u);
 	if (x->hurry)
 		origin_hurry(o);
 	if (!l->proto) {
@@ -611,6 +650,24 @@ static bool asks_head(const struct lane *l)
 	if (x->state != XS_PROBE || l->src->no_head)
 		return false;
 	return xfer_only_looks(x) || (opts_bool(x->opts, OPT_USE_HEAD) && !x->head_told);
+}
+
+/* Where somebody said how many connections there are to be, the first request tells how many will follow it. Not where others are
+ * at that origin already: what they do there is no reason to believe that this file is a large one. */
+static unsigned to_follow(const struct lane *l)
+{
+	struct xfer *x = l->x;
+	int64_t most = xfer_lanes_most(x), per_host = xfer_per_host(x);
+	uint64_t wait;
+	unsigned n, room;
+
+	if (x->state != XS_PROBE || xfer_is_automatic(x) || x->nsources > 1 || l->head || origin_active(l->use.o) > 1)
+		return 0;
+	if (mem_short() || fds_scarce())
+		return 0;
+	n = (unsigned)(most < per_host ? most : per_host) - 1;
+	room = origin_room(l->use.o, loop_now(x->loop), &wait);
+	return n < room ? n : room;
 }
 
 /* Ask for what its segment lacks. 0 or the error. */
@@ -653,6 +710,7 @@ static int fetch(struct lane *l)
 	if (err)
 		return err;
 	req.if_range = l->whole ? NULL : if_range_of(l);
+	req.beside = to_follow(l);
 	l->if_range = req.if_range != NULL;
 	lane_set_state(l, LANE_HEAD);
 	err = l->proto->start(x->net, &req, &lane_ops, l, &l->fetch, &l->fail);
@@ -676,6 +734,8 @@ void lane_ask(struct lane *l)
 void lane_begin(struct lane *l, struct source *src)
 {
 	l->src = src;
+	l->fresh = src->kept == 0;
+	src->kept -= src->kept > 0;
 	l->at_link = src->final_uri != NULL;
 	l->redirects = 0;
 	l->from = src->final_uri ? src->final_from : ZONE_LOCAL;

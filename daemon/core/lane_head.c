@@ -582,6 +582,7 @@ void lane_judge(struct lane *l, const struct fetch_head *h)
 	l->answer_end = -1;
 	l->retry_after = -1;
 	l->status = h->status;
+	l->x->rtt_ms = h->rtt_ms;
 	switch (h->status) {
 	case 200:
 	case 206:

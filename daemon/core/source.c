@@ -20,6 +20,10 @@
 #define SAMPLES_LEAST	 3      /* that it takes to judge */
 #define NOTE_LEAST_MS	 200    /* a sample is of so much time, */
 #define NOTE_LEAST_BYTES (1024 * 1024) /* or of so many bytes */
+#define PAYS_BYTES	 65536  /* an answer that brings less than it was asked for, and less than this, */
+#define PAYS_MS		 10     /* has cost so many times as much as it is short of it, */
+#define MEAGRE_MOST_MS	 30000  /* at most so much; there is a wait up to that, which begins here: */
+#define MEAGRE_FIRST_MS	 50
 #define NO_CONN_MOST_MS	 15000 /* an origin that can't be reached is asked at least so often: it may be back any time */
 
 static void on_origin_room(void *arg)
@@ -450,10 +454,30 @@ void source_brought(struct lane *l)
 	struct source *s = l->src;
 
 	s->tries = 0;
+	if (l->got >= PAYS_BYTES)
+		s->meagre = 0;
 	if (!l->on_trial || !s->dead || !s->may_return)
 		return;
 	s->dead = false;
 	log_info(XFER, "%s: answers again", s->u.host);
+}
+
+/* The second in a row is the first that waits: any connection may break. */
+bool source_was_meagre(struct lane *l, uint64_t now)
+{
+	struct source *s = l->src;
+	uint64_t most, wait, took = now - l->since;
+
+	if (l->got == 0 || l->got >= PAYS_BYTES)
+		return false;
+	if (s->ready_at > now || s->meagre++ == 0)
+		return true;
+	most = PAYS_BYTES * PAYS_MS / (uint64_t)l->got;
+	wait = backoff(MEAGRE_FIRST_MS, 0, most < MEAGRE_MOST_MS ? most : MEAGRE_MOST_MS, s->meagre - 2);
+	if (wait > took)
+		s->ready_at = now + wait - took;
+	fail_set(&s->fail, ERR_EOF, "The server sent only %lld bytes for a request", (long long)l->got);
+	return true;
 }
 
 /* ---- where it is asked, and what for ---- */

@@ -62,6 +62,7 @@ void xfer_report_known(struct xfer *x)
 		.have = &x->durable,
 		.unproven = x->unproven,
 		.replaces = x->replaces,
+		.stale_journal = x->stale_journal,
 		.user_part = x->user_part,
 	};
 
@@ -245,13 +246,20 @@ static void no_source_left(struct xfer *x)
 		xfer_fail_sources(x, ERR_BAD_URI);
 }
 
+/* A source may be asked in so many ms; UINT64_MAX: it is not known when. */
+static void wake_in(struct xfer *x, uint64_t wait)
+{
+	if (wait != UINT64_MAX)
+		timer_start(x->loop, &x->wake, wait, 0, on_wake, x);
+}
+
 /* Nobody works: is there hope? */
 static void when_idle(struct xfer *x, uint64_t wait)
 {
 	if (!source_any_alive(x))
 		no_source_left(x);
-	else if (wait != UINT64_MAX)
-		timer_start(x->loop, &x->wake, wait, 0, on_wake, x);
+	else
+		wake_in(x, wait);
 }
 
 /* May one lane more ask for the beginning? conditional-get looks at files for one at a time. */
@@ -406,9 +414,11 @@ static void fill_run(struct xfer *x)
 	}
 	if (x->state == XS_RUN && wanted > 0 && lanes_busy(x) > 0 && x->total > 0)
 		watch_tail(x);
-	if (x->state != XS_RUN || lanes_busy(x) > 0 || !TAILQ_EMPTY(&x->segs))
+	if (x->state != XS_RUN || lanes_busy(x) > 0)
 		return;
-	if (x->total < 0 && source_any_alive(x))
+	if (!TAILQ_EMPTY(&x->segs))
+		wake_in(x, wait);
+	else if (x->total < 0 && source_any_alive(x))
 		xfer_restart(x); /* without a size there is nothing to go on from */
 	else if (!all_written(x))
 		when_idle(x, wait);
@@ -510,6 +520,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->pinned = true;
 	x->unproven = k->unproven;
 	x->replaces = k->replaces;
+	x->stale_journal = k->stale_journal;
 	x->user_part = k->user_part;
 	if (!k->have || k->total < 0)
 		return;

@@ -32,6 +32,8 @@ struct xfer_known {
 	const struct ranges *have; /* durable on disk */
 	bool unproven;             /* bytes of answers that could not be compared with each other are in the file */
 	bool replaces;             /* what lies at path was found to be wrong: the finished file takes its place */
+	bool stale_journal;        /* the journal speaks of a file that is another job's by now, and is to be removed before a
+	                              file is opened; told as false once that was done */
 	bool user_part;            /* bytes of the file were there before us (continue, or left by aria2): never thrown away */
 	char *const *uris;         /* of a part to be adopted: where it is from, NULL-terminated; NULL: not known */
 };

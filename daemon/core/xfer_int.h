@@ -67,9 +67,11 @@ struct source {
 	unsigned odd_tags;  /* answers in a row that only the ETag told from the version being fetched */
 	unsigned refused;   /* ranges in a row, before it has sent one */
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
+	unsigned kept;      /* connections that answered to the end, which the next requests will find open, it is believed */
 	bool no_head;       /* refused a HEAD: a GET tells the truth */
 	bool cant_resume;   /* could not go on where the file ends: max-resume-failure-tries counts these */
 	unsigned tries;     /* failures in a row without a byte of progress */
+	unsigned meagre;    /* answers in a row that brought hardly anything (source_was_meagre) */
 	unsigned not_found; /* 404s so far */
 	uint64_t ready_at;  /* ms: not asked before, after a try that brought nothing */
 	unsigned lanes_max; /* at a time, until more_at (ms): one more was led to a place that turned it away */
@@ -164,6 +166,7 @@ struct lane {
 	uint64_t noted_at;   /* ms: when its goodput was looked at last, and `got` then */
 	int64_t noted_got;
 	uint64_t speed;      /* bytes/s lately */
+	bool fresh;          /* its connection was not used before, it is believed */
 	bool on_trial;       /* its source was dead when it was asked */
 	bool held;           /* since then it was us who did not take more */
 	uint64_t leave_by;   /* ms: it is on its way out, and closed then at the latest; 0: it is not */
@@ -221,10 +224,12 @@ struct xfer {
 	char *digest;            /* of an answer's header, "sha-256=HEX" */
 	struct dfile_opening *opening; /* while the file is being opened */
 	struct dfile *file;
+	unsigned rtt_ms;         /* of the last connection that was answered on; 0: below one, or not known */
 	bool pinned;             /* total and validators are those of the version being fetched */
 	int64_t user_len;        /* bytes of the user's that were taken in this run */
 	bool user_part;          /* there are some in the file (continue, or left by aria2): never thrown away by us */
 	bool took_over;          /* the file was begun by another program, under its own name */
+	bool stale_journal;      /* until a file is opened: what lies at the journal's path is not of this transfer's file */
 	bool adopting;           /* the part that is being opened is another job's, which is gone */
 	bool replaces;           /* NAME was found to be wrong (check-integrity): the finished part takes its place */
 	bool told_plain;         /* the log has it that a redirect led from https to plain http */
@@ -265,7 +270,7 @@ struct xfer {
 	struct rate *global_rate;
 	bool hurry;              /* until the next try is decided, or no lane is free for one: its origins are not waited for */
 	struct growth grow;
-	struct timer throttle;   /* runs while a lane waits for tokens */
+	struct timer throttle;   /* runs while a lane waits for tokens, or for the disk that others write to */
 	struct timer tick;       /* each second */
 	uint64_t ticked_at;      /* ms: the last of them */
 	struct timer wake;       /* a source may be asked again */
@@ -429,6 +434,9 @@ void source_note(struct lane *l, uint64_t now);
 void source_note_request(struct lane *l, uint64_t now); /* its first byte came */
 void source_fade(struct xfer *x);     /* at each tick: best speeds of the past count less */
 void source_brought(struct lane *l);  /* bytes came: it is in order */
+/* The fetch of l ended before its time: true if it brought some bytes, but hardly worth a request. Then the source waits, longer
+ * each time, up to what so few bytes are worth: a byte for each request is progress, but must not make a storm of them. */
+bool source_was_meagre(struct lane *l, uint64_t now);
 /* What came was of no use, for the times-th time (from 0): none is asked for a while, longer each time. */
 void source_hold_off(struct xfer *x, unsigned times);
 unsigned source_lanes(const struct xfer *x, const struct source *s, bool receiving);

@@ -15,17 +15,6 @@
 /* Of a way to make the part: this file system does not know it. */
 #define NO_SUCH_WAY 31
 
-static char *candidate(const char *leaf, unsigned n)
-{
-	const char *dot = strrchr(leaf, '.');
-
-	if (n == 0)
-		return xstrdup(leaf);
-	if (!dot || dot == leaf)
-		return xasprintf("%s.%u", leaf, n);
-	return xasprintf("%.*s.%u%s", (int)(dot - leaf), leaf, n, dot);
-}
-
 /* The final path is dir and name joined as text, as clients of aria2 expect it. */
 void cand_set_names(struct dfile_opening *o, const char *leaf, unsigned n)
 {
@@ -36,7 +25,7 @@ void cand_set_names(struct dfile_opening *o, const char *leaf, unsigned n)
 	free(f->part);
 	free(f->path);
 	o->renamed = n;
-	f->leaf = candidate(leaf, n);
+	f->leaf = name_numbered(leaf, n);
 	f->part = xasprintf("%s" NAME_SUFFIX, f->leaf);
 	f->path = xasprintf(
 		"%s/%.*s%s", strcmp(dir, "/") == 0 ? "" : dir, (int)(leaf - o->req.name), o->req.name, f->leaf);
@@ -272,9 +261,9 @@ static int name_still_free(struct dfile_opening *o)
 static int is_ours(struct dfile_opening *o, int fd)
 {
 	struct dfile *f = o->f;
-	struct ledger_id id;
+	struct file_id id;
 
-	if (o->req.named && ledger_identify(f->fs, fd, &id) == 0 && ledger_same(&id, o->req.named))
+	if (o->req.named && ledger_identify(f->fs, fd, &id) == 0 && file_id_same(&id, o->req.named))
 		return 1;
 	return f->journal_path ? journal_is_finished(f->fs, f->journal_path, fd) : 0;
 }
@@ -389,15 +378,12 @@ int cand_overwrite(struct dfile_opening *o)
 
 void cand_read_part_id(struct dfile *f)
 {
-	struct statx st;
+	struct file_id id;
 
 	f->part_id[0] = '\0';
-	if (f->fs->statx(f->fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
-		return;
-	if (!(st.stx_mask & STATX_BTIME))
-		st.stx_btime.tv_sec = 0, st.stx_btime.tv_nsec = 0;
-	snprintf(f->part_id, sizeof(f->part_id), "%llu-%lld.%u", (unsigned long long)fs_lasting_ino(f->fs, f->fd, &st),
-		(long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
+	if (fs_identify(f->fs, f->fd, &id) == 0)
+		snprintf(f->part_id, sizeof(f->part_id), "%llu-%lld.%u", (unsigned long long)id.ino, (long long)id.birth_sec,
+			id.birth_nsec);
 }
 
 /* Somebody removed our part, and another file has its name now. */

@@ -28,7 +28,7 @@ static bool is_token(const char *s, size_t n, const char *token)
 static bool list_has(const struct http_parser *p, const char *name, const char *token)
 {
 	for (unsigned i = 0; i < p->n_fields; i++) {
-		if (strcasecmp(http_field_name(p, i), name) != 0)
+		if (!http_field_is(p, i, name))
 			continue;
 		for (const char *s = http_field_value(p, i); *s != '\0';) {
 			size_t n = strcspn(s, ", \t");
@@ -63,7 +63,7 @@ static int read_length(const struct http_parser *p, int64_t *ret, struct fail *f
 		const char *s = http_field_value(p, i);
 		int64_t n;
 
-		if (strcasecmp(http_field_name(p, i), "Content-Length") != 0)
+		if (!http_field_is(p, i, "Content-Length"))
 			continue;
 		if (!read_number(&s, &n) || *s != '\0' || (*ret >= 0 && *ret != n))
 			return fail_set(f, ERR_PROTO, "The server's Content-Length is not a usable number");
@@ -80,7 +80,7 @@ static int read_transfer_coding(const struct http_parser *p, struct fail *f)
 	for (unsigned i = 0; i < p->n_fields; i++) {
 		const char *s = http_field_value(p, i);
 
-		if (strcasecmp(http_field_name(p, i), "Transfer-Encoding") != 0)
+		if (!http_field_is(p, i, "Transfer-Encoding"))
 			continue;
 		if (++n > 1 || strcasecmp(s, "chunked") != 0)
 			return fail_set(f, ERR_PROTO, "The server uses a transfer coding that is not understood");
@@ -217,7 +217,7 @@ static void read_content_type(const struct http_parser *p, struct http_answer *a
 static bool asks_basic(const struct http_parser *p)
 {
 	for (unsigned i = 0; i < p->n_fields; i++) {
-		if (strcasecmp(http_field_name(p, i), "WWW-Authenticate") == 0 &&
+		if (http_field_is(p, i, "WWW-Authenticate") &&
 			http_auth_asks_basic(http_field_value(p, i)))
 			return true;
 	}

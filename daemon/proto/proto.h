@@ -30,6 +30,8 @@ struct fetch_req {
 	int64_t if_modified_since; /* epoch; -1: none */
 	bool head_only;        /* HEAD */
 	enum zone from;       /* the outermost of those that redirected here; LOCAL: nobody did */
+	unsigned beside;      /* so many more requests to the same place will follow once the answer is there: where it is far
+			       * the connections for them may be dialled meanwhile */
 	const struct opts *opts; /* user-agent, header, referer, http-*, timeout, connect-timeout, ...; read by start() only */
 };
 
@@ -37,6 +39,7 @@ struct fetch_req {
 struct fetch_head {
 	int status;          /* 200, 206, 302, 404, 416 ... (final ones only, 1xx are swallowed, at most 32) */
 	enum zone zone;    /* where the answer came from; behind a proxy PUBLIC, unless the host is a number */
+	unsigned rtt_ms;     /* of the connection it came on; 0: below one, or not known */
 	int64_t body_len;    /* bytes that will come, -1 unknown (chunked, close-delimited or coded) */
 	int64_t total;       /* size of the whole representation, -1 unknown: Content-Range total, or Content-Length of a 200 */
 	bool has_range;      /* a valid Content-Range with start and end */

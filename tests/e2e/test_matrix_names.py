@@ -320,6 +320,19 @@ def test_existing_file_stays(hauld, hostile, tools, conns):
     assert s["errorCode"] == "13" and open(os.path.join(hauld.dir, "b")).read() == "mine b"
 
 
+@pytest.mark.matrix("N11")
+@pytest.mark.parametrize("name", ["n" * 250, "n" * 246 + ".bin", "\u20ac" * 82 + ".tgz"], ids=["plain", "extension", "utf8"])
+def test_the_next_name_of_a_long_one(hauld, hostile, name):
+    """It is cut to have room for the number, in front of the extension."""
+    open(os.path.join(hauld.dir, name), "w").close()
+    s = fetch(hauld, hostile.base + "/f/1M/a", out=name)
+    assert s["status"] == "complete", s
+    got = os.path.basename(s["files"][0]["path"])
+    stem, ext = os.path.splitext(name)
+    assert got.endswith(".1" + ext) and len(got.encode()) <= 250 and stem.startswith(got[:-len(".1" + ext)])
+    assert os.path.getsize(os.path.join(hauld.dir, name)) == 0
+
+
 @pytest.mark.matrix("N12")
 @pytest.mark.parametrize("daemons", [1, 2])
 @pytest.mark.parametrize("conns", [1, 4])

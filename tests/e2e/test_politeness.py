@@ -1,4 +1,6 @@
 """One origin, one politeness: what a server says to one job holds for all, and users see why a job waits."""
+import os
+
 import pytest
 
 OPTS = dict(split=4, max_connection_per_server=4, min_split_size="1M", retry_wait=0, max_tries=5)
@@ -58,3 +60,23 @@ def test_a_date_is_read_by_the_clock_of_who_sent_it(hauld, hostile, clock):
     hauld.complete(hauld.add(hostile.base + "/fail/1M/a?code=503&times=1&after=3&clock=%d&id=clock" % clock, **OPTS), timeout=30)
     t = [r["t"] for r in requests(hostile, "/fail/")]
     assert t[1] - t[0] >= 3
+
+
+@pytest.mark.parametrize("how", ["max=1", "cut=1"])
+def test_crumbs_are_asked_for_ever_less_often(hauld, hostile, tools, how):
+    """A byte for each request is progress, and no failure, but no reason for a storm of requests."""
+    gid = hauld.add(hostile.base + "/range-crumb/1M/a?" + how, **OPTS)
+    tools.wait_for(lambda: len(requests(hostile, "/range-crumb/")) >= 8)
+    wait = tools.wait_for(lambda: hauld.status(gid, "haul.wait").get("haul.wait"), 5)
+    assert "only 1 bytes for a request" in wait
+    t = [r["t"] for r in requests(hostile, "/range-crumb/")]
+    assert len(t) <= 12 and t[7] - t[0] >= 1.5
+    assert hauld.status(gid)["status"] == "active" and int(hauld.status(gid)["completedLength"]) > 0
+    assert os.path.getsize(hauld.log) < 40000
+
+
+@pytest.mark.parametrize("most,files", [("1M", "24M"), ("128K", "4M"), ("16K", "512K")])
+def test_small_answers_are_taken(hauld, hostile, tools, most, files):
+    """A server may cap what it sends for one request."""
+    path = hauld.complete(hauld.add(hostile.base + "/range-crumb/%s/a?max=%s" % (files, most), **OPTS), timeout=30)
+    assert tools.sha256_of(path) == hostile.sha256(files, "a")

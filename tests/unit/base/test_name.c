@@ -53,7 +53,8 @@ static void names_of_uris(void **state)
 static void clean_names_stay(void **state)
 {
 	static const char *const good[] = {"a", "a.tar.gz", "na\xc3\xafve.txt", "a b%2Fc.bin", "$(touch x);`id`.bin",
-		"CON", "file.", "x.part1", "part", "aria2", "a-b", "%FF.bin", "\xf0\x9f\x98\x80.png"};
+		"CON", "file.", "x.part1", "part", "aria2", "a-b", "%FF.bin", "\xf0\x9f\x98\x80.png",
+		"\xe2\x80\x8d\xe2\x80\x8c.png"};
 	size_t i;
 
 	(void)state;
@@ -77,7 +78,9 @@ static void hostile_names(void **state)
 		{"a\x7f"
 		 "b\xc2\x85",
 			"a_b_"},
-		{"a.part ", "a.part_"}};
+		{"a.part ", "a.part_"}, {"a.exe\xe2\x80\x8b", "a.exe"}, {"\xef\xbb\xbf.x", "x"}, {"x.par\xc2\xadt", "x.part_"},
+		{"a\xe2\x81\xa0.p\xe2\x80\x8b\xc2\xad\xef\xbb\xbf\xf3\xa0\x81\xa1\xf3\xa0\x81\xbf.bin", "a.p.bin"},
+		{"\xe2\x80\x8b", "index.html"}};
 	size_t i;
 
 	(void)state;
@@ -128,6 +131,42 @@ static void long_names_are_cut(void **state)
 	strcpy(text + 5000, ".x");
 	got = name_clean(text, true);
 	assert_int_equal(strlen(got), 242);
+	free(got);
+}
+
+static void numbered_is(const char *name, unsigned number, const char *want)
+{
+	char *got = name_numbered(name, number);
+
+	assert_string_equal(got, want);
+	free(got);
+}
+
+static void numbers_fit_into_names(void **state)
+{
+	char name[NAME_FILE_MAX + 1], want[NAME_FILE_MAX + 1], *got;
+
+	(void)state;
+	numbered_is("a.b.bin", 0, "a.b.bin");
+	numbered_is("a.b.bin", 2, "a.b.2.bin");
+	numbered_is("a", 1, "a.1");
+	numbered_is(".a", 1, ".a.1");
+	memset(name, 'n', sizeof(name));
+	strcpy(name + sizeof(name) - 5, ".bin");
+	memset(want, 'n', sizeof(want));
+	strcpy(want + sizeof(want) - 8, ".10.bin");
+	numbered_is(name, 10, want);
+	memset(name, 'n', sizeof(name) - 1);
+	strcpy(name + sizeof(name) - 4, "\xe2\x82\xac"); /* cut at a character boundary */
+	memset(want, 'n', sizeof(want));
+	strcpy(want + sizeof(want) - 4, ".1");
+	numbered_is(name, 1, want);
+	memset(name, 'n', sizeof(name) - 1);
+	name[1] = '.'; /* a dot far in front begins no extension that is worth keeping */
+	name[sizeof(name) - 1] = '\0';
+	got = name_numbered(name, 9999);
+	assert_int_equal(strlen(got), NAME_FILE_MAX);
+	assert_string_equal(got + NAME_FILE_MAX - 5, ".9999");
 	free(got);
 }
 
@@ -200,6 +239,7 @@ int main(void)
 		cmocka_unit_test(hostile_names),
 		cmocka_unit_test(users_may_use_reserved_endings),
 		cmocka_unit_test(long_names_are_cut),
+		cmocka_unit_test(numbers_fit_into_names),
 		cmocka_unit_test(cleaning_twice_changes_nothing),
 		cmocka_unit_test(out_option),
 	};
