@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/xfer_int.h"
-#include "proto/http_date.h"
+
+#define ODD_TAGS_MOST 16 /* answers in a row with another ETag than the one known, and the same date */
 
 static void refuse(struct lane *l, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -148,8 +149,7 @@ static bool same_date(const struct xfer *x, const struct fetch_head *h)
 {
 	if (!x->last_modified || !h->last_modified)
 		return false;
-	return str_same(x->last_modified, h->last_modified) ||
-	       (h->mtime >= 0 && http_date_parse(x->last_modified) == h->mtime);
+	return str_same(x->last_modified, h->last_modified) || (x->mtime >= 0 && x->mtime == h->mtime);
 }
 
 const char *lane_tag(const struct lane *l, bool *ret_own)
@@ -171,6 +171,28 @@ static void note_tag(struct lane *l, const char *etag)
 		tags_add(&x->tags, origin_key(l->use.o), etag);
 }
 
+/* What is compared of an ETag: without W/, which says how surely (RFC 9110 8.8.3.2), and without what Apache puts behind that of
+ * a file which it may compress. */
+static size_t tag_core(const char **tag)
+{
+	static const char suffix[] = "-gzip\"";
+	size_t n;
+
+	if (strncmp(*tag, "W/", 2) == 0)
+		*tag += 2;
+	n = strlen(*tag);
+	if (n >= sizeof(suffix) - 1 && strcmp(*tag + n - (sizeof(suffix) - 1), suffix) == 0)
+		return n - (sizeof(suffix) - 1);
+	return n > 0 && (*tag)[n - 1] == '"' ? n - 1 : n;
+}
+
+static bool tags_agree(const char *a, const char *b)
+{
+	size_t n = tag_core(&a), m = tag_core(&b);
+
+	return n == m && memcmp(a, b, n) == 0;
+}
+
 /* Different servers may make different ETags of the same file (RFC 9110 8.8.3): between origins the date counts for more. That
  * holds for mirrors as well as for the places where the redirects of one URI lead. */
 static bool same_tag(const struct lane *l, const struct fetch_head *h)
@@ -178,7 +200,7 @@ static bool same_tag(const struct lane *l, const struct fetch_head *h)
 	bool own;
 	const char *tag = lane_tag(l, &own);
 
-	return !tag || !h->etag || str_same(tag, h->etag) || (!own && !l->x->weak_date && same_date(l->x, h));
+	return !tag || !h->etag || tags_agree(tag, h->etag) || (!own && !l->x->weak_date && same_date(l->x, h));
 }
 
 static const char *who_differs(const struct xfer *x)
@@ -261,6 +283,33 @@ static bool validators_lost(const struct lane *l, const struct fetch_head *h)
 	return !h->etag && !h->last_modified && (l->x->last_modified || lane_tag(l, &own));
 }
 
+/* Size and a strong date are right, and only the ETag is not: a name may stand for servers that make one each. One of them
+ * may be heard again, so that is waited for rather than guessed. */
+static bool may_be_another_node(const struct lane *l, const struct fetch_head *h)
+{
+	const struct xfer *x = l->x;
+
+	return !same_tag(l, h) && same_date(x, h) && !x->weak_date && h->total >= 0 && h->total == x->total && !h->coded;
+}
+
+/* False, and refused: the answer is not of the version. */
+static bool accept_version(struct lane *l, const struct fetch_head *h)
+{
+	struct source *s = l->src;
+	struct fail f = {0};
+
+	if (same_version(l, h, &f)) {
+		if (h->etag)
+			s->odd_tags = 0;
+		return true;
+	}
+	if (may_be_another_node(l, h) && ++s->odd_tags < ODD_TAGS_MOST)
+		refuse(l, ERR_AGAIN, "%s: asking again for the one that agrees", f.text);
+	else
+		refuse(l, f.code, "%s", f.text);
+	return false;
+}
+
 static void refuse_untold(struct lane *l)
 {
 	refuse(l, ERR_CHANGED, "The server no longer tells which version of the file it sends");
@@ -277,11 +326,10 @@ static bool tells_no_version(const struct lane *l, const struct fetch_head *h)
 static bool accept_whole(struct lane *l, const struct fetch_head *h)
 {
 	struct xfer *x = l->x;
-	struct fail f = {0};
 
-	if (!same_version(l, h, &f)) {
-		refuse(l, f.code, "%s", f.text);
-	} else if (tells_no_version(l, h)) {
+	if (!accept_version(l, h))
+		return false;
+	if (tells_no_version(l, h)) {
 		refuse_untold(l);
 	} else if (x->total >= 0 && h->total < 0) {
 		refuse(l, ERR_CHANGED, "%s: %lld bytes before, and now it does not tell how many", who_differs(x),
@@ -296,7 +344,8 @@ static void refuse_no_range(struct lane *l)
 	struct source *s = l->src;
 
 	if (s->ranged) {
-		refuse(l, ERR_STATUS_5XX, "The server refused a range (status %d) where it sent ranges before", l->status); /* try again */
+		/* to be tried again */
+		refuse(l, ERR_STATUS_5XX, "The server refused a range (status %d) where it sent ranges before", l->status);
 	} else if (s->refused++ == 0 && source_lanes(l->x, s, true) == 0) {
 		refuse(l, ERR_AGAIN, "The server refused a range (status %d); asking once more", l->status);
 	} else {
@@ -341,7 +390,6 @@ static void judge_whole_for_range(struct lane *l, const struct fetch_head *h)
 static void judge_range(struct lane *l, const struct fetch_head *h)
 {
 	struct xfer *x = l->x;
-	struct fail f = {0};
 
 	if (!h->has_range) {
 		refuse(l, ERR_BAD_RANGE, "The server sent a part of the file without saying which");
@@ -350,8 +398,8 @@ static void judge_range(struct lane *l, const struct fetch_head *h)
 			(long long)l->asked.start);
 	} else if (h->coded) {
 		refuse(l, ERR_CODING, "The server sent a part of a coded file");
-	} else if (!same_version(l, h, &f)) {
-		refuse(l, f.code, "%s", f.text);
+	} else if (!accept_version(l, h)) {
+		return;
 	} else if (tells_no_version(l, h)) {
 		refuse_untold(l);
 	} else if (h->total < 0 && !comparable(x, h)) {

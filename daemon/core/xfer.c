@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/fds.h"
+#include "base/http_date.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "core/xfer_int.h"
@@ -336,8 +337,8 @@ static unsigned lanes_wanted(const struct xfer *x)
 	return possible > (int64_t)busy ? (unsigned)(possible - busy) : 0;
 }
 
-/* A source without ranges can't give just these bytes. All of the file may be received once more, and what is there already thrown
- * away, but only where it is sure that both are of one version: else it is better to have it from a single answer. */
+/* A source without ranges can't give just these bytes. All of the file may be received once more, and what is there already
+ * thrown away, but only where it is sure that both are of one version: else it is better to have it from a single answer. */
 static bool unobtainable(const struct xfer *x, const struct source *src, const struct range *r)
 {
 	if (!src->no_ranges || (r->start == 0 && r->end == x->total))
@@ -513,6 +514,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->etag_origin = xstrdup(k->etag_origin);
 	x->last_modified = xstrdup(k->last_modified);
 	x->weak_date = k->weak_date;
+	x->mtime = k->last_modified ? http_date_parse(k->last_modified) : -1;
 	x->part_id = xstrdup(k->part_id);
 	x->digest = xstrdup(k->digest);
 	x->pinned = true;

@@ -9,9 +9,9 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/http_date.h"
 #include "base/str.h"
 #include "proto/http_auth.h"
-#include "proto/http_date.h"
 #include "proto/http_digest.h"
 #include "proto/http_limit.h"
 #include "proto/http_name.h"

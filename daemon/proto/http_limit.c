@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/http_date.h"
 #include "base/str.h"
-#include "proto/http_date.h"
 
 #define WAIT_MAX_S 86400
 #define EPOCH_FROM 1000000000   /* a time in seconds from here on is a date, */

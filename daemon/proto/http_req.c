@@ -9,10 +9,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/http_date.h"
 #include "base/log.h"
 #include "base/opt.h"
 #include "base/str.h"
-#include "proto/http_date.h"
 
 #define REQ_USUAL 500 /* bytes that most requests need less than */
 #define TOKEN "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -106,7 +106,7 @@ CHANGED = [  # path, what a part of version a becomes when version b is on the s
 @pytest.mark.parametrize("path,wanted", CHANGED)
 def test_changed_while_nobody_looked(hauld, hostile, tools, path, wanted, by, conns):
     """Gone on with by the same process after a pause, by a new one after kill -9, or by a new job: refused with the reason and the
-    old part kept, or another name; always-resume=false begins anew, and keeps the part until the new version is there."""
+    old part kept, or another name; always-resume=false begins anew, once every source has told of another version."""
     url = hostile.base + target(path + "/4M/a?after=1000&rate=3M")
     gid = hauld.add(url, **options(conns))
     hauld.received(gid, 1 << 20)
@@ -266,6 +266,25 @@ def test_begun_anew_it_is_the_same_file(hauld, hostile, tools, total):
         assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256(SIZE, A) and not unproven(hauld, gid)
     else:
         assert s["errorCode"] == "8" and names(hauld) == [] and "changed" in explained(hauld, s, url)
+
+
+@pytest.mark.matrix("V07")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("like", ["", "&like=tag", "&like=date"])
+def test_an_etag_of_each_server(hauld, hostile, tools, like, conns, way):
+    """Of those behind one name: the one whose ETag is known is asked for. ETags and dates that mean the same are the same."""
+    url = hostile.base + target("/etag-node/4M/a?nodes=3" + like + ("&cut=1500K" if conns == 1 else ""))
+    s = fetch(hauld, url, conns, way)
+    assert s["status"] == "complete" and tools.sha256_of(s["files"][0]["path"]) == hostile.sha256(SIZE, A), s
+    assert like == "&like=date" or not unproven(hauld, s["gid"])  # there an ETag may be missing that was seen before
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_time_of_the_server_after_a_restart(hauld, hostile, way):
+    """remote-time: its date is of the part, too."""
+    s = fetch(hauld, hostile.base + target("/f/4M/a"), 1, way, remote_time="true")
+    assert os.stat(s["files"][0]["path"]).st_mtime == 1700000000
 
 
 @pytest.mark.matrix("V05")

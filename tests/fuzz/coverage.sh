@@ -10,7 +10,7 @@ under_test() { # TARGET: the files that it is for
 	http1) echo daemon/proto/http1.c daemon/proto/http_parse.c daemon/proto/http_head.c daemon/proto/http_body.c daemon/proto/http_coding.c \
 		daemon/proto/http_digest.c daemon/proto/http_auth.c daemon/proto/tunnel.c ;;
 	lane) echo daemon/core/lane.c daemon/core/lane_head.c daemon/core/segment.c ;;
-	field) echo daemon/proto/http_date.c daemon/proto/http_head.c ;;
+	field) echo daemon/base/http_date.c daemon/proto/http_head.c ;;
 	name) echo daemon/proto/http_name.c daemon/base/name.c ;;
 	uri) echo daemon/base/uri.c ;;
 	rpc) echo rpc/conn.c rpc/http.c rpc/serve.c rpc/jsonrpc.c rpc/lenient.c rpc/dispatch.c rpc/param.c rpc/reply.c rpc/xmlrpc.c \

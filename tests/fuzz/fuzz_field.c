@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include "proto/http_date.h"
+#include "base/http_date.h"
 #include "proto/http_head.h"
 #include "proto/http_limit.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * HTTP dates (RFC 9110 5.6.7): the three forms in, IMF-fixdate out. Independent of the locale. No state; any thread.
  */
-#ifndef HAUL_PROTO_HTTP_DATE_H
-#define HAUL_PROTO_HTTP_DATE_H
+#ifndef HAUL_BASE_HTTP_DATE_H
+#define HAUL_BASE_HTTP_DATE_H
 
 #include <stdint.h>
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "proto/http_date.h"
+#include "base/http_date.h"
 
 static void test_forms(void **state)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * HTTP dates. strptime and strftime would read and write names of the current locale, so the names are here.
  */
-#include "proto/http_date.h"
+#include "base/http_date.h"
 
 #include <stdbool.h>
 #include <stdio.h>
