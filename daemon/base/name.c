@@ -113,7 +113,8 @@ static bool is_reserved(const char *s)
 	return false;
 }
 
-/* All bytes valid and visible: what is not to be seen is left out; what a path or a terminal would take for something else becomes '_'. */
+/* All bytes valid and visible: what is not to be seen is left out; what a path or a terminal would take for something else
+ * becomes '_'. */
 static void add_visible(struct buf *b, const char *s, size_t n)
 {
 	size_t pos, len;
