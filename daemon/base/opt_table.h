@@ -533,7 +533,8 @@ OPT(MULTIPLE_INTERFACE, .name = "multiple-interface", .type = OT_STR,
 OPT(NETRC_PATH, .name = "netrc-path", .type = OT_PATH,
 	.flags = OF_START | OF_NORPC | OF_CLIENT, .group = "http", .aria2 = AS_BETTER, .arg = "FILE",
 	.help = "Where user names and passwords of servers are read from, at the start and on SIGHUP. Refused when "
-		"group or others have any right to it; the default is $HOME/.netrc. An entry is for exactly its host.",
+		"group or others have any right to it; the default is $HOME/.netrc. An entry is for exactly its host; "
+		"where a redirect leads, for its https at port 443 only.",
 	.why = "An entry is for exactly its host, so .domain entries match nothing; SIGHUP reads the file again.")
 OPT(NO_CONF, .name = "no-conf", .type = OT_BOOL, .def = "false", .flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC,
 	.group = "general", .aria2 = AS_SAME,
