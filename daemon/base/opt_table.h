@@ -8,9 +8,9 @@
 OPT(ALL_PROXY, .name = "all-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http",
 	.aria2 = AS_BETTER, .arg = "PROXY",
 	.help = "Proxy for every protocol without a proxy of its own: [http://][USER:PASSWORD@]HOST[:PORT]. With "
-		"socks5:// or socks5h:// in front it is a SOCKS proxy; socks5h lets it look up names. An empty "
-		"value clears it.",
-	.why = "SOCKS5 proxies are taken, too.")
+		"socks5:// or socks5h:// in front it is a SOCKS proxy; socks5h lets it look up names. "
+		"https:// is refused: there is no TLS on the way to a proxy. An empty value clears it.",
+	.why = "SOCKS5 proxies are taken, too; https://, of which aria2 makes http://, is refused.")
 OPT(ALL_PROXY_PASSWD, .name = "all-proxy-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_SAME, .arg = "PASSWORD",
 	.help = "Password for all-proxy. It goes before one in the proxy's URI.")
@@ -374,7 +374,7 @@ OPT(HTTP_PASSWD, .name = "http-passwd", .type = OT_STR, .flags = OF_JOB | OF_SEC
 OPT(HTTP_PROXY, .name = "http-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_BETTER, .arg = "PROXY",
 	.help = "Proxy for http URIs, in the form of all-proxy.",
-	.why = "SOCKS5 proxies are taken, too.")
+	.why = "SOCKS5 proxies are taken, too; https://, of which aria2 makes http://, is refused.")
 OPT(HTTP_PROXY_PASSWD, .name = "http-proxy-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_SAME, .arg = "PASSWORD",
 	.help = "Password for http-proxy. It goes before one in the proxy's URI.")
@@ -388,7 +388,7 @@ OPT(HTTP_USER, .name = "http-user", .type = OT_STR, .flags = OF_JOB | OF_SECRET 
 OPT(HTTPS_PROXY, .name = "https-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_BETTER, .arg = "PROXY",
 	.help = "Proxy for https URIs, in the form of all-proxy. Connections go through it by CONNECT.",
-	.why = "SOCKS5 proxies are taken, too.")
+	.why = "SOCKS5 proxies are taken, too; https://, of which aria2 makes http://, is refused.")
 OPT(HTTPS_PROXY_PASSWD, .name = "https-proxy-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_SAME, .arg = "PASSWORD",
 	.help = "Password for https-proxy. It goes before one in the proxy's URI.")
