@@ -546,8 +546,11 @@ OPT(NO_NETRC, .name = "no-netrc", .ch = 'n', .type = OT_BOOL, .def = "false",
 	.flags = OF_JOB | OF_OPTARG, .group = "http", .aria2 = AS_SAME,
 	.help = "Don't look into the .netrc file.")
 OPT(NO_PROXY, .name = "no-proxy", .type = OT_STR, .flags = OF_JOB, .group = "http",
-	.aria2 = AS_SAME, .arg = "HOST[,...]",
-	.help = "Hosts that are asked without a proxy: names, .domain suffixes, addresses, address/bits.")
+	.aria2 = AS_BETTER, .arg = "HOST[,...]",
+	.help = "Hosts that are asked without a proxy: names, .domain suffixes, addresses, address/bits, each maybe with :PORT; "
+		"* is any. A name in no_proxy of the environment is meant with those below it.",
+	.why = "*.domain and :PORT are understood, too; in no_proxy of the environment example.com covers www.example.com, as with "
+	       "other programs.")
 OPT(NO_WANT_DIGEST_HEADER, .name = "no-want-digest-header", .type = OT_BOOL, .def = "false",
 	.flags = OF_JOB | OF_OPTARG, .group = "http", .aria2 = AS_SAME,
 	.help = "Don't ask servers for a digest of the file (Want-Digest). Some answer wrongly when they are asked.")
