@@ -19,6 +19,10 @@ int cmd_rpc(const struct cli *cli, const struct opts *conf, int intr_fd, struct 
 /* The same, connected; prints the failure and gives NULL otherwise, with the exit code in *ret_code. */
 struct rpc *cmd_connect(const struct cli *cli, int *ret_code);
 
+/* The daemon agrees at once and stops a download a little later: wait for that, for some seconds, so that the next command
+ * finds things as this one left them. No GIDs: all downloads. Returns early when the user wants to stop. */
+void cmd_wait_stopped(struct rpc *r, char *const *gids, size_t n);
+
 /* A value of --json or of a list, one line on stdout. */
 void cmd_print_json(json_t *value /* stolen */);
 

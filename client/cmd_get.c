@@ -334,6 +334,30 @@ static void open_follow(struct get *g)
 
 /* ---- get: the end ---- */
 
+/* The same command once more shall find them paused: one that is only about to be would not be told to go on. */
+static void wait_paused(struct rpc *r, const json_t *gids)
+{
+	struct fail f = {0};
+	json_t *active = rpc_call(r, "aria2.tellActive", json_pack("[[s]]", "gid"), &f), *ours = json_object(), *item;
+	char **list = xcalloc(json_array_size(active) + 1, sizeof(*list));
+	size_t i, n = 0;
+	json_array_foreach((json_t *)(uintptr_t)gids, i, item)
+	{
+		json_object_set(ours, json_string_value(item), item);
+	}
+	json_array_foreach(active, i, item)
+	{
+		const char *gid = json_string_value(json_object_get(ours, json_text(item, "gid")));
+		if (gid)
+			list[n++] = (char *)(uintptr_t)gid;
+	}
+	if (n > 0)
+		cmd_wait_stopped(r, list, n);
+	free(list);
+	json_decref(active);
+	json_decref(ours);
+}
+
 /* The user pressed Ctrl-C: what is unfinished waits. */
 static void interrupted(struct get *g)
 {
@@ -358,6 +382,7 @@ static void interrupted(struct get *g)
 	else
 		progress_note(
 			g->prog, "%zu downloads paused; 'haul resume --all' or the same command again continues", n);
+	wait_paused(g->rpc, open);
 	json_decref(answers);
 	json_decref(open);
 }

@@ -59,9 +59,7 @@ static bool is_any_active(struct rpc *r, char *const *gids, size_t n)
 	return any;
 }
 
-/* The daemon agrees at once and stops a download a little later: wait for that, so that the next command finds things
- * as this one left them. No GIDs: all downloads. */
-static void wait_stopped(struct rpc *r, char *const *gids, size_t n)
+void cmd_wait_stopped(struct rpc *r, char *const *gids, size_t n)
 {
 	int64_t end = term_now() + STOP_MS;
 	while (is_any_active(r, gids, n) && term_now() < end)
@@ -80,7 +78,7 @@ static int each_or_all(struct cli *cli, const char *each, const char *all, bool 
 		return code;
 	code = everything ? call_one(r, all) : call_each(r, each, cli->words, cli->nwords);
 	if (stops)
-		wait_stopped(r, cli->words, cli->nwords);
+		cmd_wait_stopped(r, cli->words, cli->nwords);
 	rpc_end(r);
 	return code;
 }
@@ -139,7 +137,7 @@ int cmd_rm(struct cli *cli)
 	if (!r)
 		return code;
 	code = remove_each(r, cli->flag[FLAG_FORCE] != NULL, cli->words, cli->nwords);
-	wait_stopped(r, cli->words, cli->nwords);
+	cmd_wait_stopped(r, cli->words, cli->nwords);
 	rpc_end(r);
 	return code;
 }

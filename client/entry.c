@@ -44,7 +44,7 @@ static int check_uri(const char *text, struct fail *f)
 			"'%s' is a file: torrent and metalink files are not supported; -i reads a list of URIs", shown);
 	if (strstr(text, "://") != NULL)
 		return fail_set(f, ERR_BAD_URI, "'%s' is not a usable URI: its host or port is wrong", shown);
-	return fail_set(f, ERR_BAD_URI, "'%s' is not a URI: those begin with http:// or https://", shown);
+	return fail_set(f, ERR_BAD_URI, "'%s' is not a URI: a URI begins with http:// or https://", shown);
 }
 
 /* input_read has expanded what there was to expand. */
@@ -224,16 +224,14 @@ static uint64_t hash_end(struct hash *h)
 	unsigned char md[HASH_MAX];
 	uint64_t v = 0;
 	hash_final(h, md);
-	hash_free(h);
 	for (int i = 0; i < 8; i++)
 		v = v << 8 | md[i];
 	return v ? v : 1;
 }
 
-/* before: so many entries like this one. */
-static uint64_t gid_of(const struct entry *e, uint64_t before)
+/* before: so many entries like this one. h: as new. */
+static uint64_t gid_of(struct hash *h, const struct entry *e, uint64_t before)
 {
-	struct hash *h = hash_new("sha-256");
 	hash_update(h, &before, sizeof(before));
 	hash_entry(h, e);
 	return hash_end(h);
@@ -268,16 +266,16 @@ static void drop_counts(struct count **set)
 	}
 }
 
-static void set_gid(struct entries *es, struct entry *e)
+static void set_gid(struct entries *es, struct entry *e, struct hash *h)
 {
 	const char *own = opts_str(e->opts, OPT_GID);
 	uint64_t gid, before;
 	if (own && str_hex_to_u64(own, strlen(own), &gid) == 0) {
 		e->twice = count_up(&es->own, gid) > 0;
 	} else {
-		gid = gid_of(e, 0);
+		gid = gid_of(h, e, 0);
 		before = count_up(&es->same, gid);
-		gid = before ? gid_of(e, before) : gid;
+		gid = before ? gid_of(h, e, before) : gid;
 	}
 	str_from_gid(gid, e->gid);
 }
@@ -299,10 +297,12 @@ static void set_dir(struct entry *e, const char *cwd, const char *dir)
 
 void entries_set_dir(struct entries *es, const char *cwd, const char *dir)
 {
+	struct hash *h = hash_new("sha-256"); /* one for all: a new one costs as much as the digest of an entry */
 	for (size_t i = 0; i < es->n; i++) {
 		set_dir(&es->v[i], cwd, dir);
-		set_gid(es, &es->v[i]);
+		set_gid(es, &es->v[i], h);
 	}
+	hash_free(h);
 }
 
 /* The bytes of a file; whatever can't be read now says so when it is read for good. */
@@ -330,6 +330,7 @@ void entries_key(const struct entries *es, char ret[17])
 		hash_file(h, opts_str(es->parent, OPT_INPUT_FILE));
 	}
 	str_from_gid(hash_end(h), ret);
+	hash_free(h);
 }
 
 void entries_free(struct entries *es)

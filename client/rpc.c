@@ -10,10 +10,14 @@
 
 #include "base/str.h"
 #include "client/http.h"
+#include "client/jtext.h"
 #include "client/ws.h"
+#include "rpc/plain_json.h"
 
+#define CALL_USUAL 400 /* bytes that most calls need less than */
 #define PART_MAX   (1u << 20) /* bytes of one request; aria2 and hauld take 2 MiB unless told otherwise */
 #define EVENTS_MAX 100000     /* kept notifications */
+#define CALL_ID	   "{\"id\":"  /* a call's text begins so, and goes on with the number */
 
 /* A notification that was not taken yet. */
 struct event {
@@ -145,6 +149,13 @@ static int fail_status(const struct rpc *r, int status, struct fail *f)
 	return fail_set(f, ERR_PROTO, "what answers at %s is not a download daemon (HTTP %d)", r->ep.show, status);
 }
 
+/* Most of what daemons send is plain. NULL: it is no JSON. */
+static json_t *load(const char *text, size_t n)
+{
+	json_t *v = n > 0 ? plain_json(text, n) : NULL;
+	return v || n == 0 ? v : json_loadb(text, n, JSON_ALLOW_NUL, NULL);
+}
+
 /* A POST; a kept connection that turns out closed before a byte of the answer came is replaced once. */
 static int exchange_http(struct rpc *r, const char *text, size_t n, json_t **ret, struct fail *f)
 {
@@ -162,7 +173,7 @@ static int exchange_http(struct rpc *r, const char *text, size_t n, json_t **ret
 	}
 	r->used = true;
 	if (rc == 0) {
-		*ret = a.body.len ? json_loadb(a.body.data, a.body.len, JSON_ALLOW_NUL, NULL) : NULL;
+		*ret = load(a.body.data, a.body.len);
 		rc = *ret ? 0 : fail_status(r, a.status, f);
 	}
 	if (rc < 0 || !a.keep)
@@ -234,7 +245,7 @@ static json_t *take_message(struct rpc *r, const char *text, size_t n)
 		keep_event(r, &ev);
 		return NULL;
 	}
-	json_t *msg = json_loadb(text, n, JSON_ALLOW_NUL, NULL);
+	json_t *msg = load(text, n);
 	if (!msg || !json_object_get(msg, "method"))
 		return msg;
 	if (read_event(msg, &ev))
@@ -273,7 +284,14 @@ static int exchange_ws(struct rpc *r, const char *text, size_t n, json_t **ret, 
 	return rc;
 }
 
-/* ---- batches ---- */
+/* ---- batches ----
+ * The text of each call is made as it is added: a tree of all of them would take thousands of pieces of memory at a time. */
+
+static json_int_t call_id(const json_t *call)
+{
+	const char *text = json_string_value(call);
+	return text ? strtoll(text + sizeof(CALL_ID) - 1, NULL, 10) : 0;
+}
 
 void rpc_add(struct rpc *r, json_t *batch, const char *method, json_t *params)
 {
@@ -285,8 +303,20 @@ void rpc_add(struct rpc *r, json_t *batch, const char *method, json_t *params)
 		OPENSSL_cleanse(token, strlen(token));
 		free(token);
 	}
-	json_array_append_new(batch, json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", ++r->last_id, "method",
-					     method, "params", params));
+	struct buf text;
+	buf_init(&text, HTTP_BODY_MAX);
+	buf_room(&text, CALL_USUAL);
+	buf_adds(&text, CALL_ID);
+	buf_add_int(&text, ++r->last_id);
+	buf_adds(&text, ",\"jsonrpc\":\"2.0\",\"method\":\"");
+	buf_adds(&text, method);
+	buf_adds(&text, "\",\"params\":");
+	jtext_put(&text, params);
+	buf_adds(&text, "}");
+	/* too long a text is no text, and makes the whole batch too large */
+	json_array_append_new(batch, text.err ? json_null() : json_stringn_nocheck(text.data, text.len));
+	buf_wipe(&text);
+	json_decref(params);
 }
 
 /* Answers come in the order of the requests from every known daemon, but the standard allows any: place them by id. */
@@ -327,16 +357,15 @@ static void fill_part(const json_t *batch, size_t *at, struct buf *text)
 {
 	buf_adds(text, "[");
 	for (size_t first = *at; *at < json_array_size(batch); ++*at) {
-		char *one = json_dumps(json_array_get(batch, *at), JSON_COMPACT);
-		size_t n = one ? strlen(one) : 0;
-		bool full = *at > first && text->len + n + 2 > PART_MAX;
-		if (!full) {
-			buf_adds(text, *at > first ? "," : "");
-			buf_add(text, one, n);
-		}
-		free(one);
-		if (full)
+		const json_t *call = json_array_get(batch, *at);
+		size_t n = json_string_length(call);
+		if (!json_is_string(call))
+			text->err = ERR_LIMIT;
+		if (*at > first && text->len + n + 2 > PART_MAX)
 			break;
+		if (*at > first)
+			buf_add(text, ",", 1);
+		buf_add(text, json_string_value(call), n);
 	}
 	buf_adds(text, "]");
 }
@@ -349,7 +378,7 @@ int rpc_run(struct rpc *r, json_t *batch, json_t **ret, struct fail *f)
 	while (rc == 0 && at < json_array_size(batch)) {
 		struct buf text;
 		size_t from = at;
-		json_int_t first = json_integer_value(json_object_get(json_array_get(batch, from), "id"));
+		json_int_t first = call_id(json_array_get(batch, from));
 		buf_init(&text, HTTP_BODY_MAX);
 		fill_part(batch, &at, &text);
 		rc = text.err ? fail_set(f, ERR_LIMIT, "the request is too large")

@@ -29,8 +29,8 @@ void rpc_disconnect(struct rpc *r); /* the next call connects again, over HTTP *
 /* As conn_wait_end, after an answer over HTTP; 0 when its connection was not kept. */
 int rpc_wait_end(struct rpc *r, int ms, struct fail *f);
 
-/* A batch: json_array() filled by rpc_add (steals params, NULL: none; the secret is put in front where the method wants
- * it). */
+/* A batch: json_array() filled by rpc_add with the texts of calls (steals params, NULL: none; the secret is put in front where
+ * the method wants it). */
 void rpc_add(struct rpc *r, json_t *batch, const char *method, json_t *params);
 /* Run the batch (stolen): 0 and one answer object for each call in its order in *ret; or a negative error of the
  * exchange. A large batch is sent in parts below the daemon's usual request size limit. */

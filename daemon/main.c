@@ -23,13 +23,11 @@
 #include "core/named.h"
 #include "ev/loop.h"
 #include "ev/timer.h"
-#include "ev/work.h"
 #include "net/net.h"
 #include "proto/http_state.h"
 #include "rpc/rpc.h"
 #include "store/store.h"
 
-#define POOL_THREADS 16
 #define FORCE_MS     1000 /* an orderly end may take this long, then it is forced */
 #define GIVE_UP_MS   8000 /* and this long altogether */
 
@@ -361,13 +359,13 @@ static void tell_ready(struct app *a)
 
 static void on_abort(int sig)
 {
-	static const char text[] = "hauld: the system gives no memory, descriptors or threads for a start\n";
+	static const char text[] = "hauld: the system gives no memory or descriptors for a start\n";
 
 	(void)sig;
 	_exit(write(STDERR_FILENO, text, sizeof(text) - 1) < 0 ? 2 : 1);
 }
 
-/* libuv aborts where it can't have what its loop and its threads are made of: here that is a start that failed. */
+/* libuv aborts where it can't have what its loop is made of: here that is a start that failed. */
 static int start_loop(struct app *a, struct fail *f)
 {
 	int err;
@@ -375,8 +373,6 @@ static int start_loop(struct app *a, struct fail *f)
 	signal(SIGABRT, on_abort);
 	err = loop_init(&a->loop, (size_t)opts_num(a->opts, OPT_MEMORY_LIMIT));
 	a->looping = err == 0;
-	if (err == 0)
-		err = work_pool_start(&a->loop, POOL_THREADS);
 	signal(SIGABRT, SIG_DFL);
 	return err < 0 ? fail_set(f, err, NULL) : 0;
 }
@@ -579,7 +575,7 @@ int main(int argc, char **argv)
 		a.done_check = (struct deferred){.cb = on_done_check, .arg = &a};
 		code = run(&a);
 	}
-	if (a.stuck) { /* exit would wait for libuv's threads, and one of them does not come back */
+	if (a.stuck) { /* one of the threads does not come back, and uses what exit would take down */
 		fflush(NULL);
 		_exit(code);
 	}

@@ -124,40 +124,62 @@ static int run_one(struct run *run, const json_t *req, struct jw *w)
 	return 200;
 }
 
-static void run_batch(struct run *run, const json_t *calls, struct reply *r)
+/* A request: one call, or a batch, which is parsed already or read while it runs. */
+struct request {
+	json_t *value; /* NULL: plain has it, or it is none */
+	struct plain_array plain;
+};
+
+static size_t calls_in(const struct request *q)
+{
+	return q->value != NULL ? json_array_size(q->value) : q->plain.left;
+}
+
+/* Call i of a batch, as a new reference; those of plain in their order. */
+static json_t *call_at(struct request *q, size_t i)
+{
+	return q->value != NULL ? json_incref(json_array_get(q->value, i)) : plain_array_next(&q->plain);
+}
+
+static void run_batch(struct run *run, struct request *q, struct reply *r)
 {
 	struct jw w = begin(r);
+	size_t n = calls_in(q);
 
 	r->ids = json_array();
 	jw_open(&w, '[');
-	for (size_t i = 0; i < json_array_size(calls) && r->out.err == 0; i++) {
-		const json_t *req = json_array_get(calls, i);
-		json_t *id;
+	for (size_t i = 0; i < n && r->out.err == 0; i++) {
+		json_t *call = call_at(q, i), *id = json_object_get(call, "id");
 
-		if (!json_is_object(req))
-			continue;
-		id = json_object_get(req, "id");
-		json_array_append_new(r->ids, id != NULL ? json_incref(id) : json_null());
-		run_one(run, req, &w);
+		if (call == NULL || json_is_object(call)) { /* what there is no memory for is answered as no request */
+			json_array_append_new(r->ids, id != NULL ? json_incref(id) : json_null());
+			run_one(run, call, &w);
+		}
+		json_decref(call);
 	}
 	jw_close(&w, ']');
 }
 
-void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r)
+static void run_single(struct run *run, const json_t *call, struct reply *r)
+{
+	struct jw w = begin(r);
+
+	r->single = true;
+	r->ids = json_incref(json_object_get(call, "id"));
+	run->may_rest = true;
+	r->status = run_one(run, call, &w);
+}
+
+static void run_request(const struct caller *who, struct request *q, struct reply *r)
 {
 	struct run run = {.env = who->env, .is_user = who->is_user};
 
 	r->env = who->env;
 	bound(r);
-	if (json_is_array(v) && json_array_size(v) <= BATCH_MAX) {
-		run_batch(&run, v, r);
-	} else if (json_is_object(v)) {
-		struct jw w = begin(r);
-
-		r->single = true;
-		r->ids = json_incref(json_object_get(v, "id"));
-		run.may_rest = true;
-		r->status = run_one(&run, v, &w);
+	if ((q->value == NULL || json_is_array(q->value)) && calls_in(q) <= BATCH_MAX) {
+		run_batch(&run, q, r);
+	} else if (json_is_object(q->value)) {
+		run_single(&run, q->value, r);
 	} else {
 		only_error(r, NULL, CODE_REQUEST, "Invalid Request.", 400);
 		return;
@@ -170,6 +192,11 @@ void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r)
 	if (r->rest == NULL)
 		finish(r);
 	count(r, r->out.len);
+}
+
+void jsonrpc_value(const struct caller *who, json_t *v, struct reply *r)
+{
+	run_request(who, &(struct request){.value = v}, r);
 }
 
 bool jsonrpc_more(struct reply *r, struct engine *e)
@@ -218,13 +245,15 @@ static json_t *parse(const char *text, size_t n)
 
 void jsonrpc_text(const struct caller *who, const char *text, size_t n, struct reply *r)
 {
-	json_t *v = parse(text, n);
+	struct request q = {0};
 
-	if (v == NULL)
+	if (!plain_array_begin(text, n, &q.plain))
+		q.value = parse(text, n);
+	if (q.value == NULL && q.plain.at == NULL)
 		only_error(r, NULL, CODE_PARSE, "Parse error.", 500);
 	else
-		jsonrpc_value(who, v, r);
-	json_decref(v);
+		run_request(who, &q, r);
+	json_decref(q.value);
 }
 
 void jsonrpc_invalid(struct reply *r)

@@ -44,7 +44,7 @@ void reply_free(struct reply *r);
  * of one with a long list, which jsonrpc_more completes. */
 void jsonrpc_text(const struct caller *who, const char *text, size_t n, struct reply *r);
 /* The same for a request that is parsed already; v stays the caller's. */
-void jsonrpc_value(const struct caller *who, const json_t *v, struct reply *r);
+void jsonrpc_value(const struct caller *who, json_t *v, struct reply *r);
 /* The same for the query of a GET ("method=...&id=...", without '?'; may be NULL). JSONP needs the option
  * rpc-allow-jsonp and a plain callback name. */
 void jsonrpc_query(const struct caller *who, const char *query, struct reply *r);

@@ -55,6 +55,7 @@ void notify_event(void *arg, const struct event *ev)
 
 	OBJ_CHECK(r, RPC);
 	buf_init(&text, TEXT_MAX);
+	buf_room(&text, TEXT_MAX / 2); /* enough */
 	encode(ev, &text);
 	for (c = TAILQ_FIRST(&r->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);

@@ -12,6 +12,7 @@
 struct scan {
 	const char *at, *end;
 	unsigned depth;
+	bool dry; /* only looks: every value stands for itself as json_true() */
 };
 
 static json_t *value(struct scan *s);
@@ -54,7 +55,9 @@ static json_t *string(struct scan *s)
 	const char *text;
 	size_t n;
 
-	return take_text(s, &text, &n) ? json_stringn_nocheck(text, n) : NULL;
+	if (!take_text(s, &text, &n))
+		return NULL;
+	return s->dry ? json_true() : json_stringn_nocheck(text, n);
 }
 
 static bool is_digit(const struct scan *s, const char *p)
@@ -76,7 +79,7 @@ static json_t *number(struct scan *s)
 	if (p < s->end && *p != '\0' && strchr(".eE+-", *p))
 		return NULL;
 	s->at = p;
-	return json_integer(below ? -v : v);
+	return s->dry ? json_true() : json_integer(below ? -v : v);
 }
 
 static json_t *word(struct scan *s)
@@ -105,12 +108,14 @@ static bool take_member(struct scan *s, json_t *object)
 	const char *name;
 	size_t n;
 
-	return take_text(s, &name, &n) && take(s, ':') && json_object_setn_new_nocheck(object, name, n, value(s)) == 0;
+	if (!take_text(s, &name, &n) || !take(s, ':'))
+		return false;
+	return s->dry ? value(s) != NULL : json_object_setn_new_nocheck(object, name, n, value(s)) == 0;
 }
 
 static bool take_element(struct scan *s, json_t *array)
 {
-	return json_array_append_new(array, value(s)) == 0;
+	return s->dry ? value(s) != NULL : json_array_append_new(array, value(s)) == 0;
 }
 
 /* Behind the opening bracket of `v`, up to its closing one. */
@@ -136,9 +141,9 @@ static json_t *value(struct scan *s)
 {
 	switch (next(s)) {
 	case '{':
-		return rest(s, json_object(), '}', take_member);
+		return rest(s, s->dry ? json_true() : json_object(), '}', take_member);
 	case '[':
-		return rest(s, json_array(), ']', take_element);
+		return rest(s, s->dry ? json_true() : json_array(), ']', take_element);
 	case '"':
 		return string(s);
 	case '-':
@@ -158,4 +163,35 @@ json_t *plain_json(const char *text, size_t n)
 		return v;
 	json_decref(v);
 	return NULL;
+}
+
+bool plain_array_begin(const char *text, size_t n, struct plain_array *ret)
+{
+	struct scan s = {.at = text, .end = text + n, .depth = 1, .dry = true};
+	struct plain_array a = {.end = s.end};
+	bool good = take(&s, '[');
+
+	a.at = s.at;
+	if (good && !take(&s, ']')) {
+		do {
+			a.left++;
+			good = value(&s) != NULL;
+		} while (good && take(&s, ','));
+		good = good && take(&s, ']');
+	}
+	good = good && (next(&s), s.at == s.end);
+	if (good)
+		*ret = a;
+	return good;
+}
+
+json_t *plain_array_next(struct plain_array *a)
+{
+	struct scan s = {.at = a->at, .end = a->end, .depth = 1};
+	json_t *v = value(&s);
+
+	(void)take(&s, ',');
+	a->at = s.at;
+	a->left--;
+	return v;
 }

@@ -6,6 +6,7 @@
 #define HAUL_RPC_PLAIN_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The value that n bytes of text are, as a new reference; NULL when they hold an escape, a byte above 0x7f or a control
@@ -14,5 +15,18 @@
 json_t *plain_json(const char *text, size_t n);
 
 #define PLAIN_DEPTH_MAX 16
+
+/* An array in the same form, read one element at a time: of thousands of calls only the one that runs is in memory, in the
+ * very bytes that the one before has just given back. */
+struct plain_array {
+	const char *at, *end; /* of the caller's text */
+	size_t left;	      /* elements that were not read yet */
+};
+
+/* Whether n bytes of text are an array for which plain_json would not give NULL; text stays until the last element is read. *ret
+ * is set only then. */
+bool plain_array_begin(const char *text, size_t n, struct plain_array *ret);
+/* The next element, of which there is one, as a new reference; NULL: out of memory. */
+json_t *plain_array_next(struct plain_array *a);
 
 #endif

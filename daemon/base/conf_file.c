@@ -105,13 +105,13 @@ static char *xdg_dir(const char *name, const char *fallback)
 
 	if (dir && *dir == '/')
 		return xstrdup(dir);
-	return home ? xasprintf("%s/%s", home, fallback) : NULL;
+	return home ? str_path(home, fallback) : NULL;
 }
 
 /* dir/name when such a file is there, else NULL; frees dir. */
 static char *existing(char *dir, const char *name)
 {
-	char *path = dir ? xasprintf("%s/%s", dir, name) : NULL;
+	char *path = dir ? str_path(dir, name) : NULL;
 
 	free(dir);
 	if (path && access(path, F_OK) != 0) {

@@ -87,10 +87,12 @@ size_t hash_final(struct hash *h, unsigned char ret[HASH_MAX])
 
 	if (h->ctx != NULL) {
 		EVP_DigestFinal_ex(h->ctx, ret, NULL);
+		EVP_DigestInit_ex(h->ctx, NULL, NULL); /* as it is: looking it up costs more than a short text */
 		return h->def->len;
 	}
 	for (i = 0; i < h->def->len; i++)
 		ret[i] = (unsigned char)(h->adler >> (24 - 8 * i));
+	h->adler = adler32_z(0, NULL, 0);
 	return h->def->len;
 }
 

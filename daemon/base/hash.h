@@ -16,7 +16,7 @@ struct hash; /* running digest; opaque */
 size_t hash_len(const char *type);
 struct hash *hash_new(const char *type); /* NULL: unknown type */
 void hash_update(struct hash *h, const void *p, size_t n);
-size_t hash_final(struct hash *h, unsigned char ret[HASH_MAX]); /* returns the length; h can only be freed afterwards */
+size_t hash_final(struct hash *h, unsigned char ret[HASH_MAX]); /* returns the length; h is as new afterwards */
 void hash_free(struct hash *h);                                 /* NULL is fine */
 
 /* "TYPE=HEX" as the checksum option has it: 0 and type (lower case, at most 8 bytes with NUL) and digest, or ERR_INVAL. */

@@ -15,6 +15,9 @@
 
 #define RESERVE (4u << 20)
 
+/* glibc up to 2.40 has freed pieces of at most so many bytes at hand, but not for calloc, which takes the long way. */
+#define SMALL 1024
+
 /* Of the process, as the memory is. */
 static struct {
 	void *_Atomic held;  /* the reserve; NULL: none, or in use */
@@ -72,6 +75,10 @@ static void *get_zeroed(size_t n, size_t size, bool any_size)
 
 	if (n > SIZE_MAX / size)
 		return NULL;
+	if (n * size <= SMALL) {
+		p = get(NULL, n * size, any_size);
+		return p != NULL ? memset(p, 0, n * size) : NULL;
+	}
 	p = calloc(n, size);
 	if (p == NULL && worth_trying(n * size, any_size))
 		p = calloc(n, size);

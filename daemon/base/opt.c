@@ -33,6 +33,7 @@ struct opts {
 	OBJ(OPTS);
 	unsigned refs;
 	uint16_t n, cap;
+	uint64_t may;	     /* bit id % 64: one with such an id was set; most that are asked for are not */
 	struct opts *parent; /* holds a reference, or NULL */
 	struct oval *vals;   /* sorted by id */
 };
@@ -119,7 +120,7 @@ static size_t find_slot(const struct opts *o, enum opt id)
 
 static const char *own_text(const struct opts *o, enum opt id)
 {
-	size_t i = find_slot(o, id);
+	size_t i = (o->may >> id % 64 & 1) != 0 ? find_slot(o, id) : o->n;
 
 	return i < o->n && o->vals[i].id == id ? o->vals[i].val->text : NULL;
 }
@@ -166,6 +167,7 @@ static void put_val(struct opts *o, enum opt id, struct otext *val)
 {
 	size_t i = find_slot(o, id);
 
+	o->may |= UINT64_C(1) << id % 64;
 	if (i < o->n && o->vals[i].id == id) {
 		otext_unref(o->vals[i].val, id);
 		o->vals[i].val = val;
@@ -240,6 +242,7 @@ struct opts *opts_clone(const struct opts *o)
 	if (o->n == 0)
 		return c;
 	c->n = c->cap = o->n;
+	c->may = o->may;
 	c->vals = xmalloc(o->n * sizeof(o->vals[0]));
 	for (size_t i = 0; i < o->n; i++)
 		c->vals[i] = (struct oval){.val = otext_ref(o->vals[i].val), .id = o->vals[i].id};
@@ -471,13 +474,18 @@ static void memo_clear(struct opts_memo *memo)
 	}
 }
 
-/* What belongs to one download only would fill the memo for nothing, and secrets live no longer than their set. A full memo
- * begins anew: what is in use comes back soon. */
+/* What belongs to one download only would fill the memo for nothing, and secrets live no longer than their set. */
+static bool memo_takes(enum opt id)
+{
+	return (defs[id].flags & (OF_ONCE | OF_SECRET)) == 0;
+}
+
+/* A full memo begins anew: what is in use comes back soon. */
 static void memo_add(struct opts_memo *memo, const char *lines, size_t n, const struct oval *v)
 {
 	struct memo_entry *m;
 
-	if (memo == NULL || n > MEMO_TEXT || (defs[v->id].flags & (OF_ONCE | OF_SECRET)) != 0)
+	if (memo == NULL || n > MEMO_TEXT || !memo_takes(v->id))
 		return;
 	if (HASH_COUNT(memo->entries) >= MEMO_MAX)
 		memo_clear(memo);
@@ -507,6 +515,8 @@ void opts_share(struct opts *o, struct opts_memo *memo)
 		struct memo_entry *m;
 		struct buf lines;
 
+		if (!memo_takes(v->id))
+			continue;
 		buf_init(&lines, OPT_VALUE_MAX * 2);
 		encode_one(&defs[v->id], v->val->text, &lines);
 		m = memo_find(memo, lines.data, lines.len);

@@ -257,7 +257,7 @@ static int norm_path(const struct opt_def *d, const char *val, char **ret, struc
 		text = next;
 		from = before + strlen(home);
 	}
-	err = check_text(text, f);
+	err = home ? check_text(text, f) : 0;
 	if (err != 0)
 		free(text);
 	else

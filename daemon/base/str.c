@@ -165,7 +165,7 @@ bool str_is_utf8(const char *s, size_t n)
 	size_t i, len;
 
 	for (i = 0; i < n; i += len) {
-		len = str_utf8_next(s + i, n - i, &cp);
+		len = (unsigned char)s[i] < 0x80 ? 1 : str_utf8_next(s + i, n - i, &cp);
 		if (len == 0)
 			return false;
 	}
@@ -215,6 +215,17 @@ int str_hex_to_u64(const char *s, size_t n, uint64_t *ret)
 	}
 	*ret = v;
 	return 0;
+}
+
+char *str_path(const char *dir, const char *name)
+{
+	size_t n = strlen(dir), len = strlen(name) + 1;
+	char *path = xmalloc(n + 1 + len);
+
+	memcpy(path, dir, n);
+	path[n] = '/';
+	memcpy(path + n + 1, name, len);
+	return path;
 }
 
 void str_from_gid(uint64_t gid, char ret[17])

@@ -33,6 +33,7 @@ bool str_same(const char *a, const char *b); /* NULL is as empty */
 /* Decimal digits only (no sign, no blank), n bytes, overflow checked: 0 or ERR_INVAL. */
 int str_to_u64(const char *s, size_t n, uint64_t *ret);
 int str_hex_to_u64(const char *s, size_t n, uint64_t *ret); /* 1 to 16 hex digits, any case */
+char *str_path(const char *dir, const char *name); /* "dir/name", malloc'd */
 void str_from_gid(uint64_t gid, char ret[17]);              /* 16 lower case hex digits */
 
 /* Percent-decoding of n bytes into out (room for n+1); returns the length; bad escapes stay as they are. */

@@ -55,10 +55,22 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* May stand in a URI as it is: reserved, unreserved, and '%' (a lone one stays, as aria2 and browsers have it). */
-static bool is_uri_byte(char c)
+static bool is_one_of(char c, const char *set)
 {
-	return is_alpha(c) || is_digit(c) || (c != '\0' && strchr("-._~:/?#[]@!$&'()*+,;=%", c) != NULL);
+	while (*set != '\0' && *set != c)
+		set++;
+	return *set != '\0';
+}
+
+/* Bytes from the beginning of c that may stand in a URI as they are: reserved, unreserved, and '%' (a lone one stays, as aria2
+ * and browsers have it). */
+static size_t plain_run(struct cut c)
+{
+	size_t n = 0;
+
+	while (n < c.len && (is_alpha(c.base[n]) || is_digit(c.base[n]) || is_one_of(c.base[n], "/.-_~:?=&%+,;@#[]!$'()*")))
+		n++;
+	return n;
 }
 
 static bool is_ascii(struct cut c)
@@ -88,7 +100,7 @@ static struct cut take_until(const char *s, size_t n, size_t *pos, const char *s
 {
 	struct cut c = {s + *pos, 0};
 
-	while (*pos < n && (s[*pos] == '\0' || strchr(stops, s[*pos]) == NULL)) {
+	while (*pos < n && !is_one_of(s[*pos], stops)) {
 		(*pos)++;
 		c.len++;
 	}
@@ -145,25 +157,38 @@ static struct authority cut_authority(struct cut a)
 	return ret;
 }
 
+/* With unsafe bytes encoded. */
+static void put_encoded(struct buf *b, struct cut c)
+{
+	while (c.len > 0) {
+		size_t n = plain_run(c);
+
+		buf_add(b, c.base, n);
+		if (n < c.len)
+			buf_addf(b, "%%%02X", (unsigned char)c.base[n++]);
+		c.base += n;
+		c.len -= n;
+	}
+}
+
+/* What is in b, malloc'd, NULL when that was longer than b may be. */
+static char *take_whole(struct buf *b)
+{
+	if (b->err == 0)
+		return buf_take(b);
+	buf_free(b);
+	return NULL;
+}
+
 /* malloc'd with unsafe bytes encoded, NULL when that is longer than URI_MAX. */
 static char *encode(struct cut c, const char *prefix)
 {
 	struct buf b;
-	size_t i;
 
 	buf_init(&b, URI_MAX);
 	buf_adds(&b, prefix);
-	for (i = 0; i < c.len; i++) {
-		if (is_uri_byte(c.base[i]))
-			buf_add(&b, &c.base[i], 1);
-		else
-			buf_addf(&b, "%%%02X", (unsigned char)c.base[i]);
-	}
-	if (b.err != 0) {
-		buf_free(&b);
-		return NULL;
-	}
-	return buf_take(&b);
+	put_encoded(&b, c);
+	return take_whole(&b);
 }
 
 static char *lower(struct cut c)
@@ -467,7 +492,7 @@ char *uri_normalise(const char *text)
 {
 	size_t n = strlen(text);
 	struct cut host, head, rest;
-	char *front, *with_host, *ret = NULL;
+	struct buf b;
 	struct uri u;
 
 	if (uri_parse(text, n, &u, NULL) != 0)
@@ -475,18 +500,15 @@ char *uri_normalise(const char *text)
 	host = cut_authority(cut_uri(text, n).authority).host;
 	head = (struct cut){text, (size_t)(host.base - text)};
 	rest = (struct cut){host.base + host.len, n - head.len - host.len};
-	front = encode(head, "");
-	if (front != NULL) {
-		/* An international name would be no host any more after percent-encoding: it becomes its xn-- form
-		 * instead. */
-		with_host = is_ascii(host) ? xasprintf("%s%.*s", front, (int)host.len, host.base)
-					   : xasprintf("%s%s", front, u.host);
-		ret = encode(rest, with_host);
-		free(with_host);
-	}
-	free(front);
+	buf_init(&b, URI_MAX);
+	put_encoded(&b, head);
+	if (is_ascii(host))
+		buf_add(&b, host.base, host.len);
+	else /* it would be no host any more after percent-encoding */
+		buf_adds(&b, u.host);
+	put_encoded(&b, rest);
 	uri_free(&u);
-	return ret;
+	return take_whole(&b);
 }
 
 int uri_resolve(const struct uri *base, const char *text, size_t n, struct uri *ret, struct fail *f)
@@ -520,18 +542,44 @@ int uri_resolve(const struct uri *base, const char *text, size_t n, struct uri *
 	return 0;
 }
 
+void uri_put_hostport(const struct uri *u, struct buf *out)
+{
+	if (u->ipv6)
+		buf_adds(out, "[");
+	buf_adds(out, u->host);
+	if (u->ipv6)
+		buf_adds(out, "]");
+	if (u->port == default_port(u->scheme))
+		return;
+	buf_adds(out, ":");
+	buf_add_int(out, u->port);
+}
+
 char *uri_hostport(const struct uri *u)
 {
-	const char *open = u->ipv6 ? "[" : "", *close = u->ipv6 ? "]" : "";
+	struct buf b;
 
-	if (u->port == default_port(u->scheme))
-		return xasprintf("%s%s%s", open, u->host, close);
-	return xasprintf("%s%s%s:%u", open, u->host, close, u->port);
+	buf_init(&b, SIZE_MAX);
+	uri_put_hostport(u, &b);
+	return buf_take(&b);
+}
+
+void uri_put_target(const struct uri *u, struct buf *out)
+{
+	buf_adds(out, u->path);
+	if (u->query == NULL)
+		return;
+	buf_adds(out, "?");
+	buf_adds(out, u->query);
 }
 
 char *uri_target(const struct uri *u)
 {
-	return xasprintf("%s%s%s", u->path, u->query != NULL ? "?" : "", u->query != NULL ? u->query : "");
+	struct buf b;
+
+	buf_init(&b, SIZE_MAX);
+	uri_put_target(u, &b);
+	return buf_take(&b);
 }
 
 char *uri_text(const struct uri *u)

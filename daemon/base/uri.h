@@ -10,6 +10,8 @@
 
 #include "err.h"
 
+struct buf;
+
 #define URI_MAX 16384 /* bytes; longer ones are refused */
 
 /* Owned parts, each malloc'd or NULL; uri_free. */
@@ -43,10 +45,12 @@ char *uri_text(const struct uri *u);
 char *uri_without_login(const char *text);
 /* For people and logs: the same with the query cut to "?...", and without fragment. Safe to print. Returns buf. */
 const char *uri_show_short(const char *text, char *buf, size_t size);
-/* malloc'd "path?query": the request target of RFC 9112 3.2.1. */
+/* malloc'd "path?query": the request target of RFC 9112 3.2.1; and the same behind what is in out. */
 char *uri_target(const struct uri *u);
+void uri_put_target(const struct uri *u, struct buf *out);
 /* malloc'd "host" or "host:port" for the Host field: the port left out when it is the scheme's own, IPv6 in brackets. */
 char *uri_hostport(const struct uri *u);
+void uri_put_hostport(const struct uri *u, struct buf *out);
 bool uri_same_origin(const struct uri *a, const struct uri *b); /* scheme, host, port */
 
 #endif

@@ -29,7 +29,6 @@ void engine_save(struct engine *e, const struct job *j)
 		r.state = JOB_PAUSED;
 	}
 	store_put(e->store, &r);
-	job_rec_free(&r);
 	e->changes++;
 }
 
@@ -232,7 +231,7 @@ void events_flush(struct engine *e)
 	e->turn_flush = true;
 	e->flushing = e->n_events;
 	e->flushing_adds = e->add_seq;
-	store_flush(e->store, on_turn_flush, e);
+	store_flush_soon(e->store, on_turn_flush, e);
 }
 
 void engine_turn(void *arg)

@@ -201,7 +201,6 @@ void result_leave(struct engine *e, struct job *j);
 /* That GID is wanted for a new job: a kept result with it is forgotten. */
 void result_free_gid(struct engine *e, uint64_t gid);
 struct job *result_kept(const struct engine *e, uint64_t gid); /* a kept result, or NULL */
-void engine_remove_journal(struct engine *e, uint64_t gid);
 /* What helps to find out, after a crash, which file is the job's: its journal, if it may have one, and the ledger's entry. */
 void engine_forget_traces(struct engine *e, uint64_t gid, bool journal);
 char *journal_path(const struct engine *e, uint64_t gid); /* malloc'd */

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "base/uri.h"
 #include "core/engine_internal.h"
 
 #define LEFT_MAX 1000
+#define LEFT_URIS 16 /* of each */
 
 static struct claim *claim_of(const struct engine *e, const char *path)
 {
@@ -80,8 +82,36 @@ void part_adopted(struct engine *e, struct job *j)
 	}
 	part_unclaim(e, j);
 	j->rec.flags &= ~(uint32_t)JOB_PART;
+	j->rec.flags |= JOB_STALE_JOURNAL; /* it names the file: a retry would take that for its own */
 	engine_save(e, j);
-	engine_remove_journal(e, j->rec.gid); /* it names the file: a retry would take that for its own */
+}
+
+/* malloc'd: where the file is from, without what may be secret. NULL: uri can't be used. */
+static char *place_of(const char *uri)
+{
+	struct uri u;
+	char *text;
+
+	if (uri_parse(uri, strlen(uri), &u, NULL) < 0)
+		return NULL;
+	free(u.query);
+	u.query = NULL;
+	text = uri_text(&u);
+	uri_free(&u);
+	return text;
+}
+
+/* An ETag speaks of one resource (RFC 9110 8.8.3): other files with the same name, size and validators are not this one. */
+static char **places_of(char *const *uris)
+{
+	char **list = xcalloc(LEFT_URIS + 1, sizeof(*list));
+	size_t n = 0;
+
+	for (; uris != NULL && *uris != NULL && n < LEFT_URIS; uris++) {
+		list[n] = place_of(*uris);
+		n += list[n] != NULL;
+	}
+	return list;
 }
 
 /* What the store knows of the file of j, and nothing else of it. */
@@ -91,8 +121,9 @@ static struct job *leftover_new(struct engine *e, const struct job *j)
 
 	l->engine = e;
 	l->opts = opts_new(e->global);
+	l->uris = places_of(j->uris);
 	l->rec.state = JOB_GONE;
-	l->rec.flags = j->rec.flags & (JOB_PART | JOB_UNPROVEN | JOB_REPLACES | JOB_USER_PART);
+	l->rec.flags = j->rec.flags & (JOB_PART | JOB_UNPROVEN | JOB_REPLACES | JOB_USER_PART | JOB_WEAK_DATE);
 	l->rec.path = xstrdup(j->rec.path);
 	l->rec.etag = xstrdup(j->rec.etag);
 	l->rec.etag_origin = xstrdup(j->rec.etag_origin);

@@ -5,10 +5,15 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/str.h"
 #include "core/engine_internal.h"
+#include "disk/fs.h"
+#include "disk/journal.h"
+#include "ev/mounts.h"
+#include "ev/work.h"
 
 #define KEPT_MAX 10000
 
@@ -17,23 +22,25 @@ char *journal_path(const struct engine *e, uint64_t gid)
 	char text[17];
 
 	str_from_gid(gid, text);
-	return xasprintf("%s/%s", e->progress_dir, text);
+	return str_path(e->progress_dir, text);
 }
 
-static void on_unlinked(uv_fs_t *req)
+static void remove_run(void *path)
 {
-	uv_fs_req_cleanup(req);
-	free(req);
+	journal_remove(&fs_real, path);
 }
 
-void engine_remove_journal(struct engine *e, uint64_t gid)
+static void remove_done(void *path, int status)
 {
-	uv_fs_t *req = xcalloc(1, sizeof(*req));
+	(void)status; /* of a job that is no more: the next start removes it, too */
+	free(path);
+}
+
+static void engine_remove_journal(struct engine *e, uint64_t gid)
+{
 	char *path = journal_path(e, gid);
 
-	if (uv_fs_unlink(&e->loop->uv, req, path, on_unlinked) != 0)
-		on_unlinked(req);
-	free(path);
+	work_submit(e->loop, mounts_dev(e->loop, path), WORK_DISK, remove_run, remove_done, path);
 }
 
 void engine_forget_traces(struct engine *e, uint64_t gid, bool journal)

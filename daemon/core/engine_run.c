@@ -55,8 +55,8 @@ static void forget_elsewhere(struct job *j)
 		if (job_is_ended(other))
 			part_unclaim(e, other);
 		job_forget_file(other);
+		other->rec.flags |= JOB_STALE_JOURNAL;
 		engine_save(e, other);
-		engine_remove_journal(e, other->rec.gid);
 	}
 }
 
@@ -85,13 +85,17 @@ static void on_known(void *owner, const struct xfer_known *k)
 	j->rec.total = k->total;
 	if (j->rec.path != NULL)
 		j->rec.flags |= JOB_PART;
-	j->rec.flags &= ~(uint32_t)(JOB_UNPROVEN | JOB_REPLACES);
+	j->rec.flags &= ~(uint32_t)(JOB_UNPROVEN | JOB_REPLACES | JOB_WEAK_DATE);
+	if (k->weak_date)
+		j->rec.flags |= JOB_WEAK_DATE;
 	if (k->unproven)
 		j->rec.flags |= JOB_UNPROVEN;
 	if (k->replaces)
 		j->rec.flags |= JOB_REPLACES;
 	if (k->user_part)
 		j->rec.flags |= JOB_USER_PART;
+	if (!k->stale_journal)
+		j->rec.flags &= ~(uint32_t)JOB_STALE_JOURNAL;
 	if (claims)
 		forget_elsewhere(j);
 	if (k->have != NULL)
@@ -131,12 +135,14 @@ static bool on_adopt(void *owner, const char *path, bool take, struct xfer_known
 		.etag = old->rec.etag,
 		.etag_origin = old->rec.etag_origin,
 		.last_modified = old->rec.last_modified,
+		.weak_date = old->rec.flags & JOB_WEAK_DATE,
 		.part_id = old->rec.part_id,
 		.digest = old->rec.digest,
 		.have = &e->view_have,
 		.unproven = old->rec.flags & JOB_UNPROVEN,
 		.replaces = old->rec.flags & JOB_REPLACES,
-		.user_part = old->rec.flags & JOB_USER_PART};
+		.user_part = old->rec.flags & JOB_USER_PART,
+		.uris = old->uris};
 	return true;
 }
 
@@ -516,11 +522,13 @@ static void begin(struct job *j)
 			.etag = j->rec.etag,
 			.etag_origin = j->rec.etag_origin,
 			.last_modified = j->rec.last_modified,
+			.weak_date = j->rec.flags & JOB_WEAK_DATE,
 			.part_id = j->rec.part_id,
 			.digest = j->rec.digest,
 			.have = &have,
 			.unproven = j->rec.flags & JOB_UNPROVEN,
 			.replaces = j->rec.flags & JOB_REPLACES,
+			.stale_journal = j->rec.flags & JOB_STALE_JOURNAL,
 			.user_part = j->rec.flags & JOB_USER_PART}};
 
 	ranges_init(&have);

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "core/engine_internal.h"
 #include "core/session.h"
+#include "ev/mounts.h"
 #include "ev/work.h"
 
 #define SLICE_JOBS 256		  /* under a millisecond of the loop */
@@ -21,6 +22,7 @@
 struct session_save {
 	struct engine *engine; /* NULL: gone */
 	char *path;
+	uint64_t dev; /* its file system */
 	struct session_file *file;
 	uint64_t *gids;
 	size_t n, at;
@@ -148,11 +150,11 @@ static void on_appended(void *arg, int status)
 		return;
 	}
 	if (s->at == s->n) {
-		work_submit(s->engine->loop, WORK_DISK, commit_on_pool, on_committed, s);
+		work_submit(s->engine->loop, s->dev, WORK_DISK, commit_on_pool, on_committed, s);
 		return;
 	}
 	print_slice(s);
-	work_submit(s->engine->loop, WORK_DISK, append_on_pool, on_appended, s);
+	work_submit(s->engine->loop, s->dev, WORK_DISK, append_on_pool, on_appended, s);
 }
 
 static void save_next(struct engine *e)
@@ -181,6 +183,7 @@ int engine_save_session(
 	s = xcalloc(1, sizeof(*s));
 	s->engine = e;
 	s->path = xstrdup(path);
+	s->dev = mounts_dev(e->loop, path);
 	buf_init(&s->text, ENTRY_MAX);
 	s->cb = cb;
 	s->arg = arg;

@@ -36,7 +36,7 @@ bool job_is_ended(const struct job *j)
 
 bool job_may_have_journal(const struct job *j)
 {
-	return (j->rec.flags & JOB_STARTED) != 0 && (j->rec.flags & JOB_PLACED) == 0;
+	return (j->rec.flags & JOB_STALE_JOURNAL) != 0 || ((j->rec.flags & JOB_STARTED) != 0 && (j->rec.flags & JOB_PLACED) == 0);
 }
 
 uint64_t job_mark(const struct job *j)
@@ -84,7 +84,7 @@ void job_forget_file(struct job *j)
 	j->rec.last_modified = j->rec.part_id = j->rec.digest = j->rec.have = NULL;
 	j->rec.total = -1;
 	j->rec.done = 0;
-	j->rec.flags &= ~(uint32_t)(JOB_PART | JOB_UNPROVEN | JOB_REPLACES | JOB_USER_PART);
+	j->rec.flags &= ~(uint32_t)(JOB_PART | JOB_UNPROVEN | JOB_REPLACES | JOB_USER_PART | JOB_WEAK_DATE);
 }
 
 struct job *job_new(uint64_t gid)

@@ -4,13 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fds.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "core/reach.h"
 #include "core/xfer_int.h"
+#include "ev/work.h"
 
 #define GRANT_MAX (64 * 1024) /* bytes taken from a limited rate at a time, so that lanes share it evenly */
 #define THROTTLE_TICK_MS 20
+#define BEHIND_TICK_MS 100
 #define PIPE_MS 50 /* no pipe is filled for longer */
 #define QUICK 4096 /* bytes per ms from which on a lane is worth a pipe */
 
@@ -38,6 +42,12 @@ static void throttle_tick(void *arg)
 	TAILQ_FOREACH(l, &x->lanes, link) lane_resume(l);
 }
 
+static void ask_again(struct xfer *x, uint64_t ms)
+{
+	if (!timer_running(&x->throttle))
+		timer_start(x->loop, &x->throttle, ms, 0, throttle_tick, x);
+}
+
 /* Bytes the limits let this lane take now; 0 arms the timer that asks again. */
 static size_t grant(struct xfer *x, uint64_t now)
 {
@@ -52,12 +62,20 @@ static size_t grant(struct xfer *x, uint64_t now)
 		n = GRANT_MAX;
 	if (n > 0)
 		return (size_t)n;
-	if (!timer_running(&x->throttle))
-		timer_start(x->loop, &x->throttle, THROTTLE_TICK_MS, 0, throttle_tick, x);
+	ask_again(x, THROTTLE_TICK_MS);
 	return 0;
 }
 
-static bool too_much_queued(const struct xfer *x, const struct segment *s)
+/* A disk that hangs may take half of the memory, and no other file waits for what it has written. */
+static bool disk_is_behind(struct xfer *x, size_t total)
+{
+	if (work_load(x->loop, dfile_dev(x->file)) < total * BLOCK_SIZE / 2)
+		return false;
+	ask_again(x, BEHIND_TICK_MS);
+	return true;
+}
+
+static bool too_much_queued(struct xfer *x, const struct segment *s)
 {
 	size_t used, total;
 
@@ -66,7 +84,9 @@ static bool too_much_queued(const struct xfer *x, const struct segment *s)
 	if (wstream_queued(s->ws) >= LANE_QUEUE_MAX)
 		return true;
 	block_stats(x->loop->blocks, &used, &total);
-	return used >= total / 4 && segment_queued(x) >= segment_quota(x); /* what is queued is in blocks */
+	if (used < total / 4) /* what is queued is in blocks */
+		return false;
+	return segment_queued(x) >= segment_quota(x) || disk_is_behind(x, total);
 }
 
 /* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are
@@ -250,6 +270,8 @@ static void on_space(void *owner, struct span *ret)
 	l->held = was_held;
 	ret->base = l->cur->mem + l->cur->len;
 	ret->len = fit(l, n);
+	if (l->skip > 0 && (int64_t)ret->len > l->skip)
+		ret->len = (size_t)l->skip;
 }
 
 static int on_pipe(void *owner, size_t *ret_len)
@@ -257,7 +279,7 @@ static int on_pipe(void *owner, size_t *ret_len)
 	struct lane *l = owner;
 	size_t n;
 
-	if (l->cur ? l->cur->mem != NULL : !wants_pipe(l))
+	if (l->skip > 0 || (l->cur ? l->cur->mem != NULL : !wants_pipe(l)))
 		return -1;
 	if (!may_receive(l) || end_overlong(l))
 		return -1;
@@ -268,6 +290,19 @@ static int on_pipe(void *owner, size_t *ret_len)
 	return l->cur->pipe[1];
 }
 
+/* n bytes came, of use or not. */
+static void count_received(struct lane *l, size_t n, uint64_t now)
+{
+	struct xfer *x = l->x;
+
+	l->last_data = now;
+	meter_add(&l->meter, n, now);
+	meter_add(&x->meter, n, now);
+	rate_take(&x->rate, n);
+	if (x->global_rate)
+		rate_take(x->global_rate, n);
+}
+
 static void count(struct lane *l, size_t n)
 {
 	struct xfer *x = l->x;
@@ -276,16 +311,11 @@ static void count(struct lane *l, size_t n)
 	if (l->got == 0)
 		source_note_request(l, now);
 	l->got += (int64_t)n;
-	l->last_data = now;
 	l->src->link_fresh = false;
 	x->brought = true;
 	source_brought(l);
-	meter_add(&l->meter, n, now);
-	meter_add(&x->meter, n, now);
 	xfer_grow_count(x, n, now);
-	rate_take(&x->rate, n);
-	if (x->global_rate)
-		rate_take(x->global_rate, n);
+	count_received(l, n, now);
 }
 
 void lane_low_water(struct lane *l, size_t n)
@@ -312,11 +342,31 @@ static bool may_go_on(const struct lane *l)
 	return !l->seg->racing && !l->seg->rival && !l->leave_by;
 }
 
+/* An answer with all of the file goes on behind its full segment: the next gap is filled from it, too. False: there is none. */
+static bool skip_to_gap(struct lane *l)
+{
+	struct xfer *x = l->x;
+	int64_t at = l->seg->end;
+	struct range gap;
+
+	if (!l->src->no_ranges || !l->whole || !may_go_on(l) || !ranges_gap(&x->taken, at, x->total, &gap))
+		return false;
+	leave_segment(l);
+	segment_new(l, gap.start, gap.end);
+	l->skip = gap.start - at;
+	return true;
+}
+
 static void on_data(void *owner, size_t n)
 {
 	struct lane *l = owner;
 	struct segment *s = l->seg;
 
+	if (l->skip > 0) {
+		l->skip -= (int64_t)n;
+		count_received(l, n, loop_now(l->x->loop));
+		return;
+	}
 	if (n == 0) {
 		l->no_pipe |= l->cur->len == 0;
 		lane_flush(l);
@@ -330,7 +380,7 @@ static void on_data(void *owner, size_t n)
 		lane_flush(l);
 	/* The answer goes on behind the segment (which was split meanwhile, or the server sends more than asked): the rest
 	 * belongs to others. An answer that ends just here is left alone, so that its connection can be used again. */
-	if (is_full(s) && l->answer_end != s->end && (!may_go_on(l) || !segment_extend(s, l->answer_end))) {
+	if (is_full(s) && l->answer_end != s->end && (!may_go_on(l) || !segment_extend(s, l->answer_end)) && !skip_to_gap(l)) {
 		drop_fetch(l);
 		segment_full(l);
 	}
@@ -475,6 +525,7 @@ static void on_done(void *owner, int err, const struct fail *f)
 		return;
 	}
 	if (err == 0 && l->seg && is_full(l->seg)) {
+		l->src->kept++;
 		segment_full(l);
 		xfer_check_done(x);
 		return;
@@ -540,24 +591,39 @@ static const char *if_range_of(const struct lane *l)
 	tag = lane_tag(l, &own);
 	if (tag && (own || !x->last_modified))
 		return strncmp(tag, "W/", 2) == 0 ? NULL : tag;
-	return x->last_modified;
+	return x->weak_date ? NULL : x->last_modified;
 }
 
-/* The protocol of the lane's URI, and leave of its origin to ask. Where a redirect leads to an origin that has no room now,
- * that is where the source goes on, once there is. */
+/* The protocol of the lane's URI, and its origin, to be put; NULL: it is no URI. */
+static struct origin *look_up(struct lane *l)
+{
+	const struct source *s = l->src;
+	struct origin *o;
+	struct uri u;
+
+	if (strcmp(l->uri, s->uri) == 0 && s->origin) { /* nobody led elsewhere: it is parsed already */
+		l->proto = proto_find(s->u.scheme);
+		return s->final_uri ? origin_get(l->x->origins, &s->u) : origin_ref(s->origin);
+	}
+	if (uri_parse(l->uri, strlen(l->uri), &u, NULL) < 0)
+		return NULL;
+	l->proto = proto_find(u.scheme);
+	o = origin_get(l->x->origins, &u);
+	uri_free(&u);
+	return o;
+}
+
+/* Leave of the origin of the lane's URI to ask. Where a redirect leads to an origin that has no room now, that is where the
+ * source goes on, once there is. */
 static int admit(struct lane *l)
 {
 	struct xfer *x = l->x;
-	struct origin *o;
-	struct uri u;
+	struct origin *o = look_up(l);
 	uint64_t wait;
 	int err = 0;
 
-	if (uri_parse(l->uri, strlen(l->uri), &u, NULL) < 0)
+	if (!o)
 		return fail_set(&l->fail, ERR_STATUS, "Redirected to a URI that is not supported");
-	l->proto = proto_find(u.scheme);
-	o = origin_get(x->origins, &u);
-	uri_free(&u);
 	if (x->hurry)
 		origin_hurry(o);
 	if (!l->proto) {
@@ -586,6 +652,24 @@ static bool asks_head(const struct lane *l)
 	return xfer_only_looks(x) || (opts_bool(x->opts, OPT_USE_HEAD) && !x->head_told);
 }
 
+/* Where somebody said how many connections there are to be, the first request tells how many will follow it. Not where others are
+ * at that origin already: what they do there is no reason to believe that this file is a large one. */
+static unsigned to_follow(const struct lane *l)
+{
+	struct xfer *x = l->x;
+	int64_t most = xfer_lanes_most(x), per_host = xfer_per_host(x);
+	uint64_t wait;
+	unsigned n, room;
+
+	if (x->state != XS_PROBE || xfer_is_automatic(x) || x->nsources > 1 || l->head || origin_active(l->use.o) > 1)
+		return 0;
+	if (mem_short() || fds_scarce())
+		return 0;
+	n = (unsigned)(most < per_host ? most : per_host) - 1;
+	room = origin_room(l->use.o, loop_now(x->loop), &wait);
+	return n < room ? n : room;
+}
+
 /* Ask for what its segment lacks. 0 or the error. */
 static int fetch(struct lane *l)
 {
@@ -599,6 +683,12 @@ static int fetch(struct lane *l)
 	l->whole = s->next == 0 && req.want.end < 0;
 	if (!l->whole && req.want.end < 0 && x->total >= 0)
 		req.want.end = x->total;
+	l->skip = 0;
+	if (l->src->no_ranges) {
+		l->skip = s->next;
+		l->whole = true;
+		req.want = (struct range){0, -1};
+	}
 	req.head_only = asks_head(l);
 	req.from = l->from;
 	l->asked = req.want;
@@ -620,6 +710,7 @@ static int fetch(struct lane *l)
 	if (err)
 		return err;
 	req.if_range = l->whole ? NULL : if_range_of(l);
+	req.beside = to_follow(l);
 	l->if_range = req.if_range != NULL;
 	lane_set_state(l, LANE_HEAD);
 	err = l->proto->start(x->net, &req, &lane_ops, l, &l->fetch, &l->fail);
@@ -643,6 +734,8 @@ void lane_ask(struct lane *l)
 void lane_begin(struct lane *l, struct source *src)
 {
 	l->src = src;
+	l->fresh = src->kept == 0;
+	src->kept -= src->kept > 0;
 	l->at_link = src->final_uri != NULL;
 	l->redirects = 0;
 	l->from = src->final_uri ? src->final_from : ZONE_LOCAL;

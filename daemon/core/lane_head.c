@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "core/xfer_int.h"
+#include "proto/http_date.h"
 
 static void refuse(struct lane *l, int err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -142,9 +143,13 @@ static void judge_failure(struct lane *l, const struct fetch_head *h)
 
 /* ---- one version of the file ---- */
 
+/* However they write it (RFC 9110 5.6.7). */
 static bool same_date(const struct xfer *x, const struct fetch_head *h)
 {
-	return x->last_modified && h->last_modified && str_same(x->last_modified, h->last_modified);
+	if (!x->last_modified || !h->last_modified)
+		return false;
+	return str_same(x->last_modified, h->last_modified) ||
+	       (h->mtime >= 0 && http_date_parse(x->last_modified) == h->mtime);
 }
 
 const char *lane_tag(const struct lane *l, bool *ret_own)
@@ -173,7 +178,7 @@ static bool same_tag(const struct lane *l, const struct fetch_head *h)
 	bool own;
 	const char *tag = lane_tag(l, &own);
 
-	return !tag || !h->etag || str_same(tag, h->etag) || (!own && same_date(l->x, h));
+	return !tag || !h->etag || str_same(tag, h->etag) || (!own && !l->x->weak_date && same_date(l->x, h));
 }
 
 static const char *who_differs(const struct xfer *x)
@@ -181,16 +186,21 @@ static const char *who_differs(const struct xfer *x)
 	return x->nsources > 1 ? "This mirror has another version of the file" : "The file changed on the server";
 }
 
+static bool same_size(const struct xfer *x, const struct fetch_head *h, struct fail *f)
+{
+	if (h->total < 0 || x->total < 0 || h->total == x->total || h->coded)
+		return true;
+	fail_set(f, ERR_CHANGED, "%s: %lld bytes instead of %lld", who_differs(x), (long long)h->total, (long long)x->total);
+	return false;
+}
+
 /* Does the answer belong to the version that was pinned? Validators that one of the two lacks prove nothing. */
 static bool same_version(const struct lane *l, const struct fetch_head *h, struct fail *f)
 {
 	const struct xfer *x = l->x;
 
-	if (h->total >= 0 && x->total >= 0 && h->total != x->total && !h->coded) {
-		fail_set(f, ERR_CHANGED, "%s: %lld bytes instead of %lld", who_differs(x), (long long)h->total,
-			(long long)x->total);
+	if (!same_size(x, h, f))
 		return false;
-	}
 	if (!same_tag(l, h)) {
 		fail_set(f, ERR_CHANGED, "%s: another ETag", who_differs(x));
 		return false;
@@ -202,11 +212,11 @@ static bool same_version(const struct lane *l, const struct fetch_head *h, struc
 	return true;
 }
 
-/* Can the two be told apart at all? A weak ETag alone says nothing about bytes (RFC 9110 8.8.1), nor does that of another
- * origin, unless they agree. */
+/* Can the two be told apart at all? A weak ETag alone says nothing about bytes (RFC 9110 8.8.1), nor does a weak date, nor the
+ * ETag of another origin, unless they agree. */
 static bool comparable(const struct xfer *x, const struct fetch_head *h)
 {
-	if (x->last_modified && h->last_modified)
+	if (x->last_modified && h->last_modified && !x->weak_date)
 		return true;
 	return x->etag && h->etag && strncmp(x->etag, "W/", 2) != 0 && str_same(x->etag, h->etag);
 }
@@ -280,6 +290,32 @@ static bool accept_whole(struct lane *l, const struct fetch_head *h)
 	return !l->verdict;
 }
 
+/* The server has no ranges, as it seems. It is asked once more: a name may stand for many servers. */
+static void refuse_no_range(struct lane *l)
+{
+	struct source *s = l->src;
+
+	if (s->ranged) {
+		refuse(l, ERR_STATUS_5XX, "The server refused a range (status %d) where it sent ranges before", l->status); /* try again */
+	} else if (s->refused++ == 0 && source_lanes(l->x, s, true) == 0) {
+		refuse(l, ERR_AGAIN, "The server refused a range (status %d); asking once more", l->status);
+	} else {
+		s->no_ranges = true;
+		refuse(l, ERR_NO_RANGE, NULL);
+	}
+}
+
+/* Where it tells the size of what it has, that need not be the file which is being fetched. */
+static void judge_unsatisfied(struct lane *l, const struct fetch_head *h)
+{
+	struct fail f = {0};
+
+	if (!same_size(l->x, h, &f))
+		refuse(l, f.code, "%s", f.text);
+	else
+		refuse_no_range(l);
+}
+
 /* 200 where a range was asked for. */
 static void judge_whole_for_range(struct lane *l, const struct fetch_head *h)
 {
@@ -293,18 +329,13 @@ static void judge_whole_for_range(struct lane *l, const struct fetch_head *h)
 		refuse(l, ERR_AGAIN, "The server ignores If-Range; asking again without it");
 		return;
 	}
-	if (l->src->ranged) {
-		refuse(l, ERR_STATUS_5XX, "The server sent the whole file where it sent ranges before"); /* try again */
-		return;
-	}
-	if (l->seg->next == 0 && !l->src->no_ranges && source_lanes(x, l->src, false) <= 1) {
+	if (!l->src->ranged && l->seg->next == 0 && !l->src->no_ranges && source_lanes(x, l->src, false) <= 1) {
 		l->answer_end = x->total; /* usable as it is */
 		l->src->no_ranges = true;
 		note_proof(l, h);
 		return;
 	}
-	l->src->no_ranges = true;
-	refuse(l, ERR_NO_RANGE, NULL);
+	refuse_no_range(l);
 }
 
 static void judge_range(struct lane *l, const struct fetch_head *h)
@@ -326,7 +357,8 @@ static void judge_range(struct lane *l, const struct fetch_head *h)
 	} else if (h->total < 0 && !comparable(x, h)) {
 		refuse(l, ERR_BAD_RANGE, "The server sent a range without the file's size or a validator");
 	} else {
-		l->src->ranged = true;
+		l->src->ranged |= !l->whole;
+		l->src->refused = 0;
 		l->answer_end = h->range.end;
 		note_proof(l, h);
 	}
@@ -360,6 +392,7 @@ static void pin(struct lane *l, const struct fetch_head *h)
 	x->etag = copy_or_null(h->etag);
 	x->etag_origin = h->etag ? xstrdup(origin_key(l->use.o)) : NULL;
 	x->last_modified = copy_or_null(h->last_modified);
+	x->weak_date = h->weak_date;
 	x->mtime = h->mtime;
 	x->total = h->coded ? -1 : h->total;
 	x->pinned = true;
@@ -400,6 +433,14 @@ static void judge_probe(struct lane *l, const struct fetch_head *h)
 	}
 	if (h->status == 206 && h->total < 0) {
 		refuse(l, ERR_BAD_RANGE, "The server sent a part of the file without telling its size");
+		return;
+	}
+	if (x->again_total >= 0 && h->total != x->again_total) {
+		refuse(l, ERR_CHANGED, "%s: it had %lld bytes before", who_differs(x), (long long)x->again_total);
+		return;
+	}
+	if (x->again_told && !h->etag && !h->last_modified && !opts_str(x->opts, OPT_CHECKSUM)) {
+		refuse_untold(l);
 		return;
 	}
 	pin(l, h);
@@ -493,6 +534,7 @@ void lane_judge(struct lane *l, const struct fetch_head *h)
 	l->answer_end = -1;
 	l->retry_after = -1;
 	l->status = h->status;
+	l->x->rtt_ms = h->rtt_ms;
 	switch (h->status) {
 	case 200:
 	case 206:
@@ -517,13 +559,8 @@ void lane_judge(struct lane *l, const struct fetch_head *h)
 			judge_failure(l, h);
 		break;
 	case 416:
-		if (!l->whole && l->src->ranged) {
-			refuse(l, ERR_STATUS_5XX, "The server refused a range (status 416)"); /* try again */
-			break;
-		}
 		if (!l->whole) {
-			l->src->no_ranges = true;
-			refuse(l, ERR_NO_RANGE, NULL);
+			judge_unsatisfied(l, h);
 			break;
 		}
 		/* fallthrough */

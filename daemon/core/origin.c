@@ -11,6 +11,7 @@
 
 #include <uthash.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/obj.h"
 #include "base/str.h"
@@ -104,9 +105,19 @@ void origins_free(struct origins *s)
 
 static char *key_of(const struct uri *u)
 {
-	bool named = u->user != NULL;
+	struct buf key;
 
-	return xasprintf("%s://%s:%u%s%s", u->scheme, u->host, u->port, named ? " " : "", named ? u->user : "");
+	buf_init(&key, SIZE_MAX);
+	buf_adds(&key, u->scheme);
+	buf_adds(&key, "://");
+	buf_adds(&key, u->host);
+	buf_adds(&key, ":");
+	buf_add_int(&key, u->port);
+	if (u->user != NULL) {
+		buf_adds(&key, " ");
+		buf_adds(&key, u->user);
+	}
+	return buf_take(&key);
 }
 
 struct origin *origin_ref(struct origin *o)

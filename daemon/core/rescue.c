@@ -23,6 +23,11 @@
 #define RACE_UNKNOWN_MS	  5000
 #define RACES_MOST	  3
 #define REQUEST_MS	  500 /* until a new request brings bytes, where that is not known yet */
+#define FAR_MS		  50 /* round trips from which on it takes so long until a new connection is as quick as others, */
+#define YOUNG_BYTES	  (512 * 1024) /* which is so when it has brought this, */
+#define YOUNG_FIRST	  (16 * 1024) /* and this in the first round trip, twice as much in the next, and so on; */
+#define YOUNG_FACTOR	  2 /* one that was used before helps when it needs so many times less, */
+#define YOUNG_TRIPS	  3 /* and the young one so long */
 #define NEVER_MS	  (UINT64_MAX / 16)
 
 static uint64_t ms_for(int64_t bytes, uint64_t speed)
@@ -52,15 +57,38 @@ static uint64_t judged_after(const struct source *src)
 	return ms > JUDGED_LEAST_MS ? ms : JUDGED_LEAST_MS;
 }
 
+/* What it brings is little because its connection is new, while there is one that is not and has nothing to do. */
+static bool is_young(const struct lane *l, uint64_t now)
+{
+	if (!l->fresh || l->src->kept == 0 || l->x->rtt_ms < FAR_MS)
+		return false;
+	return l->got < YOUNG_BYTES && now - l->since < judged_after(l->src);
+}
+
+/* Until that one will have n bytes more. */
+static uint64_t ms_growing(const struct lane *l, int64_t n)
+{
+	int64_t step = l->got > YOUNG_FIRST ? l->got : YOUNG_FIRST;
+	uint64_t trips = l->state == LANE_HEAD ? 2 : 0;
+
+	for (; n > 0 && step < YOUNG_BYTES; step *= 2, trips++)
+		n -= step;
+	return trips * l->x->rtt_ms;
+}
+
 /* It was given time, and it was not us who kept it waiting. */
 static bool can_be_judged(const struct lane *l, uint64_t now)
 {
-	return (l->state == LANE_HEAD || l->state == LANE_BODY) && !l->held && now - l->since >= judged_after(l->src);
+	if ((l->state != LANE_HEAD && l->state != LANE_BODY) || l->held)
+		return false;
+	return is_young(l, now) || now - l->since >= judged_after(l->src);
 }
 
 /* Until it will have n bytes more. It may be silent for as long again as it has been. */
 static uint64_t ms_still(const struct lane *l, int64_t n, uint64_t now)
 {
+	if (is_young(l, now))
+		return ms_growing(l, n);
 	return ms_for(n, lane_pace(l, now)) + (now - l->last_data);
 }
 
@@ -108,6 +136,17 @@ static int64_t share(const struct segment *s, const struct source *src, uint64_t
 	return at < s->end ? s->end - at : 0;
 }
 
+/* l needs ms for n bytes, and it pays that one of src does most of that. */
+static bool is_far_slower(const struct lane *l, const struct source *src, int64_t n, uint64_t ms,
+	uint64_t now)
+{
+	if (src->speed == 0)
+		return ms >= RESCUE_UNKNOWN_MS;
+	if (is_young(l, now))
+		return ms >= YOUNG_TRIPS * l->x->rtt_ms && ms / YOUNG_FACTOR >= ms_anew(src, n);
+	return ms >= RESCUE_LEAST_MS && ms / RESCUE_FACTOR >= ms_anew(src, n);
+}
+
 bool rescue_pick(struct xfer *x, const struct source *src, uint64_t now, struct range *ret)
 {
 	int64_t n, most = source_portion(src), fair = segment_fair_share(x);
@@ -115,9 +154,7 @@ bool rescue_pick(struct xfer *x, const struct source *src, uint64_t now, struct 
 	uint64_t ms;
 
 	s = src->no_ranges ? NULL : last_to_end(x, BLOCK_SIZE + 1, INT64_MAX, now, &ms);
-	if (!s || ms < (src->speed > 0 ? RESCUE_LEAST_MS : RESCUE_UNKNOWN_MS))
-		return false;
-	if (src->speed > 0 && ms / RESCUE_FACTOR < ms_anew(src, left_of(s)))
+	if (!s || !is_far_slower(s->lane, src, left_of(s), ms, now))
 		return false;
 	n = share(s, src, now);
 	if (n > fair && n > BLOCK_SIZE)

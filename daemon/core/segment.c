@@ -6,6 +6,8 @@
 #include "base/str.h"
 #include "core/xfer_int.h"
 
+#define NEW_TRIPS  12 /* round trips until a new connection is as quick as those there are, */
+#define KEPT_TRIPS 3  /* and one that was used before */
 #define SPLIT_GRAIN (64 * 1024) /* whole pages, so that no two lanes write to one */
 
 static void on_written(void *owner, int64_t from, int64_t to)
@@ -269,6 +271,19 @@ int64_t segment_parts(const struct xfer *x)
 	return n;
 }
 
+/* Its lane would not have ended it before another one, of src, is at work. Lanes that are slower than others are met in
+ * rescue.c instead. */
+static bool is_worth_splitting(const struct segment *s, const struct source *src)
+{
+	const struct xfer *x = s->x;
+	uint64_t pace = lane_pace(s->lane, loop_now(x->loop));
+	uint64_t trips = src->kept > 0 ? KEPT_TRIPS : NEW_TRIPS;
+
+	if (pace < s->lane->src->speed)
+		pace = s->lane->src->speed;
+	return pace == 0 || (uint64_t)(s->end - s->next) * 1000 / pace >= trips * x->rtt_ms;
+}
+
 bool segment_pick(struct xfer *x, const struct source *src, unsigned lanes, struct range *ret)
 {
 	int64_t most = source_portion(src);
@@ -286,7 +301,7 @@ bool segment_pick(struct xfer *x, const struct source *src, unsigned lanes, stru
 	if (rescue_pick(x, src, loop_now(x->loop), ret))
 		return true;
 	s = largest_divisible(x);
-	if (!s)
+	if (!s || !is_worth_splitting(s, src))
 		return false;
 	ret->start = split_point(x, s, lanes);
 	ret->end = s->end;

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "disk/room.h"
 #include "ev/loop.h"
+#include "ev/mounts.h"
 #include "ev/timer.h"
 #include "ev/work.h"
 
@@ -64,7 +65,7 @@ static struct volume_look *look_start(struct volumes *s, const char *dir)
 
 	k->fs = s->fs;
 	k->dir = xstrdup(dir);
-	work_submit(s->loop, WORK_DISK, look_run, look_done, k);
+	work_submit(s->loop, mounts_dev(s->loop, dir), WORK_DISK, look_run, look_done, k);
 	return k;
 }
 

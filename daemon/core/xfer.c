@@ -42,9 +42,9 @@ void xfer_dirty(struct xfer *x)
 		defer(x->loop, &x->fill);
 }
 
-bool xfer_provable(const char *etag, const char *last_modified)
+bool xfer_provable(const char *etag, const char *last_modified, bool weak_date)
 {
-	return last_modified || (etag && strncmp(etag, "W/", 2) != 0);
+	return (last_modified && !weak_date) || (etag && strncmp(etag, "W/", 2) != 0);
 }
 
 void xfer_report_known(struct xfer *x)
@@ -55,11 +55,13 @@ void xfer_report_known(struct xfer *x)
 		.etag = x->etag,
 		.etag_origin = x->etag_origin,
 		.last_modified = x->last_modified,
+		.weak_date = x->weak_date,
 		.part_id = x->part_id,
 		.digest = x->digest,
 		.have = &x->durable,
 		.unproven = x->unproven,
 		.replaces = x->replaces,
+		.stale_journal = x->stale_journal,
 		.user_part = x->user_part,
 	};
 
@@ -75,7 +77,7 @@ void xfer_forget_version(struct xfer *x)
 	x->etag = x->etag_origin = x->last_modified = x->digest = NULL;
 	tags_clear(&x->tags);
 	x->total = -1;
-	x->unproven = false;
+	x->unproven = x->weak_date = false;
 }
 
 /* ---- beginning anew ---- */
@@ -161,6 +163,8 @@ void xfer_restart(struct xfer *x)
 	if (x->restarts > 0) /* bytes came each time, so that no source was told to wait */
 		source_hold_off(x, x->restarts - 1);
 	x->restarts++;
+	x->again_total = x->total;
+	x->again_told = x->etag || x->last_modified;
 	xfer_reset(x);
 }
 
@@ -227,9 +231,12 @@ static bool begin_anew(struct xfer *x)
 		s->dead = s->cant_resume = false;
 		any = true;
 	}
-	if (any)
-		xfer_restart(x);
-	return any;
+	if (!any)
+		return false;
+	xfer_restart(x);
+	x->again_total = -1; /* any version will do */
+	x->again_told = false;
+	return true;
 }
 
 static void no_source_left(struct xfer *x)
@@ -329,10 +336,13 @@ static unsigned lanes_wanted(const struct xfer *x)
 	return possible > (int64_t)busy ? (unsigned)(possible - busy) : 0;
 }
 
-/* A source without ranges can't give just these bytes. */
+/* A source without ranges can't give just these bytes. All of the file may be received once more, and what is there already thrown
+ * away, but only where it is sure that both are of one version: else it is better to have it from a single answer. */
 static bool unobtainable(const struct xfer *x, const struct source *src, const struct range *r)
 {
-	return src->no_ranges && (r->start != 0 || r->end != x->total);
+	if (!src->no_ranges || (r->start == 0 && r->end == x->total))
+		return false;
+	return x->user_part || !xfer_provable(x->etag, x->last_modified, x->weak_date);
 }
 
 /* max-resume-failure-tries: so many sources could not go on where the file ends, and nothing is coming. */
@@ -502,11 +512,13 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->etag = xstrdup(k->etag);
 	x->etag_origin = xstrdup(k->etag_origin);
 	x->last_modified = xstrdup(k->last_modified);
+	x->weak_date = k->weak_date;
 	x->part_id = xstrdup(k->part_id);
 	x->digest = xstrdup(k->digest);
 	x->pinned = true;
 	x->unproven = k->unproven;
 	x->replaces = k->replaces;
+	x->stale_journal = k->stale_journal;
 	x->user_part = k->user_part;
 	if (!k->have || k->total < 0)
 		return;
@@ -532,7 +544,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->dir = xstrdup(req->dir);
 	x->root = xstrdup(req->root);
 	x->journal = xstrdup(req->journal);
-	x->mtime = x->cond_mtime = -1;
+	x->mtime = x->cond_mtime = x->again_total = -1;
 	x->placer = req->placer;
 	x->global_rate = req->global_rate;
 	x->hurry = req->hurry;

@@ -26,12 +26,16 @@ struct xfer_known {
 	const char *etag;
 	const char *etag_origin;   /* which origin showed it (origin_key); NULL: not known */
 	const char *last_modified;
+	bool weak_date;            /* ... proves nothing (struct fetch_head) */
 	const char *part_id;       /* which file `have` speaks of (dfile_part_id); NULL: not known */
 	const char *digest;        /* that an answer told of the whole file, "sha-256=HEX", or NULL */
 	const struct ranges *have; /* durable on disk */
 	bool unproven;             /* bytes of answers that could not be compared with each other are in the file */
 	bool replaces;             /* what lies at path was found to be wrong: the finished file takes its place */
+	bool stale_journal;        /* the journal speaks of a file that is another job's by now, and is to be removed before a
+	                              file is opened; told as false once that was done */
 	bool user_part;            /* bytes of the file were there before us (continue, or left by aria2): never thrown away */
+	char *const *uris;         /* of a part to be adopted: where it is from, NULL-terminated; NULL: not known */
 };
 
 enum xfer_result { XFER_STOPPED, XFER_COMPLETE, XFER_FAILED };

@@ -16,6 +16,10 @@
 #define AUTO_MOST     SHARE_MOST
 #define AUTO_START    5    /* most to begin with, one for each source; aria2's split */
 #define AUTO_LEAST    (1024 * 1024) /* of a file that is split without a word of the user's about min-split-size */
+/* Where a round trip takes so long, a young connection brings what its round trips let it, and others bring as much again: */
+#define FAR_MS	      50
+#define FAR_START     4    /* are begun with, before anything was measured, */
+#define FAR_LEAST     (4 * 1024 * 1024) /* if so much is left for each */
 #define LOOK_MS	      50   /* while new connections are awaited, */
 #define REST_MS	      1000 /* and while there is nothing to find out */
 #define WINDOW_MS     400  /* of a measurement, ... */
@@ -198,6 +202,11 @@ static bool is_crowded(const struct xfer *x)
 		if (!x->sources[i]->dead && xfer_crowds(x, x->sources[i]))
 			return true;
 	return false;
+}
+
+static bool is_far(const struct xfer *x)
+{
+	return x->rtt_ms >= FAR_MS;
 }
 
 static void wait_for_room(struct xfer *x)
@@ -443,7 +452,7 @@ static void end_window(struct xfer *x, uint64_t now)
 	} else if (g->before > 0)
 		judge_step(x, rate, now);
 	else
-		step(x, rate, g->hold_ms == 0 ? 100 : 50, now);
+		step(x, rate, g->hold_ms > 0 ? 50 : is_far(x) ? 300 : 100, now);
 }
 
 /* Ms until there is something to look at. */
@@ -461,6 +470,22 @@ static uint64_t next_look(const struct xfer *x, uint64_t now)
 	return end > now ? end - now : LOOK_MS; /* a window becomes longer, never shorter */
 }
 
+/* The first step, once an answer told how far it is. */
+static void begin_far(struct xfer *x)
+{
+	struct growth *g = &x->grow;
+	int64_t most = most_of_all(x);
+
+	if (g->lanes > 0 || !is_far(x) || x->total - ranges_total(&x->written) < (int64_t)FAR_START * FAR_LEAST)
+		return;
+	if (is_crowded(x))
+		return;
+	g->lanes = FAR_START < most ? FAR_START : most;
+	g->begun = 0;
+	g->stepped_at = loop_now(x->loop);
+	xfer_dirty(x);
+}
+
 static void look(void *arg)
 {
 	struct xfer *x = arg;
@@ -475,6 +500,7 @@ static void look(void *arg)
 			look_in(x, LOOK_MS);
 		return;
 	}
+	begin_far(x);
 	give_way(x, now);
 	if (g->room)
 		use_room(x, now);
@@ -499,6 +525,7 @@ void xfer_grow_start(struct xfer *x)
 	g->stepped_at = loop_now(x->loop);
 	look_in(x, LOOK_MS);
 	TAILQ_FOREACH(l, &x->lanes, link) xfer_grow_asked(l);
+	begin_far(x);
 }
 
 /* It finds out how many connections pay. */

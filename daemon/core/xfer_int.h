@@ -64,7 +64,9 @@ struct source {
 	bool may_return;    /* dead of what may pass (no answer, too slow): asked again now and then while others work */
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
 	bool no_ranges;     /* answers ranges with the whole file */
+	unsigned refused;   /* ranges in a row, before it has sent one */
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
+	unsigned kept;      /* connections that answered to the end, which the next requests will find open, it is believed */
 	bool no_head;       /* refused a HEAD: a GET tells the truth */
 	bool cant_resume;   /* could not go on where the file ends: max-resume-failure-tries counts these */
 	unsigned tries;     /* failures in a row without a byte of progress */
@@ -144,7 +146,8 @@ struct lane {
 	bool head;           /* the request was a HEAD */
 	bool conditional;    /* the request had If-Modified-Since */
 	int64_t answer_end;  /* offset at which the answer will end, -1 unknown */
-	int64_t got;         /* body bytes of this fetch */
+	int64_t skip;        /* body bytes still to be thrown away: the file has them, and the source has no ranges */
+	int64_t got;         /* body bytes of this fetch, without those */
 	int status;          /* of the answer; 0: none yet */
 	int verdict;         /* what the head was judged to be (enum err), acted on when the fetch is done; 0 */
 	char *redirect_to;   /* verdict's companion: where to go on */
@@ -162,6 +165,7 @@ struct lane {
 	uint64_t noted_at;   /* ms: when its goodput was looked at last, and `got` then */
 	int64_t noted_got;
 	uint64_t speed;      /* bytes/s lately */
+	bool fresh;          /* its connection was not used before, it is believed */
 	bool on_trial;       /* its source was dead when it was asked */
 	bool held;           /* since then it was us who did not take more */
 	uint64_t leave_by;   /* ms: it is on its way out, and closed then at the latest; 0: it is not */
@@ -211,6 +215,7 @@ struct xfer {
 	char *path;              /* final path, NULL until chosen */
 	int64_t total;           /* -1 unknown */
 	char *etag, *last_modified;
+	bool weak_date;          /* last_modified proves nothing: two versions may have it */
 	char *etag_origin;       /* who showed etag (origin_key); NULL: not known */
 	struct tags tags;        /* by which other origins know the same version */
 	char *part_id;           /* of the file that durable speaks of */
@@ -218,16 +223,20 @@ struct xfer {
 	char *digest;            /* of an answer's header, "sha-256=HEX" */
 	struct dfile_opening *opening; /* while the file is being opened */
 	struct dfile *file;
+	unsigned rtt_ms;         /* of the last connection that was answered on; 0: below one, or not known */
 	bool pinned;             /* total and validators are those of the version being fetched */
 	int64_t user_len;        /* bytes of the user's that were taken in this run */
 	bool user_part;          /* there are some in the file (continue, or left by aria2): never thrown away by us */
 	bool took_over;          /* the file was begun by another program, under its own name */
+	bool stale_journal;      /* until a file is opened: what lies at the journal's path is not of this transfer's file */
 	bool adopting;           /* the part that is being opened is another job's, which is gone */
 	bool replaces;           /* NAME was found to be wrong (check-integrity): the finished part takes its place */
 	bool told_plain;         /* the log has it that a redirect led from https to plain http */
 	unsigned restarts;       /* times it began anew */
 	unsigned in_vain;        /* ... throwing away what had come: tries without progress */
 	bool brought;            /* bytes came since it began, or began anew */
+	int64_t again_total;     /* it began anew for the same file: its size, -1: not known, ... */
+	bool again_told;         /* ... and it had an ETag or a date */
 	bool unproven;           /* an answer was taken that could not be compared with those before it */
 	bool close_delimited;    /* the end of the file was told by the end of the connection only */
 	char *want_name;         /* name for the open under way, or after GATHER */
@@ -260,7 +269,7 @@ struct xfer {
 	struct rate *global_rate;
 	bool hurry;              /* until the next try is decided, or no lane is free for one: its origins are not waited for */
 	struct growth grow;
-	struct timer throttle;   /* runs while a lane waits for tokens */
+	struct timer throttle;   /* runs while a lane waits for tokens, or for the disk that others write to */
 	struct timer tick;       /* each second */
 	uint64_t ticked_at;      /* ms: the last of them */
 	struct timer wake;       /* a source may be asked again */
@@ -287,8 +296,9 @@ void xfer_fail(struct xfer *x, int err, const char *text); /* the job failed: ev
 /* No source serves: the job failed for the reason of the one whose failure says most; err when none has failed. */
 void xfer_fail_sources(struct xfer *x, int err);
 void xfer_report_known(struct xfer *x);
-/* Can bytes of two answers with these validators be of one version only? A weak ETag alone doesn't say so (RFC 9110 8.8.1). */
-bool xfer_provable(const char *etag, const char *last_modified);
+/* Can bytes of two answers with these validators be of one version only? A weak ETag alone doesn't say so (RFC 9110 8.8.1), nor
+ * does a weak date. */
+bool xfer_provable(const char *etag, const char *last_modified, bool weak_date);
 /* Size, validators and all that was said of the version being fetched count no more. */
 void xfer_forget_version(struct xfer *x);
 void xfer_check_done(struct xfer *x);         /* all bytes there? then verify */

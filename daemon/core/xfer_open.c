@@ -3,11 +3,13 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/log.h"
 #include "base/name.h"
 #include "base/str.h"
 #include "core/xfer_int.h"
+#include "ev/mounts.h"
 
 static enum alloc_mode alloc_mode(const struct xfer *x)
 {
@@ -32,7 +34,7 @@ uint64_t xfer_owes(const struct xfer *x, uint64_t need)
 	return (uint64_t)(x->total - ranges_total(&x->written));
 }
 
-static void fill_req(const struct xfer *x, const char *name, const struct ledger_id *named, struct dfile_req *req)
+static void fill_req(const struct xfer *x, const char *name, const struct file_id *named, struct dfile_req *req)
 {
 	memset(req, 0, sizeof(*req));
 	req->dir = x->dir;
@@ -45,6 +47,7 @@ static void fill_req(const struct xfer *x, const char *name, const struct ledger
 	req->alloc_min = opts_num(x->opts, OPT_NO_FILE_ALLOCATION_LIMIT);
 	req->reserve = (uint64_t)opts_num(x->opts, OPT_RESERVE_SPACE);
 	req->journal = x->journal;
+	req->stale_journal = x->stale_journal;
 	req->named = named;
 }
 
@@ -73,7 +76,7 @@ void xfer_start_hashing(struct xfer *x)
 {
 	if (x->hasher || !x->file || !xfer_want_sum(x))
 		return;
-	x->hasher = hasher_new(x->loop, dfile_fd(x->file), x->hash_type);
+	x->hasher = hasher_new(x->loop, dfile_fd(x->file), dfile_dev(x->file), x->hash_type);
 	xfer_hash_advance(x);
 }
 
@@ -176,7 +179,7 @@ void xfer_found_whole(struct xfer *x, const char *path, int fd, int64_t size)
 	free(x->path);
 	x->path = xstrdup(path);
 	xfer_set_state(x, XS_VERIFY);
-	x->hasher = hasher_new(x->loop, fd, x->hash_type);
+	x->hasher = hasher_new(x->loop, fd, mounts_dev(x->loop, path), x->hash_type);
 	hasher_finish(x->hasher, x->total, whole_hashed, x);
 }
 
@@ -291,6 +294,7 @@ static void opened_new(void *arg, int err, const struct fail *f, const struct df
 	}
 	free(x->path);
 	x->path = xstrdup(o->path);
+	x->stale_journal = false;
 	note_part(x);
 	if (o->begun) {
 		take_over(x, o->begun);
@@ -353,7 +357,8 @@ static void opened_known(void *arg, int err, const struct fail *f, const struct 
 	cut_to_size(x, o->found_size);
 	if (o->journal)
 		take_ranges(x, o->journal);
-	if (!x->part_id) {
+	if (!x->part_id || x->stale_journal) {
+		x->stale_journal = false;
 		note_part(x);
 		xfer_report_known(x);
 	}
@@ -380,19 +385,59 @@ void xfer_open_known(struct xfer *x)
 
 /* ---- a new file ---- */
 
+/* Whatever is behind '?': it may be a signature that is new each time. */
+static bool is_asked_at(const struct xfer *x, const struct uri *place)
+{
+	for (size_t i = 0; i < x->nsources; i++) {
+		const struct source *s = x->sources[i];
+
+		if (s->origin && uri_same_origin(&s->u, place) && strcmp(s->u.path, place->path) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Some URI of the part is one of x. Servers make ETags of time and size alone, which many files share: they say nothing of those
+ * of other resources (RFC 9110 8.8.3). */
+static bool same_resource(const struct xfer *x, const struct xfer_known *k)
+{
+	bool same = false;
+
+	for (char *const *uri = k->uris; uri && *uri && !same; uri++) {
+		struct uri u;
+
+		if (uri_parse(*uri, strlen(*uri), &u, NULL) < 0)
+			continue;
+		same = is_asked_at(x, &u);
+		uri_free(&u);
+	}
+	return same;
+}
+
+static bool same_sum(const struct xfer *x, const struct xfer_known *k)
+{
+	const char *sum = opts_str(x->opts, OPT_CHECKSUM);
+
+	if (!sum)
+		sum = x->digest;
+	return sum && k->digest && strcasecmp(sum, k->digest) == 0;
+}
+
 /* Of another version it may be when no byte of it counts (its checksum was wrong): it is begun anew. */
 static bool fits(const struct xfer *x, const struct xfer_known *k)
 {
 	if (k->have->n == 0 && !k->user_part)
 		return true;
-	return k->total == x->total && xfer_provable(k->etag, k->last_modified) && str_same(k->etag, x->etag) &&
-	       str_same(k->last_modified, x->last_modified);
+	if (k->total != x->total || same_sum(x, k))
+		return k->total == x->total;
+	return xfer_provable(k->etag, k->last_modified, k->weak_date) && str_same(k->etag, x->etag) &&
+	       str_same(k->last_modified, x->last_modified) && same_resource(x, k);
 }
 
 bool xfer_name_is_claimed(const struct xfer *x, const char *name)
 {
 	struct xfer_known k = {0};
-	char *path = xasprintf("%s/%s", x->dir, name);
+	char *path = str_path(x->dir, name);
 	bool yes = x->ops->adopt && x->ops->adopt(x->owner, path, false, &k);
 
 	free(path);
@@ -408,7 +453,7 @@ static bool adopt_part(struct xfer *x, const char *name)
 
 	if (!x->ops->adopt || x->total < 0)
 		return false;
-	path = xasprintf("%s/%s", x->dir, name);
+	path = str_path(x->dir, name);
 	ok = x->ops->adopt(x->owner, path, false, &k) && fits(x, &k) && (!k.replaces || may_replace(x));
 	if (ok) {
 		struct lane *l;
@@ -481,7 +526,7 @@ void xfer_open_new(struct xfer *x, const char *server_name, const char *uri)
 }
 
 /* An earlier life was about to give that file its name: before anybody wanted a checksum, which would not have been placed. */
-static bool is_named(struct xfer *x, struct ledger_id *ret)
+static bool is_named(struct xfer *x, struct file_id *ret)
 {
 	const struct ledger_job job = {x->gid, x->mark};
 
@@ -490,7 +535,7 @@ static bool is_named(struct xfer *x, struct ledger_id *ret)
 
 void xfer_open_wanted(struct xfer *x)
 {
-	struct ledger_id named;
+	struct file_id named;
 	struct dfile_req req;
 
 	xfer_set_state(x, XS_OPEN);

@@ -132,7 +132,7 @@ static void dop_done(void *arg, int status)
 
 	OBJ_CHECK(f, DFILE);
 	if (status == 0 && op->err > 0) {
-		work_submit(f->loop, WORK_DISK, dop_run, dop_done, op);
+		work_submit(f->loop, f->dev, WORK_DISK, dop_run, dop_done, op);
 		return;
 	}
 	if (status)
@@ -162,7 +162,7 @@ static struct dop *dop_new(struct dfile *f, int (*run)(struct dop *op), dfile_cb
 
 static void dop_start(struct dop *op)
 {
-	work_submit(op->f->loop, WORK_DISK, dop_run, dop_done, op);
+	work_submit(op->f->loop, op->f->dev, WORK_DISK, dop_run, dop_done, op);
 }
 
 /* ---- size ---- */
@@ -430,7 +430,7 @@ static void close_done(void *arg, int status)
 
 static void close_start(struct dfile *f)
 {
-	work_submit(f->loop, WORK_DISK, close_run, close_done, f);
+	work_submit(f->loop, f->dev, WORK_DISK, close_run, close_done, f);
 }
 
 void dfile_close(struct dfile *f, enum dfile_fate fate, dfile_cb cb, void *arg)
@@ -466,6 +466,11 @@ const char *dfile_part_id(const struct dfile *f)
 const char *dfile_path(const struct dfile *f)
 {
 	return f->path;
+}
+
+uint64_t dfile_dev(const struct dfile *f)
+{
+	return f->dev;
 }
 
 int64_t dfile_size(const struct dfile *f)

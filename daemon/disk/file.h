@@ -14,7 +14,7 @@
 #include "base/ranges.h"
 
 struct fs_ops;
-struct ledger_id;
+struct file_id;
 struct loop;
 struct dfile;
 struct dfile_opening;
@@ -50,7 +50,9 @@ struct dfile_req {
 	const char *part_id; /* OPEN_RESUME: dfile_part_id of the part; another one there counts as none. NULL: any */
 	const char *journal; /* path of the progress journal (disk/journal.h): OPEN_RESUME continues it, else it starts anew;
 	                        NULL: none */
-	const struct ledger_id *named; /* not RESUME: the file that an earlier life was about to give its name (disk/ledger.h);
+	bool stale_journal;  /* what lies there speaks of a file that is another's by now: it is removed before anything else;
+	                        if it can't be there is no journal */
+	const struct file_id *named; /* not RESUME: the file that an earlier life was about to give its name (disk/ledger.h);
 	                        NULL: none is known. Copied */
 	const struct fs_ops *fs; /* test seam (disk/fs.h); NULL: the real system calls */
 };
@@ -135,5 +137,6 @@ void dfile_close(struct dfile *f, enum dfile_fate fate, dfile_cb cb, void *arg);
 const char *dfile_part_id(const struct dfile *f);
 const char *dfile_path(const struct dfile *f); /* final path */
 int64_t dfile_size(const struct dfile *f);     /* st_size as last known to us */
+uint64_t dfile_dev(const struct dfile *f);     /* for work items that touch it (ev/work.h) */
 
 #endif

@@ -261,9 +261,9 @@ static int name_still_free(struct dfile_opening *o)
 static int is_ours(struct dfile_opening *o, int fd)
 {
 	struct dfile *f = o->f;
-	struct ledger_id id;
+	struct file_id id;
 
-	if (o->req.named && ledger_identify(f->fs, fd, &id) == 0 && ledger_same(&id, o->req.named))
+	if (o->req.named && ledger_identify(f->fs, fd, &id) == 0 && file_id_same(&id, o->req.named))
 		return 1;
 	return f->journal_path ? journal_is_finished(f->fs, f->journal_path, fd) : 0;
 }
@@ -378,15 +378,12 @@ int cand_overwrite(struct dfile_opening *o)
 
 void cand_read_part_id(struct dfile *f)
 {
-	struct statx st;
+	struct file_id id;
 
 	f->part_id[0] = '\0';
-	if (f->fs->statx(f->fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0)
-		return;
-	if (!(st.stx_mask & STATX_BTIME))
-		st.stx_btime.tv_sec = 0, st.stx_btime.tv_nsec = 0;
-	snprintf(f->part_id, sizeof(f->part_id), "%llu-%lld.%u", (unsigned long long)fs_lasting_ino(f->fs, f->fd, &st),
-		(long long)st.stx_btime.tv_sec, st.stx_btime.tv_nsec);
+	if (fs_identify(f->fs, f->fd, &id) == 0)
+		snprintf(f->part_id, sizeof(f->part_id), "%llu-%lld.%u", (unsigned long long)id.ino, (long long)id.birth_sec,
+			id.birth_nsec);
 }
 
 /* Somebody removed our part, and another file has its name now. */

@@ -15,6 +15,7 @@
 #include "disk/folder.h"
 #include "disk/journal.h"
 #include "ev/loop.h"
+#include "ev/mounts.h"
 #include "ev/work.h"
 
 #define RENAME_MAX  9999
@@ -192,6 +193,15 @@ static int nothing_there(struct dfile_opening *o)
 	return 0;
 }
 
+/* Believed, it would hand us a file that another job has by now. */
+static void drop_stale_journal(struct dfile *f)
+{
+	if (!f->journal_path || journal_remove(f->fs, f->journal_path) == 0)
+		return;
+	free(f->journal_path);
+	f->journal_path = NULL;
+}
+
 static int open_all(struct dfile_opening *o)
 {
 	struct dfile *f = o->f;
@@ -200,6 +210,8 @@ static int open_all(struct dfile_opening *o)
 	int err = open_dir(o);
 
 	o->started = true;
+	if (o->req.stale_journal && !o->req.dry)
+		drop_stale_journal(f);
 	if (!err)
 		err = open_below(o, &leaf);
 	if (err == NO_FOLDER)
@@ -220,6 +232,7 @@ static int note_size(struct dfile_opening *o)
 	if (o->f->fs->fstat(o->f->fd, &st) < 0)
 		return fs_fail(&o->fail, ERR_OPEN, "Failed to look at the file", o->f->path, errno);
 	atomic_store(&o->f->size, st.st_size);
+	o->dev = (uint64_t)st.st_dev;
 	guard_note(&o->f->guard, o->f->fs, o->f->fd);
 	cand_read_part_id(o->f);
 	return 0;
@@ -281,6 +294,7 @@ void opening_free(struct dfile_opening *o)
 	alloc_end(&o->alloc);
 	ranges_free(&o->proof);
 	ranges_free(&o->begun);
+	free(o->folder);
 	free((char *)o->req.root);
 	free((char *)o->req.dir);
 	free((char *)o->req.name);
@@ -306,8 +320,9 @@ static void open_done(void *arg, int status)
 		.unfinished = o->unfinished,
 		.whole_fd = o->whole_fd};
 
+	o->work = NULL;
 	if (status == 0 && o->err > 0) {
-		work_submit(f->loop, WORK_DISK, open_run, open_done, o);
+		work_submit(f->loop, f->dev, WORK_DISK, open_run, open_done, o);
 		return;
 	}
 	if (status) {
@@ -319,12 +334,20 @@ static void open_done(void *arg, int status)
 	if (o->err == 0 && f->fd >= 0) {
 		r.file = f;
 		o->f = NULL;
+		f->dev = mounts_learn(f->loop, o->folder, o->dev);
 		if (o->renamed)
 			log_notice(DISK, "File already exists. Renamed to %s.", f->path);
 	}
 	o->fail.code = o->err; /* tries that failed on the way may have left theirs */
 	o->cb(o->arg, o->err, &o->fail, o->err ? NULL : &r);
 	opening_free(o);
+}
+
+static char *folder_of(const struct dfile_req *req)
+{
+	const char *dir = *req->dir ? req->dir : ".", *slash = strrchr(req->name, '/');
+
+	return slash ? xasprintf("%s/%.*s", dir, (int)(slash - req->name), req->name) : xstrdup(dir);
 }
 
 struct dfile_opening *opening_new(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg)
@@ -349,12 +372,16 @@ struct dfile_opening *opening_new(struct loop *l, const struct dfile_req *req, d
 	o->f = dfile_new(l, req->fs ? req->fs : &fs_real);
 	o->f->journal_path = xstrdup(req->journal);
 	o->f->reserve = req->reserve;
+	o->folder = folder_of(req);
+	o->f->dev = mounts_dev(l, o->folder);
 	return o;
 }
 
 void opening_start(struct dfile_opening *o)
 {
-	work_submit(o->f->loop, WORK_DISK, open_run, open_done, o);
+	o->work = work_submit(o->f->loop, o->f->dev, WORK_DISK, open_run, open_done, o);
+	if (atomic_load(&o->cancel))
+		work_cancel(o->work);
 }
 
 struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, dfile_open_cb cb, void *arg)
@@ -368,4 +395,6 @@ struct dfile_opening *dfile_open(struct loop *l, const struct dfile_req *req, df
 void dfile_open_cancel(struct dfile_opening *o)
 {
 	atomic_store(&o->cancel, true);
+	if (o->work)
+		work_cancel(o->work);
 }

@@ -34,6 +34,9 @@ struct dfile_opening {
 	dfile_open_cb cb;
 	void *arg;
 	struct dfile *f; /* being made */
+	char *folder;	 /* of the name as it was asked for */
+	struct work *work; /* the first item, while it may not have begun; NULL: none */
+	uint64_t dev;	   /* st_dev of what was opened; 0: nothing */
 	atomic_bool cancel;
 	bool started;
 	bool made_part;	  /* NAME.part was made here, or emptied as our own: nothing is lost when it goes */
@@ -43,7 +46,7 @@ struct dfile_opening {
 	int whole_fd; /* -1 */
 	int64_t found_size, found_mtime;
 	bool unfinished;
-	struct ledger_id named; /* of req.named */
+	struct file_id named; /* of req.named */
 	struct ranges proof;
 	struct alloc alloc;
 	int err;

@@ -18,6 +18,7 @@ struct wstream;
 struct dfile {
 	OBJ(DFILE);
 	struct loop *loop;
+	uint64_t dev;		 /* of ev/mounts.h: what work items say */
 	const struct fs_ops *fs; /* const after open, as the next six */
 	int fd;			 /* -1: not open */
 	int dirfd;		 /* the folder that NAME lies in */

@@ -220,13 +220,32 @@ bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name)
 	return fs_same(fs, fd, dirfd, name) > 0;
 }
 
-uint64_t fs_lasting_ino(const struct fs_ops *fs, int fd, const struct statx *st)
+struct file_id fs_id_of(const struct fs_ops *fs, int fd, const struct statx *st)
 {
 	unsigned long magic;
-	bool made_up = (st->stx_mask & STATX_BTIME) && fs->fs_magic(fd, &magic) == 0 &&
-		       (magic == MSDOS_SUPER_MAGIC || magic == EXFAT_MAGIC);
 
-	return made_up ? 0 : st->stx_ino;
+	if (!(st->stx_mask & STATX_BTIME))
+		return (struct file_id){.ino = st->stx_ino};
+	if (fs->fs_magic(fd, &magic) < 0)
+		magic = 0;
+	return (struct file_id){.ino = magic == MSDOS_SUPER_MAGIC || magic == EXFAT_MAGIC ? 0 : st->stx_ino,
+		.birth_sec = st->stx_btime.tv_sec,
+		.birth_nsec = st->stx_btime.tv_nsec};
+}
+
+int fs_identify(const struct fs_ops *fs, int fd, struct file_id *ret)
+{
+	struct statx st;
+
+	if (fs->statx(fd, "", AT_EMPTY_PATH, FS_ID_MASK, &st) < 0)
+		return -1;
+	*ret = fs_id_of(fs, fd, &st);
+	return 0;
+}
+
+bool file_id_same(const struct file_id *a, const struct file_id *b)
+{
+	return a->ino == b->ino && a->birth_sec == b->birth_sec && a->birth_nsec == b->birth_nsec;
 }
 
 bool fs_has_writer(const struct fs_ops *fs, int fd)

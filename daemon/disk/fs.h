@@ -75,9 +75,20 @@ int fs_same(const struct fs_ops *fs, int fd, int dirfd, const char *name);
 /* The same, where who can't see takes it for another file. */
 bool fs_is_same(const struct fs_ops *fs, int fd, int dirfd, const char *name);
 
-/* The inode number as far as it tells a file from others for good: 0 on FAT and exFAT, where an inode gets a new number whenever
- * it is read from the disk; there st (of fd, with STATX_BTIME) knows the birth time. */
-uint64_t fs_lasting_ino(const struct fs_ops *fs, int fd, const struct statx *st);
+/* Tells a file from any other that ever has its name, also on another boot. */
+struct file_id {
+	uint64_t ino; /* 0 on FAT and exFAT, where an inode gets a new number whenever it is read from the disk */
+	int64_t birth_sec; /* both 0 on file systems that don't know it: then a number may be used again */
+	uint32_t birth_nsec;
+};
+
+#define FS_ID_MASK (STATX_INO | STATX_BTIME) /* what fs_id_of needs in st */
+
+/* Of an open file: 0, or -1 and errno. */
+int fs_identify(const struct fs_ops *fs, int fd, struct file_id *ret);
+/* The same for who has asked statx of fd already. */
+struct file_id fs_id_of(const struct fs_ops *fs, int fd, const struct statx *st);
+bool file_id_same(const struct file_id *a, const struct file_id *b);
 
 /* fd is open for reading: does anybody have the file open for writing? The kernel grants a read lease only where nobody does.
  * false also where leases are not known, or the file is another user's. */

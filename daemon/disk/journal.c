@@ -70,19 +70,19 @@ struct journal {
 static int identify(const struct fs_ops *fs, int fd, struct identity *ret)
 {
 	struct statx st;
+	struct file_id id;
 
 	memset(ret, 0, sizeof(*ret));
-	if (fs->statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID, &st) < 0)
+	if (fs->statx(fd, "", AT_EMPTY_PATH, FS_ID_MASK | STATX_MNT_ID, &st) < 0)
 		return -1;
+	id = fs_id_of(fs, fd, &st);
 	ret->dev = (uint64_t)st.stx_dev_major << 32 | st.stx_dev_minor;
 	ret->disk = fs->disk_seq(st.stx_dev_major, st.stx_dev_minor);
-	ret->ino = fs_lasting_ino(fs, fd, &st);
+	ret->ino = id.ino;
+	ret->birth_sec = id.birth_sec;
+	ret->birth_nsec = id.birth_nsec;
 	if (st.stx_mask & STATX_MNT_ID)
 		ret->mount = st.stx_mnt_id;
-	if (st.stx_mask & STATX_BTIME) {
-		ret->birth_sec = st.stx_btime.tv_sec;
-		ret->birth_nsec = st.stx_btime.tv_nsec;
-	}
 	return fs->boot_id(ret->boot);
 }
 
@@ -297,12 +297,18 @@ int journal_open(const struct fs_ops *fs, const char *path, int data_fd, struct 
 	return 0;
 }
 
+int journal_remove(const struct fs_ops *fs, const char *path)
+{
+	if (fs->unlinkat(AT_FDCWD, path, 0) == 0 || errno == ENOENT)
+		return 0;
+	log_warn(DISK, "%s can't be removed: errno %d", path, errno);
+	return -1;
+}
+
 void journal_unlink(struct journal *j)
 {
-	if (!j || atomic_exchange(&j->unlinked, true))
-		return;
-	if (j->fs->unlinkat(AT_FDCWD, j->path, 0) < 0 && errno != ENOENT)
-		log_warn(DISK, "%s can't be removed: errno %d", j->path, errno);
+	if (j && !atomic_exchange(&j->unlinked, true))
+		journal_remove(j->fs, j->path);
 }
 
 void journal_close(struct journal *j, bool unlink)

@@ -28,6 +28,8 @@ int journal_open(const struct fs_ops *fs, const char *path, int data_fd, struct 
 void journal_close(struct journal *j, bool unlink);
 /* Remove the file, but keep j usable; what is journaled from now on is lost. */
 void journal_unlink(struct journal *j);
+/* The file at path, which nobody has open, is gone: 0; or it stays, with a warning: -1. */
+int journal_remove(const struct fs_ops *fs, const char *path);
 /* From now on a power cut leaves what says of which file the journal is, so that an orphaned NAME.part is known again. Without
  * it (a failure is no error) that one costs its job another name. */
 void journal_sync(struct journal *j);

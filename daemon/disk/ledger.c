@@ -35,7 +35,7 @@ struct entry {
 	int slot;
 	bool known; /* id, and the mark with which it was told */
 	uint64_t mark;
-	struct ledger_id id;
+	struct file_id id;
 	UT_hash_handle hh;
 };
 
@@ -86,7 +86,7 @@ static void take_entry(struct ledger *l, int slot, const struct slot *s)
 {
 	struct entry *e = add(l, s->gid, slot);
 
-	e->id = (struct ledger_id){.ino = s->ino, .birth_sec = s->birth_sec, .birth_nsec = (uint32_t)s->birth_nsec};
+	e->id = (struct file_id){.ino = s->ino, .birth_sec = s->birth_sec, .birth_nsec = (uint32_t)s->birth_nsec};
 	e->mark = s->mark;
 	e->known = true;
 }
@@ -162,7 +162,7 @@ void ledger_sift(struct ledger *l, bool (*wanted)(void *arg, uint64_t gid), void
 	}
 }
 
-bool ledger_find(const struct ledger *l, const struct ledger_job *job, struct ledger_id *ret)
+bool ledger_find(const struct ledger *l, const struct ledger_job *job, struct file_id *ret)
 {
 	struct entry *e = find(l, job->gid);
 	bool known = e && e->known && e->mark == job->mark;
@@ -172,7 +172,7 @@ bool ledger_find(const struct ledger *l, const struct ledger_job *job, struct le
 	return known;
 }
 
-void ledger_know(struct ledger *l, const struct ledger_job *job, const struct ledger_id *id)
+void ledger_know(struct ledger *l, const struct ledger_job *job, const struct file_id *id)
 {
 	struct entry *e = find(l, job->gid);
 
@@ -183,23 +183,12 @@ void ledger_know(struct ledger *l, const struct ledger_job *job, const struct le
 	e->known = true;
 }
 
-bool ledger_same(const struct ledger_id *a, const struct ledger_id *b)
+int ledger_identify(const struct fs_ops *fs, int fd, struct file_id *ret)
 {
-	return a->ino == b->ino && a->birth_sec == b->birth_sec && a->birth_nsec == b->birth_nsec;
+	return fs_identify(fs, fd, ret) == 0 && (ret->birth_sec || ret->birth_nsec) ? 0 : -1;
 }
 
-int ledger_identify(const struct fs_ops *fs, int fd, struct ledger_id *ret)
-{
-	struct statx st;
-
-	if (fs->statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &st) < 0 || !(st.stx_mask & STATX_BTIME))
-		return -1;
-	*ret = (struct ledger_id){
-		.ino = st.stx_ino, .birth_sec = st.stx_btime.tv_sec, .birth_nsec = st.stx_btime.tv_nsec};
-	return 0;
-}
-
-int ledger_write(const struct ledger *l, int slot, const struct ledger_job *job, const struct ledger_id *id)
+int ledger_write(const struct ledger *l, int slot, const struct ledger_job *job, const struct file_id *id)
 {
 	struct slot s = {.magic = MAGIC,
 		.gid = job->gid,

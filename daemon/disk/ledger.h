@@ -9,7 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct fs_ops;
+#include "disk/fs.h"
+
 struct ledger;
 
 #define LEDGER_SLOTS 4096 /* jobs that may have an entry at a time */
@@ -18,13 +19,6 @@ struct ledger;
 struct ledger_job {
 	uint64_t gid;
 	uint64_t mark; /* of when the job was added and what it fetches (job_mark) */
-};
-
-/* Tells a file from any other that ever has its name. */
-struct ledger_id {
-	uint64_t ino;
-	int64_t birth_sec;
-	uint32_t birth_nsec;
 };
 
 /* ---- loop thread ---- */
@@ -39,16 +33,15 @@ void ledger_give(struct ledger *l, uint64_t gid);
 /* Entries of other jobs than these are given back. */
 void ledger_sift(struct ledger *l, bool (*wanted)(void *arg, uint64_t gid), void *arg);
 /* What the job's slot says: of an earlier life, or what ledger_know told. False: nothing, or it was told of another mark. */
-bool ledger_find(const struct ledger *l, const struct ledger_job *job, struct ledger_id *ret);
-void ledger_know(struct ledger *l, const struct ledger_job *job, const struct ledger_id *id);
+bool ledger_find(const struct ledger *l, const struct ledger_job *job, struct file_id *ret);
+void ledger_know(struct ledger *l, const struct ledger_job *job, const struct file_id *id);
 
 /* ---- pool threads ---- */
 
-bool ledger_same(const struct ledger_id *a, const struct ledger_id *b);
-/* Of an open file: 0, or -1 where files can't be told apart for good (no time of birth). */
-int ledger_identify(const struct fs_ops *fs, int fd, struct ledger_id *ret);
+/* fs_identify of an open file: 0, or -1 where files can't be told apart for good (no time of birth). */
+int ledger_identify(const struct fs_ops *fs, int fd, struct file_id *ret);
 /* The entry survives the process from now on. 0, or -1 and errno. Not for the same slot twice at a time. */
-int ledger_write(const struct ledger *l, int slot, const struct ledger_job *job, const struct ledger_id *id);
+int ledger_write(const struct ledger *l, int slot, const struct ledger_job *job, const struct file_id *id);
 /* What was written survives a power cut. 0, or -1 and errno. */
 int ledger_sync(const struct ledger *l);
 

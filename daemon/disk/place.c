@@ -18,18 +18,19 @@
 #include "disk/folder.h"
 #include "disk/room.h"
 #include "ev/loop.h"
+#include "ev/mounts.h"
 #include "ev/timer.h"
 #include "ev/work.h"
 
 #define BATCH_MAX 64 /* files of a work item */
-#define BATCHES	  2  /* at a time: while one waits for its syncs another one writes */
-#define STUCK_MS  2000 /* no batch came to its end: a disk does not answer, and must not hold up the files of others */
+#define BATCHES	  2  /* of a file system at a time: while one waits for its syncs another one writes */
+#define STUCK_MS  2000 /* no batch came to its end: a folder does not answer, and must not hold up the files of others */
 
 /* One file. */
 struct placing {
 	struct dfile_opening *o;
 	struct dfile_body body;
-	struct ledger_id id;
+	struct file_id id;
 	int slot;
 	int folder; /* in the batch's list */
 	int fd;	    /* without a name, -1: dfile_open's rules decide */
@@ -43,6 +44,7 @@ struct place_folder {
 	const struct dfile_req *req; /* its dir and root */
 	const struct fs_ops *fs;
 	int fd;	       /* -1: can't be opened */
+	uint64_t dev;  /* st_dev */
 	uint64_t room; /* bytes that are free and not yet taken, less reserve-space */
 	int err;       /* of its sync */
 	struct fail fail;
@@ -50,21 +52,33 @@ struct place_folder {
 
 struct batch_run {
 	struct placer *p;
+	struct place_disk *disk;
+	struct work *work;
+	TAILQ_ENTRY(batch_run) link;
 	struct placing_list files;
 	struct place_folder *folders; /* one for each file at most */
 	int nfolders;
 	bool alone; /* only one file */
 };
 
+/* The files of one file system, while there are any. */
+struct place_disk {
+	struct placer *p;
+	uint64_t dev; /* of ev/mounts.h */
+	struct placing_list waiting;
+	TAILQ_HEAD(batch_list, batch_run) batches; /* submitted */
+	unsigned n_batches;
+	struct timer patience; /* while there are any */
+	bool stuck; /* until one of them ends all that come go the usual way, each in a work item of its own */
+	TAILQ_ENTRY(place_disk) link;
+};
+
 struct placer {
 	struct loop *loop;
 	const struct fs_ops *fs;
 	struct ledger *ledger; /* NULL: nothing is placed */
-	struct placing_list waiting;
-	unsigned running; /* batches on the pool */
+	TAILQ_HEAD(place_disks, place_disk) disks;
 	struct deferred turn;
-	struct timer patience; /* while all batches run and others wait */
-	bool stuck;	       /* until one of them ends all that come go the usual way, each in a work item of its own */
 };
 
 /* ---- pool thread ---- */
@@ -85,6 +99,7 @@ static void open_folder(struct place_folder *d, const struct dfile_req *req, con
 	if (folder_open(fs, &folder, &d->fd, &ignored) < 0)
 		return;
 	room_of(fs, d->fd, &room);
+	d->dev = room.dev;
 	d->room = room.free > req->reserve ? room.free - req->reserve : 0;
 }
 
@@ -225,7 +240,40 @@ static void run_batch(void *arg)
 
 /* ---- loop thread ---- */
 
-static void start_batch(struct placer *p);
+static void start_batch(struct place_disk *d);
+
+static struct place_disk *find_disk(const struct placer *p, uint64_t dev)
+{
+	struct place_disk *d;
+
+	TAILQ_FOREACH(d, &p->disks, link)
+	{
+		if (d->dev == dev)
+			return d;
+	}
+	return NULL;
+}
+
+static struct place_disk *add_disk(struct placer *p, uint64_t dev)
+{
+	struct place_disk *d = xcalloc(1, sizeof(*d));
+
+	d->p = p;
+	d->dev = dev;
+	TAILQ_INIT(&d->waiting);
+	TAILQ_INIT(&d->batches);
+	TAILQ_INSERT_TAIL(&p->disks, d, link);
+	return d;
+}
+
+static void drop_unused(struct place_disk *d)
+{
+	if (d->n_batches > 0 || !TAILQ_EMPTY(&d->waiting))
+		return;
+	timer_stop(&d->patience);
+	TAILQ_REMOVE(&d->p->disks, d, link);
+	free(d);
+}
 
 static void tell(struct placing *f, const struct place_folder *d)
 {
@@ -234,101 +282,125 @@ static void tell(struct placing *f, const struct place_folder *d)
 	struct fail fail = d->fail;
 
 	fail.code = d->err;
+	mounts_learn(o->f->loop, o->folder, d->dev);
 	o->cb(o->arg, d->err, &fail, d->err ? NULL : &r);
 	opening_free(o);
 }
 
-static void batch_done(void *arg, int status)
+static void finish_batch(struct batch_run *b)
 {
-	struct batch_run *b = arg;
-	struct placer *p = b->p;
 	struct placing *f;
 
-	(void)status; /* what did not run was not placed */
-	p->running--;
-	p->stuck = false;
-	timer_stop(&p->patience);
-	start_batch(p);
 	while ((f = TAILQ_FIRST(&b->files))) {
 		TAILQ_REMOVE(&b->files, f, link);
 		if (f->named) {
-			ledger_know(p->ledger, &f->body.job, &f->id);
+			ledger_know(b->p->ledger, &f->body.job, &f->id);
 			tell(f, &b->folders[f->folder]);
 		} else {
 			opening_start(f->o);
 		}
 		free(f);
 	}
-	free(b->folders);
-	free(b);
 }
 
+static void batch_done(void *arg, int status)
+{
+	struct batch_run *b = arg;
+	struct place_disk *d = b->disk;
+
+	TAILQ_REMOVE(&d->batches, b, link);
+	d->n_batches--;
+	timer_stop(&d->patience);
+	if (status == 0) /* else it did not run, and nothing of it was placed */
+		d->stuck = false;
+	start_batch(d);
+	finish_batch(b);
+	free(b->folders);
+	free(b);
+	drop_unused(d);
+}
+
+/* Batches that have not begun have no thread because others hang. */
 static void on_stuck(void *arg)
 {
-	struct placer *p = arg;
+	struct place_disk *d = arg;
+	struct batch_run *b;
 	struct placing *f;
 
-	p->stuck = true;
-	while ((f = TAILQ_FIRST(&p->waiting))) {
-		TAILQ_REMOVE(&p->waiting, f, link);
+	TAILQ_FOREACH(b, &d->batches, link) work_cancel(b->work);
+	d->stuck = d->n_batches >= BATCHES;
+	while ((f = TAILQ_FIRST(&d->waiting))) {
+		TAILQ_REMOVE(&d->waiting, f, link);
 		opening_start(f->o);
 		free(f);
 	}
 }
 
-static void start_batch(struct placer *p)
+static struct batch_run *make_batch(struct place_disk *d)
 {
-	struct batch_run *b;
+	struct batch_run *b = xcalloc(1, sizeof(*b));
 	struct placing *f;
 	size_t n;
 
-	if (TAILQ_EMPTY(&p->waiting))
-		return;
-	if (p->running >= BATCHES) {
-		if (!timer_running(&p->patience))
-			timer_start(p->loop, &p->patience, STUCK_MS, 0, on_stuck, p);
-		return;
-	}
-	b = xcalloc(1, sizeof(*b));
-	b->p = p;
+	b->p = d->p;
+	b->disk = d;
 	TAILQ_INIT(&b->files);
-	for (n = 0; n < BATCH_MAX && (f = TAILQ_FIRST(&p->waiting)); n++) {
-		TAILQ_REMOVE(&p->waiting, f, link);
+	for (n = 0; n < BATCH_MAX && (f = TAILQ_FIRST(&d->waiting)); n++) {
+		TAILQ_REMOVE(&d->waiting, f, link);
 		TAILQ_INSERT_TAIL(&b->files, f, link);
 	}
 	b->folders = xcalloc(n, sizeof(*b->folders));
 	b->alone = n == 1;
-	p->running++;
-	work_submit(p->loop, WORK_DISK, run_batch, batch_done, b);
+	return b;
+}
+
+static void start_batch(struct place_disk *d)
+{
+	struct batch_run *b;
+
+	if (!TAILQ_EMPTY(&d->waiting) && d->n_batches < BATCHES) {
+		b = make_batch(d);
+		TAILQ_INSERT_TAIL(&d->batches, b, link);
+		d->n_batches++;
+		b->work = work_submit(d->p->loop, d->dev, WORK_DISK, run_batch, batch_done, b);
+	}
+	if (d->n_batches > 0 && !timer_running(&d->patience))
+		timer_start(d->p->loop, &d->patience, STUCK_MS, 0, on_stuck, d);
 }
 
 static void on_turn(void *arg)
 {
-	start_batch(arg);
+	struct placer *p = arg;
+	struct place_disk *d;
+
+	TAILQ_FOREACH(d, &p->disks, link) start_batch(d);
 }
 
 struct dfile_opening *dfile_place(
 	struct placer *p, const struct dfile_req *req, const struct dfile_body *body, dfile_open_cb cb, void *arg)
 {
 	struct dfile_opening *o = opening_new(p->loop, req, cb, arg);
-	int slot = p->ledger && !p->stuck ? ledger_take(p->ledger, body->job.gid) : -1;
+	struct place_disk *d = find_disk(p, o->f->dev);
+	int slot = p->ledger && !(d && d->stuck) ? ledger_take(p->ledger, body->job.gid) : -1;
 	struct placing *f;
 
 	if (slot < 0) {
 		opening_start(o);
 		return o;
 	}
+	if (!d)
+		d = add_disk(p, o->f->dev);
 	f = xcalloc(1, sizeof(*f));
 	f->o = o;
 	f->body = *body;
 	f->slot = slot;
 	f->fd = -1;
-	TAILQ_INSERT_TAIL(&p->waiting, f, link);
+	TAILQ_INSERT_TAIL(&d->waiting, f, link);
 	defer(p->loop, &p->turn);
 	return o;
 }
 
-bool placer_named(const struct placer *p, const struct ledger_job *job, struct ledger_id *ret)
+bool placer_named(const struct placer *p, const struct ledger_job *job, struct file_id *ret)
 {
 	return p && p->ledger && ledger_find(p->ledger, job, ret);
 }
@@ -353,7 +425,7 @@ struct placer *placer_new(struct loop *l, const struct fs_ops *fs, const char *l
 	p->fs = fs ? fs : &fs_real;
 	p->ledger = ledger_open(p->fs, ledger);
 	p->turn = (struct deferred){.cb = on_turn, .arg = p};
-	TAILQ_INIT(&p->waiting);
+	TAILQ_INIT(&p->disks);
 	return p;
 }
 
@@ -362,7 +434,6 @@ void placer_free(struct placer *p)
 	if (!p)
 		return;
 	defer_cancel(p->loop, &p->turn);
-	timer_stop(&p->patience);
 	ledger_close(p->ledger);
 	free(p);
 }

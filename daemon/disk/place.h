@@ -32,7 +32,7 @@ struct dfile_opening *dfile_place(
 	struct placer *p, const struct dfile_req *req, const struct dfile_body *body, dfile_open_cb cb, void *arg);
 
 /* The file that an earlier life of the job was about to give its name, for dfile_req.named. */
-bool placer_named(const struct placer *p, const struct ledger_job *job, struct ledger_id *ret);
+bool placer_named(const struct placer *p, const struct ledger_job *job, struct file_id *ret);
 /* The job is durably known to be complete, or gone. */
 void placer_forget(struct placer *p, uint64_t gid);
 /* The same of all jobs but these. */

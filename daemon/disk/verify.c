@@ -23,11 +23,13 @@
 struct hasher {
 	OBJ(HASHER);
 	struct loop *loop;
+	uint64_t dev;
 	int fd;	      /* own copy; -1 when that failed: the digest fails */
 	int64_t done; /* bytes hashed, as of the last completion */
 	int64_t want; /* bytes that are there */
 	int64_t size; /* -1: not finishing yet */
 	bool busy, closing;
+	struct work *work; /* while busy */
 	hasher_cb cb;
 	void *arg;
 	atomic_bool cancel, begun;
@@ -37,12 +39,27 @@ struct hasher {
 	int err;
 };
 
-static void hasher_free(struct hasher *h)
+/* Pool thread: closing writes out what others wrote, on some file systems (NFS). */
+static void close_fd(void *arg)
 {
+	struct hasher *h = arg;
+
 	if (h->fd >= 0)
 		close(h->fd);
+}
+
+static void on_closed(void *arg, int status)
+{
+	struct hasher *h = arg;
+
+	(void)status; /* nobody cancels it */
 	hash_free(h->hash);
 	OBJ_FREE(h);
+}
+
+static void hasher_free(struct hasher *h)
+{
+	work_submit(h->loop, h->dev, WORK_DISK, close_fd, on_closed, h);
 }
 
 static void on_pool(void *arg)
@@ -72,7 +89,7 @@ static void submit(struct hasher *h)
 
 	h->busy = true;
 	h->stop = to - h->done > STRETCH ? h->done + STRETCH : to;
-	work_submit(h->loop, WORK_HASH, on_pool, on_done, h);
+	h->work = work_submit(h->loop, h->dev, WORK_HASH, on_pool, on_done, h);
 }
 
 static void finish(struct hasher *h)
@@ -93,6 +110,7 @@ static void on_done(void *arg, int status)
 
 	OBJ_CHECK(h, HASHER);
 	h->busy = false;
+	h->work = NULL;
 	h->done = h->at;
 	if (status && !h->err)
 		h->err = status;
@@ -104,12 +122,13 @@ static void on_done(void *arg, int status)
 		submit(h);
 }
 
-struct hasher *hasher_new(struct loop *l, int fd, const char *type)
+struct hasher *hasher_new(struct loop *l, int fd, uint64_t dev, const char *type)
 {
 	struct hasher *h = xcalloc(1, sizeof(*h));
 
 	OBJ_INIT(h, HASHER);
 	h->loop = l;
+	h->dev = dev;
 	h->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	h->err = h->fd < 0 ? ERR_IO : 0;
 	h->hash = hash_new(type);
@@ -153,6 +172,8 @@ void hasher_close(struct hasher *h)
 	OBJ_CHECK(h, HASHER);
 	h->closing = true;
 	atomic_store(&h->cancel, true);
-	if (!h->busy)
+	if (h->busy)
+		work_cancel(h->work);
+	else
 		hasher_free(h);
 }

@@ -16,8 +16,8 @@ struct loop;
 struct dfile;
 struct hasher;
 
-/* type as in hash.h (known to be valid). fd is duplicated. */
-struct hasher *hasher_new(struct loop *l, int fd, const char *type);
+/* type as in hash.h (known to be valid). fd is duplicated; dev: its file system, for ev/work.h. */
+struct hasher *hasher_new(struct loop *l, int fd, uint64_t dev, const char *type);
 /* All bytes below `to` are in the file: go on as far as that. Cheap; call it often. */
 void hasher_advance(struct hasher *h, int64_t to);
 int64_t hasher_done(const struct hasher *h); /* bytes hashed so far */

@@ -155,13 +155,19 @@ static void on_pool(void *arg)
 
 /* ---- loop thread ---- */
 
+static void give_back(struct wstream *w, struct block *b)
+{
+	work_load_sub(w->f->loop, w->f->dev, block_memory(b));
+	block_put(w->f->loop->blocks, b);
+}
+
 static void drop_queue(struct wstream *w)
 {
 	struct block *b;
 
 	while ((b = STAILQ_FIRST(&w->queue))) {
 		STAILQ_REMOVE_HEAD(&w->queue, link);
-		block_put(w->f->loop->blocks, b);
+		give_back(w, b);
 	}
 	w->queued = 0;
 }
@@ -182,7 +188,7 @@ static void write_next(struct dfile *f)
 		w->batch[w->n] = b;
 	}
 	w->from = w->to = w->written;
-	work_submit(f->loop, WORK_DISK, on_pool, on_done, w);
+	work_submit(f->loop, f->dev, WORK_DISK, on_pool, on_done, w);
 }
 
 static void submit(struct wstream *w)
@@ -235,7 +241,7 @@ static void on_done(void *arg, int status)
 	write_next(f);
 	for (int i = 0; i < w->n; i++) {
 		w->queued -= w->batch[i]->len;
-		block_put(w->f->loop->blocks, w->batch[i]);
+		give_back(w, w->batch[i]);
 	}
 	w->written = w->to;
 	if (w->to > atomic_load(&w->f->size))
@@ -289,6 +295,7 @@ void wstream_push(struct wstream *w, struct block *b)
 	}
 	STAILQ_INSERT_TAIL(&w->queue, b, link);
 	w->queued += b->len;
+	work_load_add(w->f->loop, w->f->dev, block_memory(b));
 	if (!w->busy)
 		submit(w);
 }

@@ -293,6 +293,11 @@ bool block_splice_refused(int cause)
 	return cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP || cause == EPERM || cause == EACCES || cause == ENOMEM;
 }
 
+size_t block_memory(const struct block *b)
+{
+	return b->mem != NULL ? BLOCK_SIZE : BLOCK_PIPE;
+}
+
 bool block_pressure(const struct block_pool *p)
 {
 	return p->total - p->used < p->total / 4;

@@ -56,6 +56,8 @@ void block_put(struct block_pool *p, struct block *b); /* bytes still in its pip
 void block_wait(struct block_pool *p, struct block_waiter *w); /* idempotent */
 void block_wait_cancel(struct block_pool *p, struct block_waiter *w);
 
+size_t block_memory(const struct block *b); /* bytes of the budget that it takes */
+
 /* Fewer than a quarter of the blocks are free: holders should write out partly filled blocks now instead of keeping them. */
 bool block_pressure(const struct block_pool *p);
 void block_stats(const struct block_pool *p, size_t *ret_used, size_t *ret_total); /* in blocks; NULL: not wanted */

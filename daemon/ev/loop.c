@@ -6,8 +6,10 @@
 
 #include "base/err.h"
 #include "ev/block.h"
+#include "ev/mounts.h"
+#include "ev/work.h"
 
-#define CLOSE_WAIT_MS 5000 /* bound on waiting for requests that are still on the pool when the loop closes */
+#define CLOSE_WAIT_MS 5000 /* bound on waiting for work items that are under way when the loop closes */
 
 /* What is deferred while the list runs comes behind the mark and thus into the next run. */
 static void run_deferred(struct loop *l)
@@ -34,11 +36,16 @@ static void on_prepare(uv_prepare_t *h)
 
 	l->turn++;
 	run_deferred(l);
+	if (TAILQ_EMPTY(&l->deferred)) /* else it does not wait */
+		works_before_wait(l->works);
 }
 
 static void on_check(uv_check_t *h)
 {
-	run_deferred(h->data);
+	struct loop *l = h->data;
+
+	works_after_wait(l->works);
+	run_deferred(l);
 }
 
 static void on_idle(uv_idle_t *h)
@@ -58,7 +65,7 @@ static void on_close_wait(uv_timer_t *t)
 	uv_stop(t->loop);
 }
 
-/* Close callbacks and requests on the pool come to their end; handles that nobody closed are not waited for. */
+/* Close callbacks and work items come to their end; handles that nobody closed are not waited for. */
 static void run_to_end(struct loop *l)
 {
 	uv_timer_t guard;
@@ -68,18 +75,23 @@ static void run_to_end(struct loop *l)
 	uv_timer_start(&guard, on_close_wait, CLOSE_WAIT_MS, 0);
 	uv_walk(&l->uv, unref_open, NULL);
 	uv_ref((uv_handle_t *)&l->idle);
+	works_keep_alive(l->works);
 	uv_run(&l->uv, UV_RUN_DEFAULT);
 	uv_close((uv_handle_t *)&guard, NULL);
 	uv_run(&l->uv, UV_RUN_NOWAIT);
 }
 
-int loop_init(struct loop *l, size_t mem_budget)
+static void close_own(struct loop *l)
 {
-	*l = (struct loop){0};
-	if (uv_loop_init(&l->uv) != 0)
-		return ERR_NOMEM;
+	uv_close((uv_handle_t *)&l->prepare, NULL);
+	uv_close((uv_handle_t *)&l->check, NULL);
+	uv_close((uv_handle_t *)&l->idle, NULL);
+	uv_run(&l->uv, UV_RUN_NOWAIT);
+}
+
+static void init_own(struct loop *l)
+{
 	TAILQ_INIT(&l->deferred);
-	TAILQ_INIT(&l->hash_waiting);
 	uv_prepare_init(&l->uv, &l->prepare);
 	uv_check_init(&l->uv, &l->check);
 	uv_idle_init(&l->uv, &l->idle);
@@ -89,6 +101,23 @@ int loop_init(struct loop *l, size_t mem_budget)
 	uv_check_start(&l->check, on_check);
 	uv_unref((uv_handle_t *)&l->prepare);
 	uv_unref((uv_handle_t *)&l->check);
+}
+
+int loop_init(struct loop *l, size_t mem_budget)
+{
+	int err;
+
+	*l = (struct loop){0};
+	if (uv_loop_init(&l->uv) != 0)
+		return ERR_NOMEM;
+	init_own(l);
+	err = works_new(l);
+	if (err != 0) {
+		close_own(l);
+		uv_loop_close(&l->uv);
+		return err;
+	}
+	l->mounts = mounts_new(l);
 	l->blocks = block_pool_new(l, mem_budget);
 	return 0;
 }
@@ -105,17 +134,17 @@ void loop_stop(struct loop *l)
 
 int loop_close(struct loop *l)
 {
+	bool ended;
 	size_t used;
 
 	run_to_end(l);
+	ended = works_end(l->works);
+	mounts_free(l->mounts);
 	block_stats(l->blocks, &used, NULL);
 	block_pool_free(l->blocks);
 	l->blocks = NULL;
-	uv_close((uv_handle_t *)&l->prepare, NULL);
-	uv_close((uv_handle_t *)&l->check, NULL);
-	uv_close((uv_handle_t *)&l->idle, NULL);
-	uv_run(&l->uv, UV_RUN_NOWAIT);
-	if (used > 0)
+	close_own(l);
+	if (used > 0 || !ended)
 		return UV_EBUSY;
 	return uv_loop_close(&l->uv);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * struct loop: one libuv loop with what every module needs beside it: the clock, work deferred to the end of a turn, the pool
- * of blocks. One thread (the one that calls loop_run) owns it and every struct that hangs on it. Several loops may live in
- * one process (tests do so); uv_default_loop is never used.
+ * struct loop: one libuv loop with what every module needs beside it: the clock, work deferred to the end of a turn, the pool of
+ * blocks, threads for files, mount points. One thread (the one that calls loop_run) owns it and every struct that hangs on it.
+ * Several loops may live in one process (tests do so); uv_default_loop is never used.
  */
 #ifndef HAUL_EV_LOOP_H
 #define HAUL_EV_LOOP_H
@@ -34,11 +34,11 @@ struct loop {
 	uv_check_t check;
 	uv_idle_t idle; /* active while something is deferred: the loop neither blocks nor ends then */
 	TAILQ_HEAD(deferred_list, deferred) deferred;
-	unsigned hash_running; /* see work.h */
-	TAILQ_HEAD(work_list, work) hash_waiting;
+	struct works *works;
+	struct mounts *mounts;
 };
 
-/* mem_budget: bytes that received data may take before it is on disk (see block.h). 0 or ERR_NOMEM. */
+/* mem_budget: bytes that received data may take before it is on disk (see block.h). 0, ERR_NOMEM or ERR_THREADS. */
 int loop_init(struct loop *l, size_t mem_budget);
 void loop_run(struct loop *l);  /* until loop_stop or nothing is left to do */
 void loop_stop(struct loop *l); /* from the loop thread */

@@ -1,189 +1,322 @@
 /* SPDX-License-Identifier: MIT
- * Work items over uv_queue_work. libuv knows no classes, so hash items above their share wait in a list of the loop.
+ * Which item runs next: a queue for each file system that has any, and in it a list for each class. All of it is the loop's; the
+ * threads know one item each.
  */
 #include "ev/work.h"
 
-#include <stdbool.h>
-#include <sys/resource.h>
+#include <stdlib.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "base/obj.h"
 #include "base/str.h"
 #include "ev/loop.h"
+#include "ev/pool.h"
 
-#define POOL_ENV	"UV_THREADPOOL_SIZE"
-#define POOL_MAX	64
-#define UV_POOL_DEFAULT 4
+#define CLASSES 2
+
+TAILQ_HEAD(work_list, work);
+
+struct work_queue {
+	uint64_t dev;
+	unsigned items; /* not yet completed */
+	unsigned running[CLASSES];
+	struct work_list waiting[CLASSES];
+	size_t load; /* see work.h */
+	TAILQ_ENTRY(work_queue) link;
+};
 
 struct work {
 	OBJ(WORK);
-	uv_work_t req;
-	struct loop *loop;
+	struct pool_job job;
+	struct works *all;
+	struct work_queue *queue;
 	enum work_class cls;
 	work_fn fn;
 	work_done done;
 	void *arg;
-	bool waiting;		  /* in loop->hash_waiting */
-	struct deferred canceled; /* completion of an item that libuv never saw */
+	uint64_t nth;		  /* in the order of submission */
+	bool waiting;		  /* in the queue's list */
+	struct deferred canceled; /* completion of an item that never ran */
 	TAILQ_ENTRY(work) link;
 };
 
-static unsigned hash_limit(void)
-{
-	const char *v = getenv(POOL_ENV);
-	unsigned long n = v != NULL ? strtoul(v, NULL, 10) : UV_POOL_DEFAULT;
+struct works {
+	struct loop *loop;
+	struct pool *pool;
+	TAILQ_HEAD(work_queues, work_queue) queues;
+	unsigned waiting;
+	uint64_t submitted;
+	struct deferred stay; /* does nothing: the loop must not wait */
+};
 
-	return n >= 8 ? (unsigned)(n / 4) : 1;
+/* ---- queues ---- */
+
+static struct work_queue *find_queue(const struct works *s, uint64_t dev)
+{
+	struct work_queue *q;
+
+	TAILQ_FOREACH(q, &s->queues, link)
+	{
+		if (q->dev == dev)
+			return q;
+	}
+	return NULL;
 }
 
-static void finish(struct work *w, int status)
+static struct work_queue *need_queue(struct works *s, uint64_t dev)
 {
+	struct work_queue *q = find_queue(s, dev);
+
+	if (q != NULL)
+		return q;
+	q = xcalloc(1, sizeof(*q));
+	q->dev = dev;
+	for (int c = 0; c < CLASSES; c++)
+		TAILQ_INIT(&q->waiting[c]);
+	TAILQ_INSERT_TAIL(&s->queues, q, link);
+	return q;
+}
+
+static void drop_unused(struct works *s, struct work_queue *q)
+{
+	if (q->items > 0 || q->load > 0)
+		return;
+	TAILQ_REMOVE(&s->queues, q, link);
+	free(q);
+}
+
+/* ---- whose turn it is ---- */
+
+static unsigned least(unsigned a, unsigned b)
+{
+	return a < b ? a : b;
+}
+
+static unsigned running(const struct work_queue *q)
+{
+	return q->running[WORK_DISK] + q->running[WORK_HASH];
+}
+
+static unsigned hash_share(const struct works *s)
+{
+	unsigned n = least(WORK_AT_ONCE, pool_size(s->pool) / 2) / 4;
+
+	return n > 0 ? n : 1;
+}
+
+static bool may_run(const struct works *s, const struct work_queue *q, enum work_class cls)
+{
+	if (running(q) >= least(WORK_AT_ONCE, pool_left(s->pool)))
+		return false;
+	return cls != WORK_HASH || q->running[WORK_HASH] < hash_share(s);
+}
+
+static void on_thread(void *owner)
+{
+	struct work *w = owner;
+
+	w->fn(w->arg);
+}
+
+static bool run(struct work *w)
+{
+	if (!pool_run(w->all->pool, &w->job))
+		return false;
+	w->queue->running[w->cls]++;
+	return true;
+}
+
+static void wait_for_turn(struct work *w)
+{
+	w->waiting = true;
+	w->all->waiting++;
+	TAILQ_INSERT_TAIL(&w->queue->waiting[w->cls], w, link);
+}
+
+static void wait_no_more(struct work *w)
+{
+	w->waiting = false;
+	w->all->waiting--;
+	TAILQ_REMOVE(&w->queue->waiting[w->cls], w, link);
+}
+
+/* The first one that may run; NULL: none. */
+static struct work *next_of(const struct works *s, const struct work_queue *q)
+{
+	struct work *w, *best = NULL;
+
+	for (int c = 0; c < CLASSES; c++) {
+		w = TAILQ_FIRST(&q->waiting[c]);
+		if (w != NULL && (best == NULL || w->nth < best->nth) && may_run(s, q, w->cls))
+			best = w;
+	}
+	return best;
+}
+
+/* Of all that may run the one whose file system has fewest threads, and of these the one that came first. */
+static struct work *next_of_all(const struct works *s)
+{
+	const struct work_queue *q;
+	struct work *w, *best = NULL;
+
+	TAILQ_FOREACH(q, &s->queues, link)
+	{
+		w = next_of(s, q);
+		if (w != NULL && (best == NULL || running(q) < running(best->queue) ||
+					 (running(q) == running(best->queue) && w->nth < best->nth)))
+			best = w;
+	}
+	return best;
+}
+
+static void run_waiting(struct works *s)
+{
+	struct work *w;
+
+	while (s->waiting > 0 && (w = next_of_all(s)) != NULL && run(w))
+		wait_no_more(w);
+}
+
+/* ---- the end of an item ---- */
+
+static void complete(struct work *w, int status)
+{
+	struct works *s = w->all;
+	struct work_queue *q = w->queue;
 	work_done done = w->done;
 	void *arg = w->arg;
 
 	OBJ_FREE(w);
 	done(arg, status);
+	q->items--;
+	drop_unused(s, q);
+}
+
+static void on_ended(void *owner)
+{
+	struct work *w = owner;
+
+	OBJ_CHECK(w, WORK);
+	w->queue->running[w->cls]--;
+	run_waiting(w->all);
+	complete(w, 0);
 }
 
 static void on_canceled(void *arg)
 {
 	OBJ_CHECK((struct work *)arg, WORK);
-	finish(arg, ERR_CANCELED);
+	complete(arg, ERR_CANCELED);
 }
 
-/* Once for each thread. A refusal (a filter of system calls) leaves it as it was. */
-static void step_back(void)
+/* ---- public ---- */
+
+struct work *work_submit(struct loop *l, uint64_t dev, enum work_class cls, work_fn fn, work_done done, void *arg)
 {
-	static _Thread_local bool done;
-
-	if (!done)
-		setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + WORK_NICE);
-	done = true;
-}
-
-static void on_work(uv_work_t *req)
-{
-	struct work *w = req->data;
-
-	step_back();
-	w->fn(w->arg);
-}
-
-static void start(struct work *w);
-
-static void on_after(uv_work_t *req, int status)
-{
-	struct work *w = req->data;
-	struct work *next;
-	struct loop *l;
-
-	OBJ_CHECK(w, WORK);
-	l = w->loop;
-	if (w->cls == WORK_HASH) {
-		l->hash_running--;
-		next = TAILQ_FIRST(&l->hash_waiting);
-		if (next != NULL) {
-			TAILQ_REMOVE(&l->hash_waiting, next, link);
-			next->waiting = false;
-			start(next);
-		}
-	}
-	finish(w, status == UV_ECANCELED ? ERR_CANCELED : 0);
-}
-
-static void start(struct work *w)
-{
-	if (w->cls == WORK_HASH)
-		w->loop->hash_running++;
-	w->req.data = w;
-	uv_queue_work(&w->loop->uv, &w->req, on_work, on_after); /* fails only without a function */
-}
-
-struct work *work_submit(struct loop *l, enum work_class cls, work_fn fn, work_done done, void *arg)
-{
+	struct works *s = l->works;
 	struct work *w = xcalloc(1, sizeof(*w));
 
 	OBJ_INIT(w, WORK);
-	w->loop = l;
+	w->job.run = on_thread;
+	w->job.owner = w;
+	w->all = s;
+	w->queue = need_queue(s, dev);
+	w->queue->items++;
 	w->cls = cls;
 	w->fn = fn;
 	w->done = done;
 	w->arg = arg;
+	w->nth = ++s->submitted;
 	w->canceled.cb = on_canceled;
 	w->canceled.arg = w;
-	if (cls == WORK_HASH && l->hash_running >= hash_limit()) {
-		w->waiting = true;
-		TAILQ_INSERT_TAIL(&l->hash_waiting, w, link);
-	} else {
-		start(w);
-	}
+	if (!TAILQ_EMPTY(&w->queue->waiting[cls]) || !may_run(s, w->queue, cls) || !run(w))
+		wait_for_turn(w);
 	return w;
 }
 
 void work_cancel(struct work *w)
 {
 	OBJ_CHECK(w, WORK);
-	if (w->waiting) {
-		w->waiting = false;
-		TAILQ_REMOVE(&w->loop->hash_waiting, w, link);
-		defer(w->loop, &w->canceled);
-	} else if (!w->canceled.armed) {
-		uv_cancel((uv_req_t *)&w->req);
-	}
+	if (!w->waiting)
+		return;
+	wait_no_more(w);
+	defer(w->all->loop, &w->canceled);
 }
 
-/* ---- the pool ---- */
-
-static void hold_thread(void *arg)
+void work_load_add(struct loop *l, uint64_t dev, size_t n)
 {
-	uv_sem_wait(arg);
+	need_queue(l->works, dev)->load += n;
 }
 
-/* How many of `want` threads the system gives at the same time. libuv ends the process when it gets fewer than it asks for. */
-static unsigned threads_given(unsigned want)
+void work_load_sub(struct loop *l, uint64_t dev, size_t n)
 {
-	uv_thread_t t[POOL_MAX];
-	unsigned n = 0;
-	uv_sem_t gate;
+	struct work_queue *q = need_queue(l->works, dev);
 
-	if (uv_sem_init(&gate, 0) != 0)
-		return 0;
-	while (n < want && uv_thread_create(&t[n], hold_thread, &gate) == 0)
-		n++;
-	for (unsigned i = 0; i < n; i++)
-		uv_sem_post(&gate);
-	for (unsigned i = 0; i < n; i++)
-		uv_thread_join(&t[i]);
-	uv_sem_destroy(&gate);
-	return n;
+	q->load -= n;
+	drop_unused(l->works, q);
 }
+
+size_t work_load(const struct loop *l, uint64_t dev)
+{
+	const struct work_queue *q = find_queue(l->works, dev);
+
+	return q != NULL ? q->load : 0;
+}
+
+bool work_pending(const struct loop *l)
+{
+	return pool_busy(l->works->pool) > 0;
+}
+
+/* ---- the loop ---- */
 
 static void nothing(void *arg)
 {
 	(void)arg;
 }
 
-static void nothing_done(void *arg, int err)
+void works_before_wait(struct works *s)
 {
-	(void)arg;
-	(void)err;
+	if (!pool_may_wait(s->pool))
+		defer(s->loop, &s->stay);
 }
 
-int work_pool_start(struct loop *l, unsigned threads)
+void works_after_wait(struct works *s)
 {
-	const char *set = getenv(POOL_ENV);
-	unsigned long want = set != NULL ? strtoul(set, NULL, 10) : threads;
-	char text[16];
+	pool_collect(s->pool);
+}
 
-	want = want < 1 ? 1 : want > POOL_MAX ? POOL_MAX : want;
-	threads = threads_given((unsigned)want);
-	if (threads == 0)
-		return ERR_THREADS;
-	if (threads < want)
-		log_warn(MAIN, "the system gives %u of %lu threads", threads, want);
-	snprintf(text, sizeof(text), "%u", threads);
-	setenv(POOL_ENV, text, 1);
-	work_submit(l, WORK_DISK, nothing, nothing_done, NULL); /* libuv starts its threads with the first item */
+void works_keep_alive(struct works *s)
+{
+	pool_keep_alive(s->pool);
+}
+
+int works_new(struct loop *l)
+{
+	struct works *s = xcalloc(1, sizeof(*s));
+	int err = pool_new(l, WORK_THREADS, on_ended, &s->pool);
+
+	if (err != 0) {
+		free(s);
+		return err;
+	}
+	s->loop = l;
+	s->stay.cb = nothing;
+	TAILQ_INIT(&s->queues);
+	l->works = s;
 	return 0;
+}
+
+bool works_end(struct works *s)
+{
+	struct work_queue *q;
+
+	if (!pool_end(s->pool))
+		return false;
+	defer_cancel(s->loop, &s->stay);
+	while ((q = TAILQ_FIRST(&s->queues)) != NULL) { /* noted loads whose owners were left behind */
+		TAILQ_REMOVE(&s->queues, q, link);
+		free(q);
+	}
+	free(s);
+	return true;
 }

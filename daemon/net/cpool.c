@@ -15,6 +15,7 @@
 #define CPOOL_MAX 64
 #define IDLE_MS	  15000
 #define QUIET_MS  20 /* nothing came behind an answer for so long: nothing will */
+#define SPARE_MS  1000
 #define PEERS_MAX 64 /* how that many behave is remembered, the latest used first */
 
 /* What is known of those who answer under one key. The bytes that a broken server sends behind an answer may come only
@@ -25,6 +26,7 @@
 struct peer {
 	char *key;
 	enum { PEER_NEW, PEER_QUIET, PEER_NOISY } is;
+	bool spares_in_vain; /* some were dialled that nobody took */
 	TAILQ_ENTRY(peer) link;
 };
 
@@ -33,6 +35,7 @@ struct idle {
 	char *key;
 	struct stream *s;
 	struct timer timer;
+	bool spare;
 	char byte; /* where an unexpected byte would go */
 	TAILQ_ENTRY(idle) link;
 };
@@ -102,7 +105,18 @@ static struct stream *remove_idle(struct idle *i)
 
 static void drop(void *arg)
 {
-	stream_close(remove_idle(arg));
+	struct idle *i = arg;
+
+	if (i->spare)
+		get_peer(i->pool, i->key)->spares_in_vain = true;
+	stream_close(remove_idle(i));
+}
+
+static void on_open(void *owner, int err, const struct fail *f)
+{
+	(void)f;
+	if (err != 0)
+		drop(owner); /* whoever dials next hears of it himself */
 }
 
 static void on_space(void *owner, struct span *ret)
@@ -143,7 +157,7 @@ static void on_quiet(void *arg)
 	wait_idle(i);
 }
 
-static const struct stream_ops idle_ops = {.space = on_space, .data = on_data, .end = on_end};
+static const struct stream_ops idle_ops = {.open = on_open, .space = on_space, .data = on_data, .end = on_end};
 
 struct cpool *cpool_new(struct net *n)
 {
@@ -164,6 +178,17 @@ void cpool_free(struct cpool *p)
 	free(p);
 }
 
+static struct idle *idle_new(struct cpool *p, const char *key, struct stream *s)
+{
+	struct idle *i = xcalloc(1, sizeof(*i));
+
+	i->pool = p;
+	i->key = xstrdup(key);
+	i->s = s;
+	p->n++;
+	return i;
+}
+
 void cpool_put(struct net *n, const char *key, struct stream *s)
 {
 	struct cpool *p = n->cpool;
@@ -176,11 +201,7 @@ void cpool_put(struct net *n, const char *key, struct stream *s)
 	}
 	if (p->n >= CPOOL_MAX)
 		drop(TAILQ_LAST(&p->idle, idle_list));
-	i = xcalloc(1, sizeof(*i));
-	i->pool = p;
-	i->key = xstrdup(key);
-	i->s = s;
-	p->n++;
+	i = idle_new(p, key, s);
 	TAILQ_INSERT_HEAD(&p->idle, i, link);
 	if (peer->is == PEER_NEW) {
 		timer_start(n->loop, &i->timer, QUIET_MS, 0, on_quiet, i);
@@ -189,6 +210,53 @@ void cpool_put(struct net *n, const char *key, struct stream *s)
 		wait_idle(i);
 	}
 	stream_set_owner(s, &idle_ops, i);
+}
+
+unsigned cpool_soon(const struct net *n, const char *key)
+{
+	const struct peer *peer = find_peer(n->cpool, key);
+	const struct idle *i;
+
+	if (peer == NULL || peer->is != PEER_NEW)
+		return 0;
+	TAILQ_FOREACH(i, &n->cpool->idle, link)
+	{
+		if (!i->spare && strcmp(i->key, key) == 0 && stream_rtt(i->s) > QUIET_MS)
+			return QUIET_MS + 1;
+	}
+	return 0;
+}
+
+static void dial_spare(struct net *n, const char *key, const struct dial_req *to)
+{
+	struct idle *i = idle_new(n->cpool, key, NULL);
+
+	i->spare = true;
+	i->s = stream_dial(n, to, &idle_ops, i);
+	TAILQ_INSERT_TAIL(&n->cpool->idle, i, link);
+	timer_start(n->loop, &i->timer, SPARE_MS, 0, drop, i);
+	timer_unref(&i->timer);
+}
+
+void cpool_dial(struct net *n, const char *key, const struct dial_req *to, unsigned count)
+{
+	const struct peer *peer = get_peer(n->cpool, key);
+
+	if (peer->is == PEER_NOISY || peer->spares_in_vain)
+		return;
+	for (; count > 0 && n->cpool->n < CPOOL_MAX; count--)
+		dial_spare(n, key, to);
+}
+
+void cpool_drop_spares(struct net *n, const char *key)
+{
+	struct idle *i, *next;
+
+	for (i = TAILQ_FIRST(&n->cpool->idle); i != NULL; i = next) {
+		next = TAILQ_NEXT(i, link);
+		if (i->spare && strcmp(i->key, key) == 0)
+			drop(i);
+	}
 }
 
 void cpool_noisy(struct net *n, const char *key)
@@ -221,17 +289,18 @@ struct stream *cpool_take(struct net *n, const char *key)
 	const struct peer *peer = find_peer(n->cpool, key);
 	struct idle *i, *next;
 	struct stream *s;
-	bool noisy;
+	bool noisy, spare;
 
-	if (peer == NULL || peer->is != PEER_QUIET)
+	if (peer == NULL || peer->is == PEER_NOISY)
 		return NULL;
 	for (i = TAILQ_FIRST(&n->cpool->idle); i != NULL; i = next) {
 		next = TAILQ_NEXT(i, link);
-		if (strcmp(i->key, key) != 0)
+		spare = i->spare;
+		if (strcmp(i->key, key) != 0 || (!spare && peer->is != PEER_QUIET))
 			continue;
 		s = remove_idle(i);
 		noisy = false;
-		if (stream_is_quiet(s) && is_alive(s, &noisy))
+		if ((spare && !stream_is_open(s)) || (stream_is_quiet(s) && is_alive(s, &noisy)))
 			return s;
 		stream_close(s);
 		if (noisy) {

@@ -31,7 +31,7 @@
 #define SHARE_MIN  (64u * 1024)
 #define SHARE_MAX  (1024u * 1024)
 #define CROWD	   16
-#define CROWD_PART 32 /* so much of a crowd receives in each turn, however long that takes: to ask the others in vain is not for free */
+#define CROWD_PART 32 /* such a part of a crowd receives in each turn, however long that takes: asking the others costs as much */
 
 static const struct {
 	const char *name;

@@ -605,6 +605,18 @@ enum zone stream_zone(const struct stream *s)
 	return s->zone;
 }
 
+bool stream_is_open(const struct stream *s)
+{
+	OBJ_CHECK(s, STREAM);
+	return s->state == ST_OPEN;
+}
+
+unsigned stream_rtt(const struct stream *s)
+{
+	OBJ_CHECK(s, STREAM);
+	return s->rtt;
+}
+
 const char *stream_peer(const struct stream *s)
 {
 	return s->peer;

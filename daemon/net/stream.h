@@ -59,6 +59,7 @@ struct dial_req {
  * returns. */
 struct stream *stream_dial(struct net *n, const struct dial_req *req, const struct stream_ops *ops, void *owner);
 
+bool stream_is_open(const struct stream *s); /* `open` was told, or would not be */
 void stream_write(struct stream *s, const void *p, size_t n); /* copied; errors arrive by `end` */
 size_t stream_unsent(const struct stream *s);                 /* bytes written but not yet with the kernel */
 void stream_resume(struct stream *s);                         /* `space` has room again; idempotent */
@@ -76,6 +77,8 @@ const char *stream_peer(const struct stream *s);
 enum zone stream_zone(const struct stream *s);
 /* uid of the process at the other end, of a Unix socket or of TCP within this machine (net/peer.h); false: not known. */
 bool stream_peer_uid(const struct stream *s, uint32_t *ret);
+/* The round trip in which it was connected, ms; 0: below one, or not known, as of those that were accepted. */
+unsigned stream_rtt(const struct stream *s);
 bool stream_is_unix(const struct stream *s); /* a Unix socket */
 /* Bytes are told of when n are there, or the end is, rather than one by one (SO_RCVLOWAT); 0 and 1: at once. Only for TCP
  * without TLS, else nothing happens. The owner must know that so many will come, and look after those that come slower than it

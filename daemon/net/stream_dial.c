@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Streams that are dialled: resolve, connect, handshake, under one deadline.
  */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -38,6 +40,17 @@ static void begin_tls(struct stream *s)
 		stream_tls_start(s);
 }
 
+/* By the kernel's clock, of the handshake alone: later ones have to do with how soon the peer's program answers. */
+static unsigned round_trip(const struct sock *k)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(sock_fd(k), IPPROTO_TCP, TCP_INFO, &info, &len) != 0)
+		return 0;
+	return info.tcpi_rtt / 1000;
+}
+
 static void on_dialled(void *arg, int err, const struct fail *f, struct sock *k)
 {
 	struct stream *s = arg;
@@ -49,6 +62,7 @@ static void on_dialled(void *arg, int err, const struct fail *f, struct sock *k)
 		stream_tell_end(s, f);
 	} else {
 		stream_attach(s, k);
+		s->rtt = round_trip(k);
 		log_debug(NET, "connected to %s", s->peer);
 		if (s->req->tls) {
 			begin_tls(s);

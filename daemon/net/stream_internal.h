@@ -64,6 +64,7 @@ struct stream {
 	LIST_ENTRY(stream) lingering;
 	char peer[SOCK_NAME_MAX];
 	enum zone zone; /* of the peer */
+	unsigned rtt;	/* stream_rtt */
 };
 
 /* stream.c */

@@ -27,6 +27,8 @@
 #define DRAIN_MAX 65536 /* bytes of a body that nobody wants, read to keep the connection ... */
 #define DRAIN_MS  2000	/* ... for at most this long */
 
+#define FAR_MS	50 /* round trips from which on it pays to dial before the first answer is there */
+
 #define LATE_MS	  500	/* a deadline noticed so much too late means that the process was stopped: what came meanwhile ... */
 #define GRACE_MS  500	/* ... is read in this time, before it counts */
 
@@ -64,10 +66,18 @@ static void leave(struct http1 *f)
 		free_fetch(f);
 }
 
+static void drop_spares(struct http1 *f)
+{
+	if (f->has_spares)
+		cpool_drop_spares(f->net, f->key);
+	f->has_spares = false;
+}
+
 /* Nothing will call us any more. */
 static void shut(struct http1 *f)
 {
 	f->gone = true;
+	drop_spares(f);
 	timer_stop(&f->timer);
 	defer_cancel(f->loop, &f->turn);
 	tunnel_cancel(f->tunnel);
@@ -247,7 +257,7 @@ static void keep_cookies(const struct http1 *f)
 	struct http_state *shared = net_http(f->net);
 
 	for (unsigned i = 0; shared != NULL && i < f->parser.n_fields; i++) {
-		if (strcasecmp(http_field_name(&f->parser, i), "Set-Cookie") == 0)
+		if (http_field_is(&f->parser, i, "Set-Cookie"))
 			cookie_jar_receive(shared->jar, &f->uri, http_field_value(&f->parser, i), (int64_t)time(NULL));
 	}
 }
@@ -281,6 +291,8 @@ static void take_answer(struct http1 *f, const struct http_answer *a, size_t use
 	f->ops->head(f->owner, &a->h);
 	if (f->gone)
 		return;
+	if (!give)
+		drop_spares(f);
 	f->lost = http_body_begin(&f->body, a, used, give, &f->why) < 0;
 	if (give) {
 		f->state = FETCH_BODY;
@@ -323,6 +335,7 @@ static void on_head_bytes(struct http1 *f, size_t n)
 	if (r == 1)
 		r = http_head_read(&f->parser, &f->asked, &a, &why) < 0 ? why.code : 1;
 	a.h.zone = f->proxy.kind == PROXY_NONE ? stream_zone(f->s) : zone_of_name(f->uri.host);
+	a.h.rtt_ms = stream_rtt(f->s);
 	if (r < 0)
 		finish(f, r, &why);
 	else if (r == 1)
@@ -352,14 +365,49 @@ static void fail_dial(struct http1 *f, int err, const struct fail *why)
 	finish(f, err, &named);
 }
 
+
+static bool is_https(const struct http1 *f)
+{
+	return strcmp(f->uri.scheme, "https") == 0;
+}
+
+/* Plain http goes to the proxy itself when that forwards; everything else is dialled at the origin, or is one already. */
+static struct dial_req dial_req(const struct http1 *f)
+{
+	bool forward = f->proxy.kind == PROXY_FORWARD;
+
+	return (struct dial_req){
+		.host = forward ? f->proxy.host : f->uri.host,
+		.port = forward ? f->proxy.port : f->uri.port,
+		.tls = is_https(f),
+		.alpn = "http/1.1",
+		.connect_timeout_ms = f->connect_timeout_ms,
+		.check_certificate = f->check_certificate,
+		.from = forward ? ZONE_LOCAL : f->from, /* the proxy was named by the user */
+	};
+}
+
+/* Where a round trip takes long, those that will be wanted when the answer is there are dialled now. */
+static void dial_beside(struct http1 *f)
+{
+	const struct dial_req to = dial_req(f);
+
+	if (f->beside == 0 || f->has_spares || stream_rtt(f->s) < FAR_MS)
+		return;
+	f->has_spares = true;
+	cpool_dial(f->net, f->key, &to, f->beside);
+}
+
 static void on_open(void *owner, int err, const struct fail *why)
 {
 	struct http1 *f = enter(owner);
 
-	if (err != 0)
+	if (err != 0) {
 		fail_dial(f, err, why);
-	else
+	} else {
 		send_request(f);
+		dial_beside(f);
+	}
 	leave(f);
 }
 
@@ -505,27 +553,6 @@ static void on_end(void *owner, int err, const struct fail *why)
 
 static const struct stream_ops stream_ops = {.open = on_open, .space = on_space, .pipe = on_pipe, .data = on_data, .end = on_end};
 
-static bool is_https(const struct http1 *f)
-{
-	return strcmp(f->uri.scheme, "https") == 0;
-}
-
-/* Plain http goes to the proxy itself when that forwards; everything else is dialled at the origin, or is one already. */
-static struct dial_req dial_req(const struct http1 *f)
-{
-	bool forward = f->proxy.kind == PROXY_FORWARD;
-
-	return (struct dial_req){
-		.host = forward ? f->proxy.host : f->uri.host,
-		.port = forward ? f->proxy.port : f->uri.port,
-		.tls = is_https(f),
-		.alpn = "http/1.1",
-		.connect_timeout_ms = f->connect_timeout_ms,
-		.check_certificate = f->check_certificate,
-		.from = forward ? ZONE_LOCAL : f->from, /* the proxy was named by the user */
-	};
-}
-
 static void on_tunnel(void *arg, int err, const struct fail *why, struct stream *s)
 {
 	struct http1 *f = enter(arg);
@@ -566,17 +593,31 @@ static void connect_fresh(struct http1 *f)
 		f->s = stream_dial(f->net, &dial, &stream_ops, f);
 }
 
-static void connect_any(struct http1 *f)
+static void connect_now(void *arg)
 {
+	struct http1 *f = arg;
+
 	f->s = f->keep_alive ? cpool_take(f->net, f->key) : NULL;
 	if (f->s == NULL) {
 		connect_fresh(f);
 		return;
 	}
-	f->reused = true;
 	stream_set_owner(f->s, &stream_ops, f);
+	if (!stream_is_open(f->s)) /* a spare that is being dialled: on_open comes */
+		return;
+	f->reused = true;
 	send_request(f);
 	stream_resume(f->s);
+}
+
+static void connect_any(struct http1 *f)
+{
+	unsigned soon = f->keep_alive ? cpool_soon(f->net, f->key) : 0;
+
+	if (soon > 0)
+		timer_start(f->loop, &f->timer, soon, 0, connect_now, f);
+	else
+		connect_now(f);
 }
 
 static void on_turn(void *arg)

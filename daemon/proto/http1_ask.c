@@ -78,15 +78,14 @@ static char *make_key(const struct http1 *f, const struct http_req *r, const cha
 	return buf_take(&b);
 }
 
-/* The URI that the user gave, zero when that is no URI. cred_uri NULL: uri itself. */
-static struct uri named_uri(const struct fetch_req *req)
+/* The URI that the user gave: most often the one that is asked, else *other (to be freed), which is zero when it is no URI. */
+static const struct uri *named_uri(const struct fetch_req *req, const struct uri *asked, struct uri *other)
 {
-	const char *text = req->cred_uri != NULL ? req->cred_uri : req->uri;
-	struct uri named = {0};
-
-	if (uri_parse(text, strlen(text), &named, NULL) != 0)
-		return (struct uri){0};
-	return named;
+	*other = (struct uri){0};
+	if (req->cred_uri == NULL || strcmp(req->cred_uri, req->uri) == 0)
+		return asked;
+	(void)uri_parse(req->cred_uri, strlen(req->cred_uri), other, NULL);
+	return other;
 }
 
 /* The request, and the one to repeat it with after a challenge. */
@@ -105,9 +104,10 @@ static int build_both(struct http1 *f, struct http_req *r, const char *secret, b
 static int build_requests(struct http1 *f, const struct fetch_req *req, struct fail *why)
 {
 	const struct http_state *shared = net_http(f->net);
-	struct uri named = named_uri(req);
-	bool own = named.host != NULL && uri_same_origin(&named, &f->uri), ask_first;
-	const struct http_auth_req auth = {.uri = &f->uri, .named = &named, .own_origin = own, .opts = req->opts,
+	struct uri other;
+	const struct uri *named = named_uri(req, &f->uri, &other);
+	bool own = named->host != NULL && uri_same_origin(named, &f->uri), ask_first;
+	const struct http_auth_req auth = {.uri = &f->uri, .named = named, .own_origin = own, .opts = req->opts,
 		.netrc = shared != NULL ? shared->netrc : NULL};
 	char *secret = http_auth(&auth, &ask_first);
 	char *cookie = shared != NULL ? cookie_jar_header(shared->jar, &f->uri, (int64_t)time(NULL)) : NULL;
@@ -120,7 +120,7 @@ static int build_requests(struct http1 *f, const struct fetch_req *req, struct f
 	e = build_both(f, &r, secret, ask_first, why);
 	http_auth_free(secret);
 	cookie_wipe(cookie);
-	uri_free(&named);
+	uri_free(&other);
 	return e;
 }
 
@@ -145,6 +145,7 @@ int http1_ask(struct http1 *f, const struct fetch_req *req, struct fail *why)
 		return r;
 	read_opts(f, req->opts);
 	f->from = req->from;
+	f->beside = f->keep_alive && f->proxy.kind == PROXY_NONE ? req->beside : 0;
 	f->asked.head_only = req->head_only;
 	f->asked.utf8_names = opts_bool(req->opts, OPT_CONTENT_DISPOSITION_DEFAULT_UTF8);
 	return build_requests(f, req, why);

@@ -33,6 +33,8 @@ struct http1 {
 	struct http_asked asked;
 	bool keep_alive;
 	bool check_certificate;
+	unsigned beside;  /* connections to dial once this one is there */
+	bool has_spares;  /* that was done */
 	enum zone from;	  /* of the request */
 	uint64_t connect_timeout_ms, timeout_ms;
 	/* running */

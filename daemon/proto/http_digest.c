@@ -90,13 +90,13 @@ bool http_digest(const struct http_parser *p, bool whole, char *ret, size_t size
 	size_t best = N_ALGORITHMS, md5 = rank_of("md5", 3);
 
 	for (unsigned i = 0; i < p->n_fields; i++) {
-		const char *name = http_field_name(p, i), *value = http_field_value(p, i);
+		const char *value = http_field_value(p, i);
 
-		if (strcasecmp(name, "Repr-Digest") == 0 || strcasecmp(name, "Digest") == 0)
+		if (http_field_is(p, i, "Repr-Digest") || http_field_is(p, i, "Digest"))
 			read_list(value, &best, ret, size);
-		else if (whole && strcasecmp(name, "Content-Digest") == 0)
+		else if (whole && http_field_is(p, i, "Content-Digest"))
 			read_list(value, &best, ret, size);
-		else if (whole && strcasecmp(name, "Content-MD5") == 0 && md5 < best &&
+		else if (whole && http_field_is(p, i, "Content-MD5") && md5 < best &&
 			 put_digest(md5, value, strlen(value), ret, size))
 			best = md5;
 	}

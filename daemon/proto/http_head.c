@@ -28,7 +28,7 @@ static bool is_token(const char *s, size_t n, const char *token)
 static bool list_has(const struct http_parser *p, const char *name, const char *token)
 {
 	for (unsigned i = 0; i < p->n_fields; i++) {
-		if (strcasecmp(http_field_name(p, i), name) != 0)
+		if (!http_field_is(p, i, name))
 			continue;
 		for (const char *s = http_field_value(p, i); *s != '\0';) {
 			size_t n = strcspn(s, ", \t");
@@ -63,7 +63,7 @@ static int read_length(const struct http_parser *p, int64_t *ret, struct fail *f
 		const char *s = http_field_value(p, i);
 		int64_t n;
 
-		if (strcasecmp(http_field_name(p, i), "Content-Length") != 0)
+		if (!http_field_is(p, i, "Content-Length"))
 			continue;
 		if (!read_number(&s, &n) || *s != '\0' || (*ret >= 0 && *ret != n))
 			return fail_set(f, ERR_PROTO, "The server's Content-Length is not a usable number");
@@ -80,7 +80,7 @@ static int read_transfer_coding(const struct http_parser *p, struct fail *f)
 	for (unsigned i = 0; i < p->n_fields; i++) {
 		const char *s = http_field_value(p, i);
 
-		if (strcasecmp(http_field_name(p, i), "Transfer-Encoding") != 0)
+		if (!http_field_is(p, i, "Transfer-Encoding"))
 			continue;
 		if (++n > 1 || strcasecmp(s, "chunked") != 0)
 			return fail_set(f, ERR_PROTO, "The server uses a transfer coding that is not understood");
@@ -121,10 +121,10 @@ static bool is_gzip_file(const struct http_answer *a)
 }
 
 /* Many servers label a stored .tar.gz with a coding that nobody asked for; that is part of the file. But what is coded while it
- * is sent, so that its length isn't known, is not the file. */
+ * is sent, so that its length isn't known, is not the file, nor a part of it. */
 static bool is_coded(const struct http_parser *p, const struct http_asked *asked, const struct http_answer *a)
 {
-	return p->status == 200 && (asked->codings || (a->length < 0 && !is_gzip_file(a)));
+	return (p->status == 200 || p->status == 206) && (asked->codings || (a->length < 0 && !is_gzip_file(a)));
 }
 
 /* Unknown codings are part of what is stored. */
@@ -142,8 +142,9 @@ static int read_coding(
 		a->coding = CODING_DEFLATE;
 	else if (strchr(s, ',') != NULL)
 		return fail_set(f, ERR_CODING, "The server put content codings on top of each other: not supported");
-	a->h.coded = a->coding != CODING_NONE;
-	if (a->framing == FRAMING_NONE) /* the answer to a HEAD tells of a coding, but there is nothing to undo */
+	a->h.coded = a->coding != CODING_NONE || (p->status == 206 && strcasecmp(s, "identity") != 0);
+	/* the answer to a HEAD tells of a coding, but there is nothing to undo; and of a part nothing can be */
+	if (a->framing == FRAMING_NONE || p->status == 206)
 		a->coding = CODING_NONE;
 	return 0;
 }
@@ -216,11 +217,21 @@ static void read_content_type(const struct http_parser *p, struct http_answer *a
 static bool asks_basic(const struct http_parser *p)
 {
 	for (unsigned i = 0; i < p->n_fields; i++) {
-		if (strcasecmp(http_field_name(p, i), "WWW-Authenticate") == 0 &&
+		if (http_field_is(p, i, "WWW-Authenticate") &&
 			http_auth_asks_basic(http_field_value(p, i)))
 			return true;
 	}
 	return false;
+}
+
+/* The file may have been changed once more in the second of its Last-Modified, after the answer was made. One without Date was
+ * made when it came (RFC 9110 6.6.1). */
+static bool is_weak_date(const struct http_parser *p, int64_t mtime)
+{
+	const char *s = http_field(p, "Date");
+	int64_t date = s != NULL ? http_date_parse(s) : -1;
+
+	return mtime >= (date >= 0 ? date : (int64_t)time(NULL));
 }
 
 /* What tells about the file, not about the connection. */
@@ -232,6 +243,7 @@ static void read_file(const struct http_parser *p, const struct http_asked *aske
 	h->etag = read_validator(p, "ETag");
 	h->last_modified = read_validator(p, "Last-Modified");
 	h->mtime = h->last_modified != NULL ? http_date_parse(h->last_modified) : -1;
+	h->weak_date = h->last_modified != NULL && (h->mtime < 0 || is_weak_date(p, h->mtime));
 	s = http_field(p, "Content-Disposition");
 	a->name = s != NULL ? http_name(s, asked->utf8_names) : NULL;
 	h->name = a->name;

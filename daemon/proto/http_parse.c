@@ -9,6 +9,7 @@
 
 /* Lawful chunked framing takes at most 6 bytes for a body byte; more than this in the long run is a flood. */
 #define FRAMING_PER_BYTE 16
+#define HEAD_USUAL 500 /* bytes that most heads have less than */
 
 static void stop_with(struct http_parser *p, int code, const char *text)
 {
@@ -127,6 +128,7 @@ static void begin_head(struct http_parser *p)
 	llhttp_init(&p->ll, HTTP_RESPONSE, &settings);
 	p->ll.data = p;
 	buf_reset(&p->text);
+	buf_room(&p->text, HEAD_USUAL);
 	buf_add(&p->text, "", 1); /* so that no offset is 0 */
 	p->n_fields = 0;
 	p->in_value = false;
@@ -243,11 +245,6 @@ int http_parse_chunked(struct http_parser *p, char *data, size_t n, size_t *ret_
 	return e == HPE_PAUSED;
 }
 
-const char *http_field_name(const struct http_parser *p, unsigned i)
-{
-	return p->text.data + p->fields[i].name;
-}
-
 const char *http_field_value(const struct http_parser *p, unsigned i)
 {
 	return p->text.data + p->fields[i].value;
@@ -256,7 +253,7 @@ const char *http_field_value(const struct http_parser *p, unsigned i)
 const char *http_field(const struct http_parser *p, const char *name)
 {
 	for (unsigned i = 0; i < p->n_fields; i++) {
-		if (strcasecmp(http_field_name(p, i), name) == 0)
+		if (http_field_is(p, i, name))
 			return http_field_value(p, i);
 	}
 	return NULL;

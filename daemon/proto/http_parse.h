@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -53,7 +55,14 @@ int http_parse_head(struct http_parser *p, const char *data, size_t n, size_t *r
  * ERR_PROTO, ERR_LIMIT: the body bytes before what is wrong are there all the same. */
 int http_parse_chunked(struct http_parser *p, char *data, size_t n, size_t *ret_body, size_t *ret_used, struct fail *f);
 
-const char *http_field_name(const struct http_parser *p, unsigned i);
+/* Field i is named so (any case). Inline: a head is asked for many names, and most differ in their length. */
+static inline bool http_field_is(const struct http_parser *p, unsigned i, const char *name)
+{
+	const struct http_field *f = &p->fields[i];
+
+	return f->value - f->name == strlen(name) + 1 && strcasecmp(p->text.data + f->name, name) == 0;
+}
+
 const char *http_field_value(const struct http_parser *p, unsigned i);
 /* Value of the first field of that name (any case), NULL: none. */
 const char *http_field(const struct http_parser *p, const char *name);

@@ -14,6 +14,7 @@
 #include "base/str.h"
 #include "proto/http_date.h"
 
+#define REQ_USUAL 500 /* bytes that most requests need less than */
 #define TOKEN "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 /* One line of the `header` option, cut in place. */
@@ -115,10 +116,7 @@ static bool put_accept_encoding(const struct http_req *r, struct buf *out)
 
 static bool put_host(const struct http_req *r, struct buf *out)
 {
-	char *host = uri_hostport(r->uri);
-
-	buf_adds(out, host);
-	free(host);
+	uri_put_hostport(r->uri, out);
 	return true;
 }
 
@@ -317,6 +315,18 @@ static int add_user_lines(const struct http_req *r, struct buf *out, struct fail
 	return e;
 }
 
+/* A proxy is told all of the URI (RFC 9112 3.2.2). */
+static void put_target(const struct http_req *r, struct buf *out)
+{
+	char *text = r->to_proxy ? uri_text(r->uri) : NULL;
+
+	if (text != NULL)
+		buf_adds(out, text);
+	else
+		uri_put_target(r->uri, out);
+	free(text);
+}
+
 bool http_req_ranged(const struct fetch_req *fetch)
 {
 	return fetch->want.start > 0 || fetch->want.end >= 0;
@@ -335,15 +345,14 @@ void http_req_identity(const struct http_req *r, struct buf *out)
 
 int http_req_build(const struct http_req *r, struct buf *out, bool *ret_codings, struct fail *f)
 {
-	char *target = r->to_proxy ? uri_text(r->uri) : uri_target(r->uri);
 	size_t from = out->len;
 	int e;
 
 	*ret_codings = false;
+	buf_room(out, REQ_USUAL);
 	buf_adds(out, r->fetch->head_only ? "HEAD " : "GET ");
-	buf_adds(out, target);
+	put_target(r, out);
 	buf_adds(out, " HTTP/1.1");
-	free(target);
 	e = check_tail(out, from, "URI", f);
 	buf_adds(out, "\r\n");
 	for (size_t i = 0; e == 0 && i < sizeof(builtin) / sizeof(builtin[0]); i++)

@@ -30,6 +30,8 @@ struct fetch_req {
 	int64_t if_modified_since; /* epoch; -1: none */
 	bool head_only;        /* HEAD */
 	enum zone from;       /* the outermost of those that redirected here; LOCAL: nobody did */
+	unsigned beside;      /* so many more requests to the same place will follow once the answer is there: where it is far
+			       * the connections for them may be dialled meanwhile */
 	const struct opts *opts; /* user-agent, header, referer, http-*, timeout, connect-timeout, ...; read by start() only */
 };
 
@@ -37,6 +39,7 @@ struct fetch_req {
 struct fetch_head {
 	int status;          /* 200, 206, 302, 404, 416 ... (final ones only, 1xx are swallowed, at most 32) */
 	enum zone zone;    /* where the answer came from; behind a proxy PUBLIC, unless the host is a number */
+	unsigned rtt_ms;     /* of the connection it came on; 0: below one, or not known */
 	int64_t body_len;    /* bytes that will come, -1 unknown (chunked, close-delimited or coded) */
 	int64_t total;       /* size of the whole representation, -1 unknown: Content-Range total, or Content-Length of a 200 */
 	bool has_range;      /* a valid Content-Range with start and end */
@@ -48,6 +51,7 @@ struct fetch_head {
 	const char *etag;          /* as sent, quotes and W/ included; NULL */
 	const char *last_modified; /* as sent; NULL */
 	int64_t mtime;             /* of last_modified, epoch; -1 */
+	bool weak_date;            /* last_modified may be that of two versions: it was less than 1 s old (RFC 9110 8.8.2.2) */
 	const char *location;      /* 3xx target as sent (at most 16 KiB); NULL */
 	const char *name;          /* file name of Content-Disposition (RFC 6266/8187), UTF-8, one part; NULL */
 	const char *content_type;  /* without parameters, lower case; NULL */

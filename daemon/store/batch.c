@@ -8,14 +8,6 @@
 
 #include "base/str.h"
 
-#include <uthash.h>
-
-struct batch_last {
-	uint64_t gid;
-	size_t at; /* in ops */
-	UT_hash_handle hh;
-};
-
 static void op_free(struct store_op *op)
 {
 	job_rec_free(&op->rec);
@@ -31,21 +23,11 @@ struct batch *batch_new(void)
 	return b;
 }
 
-static void forget_last(struct batch *b)
-{
-	struct batch_last *l;
-
-	while ((l = b->last)) {
-		HASH_DEL(b->last, l);
-		free(l);
-	}
-}
-
 void batch_free(struct batch *b)
 {
 	if (!b)
 		return;
-	forget_last(b);
+	row_map_free(&b->last);
 	for (size_t i = 0; i < b->n; i++)
 		op_free(&b->ops[i]);
 	free(b->ops);
@@ -84,20 +66,17 @@ static void push_meta(struct batch *b, struct store_op *op)
 
 static void push_job(struct batch *b, struct store_op *op)
 {
-	struct batch_last *l;
+	int64_t *at = row_map_find(&b->last, op->rec.gid);
 
-	HASH_FIND(hh, b->last, &op->rec.gid, sizeof(op->rec.gid), l);
-	if (l && b->ops[l->at].kind == op->kind) {
-		op_free(&b->ops[l->at]);
-		b->ops[l->at] = *op;
+	if (at && b->ops[*at].kind == op->kind) {
+		op_free(&b->ops[*at]);
+		b->ops[*at] = *op;
 		return;
 	}
-	if (!l) {
-		l = xcalloc(1, sizeof(*l));
-		l->gid = op->rec.gid;
-		HASH_ADD(hh, b->last, gid, sizeof(l->gid), l);
-	}
-	l->at = b->n;
+	if (at)
+		*at = (int64_t)b->n;
+	else
+		row_map_put(&b->last, op->rec.gid, (int64_t)b->n);
 	append(b, op);
 }
 
@@ -118,7 +97,7 @@ void batch_append(struct batch *b, struct batch *newer)
 		batch_push(b, &newer->ops[i]);
 	newer->n = 0;
 	newer->firm = false;
-	forget_last(newer);
+	row_map_free(&newer->last);
 }
 
 void batch_wait(struct batch *b, store_cb cb, void *arg)

@@ -8,9 +8,8 @@
 
 #include <sys/queue.h>
 
+#include "store/row_map.h"
 #include "store/store_backend.h"
-
-struct batch_last;
 
 struct store_waiter {
 	store_cb cb;
@@ -23,7 +22,7 @@ struct batch {
 	struct store_op *ops;
 	size_t n, cap;
 	bool firm;		 /* holds something else than progress: must be synced */
-	struct batch_last *last; /* newest op of each job: only that one may be replaced by a newer of its kind */
+	struct row_map last;	 /* where each job's newest op stands: only that one may be replaced by a newer of its kind */
 	struct store_waiters waiters;
 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Which row of the database a job has: rows are numbered in the order in which jobs were added, so that what is added together
  * lies together in the file, while GIDs are random. An index in the database would be written to at random places again, and
- * each place costs a page. Open addressing, 16 bytes a slot, at most three quarters full. One thread at a time.
+ * each place costs a page. Open addressing, 16 bytes a slot, at most three quarters full. In another one a batch keeps where it
+ * has changed a job. One thread at a time.
  */
 #ifndef HAUL_STORE_ROW_MAP_H
 #define HAUL_STORE_ROW_MAP_H

@@ -33,18 +33,47 @@ struct store {
 	struct deferred turn;  /* end of the turn: hand over, tell those who wait for nothing */
 	struct timer retry;
 	bool failing; /* the last commit failed: wait for something new, or the timer */
+	bool hurry;   /* somebody waits for the open batch who can't wait for others */
+	uint64_t handed_at; /* ms: the last hand-over; 0: none */
+	struct timer gather; /* runs while the open batch waits for more */
 };
 
 /* ---- batches ---- */
 
+static void on_gathered(void *arg);
+
+/* Where a sync takes no time, each change would have a commit of its own, which costs more than the change. */
+static bool gathers(struct store *s)
+{
+	uint64_t now = loop_now(s->loop), until = s->handed_at + STORE_GATHER_MS;
+
+	if (s->hurry || s->handed_at == 0 || now >= until)
+		return false;
+	if (!timer_running(&s->gather))
+		timer_start(s->loop, &s->gather, until - now, 0, on_gathered, s);
+	return true;
+}
+
 static void hand_over(struct store *s)
 {
-	if (s->flying || s->open->n == 0 || s->failing)
+	if (s->flying || s->open->n == 0 || s->failing || gathers(s))
 		return;
 	timer_stop(&s->retry);
+	timer_stop(&s->gather);
+	s->hurry = false;
+	s->handed_at = loop_now(s->loop);
 	s->flying = s->open;
 	s->open = batch_new();
 	store_thread_commit(s->thread, s->flying, s->flying->firm || !STAILQ_EMPTY(&s->flying->waiters));
+}
+
+static void on_gathered(void *arg)
+{
+	struct store *s = arg;
+
+	OBJ_CHECK(s, STORE);
+	s->hurry = true;
+	hand_over(s);
 }
 
 static void on_retry(void *arg)
@@ -200,10 +229,12 @@ static void drain(struct store *s)
 	struct fail f;
 
 	s->failing = false;
+	s->hurry = true;
 	hand_over(s);
 	while (s->flying) {
 		batch = store_thread_result(s->thread, true, &f);
 		land(s, batch, &f);
+		s->hurry = true;
 		hand_over(s);
 	}
 }
@@ -219,6 +250,7 @@ void store_close(struct store *s)
 	if (s->open->n > 0)
 		log_error(STORE, "%zu changes of the queue are lost", s->open->n);
 	timer_stop(&s->retry);
+	timer_stop(&s->gather);
 	defer_cancel(s->loop, &s->turn);
 	store_thread_stop(s->thread);
 	s->be->close(s->b);
@@ -237,11 +269,11 @@ static void push(struct store *s, struct store_op *op)
 	wake(s);
 }
 
-void store_put(struct store *s, const struct job_rec *r)
+void store_put(struct store *s, struct job_rec *r)
 {
-	struct store_op op = {.kind = SOP_PUT};
+	struct store_op op = {.kind = SOP_PUT, .rec = *r};
 
-	job_rec_copy(&op.rec, r);
+	memset(r, 0, sizeof(*r));
 	push(s, &op);
 }
 
@@ -270,7 +302,7 @@ void store_meta(struct store *s, const char *name, const char *value)
 	push(s, &(struct store_op){.kind = SOP_META, .name = xstrdup(name), .value = xstrdup(value)});
 }
 
-void store_flush(struct store *s, store_cb cb, void *arg)
+void store_flush_soon(struct store *s, store_cb cb, void *arg)
 {
 	struct batch *b;
 
@@ -282,6 +314,12 @@ void store_flush(struct store *s, store_cb cb, void *arg)
 		b = s->flying;
 	batch_wait(b, cb, arg);
 	wake(s);
+}
+
+void store_flush(struct store *s, store_cb cb, void *arg)
+{
+	store_flush_soon(s, cb, arg);
+	s->hurry |= s->open->n > 0;
 }
 
 bool store_pending(const struct store *s)

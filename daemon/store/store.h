@@ -57,8 +57,10 @@ int store_open(struct loop *l, enum store_kind kind, const char *dir, struct sto
  * record is the callee's to take (move the strings out) or leave. */
 int store_load(struct store *s, void (*cb)(void *arg, struct job_rec *r), void *arg, struct fail *f);
 
-/* Changes; each copies what it needs and joins the open batch. Never block, never fail: failure comes with the batch. */
-void store_put(struct store *s, const struct job_rec *r); /* insert or replace the whole row */
+/* Changes; each joins the open batch, with copies of the texts it is given. Never block, never fail: failure comes with the
+ * batch. */
+/* Insert or replace the whole row. Takes the strings of r, which is cleared. */
+void store_put(struct store *s, struct job_rec *r);
 void store_del(struct store *s, uint64_t gid);
 /* Hot small changes of existing rows. */
 void store_set_state(struct store *s, uint64_t gid, int state, uint64_t ord);
@@ -78,6 +80,10 @@ char *store_meta_get(struct store *s, const char *name); /* start-up only; mallo
  * it is fetched again). */
 typedef void (*store_cb)(void *arg, int err, const struct fail *f);
 void store_flush(struct store *s, store_cb cb, void *arg);
+/* The same for whom a moment makes no difference: when the batch before was handed over less than STORE_GATHER_MS ago, more
+ * changes may come to share the sync with these. */
+void store_flush_soon(struct store *s, store_cb cb, void *arg);
+#define STORE_GATHER_MS 2
 bool store_pending(const struct store *s); /* something is not durable yet */
 
 /* Commits what is left, calls all who wait, stops the thread, closes. Blocks; the last call. */

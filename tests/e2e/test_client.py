@@ -971,6 +971,27 @@ def test_commands_come_back_when_it_is_done(client, fake, args):
     assert sum(m.startswith("aria2.tell") for m in asked) == 4
 
 
+def test_ctrl_c_comes_back_when_all_is_paused(client, fake, tools):
+    """The same command at once would find a download that is still active, and wait for one that nobody lets go on."""
+    asked, looks, active = [], [], {"status": "active"}
+
+    def reply(method, *params):
+        asked.append(method)
+        if method == "aria2.addUri":
+            active["gid"] = params[1]["gid"]
+        if "aria2.pause" in asked and method.startswith("aria2.tell"):
+            looks.append(method)
+        if method == "aria2.tellActive":
+            return {"result": [active] if len(looks) < 5 else []}
+        return {"result": dict(active, status="active" if len(looks) < 5 else "paused") if method == "aria2.tellStatus" else active["gid"]}
+    fake(reply)
+    p = client.start("get", "http://h/f")
+    tools.wait_for(lambda: "aria2.tellActive" in asked)
+    p.send_signal(signal.SIGINT)
+    out, _ = p.communicate(timeout=20)
+    assert p.returncode == 7 and len(looks) == 5, (out, looks)
+
+
 @pytest.mark.parametrize("jobs", [6, 2600])
 def test_a_list_that_moves_while_it_is_read(client, fake, jobs):
     """From one call to the next two downloads start and two that ran end; each is listed, and once."""

@@ -1,11 +1,15 @@
 """D: disk, crash, restart. What test_crash.py and test_wrong_input.py decide already stands there."""
+import contextlib
 import errno
+import fcntl
 import os
 import random
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -672,6 +676,111 @@ def test_a_disk_that_takes_seconds(tools, tmp_path, hostile, slow_disk, call):
         assert all(d.status(g, "status")["status"] == "active" for g in slow)  # they did meet the slow call
     finally:
         d.kill()
+
+
+FIFREEZE, FITHAW = 0xC0045877, 0xC0045878  # include/uapi/linux/fs.h
+AT_ONCE = 16  # threads that one file system may have (daemon/ev/work.h)
+
+
+@contextlib.contextmanager
+def frozen(where):
+    """Whoever changes anything in the file system does not come back meanwhile."""
+    fd = os.open(where, os.O_RDONLY)
+    fcntl.ioctl(fd, FIFREEZE, 0)
+    try:
+        yield
+    finally:
+        fcntl.ioctl(fd, FITHAW, 0)
+        os.close(fd)
+
+
+def hanging(d):
+    """-> how many threads of the daemon wait within the kernel for a disk: for one that hangs, or for a moment."""
+    n = 0
+    for task in os.listdir("/proc/%d/task" % d.p.pid):
+        with open("/proc/%d/task/%s/stat" % (d.p.pid, task)) as f:
+            n += f.read().rpartition(")")[2].split()[0] == "D"
+    return n
+
+
+@pytest.fixture
+def with_hung_disk(ext4, tmp_path, tools):
+    """-> (a daemon that runs many downloads at a time, the folder of a disk that freezes)"""
+    disk = ext4("hung")
+    d = tools.Hauld(tmp_path / "d", "--max-concurrent-downloads=200", "--split=1", "--file-allocation=none", "--memory-limit=8M").start()
+    yield d, disk.where
+    d.kill()
+
+
+@pytest.mark.matrix("D15")
+def test_forty_downloads_on_a_disk_that_hangs(with_hung_disk, hostile, tools):
+    """Ten of them hang writing and would fill the memory, the others opening: large and small files elsewhere come all the same.
+    What waits for a thread there can be removed at once; the rest goes on when the disk does."""
+    d, hung = with_hung_disk
+    begun = [d.add(hostile.base + "/f/4M/b%d?rate=2M" % i, dir=hung, out="b%d" % i) for i in range(10)]
+    for gid in begun:
+        d.received(gid, 1)
+    with frozen(hung):
+        tools.wait_for(lambda: hanging(d) >= 10)
+        late = [d.add(hostile.base + "/f/1M/l%d" % i, dir=hung, out="l%d" % i) for i in range(30)]
+        tools.wait_for(lambda: hanging(d) == AT_ONCE)
+        large = d.add(hostile.base + "/f/16M/q?rate=16M", out="q")
+        small = [d.add(hostile.base + "/f/16K/s%d" % i, out="s%d" % i) for i in range(5)]
+        for gid in [large, *small]:
+            d.complete(gid, 30)
+        tools.wait_for(lambda: hanging(d) == AT_ONCE)
+        for gid in late:
+            d.rpc("aria2.forceRemove", gid)
+        tools.wait_for(lambda: sum(d.status(g, "status")["status"] == "removed" for g in late) >= len(late) - AT_ONCE)
+        assert all(d.status(g, "status")["status"] == "active" for g in begun)
+    assert tools.sha256_of(os.path.join(d.dir, "q")) == hostile.sha256("16M", "q")
+    for gid in late:
+        assert d.wait(gid)["status"] == "removed"
+    for i, gid in enumerate(begun):
+        d.complete(gid)
+        assert tools.sha256_of(os.path.join(hung, "b%d" % i)) == hostile.sha256("4M", "b%d" % i)
+    assert sorted(os.listdir(hung)) == sorted(["lost+found"] + ["b%d" % i for i in range(10)])
+
+
+@pytest.mark.matrix("D15")
+def test_many_small_files_on_a_disk_that_hangs(with_hung_disk, hostile, tools):
+    """They are placed many at a time, then, as that hangs, one by one, until they have all threads that they may have."""
+    d, hung = with_hung_disk
+    with frozen(hung):
+        slow = [d.add(hostile.base + "/f/16K/h%d" % i, dir=hung, out="h%d" % i) for i in range(20)]
+        tools.wait_for(lambda: hanging(d) > 0)
+        slow += [d.add(hostile.base + "/f/16K/h%d" % i, dir=hung, out="h%d" % i) for i in range(20, 60)]
+        tools.wait_for(lambda: hanging(d) == AT_ONCE)
+        for i in range(10):
+            d.complete(d.add(hostile.base + "/f/16K/s%d" % i, out="s%d" % i), 30)
+        d.complete(d.add(hostile.base + "/f/4M/q", out="q"), 30)
+        tools.wait_for(lambda: hanging(d) == AT_ONCE)
+        assert all(d.status(g, "status")["status"] == "active" for g in slow)
+    for i, gid in enumerate(slow):
+        d.complete(gid)
+        assert tools.sha256_of(os.path.join(hung, "h%d" % i)) == hostile.sha256("16K", "h%d" % i)
+
+
+@pytest.mark.matrix("D15")
+def test_an_end_while_a_disk_hangs(tools, tmp_path, hostile, slow_disk):
+    """40 downloads hang opening their files, in a file system of its own: others come, and the end waits for none of it."""
+    slow_dir = tempfile.mkdtemp(prefix="haul-", dir="/dev/shm")
+    os.makedirs(slow_dir + "/slow")
+    d = tools.Hauld(tmp_path / "d", "--max-concurrent-downloads=100", "--split=1", "--file-allocation=none",
+                    env=dict(slow_disk, SLOW_CALL="open", SLOW_SECONDS="60"))
+    if os.stat(slow_dir).st_dev == os.stat(d.dir).st_dev:
+        pytest.skip("/dev/shm is no file system of its own")
+    d.start()
+    try:
+        slow = [d.add(hostile.base + "/f/1M/s%d" % i, dir=slow_dir + "/slow", out="s%d" % i) for i in range(40)]
+        tools.wait_for(lambda: all(d.status(g, "status")["status"] == "active" for g in slow))
+        d.complete(d.add(hostile.base + "/f/2M/q", out="q"), 30)
+        d.p.send_signal(signal.SIGTERM)
+        assert d.p.wait(30) == 0
+        assert "ending anyway" in d.tail()
+    finally:
+        d.kill()
+        shutil.rmtree(slow_dir)
 
 
 # ---- D16: older state ----

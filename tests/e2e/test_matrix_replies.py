@@ -36,6 +36,7 @@ CASES = [
     ("H16", "/range-bad/4M/a?kind=overflow", "right 8 22", ANY), ("H16", "/range-bad/4M/a?kind=backwards", "right 8 22", ANY),
     ("H16", "/range-bad/4M/a?kind=unit", "right 8 22", ANY), ("H16", "/range-bad/4M/a?kind=neg", "right 8 22", ANY),
     ("H16", "/range-multi/4M/a", "right 8 22", ANY), ("H16", "/range-total/4M/a", "right 8 22", ANY),
+    ("H16", "/range-gzip/4M/a", "right 8 22", ANY),
     ("H17", "/range-short/4M/a", "right", ANY), ("H17", "/range-bad/4M/a?kind=star", "right", ANY),
     ("H18", "/range-long/4M/a", "right", ANY), ("H20", "/range-416/4M/a", "right", ANY), ("H20", "/range-unasked/4M/a", "right", ANY),
     ("H21", "/chunk-bad/1M/a?kind=huge", "22", ONCE), ("H21", "/chunk-bad/1M/a?kind=overflow", "22", ONCE),

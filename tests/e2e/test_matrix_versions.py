@@ -2,6 +2,7 @@
 import os
 import re
 import signal
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -14,7 +15,7 @@ A, B = "a", "b"
 FLIPS = [
     ("V01", "/flip/4M/a?after={n}", "a b 8"), ("V02", "/flip-noifrange/4M/a?after={n}", "a b 8"), ("V02", "/flip-lm/4M/a?after={n}", "a b 8"),
     ("V03", "/flip-weak/4M/a?after={n}", "a b 8"), ("V04", "/flip-len/4M/a?after={n}", "a 8"), ("V05", "/flip-blind/4M/a?after={n}", "?"),
-    ("V07", "/etag-unstable/4M/a?n={n}", "a 8"), ("V08", "/ifrange-drop/4M/a?n={n}", "a"),
+    ("V05", "/flip-second/4M/a?after={n}", "?"), ("V07", "/etag-unstable/4M/a?n={n}", "a 8"), ("V08", "/ifrange-drop/4M/a?n={n}", "a"),
 ]
 
 
@@ -179,6 +180,130 @@ def test_a_page_before_the_first_byte(hauld, hostile):
     url = hostile.base + target("/portal/4M/a?cut=0&after=1")
     s = fetch(hauld, url, 1)
     assert s["errorCode"] == "8" and names(hauld) == [] and "no longer tells" in explained(hauld, s, url), s
+
+
+def without_ranges(d, hostile, conns, query, rate="2M"):
+    """A part of 1 MiB or more, whose server has become bad at ranges. -> gid, url, bytes that were there."""
+    url = hostile.base + target("/range-lost/4M/a?rate=%s&%s" % (rate, query))
+    gid = d.add(url, **options(conns))
+    d.received(gid, 1 << 20)
+    d.rpc("aria2.pause", gid)
+    had = int(d.wait(gid, "paused")["completedLength"])
+    hostile.get("/_flip?id=" + url.rpartition("=")[2])
+    return gid, url, had
+
+
+def asked(hostile, url):
+    """What came for it, in order: range and If-Range or None."""
+    found = []
+    for q in hostile.log():
+        if q["line"].split()[1] == urlsplit(url).path + "?" + urlsplit(url).query:
+            fields = {k.lower(): v for k, v in q["headers"]}
+            found.append({"range": fields.get("range"), "if-range": fields.get("if-range")})
+    return found
+
+
+@pytest.mark.matrix("H15", "H20")
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("status", [200, 416])
+def test_one_refused_range_costs_nothing(hauld, hostile, tools, status, conns):
+    """After a restart of the daemon, which does not know any more that this server has ranges."""
+    gid, url, had = without_ranges(hauld, hostile, conns, "status=%d&times=1" % status)
+    hauld.kill()
+    hauld.start()
+    before = len(asked(hostile, url))
+    hauld.rpc("aria2.unpause", gid)
+    assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256(SIZE, A) and not unproven(hauld, gid)
+    assert len(asked(hostile, url)) >= before + 2 and all(q["range"] for q in asked(hostile, url)[before:])
+
+
+@pytest.mark.matrix("H15", "H20", "V06")
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("status", [200, 416])
+def test_a_server_without_ranges_any_more(hauld, hostile, tools, status, conns):
+    """All of the file is received once more, and fills what is missing, wherever that is: the part is not touched before."""
+    gid, url, _ = without_ranges(hauld, hostile, conns, "status=%d" % status)
+    before = len(asked(hostile, url))
+    hauld.rpc("aria2.unpause", gid)
+    assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256(SIZE, A) and not unproven(hauld, gid)
+    assert names(hauld) == ["a"] and parts(hauld) == []
+    assert [q["range"] for q in asked(hostile, url)[before:]].count(None) == 1
+
+
+@pytest.mark.matrix("H15", "H20", "H03")
+@pytest.mark.parametrize("conns", [1, 4])
+@pytest.mark.parametrize("status", [200, 416])
+def test_a_server_without_ranges_breaks_off(hauld, hostile, tools, status, conns):
+    """Before it comes to what is missing, time after time: the part is kept, and what was thrown away is no progress."""
+    gid, url, had = without_ranges(hauld, hostile, conns, "status=%d&cut=1000" % status)
+    hauld.rpc("aria2.unpause", gid)
+    s = hauld.wait(gid)
+    assert s["errorCode"] in ("1", "6") and int(s["completedLength"]) >= had and parts(hauld) == ["a.part"], s
+    explained(hauld, s, url)
+    hostile.get("/_flip?id=%s&back=1" % url.rpartition("=")[2])
+    hauld.rpc("haul.retry", gid)
+    assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256(SIZE, A) and not unproven(hauld, gid)
+
+
+@pytest.mark.matrix("V04", "H20")
+@pytest.mark.parametrize("conns", [1, 4])
+def test_a_416_of_another_size(hauld, hostile, conns):
+    gid, url, had = without_ranges(hauld, hostile, conns, "status=416&total=5")
+    hauld.rpc("aria2.unpause", gid)
+    s = hauld.wait(gid)
+    assert s["errorCode"] == "8" and int(s["completedLength"]) == had and parts(hauld) == ["a.part"], s
+    assert "5 bytes instead of 4194304" in explained(hauld, s, url)
+
+
+@pytest.mark.matrix("V05", "H15")
+@pytest.mark.parametrize("total", ["4M", "5M"])
+def test_begun_anew_it_is_the_same_file(hauld, hostile, tools, total):
+    """No ranges, and nothing to tell two versions by but the size: a single answer is better than two, but has that size."""
+    gid, url, _ = without_ranges(hauld, hostile, 1, "blind=1&total=" + total)
+    hauld.rpc("aria2.unpause", gid)
+    s = hauld.wait(gid)
+    if total == "4M":
+        assert tools.sha256_of(hauld.complete(gid)) == hostile.sha256(SIZE, A) and not unproven(hauld, gid)
+    else:
+        assert s["errorCode"] == "8" and names(hauld) == [] and "changed" in explained(hauld, s, url)
+
+
+@pytest.mark.matrix("V05")
+def test_a_weak_date_is_no_condition(hauld, hostile):
+    """RFC 9110 13.1.5: If-Range with a date takes a strong one."""
+    url = hostile.base + target("/flip-second/4M/a?after=1000&cut=1500K")
+    assert fetch(hauld, url, 1)["status"] == "complete"
+    assert [q["if-range"] for q in asked(hostile, url)] == [None] * 3
+
+
+@pytest.mark.matrix("V09")
+@pytest.mark.parametrize("how", ["failed", "removed", "purged", "purged and restarted"])
+@pytest.mark.parametrize("where", ["the same", "another query", "another path", "another host"])
+def test_a_part_of_another_resource(hauld, hostile, tools, where, how):
+    """The same name, size, ETag and date, as of servers that make ETags of those: only a part from the same place is gone on with."""
+    first = "/twin/4M/a/one?of=a&rate=2M&" + ("cut=1500K" if how == "failed" else "x=1")
+    gid = hauld.add(hostile.base + target(first), out="same", **options(1, max_tries=1))
+    if how == "failed":
+        hauld.received(gid, 1 << 20)
+        hostile.get("/_flip?id=twin")
+        hauld.wait(gid, "error")
+        hostile.get("/_flip?id=twin&back=1")
+    else:
+        hauld.received(gid, 1 << 20)
+        hauld.rpc("aria2.remove", gid)
+        hauld.wait(gid, "removed")
+    if how.startswith("purged"):
+        hauld.rpc("aria2.purgeDownloadResult")
+    if how.endswith("restarted"):
+        hauld.stop()
+        hauld.start()
+    same = where in ("the same", "another query")
+    url = {"the same": "/twin/4M/a/one?of=a", "another query": "/twin/4M/a/one?of=a&sig=2", "another path": "/twin/4M/a/two?of=b",
+           "another host": "/twin/4M/a/one?of=b"}[where]
+    base = hostile.base if where != "another host" else "http://127.0.0.1:%d" % (hostile.port + 1)
+    other = hauld.add(base + target(url), out="same", **options(1))
+    assert tools.sha256_of(hauld.complete(other)) == hostile.sha256(SIZE, A if same else B) and not unproven(hauld, other)
+    assert names(hauld) == ["same" if same else "same.1"] and parts(hauld) == ([] if same else ["same.part"])
 
 
 @pytest.mark.matrix("V09")

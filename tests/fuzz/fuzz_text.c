@@ -305,6 +305,24 @@ static json_t *read_lenient(const char *text, size_t n, struct buf *ret)
 	return v;
 }
 
+/* Read one by one, the elements are those of the whole. */
+static void check_elements(const char *text, size_t n, const json_t *whole)
+{
+	struct plain_array a;
+	size_t i = 0;
+
+	CHECK(plain_array_begin(text, n, &a) == json_is_array(whole));
+	if (!json_is_array(whole))
+		return;
+	CHECK(a.left == json_array_size(whole));
+	while (a.left > 0) {
+		json_t *one = plain_array_next(&a);
+
+		CHECK(json_equal(one, json_array_get(whole, i++)));
+		json_decref(one);
+	}
+}
+
 /* What a strict parser takes means the same when it is read leniently, and what is read leniently means the same again. What
  * is read in one pass means what it does otherwise. */
 static void fuzz_json(struct input *in)
@@ -318,6 +336,7 @@ static void fuzz_json(struct input *in)
 	after = read_lenient(text, in->n, &once);
 	plain = plain_json(text, in->n);
 	CHECK(plain == NULL || json_equal(plain, after));
+	check_elements(text, in->n, plain);
 	json_decref(plain);
 	if (after != NULL) {
 		again = read_lenient(once.data, once.len, &twice);

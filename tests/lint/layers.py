@@ -14,7 +14,7 @@ MAY = {  # folder: other folders (or single headers) of ours that it may include
     "daemon/proto": ["base", "ev", "net"],
     "daemon/core": ["base", "ev", "disk", "store", "proto/proto.h", "net/net.h"],
     "rpc": ["base", "ev", "net", "core/engine.h", "core/event.h", "core/job.h"],
-    "client": ["base"],
+    "client": ["base", "rpc/plain_json.h"],
 }
 NO_LIBRARY = {"daemon/base": ["uv.h", "jansson.h", "sqlite3.h"], "daemon/core": ["jansson.h", "sqlite3.h", "llhttp.h", "openssl/ssl.h"]}
 

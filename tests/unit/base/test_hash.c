@@ -38,15 +38,17 @@ static void known_answers(void **state)
 		struct hash *h = hash_new(known[i][0]);
 
 		assert_non_null(h);
-		hash_update(h, "a", 1);
-		hash_update(h, "", 0);
-		hash_update(h, "bc", 2);
 		snprintf(text, sizeof(text), "%s=%s", known[i][0], known[i][1]);
 		assert_int_equal(hash_parse(text, type, want, &n), 0);
 		assert_string_equal(type, known[i][0]);
 		assert_int_equal(n, hash_len(known[i][0]));
-		assert_int_equal(hash_final(h, got), n);
-		assert_memory_equal(got, want, n);
+		for (int again = 0; again < 2; again++) {
+			hash_update(h, "a", 1);
+			hash_update(h, "", 0);
+			hash_update(h, "bc", 2);
+			assert_int_equal(hash_final(h, got), n);
+			assert_memory_equal(got, want, n);
+		}
 		hash_free(h);
 	}
 }

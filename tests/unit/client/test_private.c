@@ -46,7 +46,7 @@ static int slow_flock(int fd, int how)
 #undef flock
 
 /* What is not needed for a folder. */
-struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd)
+struct rpc *rpc_begin(struct endpoint *ep, char *secret, int intr_fd)
 {
 	(void)ep;
 	(void)secret;
@@ -54,7 +54,7 @@ struct rpc *rpc_new(struct endpoint *ep, char *secret, int intr_fd)
 	return NULL;
 }
 
-void rpc_free(struct rpc *r)
+void rpc_end(struct rpc *r)
 {
 	(void)r;
 }

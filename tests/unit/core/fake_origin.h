@@ -51,6 +51,9 @@ struct fake_server {
 	unsigned rate;         /* bytes/s of each connection; 0: as fast as it goes */
 	bool even;             /* ... every 50 ms, rather than in stretches of any length */
 	unsigned rate_of_all;  /* bytes/s that the connections share; 0: no limit */
+	unsigned rtt_ms;       /* told with each answer */
+	unsigned latency_ms;   /* until an answer comes */
+	unsigned stuck_number; /* the n-th request gets stuck_rate; 0: none */
 	unsigned stuck_every;  /* every n-th connection gets stuck_rate; 0: none */
 	unsigned stuck_rate;
 	unsigned most_open;    /* of the requests, at a time */
@@ -71,6 +74,7 @@ struct fake_server {
 	unsigned requests, open;
 	unsigned heads, conditional; /* requests that were so */
 	struct range asked[64];      /* of the first requests */
+	unsigned beside[64];         /* and how many were to follow each */
 	int64_t sent;          /* bytes of bodies */
 };
 
@@ -151,6 +155,8 @@ static unsigned fake_rate(const struct fake_fetch *f)
 {
 	unsigned share = f->o->rate_of_all / (f->o->open > 0 ? f->o->open : 1);
 
+	if (f->number == f->o->stuck_number)
+		return f->o->stuck_rate;
 	if (f->o->stuck_every > 0 && f->number % f->o->stuck_every == 0)
 		return f->o->stuck_rate;
 	return share > 0 && (f->o->rate == 0 || share < f->o->rate) ? share : f->o->rate;
@@ -234,7 +240,7 @@ static int fake_status(const struct fake_fetch *f)
 static void fake_head(struct fake_fetch *f)
 {
 	struct fetch_head h = {.status = fake_status(f), .body_len = -1, .total = -1, .mtime = -1, .retry_after_ms = -1,
-		.limit_ms = -1};
+		.limit_ms = -1, .rtt_ms = f->o->rtt_ms};
 	char tag[32], date[64], link[64];
 	int status = h.status;
 
@@ -400,8 +406,10 @@ static int fake_start(struct net *n, const struct fetch_req *req, const struct f
 	snprintf(f->if_range_text, sizeof(f->if_range_text), "%s", req->if_range ? req->if_range : "");
 	f->head = req->head_only;
 	f->unmodified = f->o->mtime > 0 && req->if_modified_since >= f->o->mtime;
-	if (f->o->requests < sizeof(f->o->asked) / sizeof(f->o->asked[0]))
+	if (f->o->requests < sizeof(f->o->asked) / sizeof(f->o->asked[0])) {
 		f->o->asked[f->o->requests] = req->want;
+		f->o->beside[f->o->requests] = req->beside;
+	}
 	f->o->requests++;
 	f->number = f->o->requests;
 	f->link = strstr(req->uri, "/link-") ? (unsigned)strtoul(strstr(req->uri, "/link-") + 6, NULL, 10) : 0;
@@ -416,6 +424,8 @@ static int fake_start(struct net *n, const struct fetch_req *req, const struct f
 	f->version = f->o->version + (f->o->flip_after && f->o->requests > f->o->flip_after ? 1 : 0);
 	if (f->silent)
 		timer_start(fake.loop, &f->timer, FAKE_SILENCE_MS, 0, fake_step, f);
+	else if (f->o->latency_ms > 0)
+		timer_start(fake.loop, &f->timer, f->o->latency_ms, 0, fake_step, f);
 	else
 		fake_again(f);
 	*ret = f;

@@ -93,6 +93,7 @@ struct xfer *xfer_start(const struct xfer_req *req, const struct xfer_ops *ops, 
 	x->etag = xstrdup(req->known.etag);
 	x->total = req->known.total;
 	x->user_part = req->known.user_part;
+	x->stale_journal = req->known.stale_journal;
 	x->hurry = req->hurry;
 	ranges_init(&x->have);
 	ranges_copy(&x->have, req->known.have);

@@ -18,7 +18,7 @@ struct xfer {
 	struct opts *opts;
 	char *dir, *journal, *path, *etag; /* path, etag, total, have, user_part: what it was told that is known */
 	int64_t total;
-	bool user_part;
+	bool user_part, stale_journal;
 	struct ranges have;
 	size_t n_uris;	     /* of the last list */
 	bool hurry;	     /* it was to begin so */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ev/loop.h"
+#include "ev/work.h"
 
 #define QUICK_PATIENCE_MS 100 /* of the world's: how long to wait at a time for work on the pool */
 
@@ -44,8 +45,8 @@ int epoll_pwait(int fd, struct epoll_event *events, int max, int timeout, const 
 
 	if (quick.loop == NULL || timeout <= 0)
 		return real_wait(fd, events, max, timeout, mask);
-	n = real_wait(fd, events, max, quick.loop->uv.active_reqs.count > 0 ? QUICK_PATIENCE_MS : 0, mask);
-	if (n == 0 && quick.loop->uv.active_reqs.count == 0)
+	n = real_wait(fd, events, max, work_pending(quick.loop) ? QUICK_PATIENCE_MS : 0, mask);
+	if (n == 0 && !work_pending(quick.loop))
 		quick.ns += (int64_t)timeout * 1000000;
 	return n;
 }

@@ -1029,6 +1029,36 @@ static void a_newcomer_adopts_the_part(void **state)
 	assert_false(fake_find(2)->ops->adopt(fake_find(2)->owner, "/d/x", false, &got));
 }
 
+/* Its journal names the part, which is the newcomer's now. Until it has another file nothing may ask the journal, whenever the
+ * process is killed. */
+static void who_lost_a_part_does_not_ask_its_journal(void **state)
+{
+	struct xfer_known k = {.path = "/d/x", .total = 100, .stale_journal = true};
+	struct env *v = *state;
+
+	a_newcomer_adopts_the_part(state);
+	set_opt(v->global, "max-concurrent-downloads", "2");
+	assert_int_equal(engine_retry(v->e, G, NULL, NULL), 0);
+	assert_int_equal(flush(v), 0);
+	crash(v);
+	engine_start(v->e);
+	settle(v);
+	assert_true(fake_find(G)->stale_journal);
+	fake_find(G)->ops->known(fake_find(G)->owner, &k); /* adopts something, and has not opened it yet */
+	assert_int_equal(flush(v), 0);
+	crash(v);
+	engine_start(v->e);
+	settle(v);
+	assert_true(fake_find(G)->stale_journal);
+	k.stale_journal = false;
+	fake_find(G)->ops->known(fake_find(G)->owner, &k);
+	assert_int_equal(flush(v), 0);
+	crash(v);
+	engine_start(v->e);
+	settle(v);
+	assert_false(fake_find(G)->stale_journal);
+}
+
 static void assert_waits_anew(struct env *v)
 {
 	struct job_view w;
@@ -1258,6 +1288,7 @@ int main(void)
 		T(purge_forgets_results_only),
 		T(views_of_ended_jobs),
 		T(a_newcomer_adopts_the_part),
+		T(who_lost_a_part_does_not_ask_its_journal),
 		T(a_failure_says_where_and_what_is_kept),
 		T(a_retry_goes_on_with_its_part),
 		T(a_removed_one_runs_to_its_end_after_a_retry),

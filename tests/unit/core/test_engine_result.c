@@ -226,7 +226,7 @@ static void a_placed_file_is_known_until_its_end_is_durable(void **state)
 	struct env *v = *state;
 	uint64_t gid = add(v, 5, false);
 	struct ledger_job job = {.gid = gid};
-	struct ledger_id id;
+	struct file_id id;
 	char path[64];
 
 	assert_int_equal(flush(v), 0);
@@ -323,13 +323,16 @@ static void new_gids_look_at_no_events(void **state)
 static void not_too_many_are_kept(void **state)
 {
 	struct env *v = *state;
-	struct job_rec r = {.state = JOB_ERROR, .err = ERR_STATUS, .flags = JOB_KEPT, .total = -1};
-	char uri[] = "http://h/x\n";
 
 	for (int i = 1; i <= 10000; i++) {
-		r.gid = (uint64_t)i + 0x1000;
-		r.ord = (uint64_t)i;
-		r.uris = uri;
+		struct job_rec r = {.gid = (uint64_t)i + 0x1000,
+			.state = JOB_ERROR,
+			.ord = (uint64_t)i,
+			.uris = xstrdup("http://h/x\n"),
+			.total = -1,
+			.err = ERR_STATUS,
+			.flags = JOB_KEPT};
+
 		store_put(v->store, &r);
 	}
 	assert_int_equal(flush(v), 0);

@@ -216,6 +216,134 @@ static void pause_loop(void *arg)
 	loop_stop(&w->loop);
 }
 
+/* Where round trips are long some are begun with, of a file that is worth it, before a window of measurement is over. */
+static void test_a_far_server_is_asked_by_some_at_first(void **state)
+{
+	static const struct {
+		unsigned rtt_ms;
+		int64_t size;
+		unsigned open;
+	} rows[] = {{0, 48 * MIB, 1}, {20, 48 * MIB, 1}, {100, 48 * MIB, 4}, {100, 12 * MIB, 1}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake_server o = {.size = rows[i].size, .version = 1, .rate = 400000, .rtt_ms = rows[i].rtt_ms};
+		struct world w;
+
+		open_free(&w, &o, 1, 9);
+		timer_start(&w.loop, &w.stop_at, 300, 0, pause_loop, &w);
+		start(&w, one_uri);
+		loop_run(&w.loop);
+		assert_int_equal(o.open, rows[i].open);
+		loop_run(&w.loop);
+		assert_true(w.ended);
+		expect_right(&w, o.size);
+		assert_in_range(o.most_open, o.size > 12 * MIB ? 16 : 8, 16);
+		close_world(&w);
+	}
+}
+
+/* ... and where they bring nothing they stay, with a trial of more now and then. */
+static void test_far_and_of_no_use(void **state)
+{
+	struct fake_server o = {.size = 32 * MIB, .version = 1, .rate_of_all = 1000000, .rtt_ms = 100};
+	struct world w;
+
+	(void)state;
+	open_free(&w, &o, 1, 10);
+	timer_start(&w.loop, &w.stop_at, 5000, 0, pause_loop, &w);
+	start(&w, one_uri);
+	loop_run(&w.loop);
+	assert_int_equal(o.open, 4);
+	loop_run(&w.loop);
+	expect_right(&w, o.size);
+	assert_in_range(o.requests, 16, 60);
+	close_world(&w);
+}
+
+/* The first request of a new file tells how many will follow, if somebody said it. */
+static void test_how_many_follow(void **state)
+{
+	static const struct {
+		const char *split, *per_server;
+		unsigned beside;
+	} rows[] = {{NULL, NULL, 0}, {"8", NULL, 0}, {NULL, "1", 0}, {"8", "4", 3}, {"4", "16", 3}, {NULL, "24", 23}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake_server o = {.size = 4 * MIB, .version = 1};
+		struct world w;
+
+		open_free(&w, &o, 1, i);
+		set(&w, OPT_MIN_SPLIT_SIZE, "1M");
+		if (rows[i].split)
+			set(&w, OPT_SPLIT, rows[i].split);
+		if (rows[i].per_server)
+			set(&w, OPT_MAX_CONNECTION_PER_SERVER, rows[i].per_server);
+		run_ms(&w);
+		expect_right(&w, o.size);
+		assert_int_equal(o.beside[0], rows[i].beside);
+		for (unsigned n = 1; n < o.requests && n < 64; n++)
+			assert_int_equal(o.beside[n], 0);
+		close_world(&w);
+	}
+}
+
+static void ask_for(struct world *w, const char *lanes)
+{
+	set(w, OPT_SPLIT, lanes);
+	set(w, OPT_MAX_CONNECTION_PER_SERVER, lanes);
+	set(w, OPT_MIN_SPLIT_SIZE, "1M");
+}
+
+/* What a lane will have before an answer could come is not taken from it. */
+static void test_what_ends_soon_is_not_split(void **state)
+{
+	static const struct {
+		unsigned rtt_ms, least, most;
+	} rows[] = {{0, 5, 40}, {1000, 4, 4}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fake_server o = {.size = 20 * MIB, .version = 1, .rate = 2000000, .stuck_number = 4, .stuck_rate = 1000000,
+			.rtt_ms = rows[i].rtt_ms};
+		struct world w;
+
+		open_free(&w, &o, 1, 11);
+		ask_for(&w, "4");
+		run_ms(&w);
+		expect_right(&w, o.size);
+		assert_in_range(o.requests, rows[i].least, rows[i].most);
+		close_world(&w);
+	}
+}
+
+/* One breaks, and a new connection, slow as those are at first, goes on shortly before the others are done: far away they don't
+ * wait to see what will become of it. */
+static uint64_t ms_with_a_late_connection(unsigned rtt_ms)
+{
+	struct fake_server o = {.size = 12 * MIB, .version = 1, .rate = 2000000, .even = true, .cut_at = 23 * MIB / 2, .cut_first = 3,
+		.stuck_number = 4, .stuck_rate = 20000, .latency_ms = 300, .rtt_ms = rtt_ms};
+	struct world w;
+	uint64_t ms;
+
+	open_free(&w, &o, 1, 12);
+	ask_for(&w, "3");
+	set(&w, OPT_RETRY_WAIT, "0");
+	ms = run_ms(&w);
+	expect_right(&w, o.size);
+	close_world(&w);
+	return ms;
+}
+
+static void test_a_new_connection_is_relieved_by_a_used_one(void **state)
+{
+	uint64_t near_ms = ms_with_a_late_connection(0), far_ms = ms_with_a_late_connection(300);
+
+	(void)state;
+	assert_in_range(far_ms, 2000, near_ms - 200);
+}
+
 static void falls_silent(void *arg)
 {
 	struct fake_server *o = arg;
@@ -294,6 +422,11 @@ int main(void)
 		cmocka_unit_test(test_an_origin_is_not_crowded),
 		cmocka_unit_test(test_silence_costs_little),
 		cmocka_unit_test(test_the_place_of_others_is_taken_soon),
+		cmocka_unit_test(test_a_far_server_is_asked_by_some_at_first),
+		cmocka_unit_test(test_far_and_of_no_use),
+		cmocka_unit_test(test_how_many_follow),
+		cmocka_unit_test(test_what_ends_soon_is_not_split),
+		cmocka_unit_test(test_a_new_connection_is_relieved_by_a_used_one),
 	};
 
 	log_setup(getenv("XFER_LOG") ? LOG_LVL_DEBUG : LOG_LVL_ERROR, false, NULL, LOG_LVL_ERROR);

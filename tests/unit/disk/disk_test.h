@@ -57,7 +57,7 @@ static struct {
 	uint64_t moved; /* added to inode numbers of statx */
 	atomic_int writing; /* pwritev calls under way */
 	atomic_bool overlap; /* there were two at a time */
-	const char *appears; /* a path that somebody makes at the next linkat */
+	const char *_Atomic appears; /* a path that somebody makes at the next linkat */
 } fault;
 
 /* From now on the n-th one of `call` fails with `cause`. */

@@ -329,6 +329,27 @@ static void test_made_up_inodes(void **state)
 	}
 }
 
+/* The part, its journal and the ledger's entry tell files apart by the same rule. */
+static void test_made_up_inodes_in_the_ledger(void **state)
+{
+	static const unsigned long magics[] = {0x4d44, 0x2011bab0, 0xef53};
+	struct disk_test *t = *state;
+	struct file_id before, after;
+	int fd;
+
+	put_file(t, "fat", "x");
+	fd = open(at(t, "fat"), O_RDONLY);
+	for (size_t i = 0; i < 3; i++) {
+		fault.magic = magics[i];
+		fault.moved = 0;
+		assert_int_equal(ledger_identify(&fs_faulty, fd, &before), 0);
+		fault.moved = 1000;
+		assert_int_equal(ledger_identify(&fs_faulty, fd, &after), 0);
+		assert_int_equal(file_id_same(&before, &after), i < 2);
+	}
+	close(fd);
+}
+
 static void test_one_owner(void **state)
 {
 	struct disk_test *t = *state;
@@ -560,6 +581,34 @@ static void test_own_part_canceled(void **state)
 	assert_false(watch.orphaned);
 	assert_false(is_there(t, "own.part"));
 	assert_own_name(t, &req);
+}
+
+/* The part was ours once, and is another's now: its bytes stay, also when the journal that names it can't be removed. */
+static void test_stale_journal(void **state)
+{
+	struct disk_test *t = *state;
+	struct dfile_req req;
+
+	for (int stays = 0; stays < 2; stays++) {
+		leave_part(t, &req);
+		put_file(t, "own.part", "another's");
+		req.rename = true;
+		req.stale_journal = true;
+		fail_at("unlinkat", stays, EACCES);
+		assert_int_equal(do_open(t, &req), 0);
+		assert_string_equal(t->path, at(t, "own.1"));
+		assert_int_equal(is_there(t, ".state/j"), true);
+		assert_int_equal(t->file->journal == NULL, stays);
+		assert_file(t, "own.part", "another's");
+		do_close(t, t->file, true);
+		req.how = OPEN_RESUME;
+		put_file(t, "own.part", "another's");
+		fail_at("unlinkat", stays, EACCES);
+		assert_int_equal(do_open(t, &req), 0);
+		assert_int_equal(t->proof.n, 0);
+		do_close(t, t->file, true);
+		unlink(t->journal);
+	}
 }
 
 /* No descriptors, no memory: that says nothing of whose file it is, and must not give a download another name. */
@@ -1133,6 +1182,7 @@ int main(void)
 		T(test_own_part_after_a_broken_off_open),
 		T(test_own_part_is_never_without_its_journal),
 		T(test_own_part_canceled),
+		T(test_stale_journal),
 		T(test_want_takes_no_name),
 		T(test_want_hides_no_finished_file),
 		T(test_trim),
@@ -1151,6 +1201,7 @@ int main(void)
 		T(test_finish_name_appeared),
 		T(test_part_replaced),
 		T(test_made_up_inodes),
+		T(test_made_up_inodes_in_the_ledger),
 		T(test_sync_failure_is_sticky),
 		T(test_close_waits),
 		T(test_close_in_callback),

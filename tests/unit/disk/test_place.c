@@ -72,7 +72,7 @@ static void test_placed(void **state)
 	struct disk_test *t = *state;
 	struct placer *p = open_placer(t);
 	struct dfile_req req = small_req(t, "f.bin");
-	struct ledger_id id;
+	struct file_id id;
 	struct stat st;
 	struct one x;
 
@@ -259,7 +259,7 @@ static void test_folder_sync_fails(void **state)
 	struct disk_test *t = *state;
 	struct placer *p = open_placer(t);
 	struct dfile_req req = small_req(t, "v");
-	struct ledger_id id;
+	struct file_id id;
 	struct one x;
 
 	fail_at("fsync", 2, EIO);
@@ -319,7 +319,7 @@ static void test_short_writes(void **state)
 	struct disk_test *t = *state;
 	struct placer *p = open_placer(t);
 	struct dfile_req req = small_req(t, "v");
-	struct ledger_id id;
+	struct file_id id;
 	struct one x;
 
 	fault.limit = 3;
@@ -353,7 +353,7 @@ static void test_named_in_an_earlier_life(void **state)
 	struct disk_test *t = *state;
 	struct placer *p = open_placer(t);
 	struct dfile_req req = small_req(t, "v");
-	struct ledger_id id;
+	struct file_id id;
 	struct one x;
 
 	place(t, p, &req, &x);
@@ -456,7 +456,7 @@ static void test_ledger(void **state)
 {
 	struct disk_test *t = *state;
 	const struct ledger_job five = {5, 0};
-	struct ledger_id id = {.ino = 1, .birth_sec = 2, .birth_nsec = 3}, got;
+	struct file_id id = {.ino = 1, .birth_sec = 2, .birth_nsec = 3}, got;
 	struct ledger *l;
 	char path[256];
 	FILE *f;
@@ -471,7 +471,7 @@ static void test_ledger(void **state)
 	assert_int_equal(ledger_write(l, 1, &the_job, &id), 0);
 	ledger_close(l);
 	l = ledger_open(&fs_faulty, path);
-	assert_true(ledger_find(l, &five, &got) && ledger_same(&got, &id));
+	assert_true(ledger_find(l, &five, &got) && file_id_same(&got, &id));
 	ledger_sift(l, only_gid, NULL);
 	assert_false(ledger_find(l, &five, &got));
 	assert_true(ledger_find(l, &the_job, &got));

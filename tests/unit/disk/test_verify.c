@@ -75,7 +75,7 @@ static void test_random_order(void **state)
 		order[k] = i;
 	}
 	fd = open(at(t, "f"), O_RDWR | O_CREAT, 0600);
-	h = hasher_new(&t->loop, fd, "sha-256");
+	h = hasher_new(&t->loop, fd, 0, "sha-256");
 	for (int i = 0; i < 40; i++) {
 		int64_t off = order[i] * piece;
 		assert_int_equal(pwrite(fd, mem + off, (size_t)piece, off), piece);
@@ -107,7 +107,7 @@ static void test_queued(void **state)
 
 	assert_int_equal(pwrite(fd, mem, (size_t)SIZE, 0), SIZE);
 	for (int i = 0; i < 8; i++) {
-		h[i] = hasher_new(&t->loop, fd, "sha-512");
+		h[i] = hasher_new(&t->loop, fd, 0, "sha-512");
 		assert_false(hasher_queued(h[i]));
 	}
 	for (int i = 0; i < 8; i++)
@@ -127,7 +127,7 @@ static void test_follows(void **state)
 	struct disk_test *t = *state;
 	char *mem = make_bytes();
 	int fd = open(at(t, "f"), O_RDWR | O_CREAT, 0600);
-	struct hasher *h = hasher_new(&t->loop, fd, "md5");
+	struct hasher *h = hasher_new(&t->loop, fd, 0, "md5");
 	struct result r = {.close_me = h};
 
 	assert_int_equal(pwrite(fd, mem, (size_t)SIZE, 0), SIZE);
@@ -145,7 +145,7 @@ static void test_empty_and_done(void **state)
 {
 	struct disk_test *t = *state;
 	int fd = open(at(t, "f"), O_RDWR | O_CREAT, 0600);
-	struct hasher *h = hasher_new(&t->loop, fd, "sha-1");
+	struct hasher *h = hasher_new(&t->loop, fd, 0, "sha-1");
 	struct result r = {.close_me = h};
 
 	hasher_finish(h, 0, on_digest, &r);
@@ -163,7 +163,7 @@ static void test_too_short(void **state)
 
 	assert_int_equal(ftruncate(fd, 10 << 20), 0);
 	for (int k = 0; k < 3; k++) {
-		struct hasher *h = hasher_new(&t->loop, fd, "sha-256");
+		struct hasher *h = hasher_new(&t->loop, fd, 0, "sha-256");
 		struct result r = {.close_me = h};
 		if (k > 0)
 			hasher_advance(
@@ -187,7 +187,7 @@ static void test_close_while_busy(void **state)
 
 	assert_int_equal(ftruncate(fd, SIZE), 0);
 	for (int i = 0; i < 5; i++) {
-		struct hasher *h = hasher_new(&t->loop, fd, "sha-512");
+		struct hasher *h = hasher_new(&t->loop, fd, 0, "sha-512");
 		hasher_advance(h, SIZE);
 		if (i % 2)
 			hasher_finish(h, SIZE, on_digest, &r);

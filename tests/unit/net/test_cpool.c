@@ -225,6 +225,99 @@ static void test_put_inside_data(void **state)
 	server_close(&v);
 }
 
+static struct dial_req to_server(const struct server *v)
+{
+	return (struct dial_req){.host = "127.0.0.1", .port = listener_port(v->l), .connect_timeout_ms = 20000};
+}
+
+/* Spares are taken before and after they are open, behind those that were used; where some were left there are no more. */
+static void test_spares(void **state)
+{
+	struct fixture *x = *state;
+	struct server v = {0};
+	struct end early = {.x = x, .room = 10};
+	struct stream *used, *late;
+	struct dial_req to;
+
+	server_open(x, &v);
+	to = to_server(&v);
+	used = put_new(&v, "k");
+	WAIT_FOR(x, is(x, "k", PEER_QUIET));
+	cpool_dial(x->n, "k", &to, 3);
+	assert_int_equal(x->n->cpool->n, 4);
+	assert_ptr_equal(cpool_take(x->n, "k"), used);
+	early.s = cpool_take(x->n, "k");
+	assert_false(stream_is_open(early.s));
+	stream_set_owner(early.s, &end_ops, &early);
+	WAIT_FOR(x, early.opened && v.n == 4);
+	assert_int_equal(early.err, 0);
+	WAIT_FOR(x, stream_is_open(TAILQ_FIRST(&x->n->cpool->idle)->s));
+	late = cpool_take(x->n, "k");
+	assert_true(stream_is_open(late));
+	assert_null(cpool_take(x->n, "other"));
+	cpool_drop_spares(x->n, "other");
+	assert_int_equal(x->n->cpool->n, 1);
+	cpool_drop_spares(x->n, "k");
+	assert_int_equal(x->n->cpool->n, 0);
+	cpool_dial(x->n, "k", &to, 3);
+	assert_int_equal(x->n->cpool->n, 0);
+	stream_close(used);
+	stream_close(late);
+	end_close(&early);
+	server_close(&v);
+}
+
+/* One that was never used tells nothing of what comes behind answers, and needs no proof of it. */
+static void test_spares_of_new_and_noisy_peers(void **state)
+{
+	struct fixture *x = *state;
+	struct server v = {0};
+	struct dial_req to;
+
+	server_open(x, &v);
+	to = to_server(&v);
+	cpool_dial(x->n, "new", &to, 1);
+	stream_close(cpool_take(x->n, "new"));
+	cpool_noisy(x->n, "noisy");
+	cpool_dial(x->n, "noisy", &to, 1);
+	assert_int_equal(x->n->cpool->n, 0);
+	server_close(&v);
+}
+
+static void test_spares_age(void **state)
+{
+	struct fixture *x = *state;
+	struct server v = {0};
+	struct idle *i;
+	struct dial_req to;
+
+	server_open(x, &v);
+	to = to_server(&v);
+	cpool_dial(x->n, "k", &to, 1);
+	i = TAILQ_FIRST(&x->n->cpool->idle);
+	assert_true(timer_running(&i->timer));
+	timer_start(&x->l, &i->timer, 1, 0, drop, i);
+	WAIT_FOR(x, x->n->cpool->n == 0);
+	assert_true(find_peer(x->n->cpool, "k")->spares_in_vain);
+	server_close(&v);
+}
+
+static void test_spares_that_fail(void **state)
+{
+	struct fixture *x = *state;
+	struct server v = {0};
+	struct dial_req to;
+
+	server_open(x, &v);
+	to = to_server(&v);
+	server_close(&v);
+	cpool_dial(x->n, "k", &to, CPOOL_MAX + 10);
+	assert_int_equal(x->n->cpool->n, CPOOL_MAX);
+	WAIT_FOR(x, x->n->cpool->n == 0);
+	cpool_dial(x->n, "k", &to, 1);
+	assert_int_equal(x->n->cpool->n, 0);
+}
+
 #define NET_TEST(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -238,6 +331,10 @@ int main(void)
 		NET_TEST(test_age),
 		NET_TEST(test_busy_ones_are_not_kept),
 		NET_TEST(test_put_inside_data),
+		NET_TEST(test_spares),
+		NET_TEST(test_spares_of_new_and_noisy_peers),
+		NET_TEST(test_spares_age),
+		NET_TEST(test_spares_that_fail),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -384,8 +384,34 @@ static void test_codings(void **state)
 	assert_int_equal(read_asked("200 OK", "Content-Encoding: br\r\n", asked), 0);
 	assert_false(answer.h.coded);
 	assert_int_equal(read_asked("206 Part", "Content-Encoding: gzip\r\n", asked), 0);
-	assert_false(answer.h.coded);
+	assert_true(answer.h.coded);
+	assert_int_equal(answer.coding, CODING_NONE); /* it is refused */
 	assert_int_equal(read_asked("200 OK", "Content-Encoding: gzip, gzip\r\n", asked), ERR_CODING);
+}
+
+/* RFC 9110 8.8.2.2. Without Date it was made now. */
+static void test_weak_dates(void **state)
+{
+	static const struct {
+		const char *fields;
+		bool weak;
+	} rows[] = {
+		{"Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: Sun, 06 Nov 1994 08:49:38 GMT\r\n", false},
+		{"Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n", true},
+		{"Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: Sunday, 06-Nov-94 08:49:37 GMT\r\n", true},
+		{"Last-Modified: Sun, 06 Nov 1994 08:49:38 GMT\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n", true},
+		{"Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n", false},
+		{"Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\nDate: today\r\n", false},
+		{"Last-Modified: Fri, 31 Dec 2999 23:59:59 GMT\r\n", true},
+		{"Last-Modified: yesterday\r\n", true},
+		{"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(read("200 OK", rows[i].fields), 0);
+		assert_int_equal(answer.h.weak_date, rows[i].weak);
+	}
 }
 
 /* A stored file that is labelled so has a length; what is coded on its way has none. */
@@ -407,7 +433,11 @@ static void test_codings_not_asked_for(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(read("200 OK", rows[i].fields), 0);
 		assert_int_equal(answer.h.coded, rows[i].coded);
+		assert_int_equal(read("206 Part", rows[i].fields), 0);
+		assert_int_equal(answer.h.coded, rows[i].coded || strstr(rows[i].fields, "br\r\n"));
 	}
+	assert_int_equal(read("206 Part", "Content-Encoding: identity\r\nTransfer-Encoding: chunked\r\n"), 0);
+	assert_false(answer.h.coded);
 	assert_int_equal(read("200 OK", "Content-Encoding: gzip, gzip\r\nTransfer-Encoding: chunked\r\n"), ERR_CODING);
 }
 
@@ -442,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_digests),
 		cmocka_unit_test(test_codings),
 		cmocka_unit_test(test_codings_not_asked_for),
+		cmocka_unit_test(test_weak_dates),
 		cmocka_unit_test(test_challenge),
 	};
 

@@ -122,6 +122,35 @@ static void batches(void **state)
 	assert_false(x->r.single);
 }
 
+#define ADD_OF(uri) "{\"id\":1,\"method\":\"aria2.addUri\",\"params\":[[\"http://h/" uri "\"]]}"
+
+/* Whether its calls are read one by one or all at once (an escape in one of them), a batch that is broken at its end runs none,
+ * and one that is not runs all, in their order. */
+static void batches_are_whole(void **state)
+{
+	struct fixture *x = *state;
+	static const char *const broken[] = {"[" ADD_OF("a") "," ADD_OF("b") ",{]", "[" ADD_OF("a") "," ADD_OF("b"), "[" ADD_OF("a") "," ADD_OF("b") "]]]]x[",
+		"[" ADD_OF("\\u0061") "," ADD_OF("b") ",{]", "[" ADD_OF("a") ",x]"};
+	static const char *const whole[] = {"[" ADD_OF("a") "," ADD_OF("b") "]", " [ " ADD_OF("a") " ,\n" ADD_OF("b") " ] ",
+		"[" ADD_OF("\\u0061") "," ADD_OF("b") "]", "[7," ADD_OF("a") ",[],{}," ADD_OF("b") "]"};
+
+	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+		bool lenient = i == 2; /* what stands behind a value is not looked at */
+
+		ask(x, broken[i]);
+		assert_int_equal(x->e.n, lenient ? 2 : 0);
+		fake_clear(&x->e);
+	}
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+		ask(x, whole[i]);
+		assert_int_equal(x->e.n, 2);
+		assert_string_equal(x->e.jobs[0].uris[0], "http://h/a");
+		assert_string_equal(x->e.jobs[1].uris[0], "http://h/b");
+		assert_true(x->r.changed);
+		fake_clear(&x->e);
+	}
+}
+
 #define UNAUTHORIZED "\"error\":{\"code\":1,\"message\":\"Unauthorized\"}"
 
 static void tokens(void **state)
@@ -648,6 +677,7 @@ int main(void)
 		T(depth_is_limited),
 		T(envelope),
 		T(batches),
+		T(batches_are_whole),
 		T(tokens),
 		T(guesses_in_a_batch),
 		T(multicall),

@@ -24,11 +24,28 @@ static json_t *other(const char *text, size_t n)
 	return v;
 }
 
+/* Read one by one, the elements are those of the whole; NULL: it is no plain array. */
+static json_t *by_elements(const char *text, size_t n)
+{
+	struct plain_array a;
+	json_t *list;
+
+	if (!plain_array_begin(text, n, &a))
+		return NULL;
+	list = json_array();
+	for (size_t left = a.left; left > 0; left--) {
+		assert_int_equal(a.left, left);
+		assert_int_equal(json_array_append_new(list, plain_array_next(&a)), 0);
+	}
+	assert_int_equal(a.left, 0);
+	return list;
+}
+
 /* True: it was taken. */
 static bool compare(const char *text, size_t n)
 {
 	char *copy = malloc(n + 1); /* so that a byte too far is noticed */
-	json_t *plain, *full;
+	json_t *plain, *full, *list;
 	bool taken;
 
 	memcpy(copy, text, n);
@@ -37,6 +54,10 @@ static bool compare(const char *text, size_t n)
 	full = other(text, n);
 	if (taken && !json_equal(plain, full))
 		fail_msg("differs: %.*s", (int)n, text);
+	list = by_elements(n ? copy : "", n);
+	if (json_is_array(plain) ? !json_equal(list, plain) : list != NULL)
+		fail_msg("differs by its elements: %.*s", (int)n, text);
+	json_decref(list);
 	json_decref(plain);
 	json_decref(full);
 	free(copy);

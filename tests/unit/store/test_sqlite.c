@@ -110,7 +110,7 @@ static size_t load(struct sq_test *t)
 
 static void put(struct store *s, uint64_t gid, uint64_t ord)
 {
-	struct job_rec r = {.gid = gid,
+	struct job_rec copy, r = {.gid = gid,
 		.ord = ord,
 		.total = -1,
 		.owner = (char *)"root",
@@ -118,7 +118,8 @@ static void put(struct store *s, uint64_t gid, uint64_t ord)
 		.uris = (char *)"http://example.org/some/folder/with/a/file-of-some-length.bin\n",
 		.opts = (char *)"split=5\nmax-connection-per-server=4\n"};
 
-	store_put(s, &r);
+	job_rec_copy(&copy, &r);
+	store_put(s, &copy);
 }
 
 static void on_flush(void *arg, int err, const struct fail *f)

@@ -177,11 +177,22 @@ static struct job_rec rec(uint64_t gid, int state, uint64_t ord)
 	return (struct job_rec){.gid = gid, .state = state, .ord = ord, .total = -1};
 }
 
+/* r keeps its strings. */
+static void put_rec(struct store_test *t, const struct job_rec *r)
+{
+	struct job_rec copy;
+
+	job_rec_copy(&copy, r);
+	store_put(t->s, &copy);
+	assert_null(copy.uris);
+	assert_int_equal(copy.gid, 0);
+}
+
 static void put(struct store_test *t, uint64_t gid, int state, uint64_t ord)
 {
 	struct job_rec r = rec(gid, state, ord);
 
-	store_put(t->s, &r);
+	put_rec(t, &r);
 }
 
 static void assert_same(const struct job_rec *a, const struct job_rec *b)
@@ -237,8 +248,8 @@ static void test_every_member(void **state)
 		.flags = 0x80000001};
 	struct job_rec bare = rec(1, 0, 5);
 
-	store_put(t->s, &full);
-	store_put(t->s, &bare);
+	put_rec(t, &full);
+	put_rec(t, &bare);
 	assert_int_equal(flush(t), 0);
 	reload(t);
 	assert_int_equal(t->n, 2);
@@ -251,7 +262,7 @@ static void test_every_member(void **state)
 	assert_null(t->rows[0].err_text);
 	full.etag = NULL; /* a put replaces the whole row */
 	full.total = 0;
-	store_put(t->s, &full);
+	put_rec(t, &full);
 	reload(t);
 	assert_null(t->rows[1].etag);
 	assert_int_equal(t->rows[1].total, 0);
@@ -264,7 +275,7 @@ static void test_error_names(void **state)
 	for (int i = 0; i < ERR_COUNT; i++) {
 		struct job_rec r = rec((uint64_t)i + 1, 4, (uint64_t)i);
 		r.err = -1 - i;
-		store_put(t->s, &r);
+		put_rec(t, &r);
 	}
 	reload(t);
 	assert_int_equal(t->n, ERR_COUNT);
@@ -325,7 +336,7 @@ static void test_order_within_a_batch(void **state)
 
 	r.have = (char *)"0-1";
 	store_progress(t->s, 1, "0-2", 2);
-	store_put(t->s, &r);
+	put_rec(t, &r);
 	store_progress(t->s, 1, "0-3", 3);
 	store_del(t->s, 2);
 	put(t, 2, 0, 2);
@@ -400,6 +411,68 @@ static void test_group_commit(void **state)
 	assert_int_equal(t->errs, 0);
 	reload(t);
 	assert_int_equal(t->n, 1000);
+}
+
+static uint64_t still(void *arg)
+{
+	(void)arg;
+	return 1000;
+}
+
+static void put_soon(struct store_test *t, uint64_t gid)
+{
+	put(t, gid, 0, gid);
+	store_flush_soon(t->s, on_flush, t);
+	uv_run(&t->loop.uv, UV_RUN_NOWAIT);
+}
+
+/* The first change goes at once. Those behind it gather until somebody can't wait: then all go together, in that very turn. */
+static void test_gathering(void **state)
+{
+	struct store_test *t = *state;
+
+	t->loop.clock_ms = still;
+	put_soon(t, 1);
+	while (t->calls < 1)
+		uv_run(&t->loop.uv, UV_RUN_ONCE);
+	assert_int_equal(wrap.commits, 1);
+	put_soon(t, 2);
+	put_soon(t, 3);
+	assert_true(wrap.commits <= 2); /* 2: the machine stood still for so long that the time was over */
+	put(t, 4, 0, 4);
+	store_flush(t->s, on_flush, t);
+	uv_run(&t->loop.uv, UV_RUN_NOWAIT);
+	uv_run(&t->loop.uv, UV_RUN_NOWAIT); /* a timer that was stopped is closed */
+	assert_true(t->calls == 4 || uv_backend_timeout(&t->loop.uv) < 0); /* no timer is waited for */
+	while (t->calls < 4)
+		uv_run(&t->loop.uv, UV_RUN_ONCE);
+	assert_true(wrap.commits <= 3);
+	put_soon(t, 5); /* nobody else comes: the time is over some time */
+	while (t->calls < 5)
+		uv_run(&t->loop.uv, UV_RUN_ONCE);
+	put_soon(t, 6);
+	t->loop.clock_ms = NULL;
+	reload(t); /* closing waits for nobody */
+	assert_int_equal(t->n, 6);
+	assert_true(t->calls >= 6);
+	assert_int_equal(t->errs, 0);
+}
+
+/* Changes that go on and on are committed at most once in STORE_GATHER_MS, and each is told. */
+static void test_gathered_commits_are_few(void **state)
+{
+	struct store_test *t = *state;
+	uint64_t begin = loop_now(&t->loop), took;
+
+	for (uint64_t i = 1; i <= 500; i++)
+		put_soon(t, i);
+	while (t->calls < 500)
+		uv_run(&t->loop.uv, UV_RUN_ONCE);
+	uv_update_time(&t->loop.uv);
+	took = loop_now(&t->loop) - begin;
+	assert_true((uint64_t)wrap.commits <= 2 + took / STORE_GATHER_MS);
+	reload(t);
+	assert_int_equal(t->n, 500);
 }
 
 struct letter {
@@ -638,7 +711,7 @@ static void test_like_a_table(void **state)
 		uint64_t gid = k + 1;
 		if (what < 2) {
 			want[k] = rec(gid, (int)what, (uint64_t)i);
-			store_put(t->s, &want[k]);
+			put_rec(t, &want[k]);
 		} else if (what == 2) {
 			want[k].gid = 0;
 			store_del(t->s, gid);
@@ -685,6 +758,8 @@ int main(void)
 		T(test_meta),
 		T(test_progress_is_soft),
 		T(test_group_commit),
+		T(test_gathering),
+		T(test_gathered_commits_are_few),
 		T(test_callbacks_in_order),
 		T(test_flush_of_nothing),
 		T(test_failed_commit),
