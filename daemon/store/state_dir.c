@@ -71,12 +71,15 @@ static int lock_file(int fd, const char *dir, struct fail *f)
 	return fail_set(f, ERR_STATE_DIR, "The state directory %s can't be locked: %s", dir, strerror(errno));
 }
 
-/* A lock file that somebody removed locks nobody out; the folder can't be removed from under its queue. Where folders can't
- * be locked (NFS) the file is all there is. */
-static int lock_dir(struct state_lock *l, const char *dir, struct fail *f)
+/* A lock file that somebody removed locks nobody out; a file that belongs to the queue stays. The folder itself is locked by who
+ * starts a daemon for it (client/private.c). Where it can't be opened now, the store says why. */
+static int lock_queue(struct state_lock *l, const char *dir, struct fail *f)
 {
-	l->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (l->dir >= 0 && flock(l->dir, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+	char *path = xasprintf("%s/queue.commits", dir);
+
+	l->queue = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	free(path);
+	if (l->queue >= 0 && flock(l->queue, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return say_locked(l->file, dir, f);
 	return 0;
 }
@@ -101,7 +104,7 @@ int state_dir_lock(const char *dir, struct state_lock *ret, struct fail *f)
 	if (!err)
 		err = lock_file(ret->file, dir, f);
 	if (!err)
-		err = lock_dir(ret, dir, f);
+		err = lock_queue(ret, dir, f);
 	if (!err)
 		err = write_pid(ret->file, dir, f);
 	if (err)
@@ -113,7 +116,7 @@ void state_dir_unlock(struct state_lock *l)
 {
 	if (l->file >= 0)
 		close(l->file);
-	if (l->dir >= 0)
-		close(l->dir);
+	if (l->queue >= 0)
+		close(l->queue);
 	*l = STATE_UNLOCKED;
 }

@@ -8,13 +8,13 @@
 
 /* Descriptors that hold the locks, -1: none. */
 struct state_lock {
-	int file, dir;
+	int file, queue;
 };
 
-#define STATE_UNLOCKED ((struct state_lock){.file = -1, .dir = -1})
+#define STATE_UNLOCKED ((struct state_lock){.file = -1, .queue = -1})
 
-/* Makes dir (0700, with parents) when missing, and locks it: DIR/lock, which tells who it is, and the folder itself, which holds
- * when that file is removed. ERR_STATE_DIR, or ERR_LOCKED naming the holder's process id; *ret holds nothing then. Start-up
+/* Makes dir (0700, with parents) when missing, and locks it: DIR/lock, which tells who it is, and DIR/queue.commits, which holds
+ * when that one is removed. ERR_STATE_DIR, or ERR_LOCKED naming the holder's process id; *ret holds nothing then. Start-up
  * only. */
 int state_dir_lock(const char *dir, struct state_lock *ret, struct fail *f);
 void state_dir_unlock(struct state_lock *l); /* idempotent */
