@@ -141,6 +141,42 @@ static void set_from(struct opts *o, enum opt id, const char *val, const char *s
 		log_warn(CONF, "%s is passed over: --%s %s", source, opt_def(id)->name, why.text);
 }
 
+/* Not an address, with or without bits and port, nor a pattern. */
+static bool is_name(const char *s, size_t n)
+{
+	size_t colons = 0;
+
+	for (size_t i = 0; i < n; i++)
+		colons += s[i] == ':';
+	return n > 0 && *s != '[' && *s != '*' && colons < 2 && strspn(s, "0123456789./:") < n;
+}
+
+/* no_proxy of the environment is written for all programs: there a name, with a dot in front or without, is meant with those
+ * below it. Said in the words of the option. */
+static char *no_proxy_of(const char *env)
+{
+	struct buf b;
+
+	buf_init(&b, SIZE_MAX);
+	for (const char *s = env + strspn(env, ", \t"); *s != '\0'; s += strspn(s, ", \t")) {
+		size_t n = strcspn(s, ", \t"), dot = *s == '.';
+
+		buf_addf(&b, "%s%.*s", b.len > 0 ? "," : "", (int)n, s);
+		if (is_name(s, n))
+			buf_addf(&b, ",%s%.*s", dot ? "" : ".", (int)(n - dot), s + dot);
+		s += n;
+	}
+	return buf_take(&b);
+}
+
+static void set_list(struct opts *o, enum opt id, const char *env, const char *source)
+{
+	char *list = env ? no_proxy_of(env) : NULL;
+
+	set_from(o, id, list, source);
+	free(list);
+}
+
 void conf_env(struct opts *o)
 {
 	/* Of the spelling in capitals, which other programs know, HTTP_PROXY is missing: a web server that runs a CGI
@@ -148,18 +184,19 @@ void conf_env(struct opts *o)
 	static const struct {
 		const char *name, *capitals;
 		enum opt id;
+		void (*set)(struct opts *o, enum opt id, const char *val, const char *source);
 	} vars[] = {
-		{"http_proxy", NULL, OPT_HTTP_PROXY},
-		{"https_proxy", "HTTPS_PROXY", OPT_HTTPS_PROXY},
-		{"ftp_proxy", "FTP_PROXY", OPT_FTP_PROXY},
-		{"all_proxy", "ALL_PROXY", OPT_ALL_PROXY},
-		{"no_proxy", "NO_PROXY", OPT_NO_PROXY},
+		{"http_proxy", NULL, OPT_HTTP_PROXY, set_from},
+		{"https_proxy", "HTTPS_PROXY", OPT_HTTPS_PROXY, set_from},
+		{"ftp_proxy", "FTP_PROXY", OPT_FTP_PROXY, set_from},
+		{"all_proxy", "ALL_PROXY", OPT_ALL_PROXY, set_from},
+		{"no_proxy", "NO_PROXY", OPT_NO_PROXY, set_list},
 	};
 
 	for (size_t i = 0; i < sizeof(vars) / sizeof(vars[0]); i++) {
 		const char *name = getenv(vars[i].name) || !vars[i].capitals ? vars[i].name : vars[i].capitals;
 
-		set_from(o, vars[i].id, getenv(name), name);
+		vars[i].set(o, vars[i].id, getenv(name), name);
 	}
 }
 

@@ -26,8 +26,8 @@ static bool is_blank(uint32_t cp)
 	       cp == 0x205f || cp == 0x3000;
 }
 
-/* Format characters (category Cf of Unicode) that nobody sees and no script needs, as the joiners are needed (U+200C, U+200D): two
- * names that look the same would differ by them, or an ending that is not the last one. */
+/* Format characters (category Cf of Unicode) that nobody sees and no script needs, as joiners are needed (U+200C, U+200D): by
+ * them names that look the same would differ, and what looks like an ending would be none. */
 static bool is_unseen(uint32_t cp)
 {
 	static const uint32_t rows[][2] = {
@@ -113,7 +113,8 @@ static bool is_reserved(const char *s)
 	return false;
 }
 
-/* All bytes valid and visible: what is not to be seen is left out; what a path or a terminal would take for something else becomes '_'. */
+/* All bytes valid and visible: what is not to be seen is left out; what a path or a terminal would take for something else
+ * becomes '_'. */
 static void add_visible(struct buf *b, const char *s, size_t n)
 {
 	size_t pos, len;

@@ -8,9 +8,9 @@
 OPT(ALL_PROXY, .name = "all-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET | OF_BASIC, .group = "http",
 	.aria2 = AS_BETTER, .arg = "PROXY",
 	.help = "Proxy for every protocol without a proxy of its own: [http://][USER:PASSWORD@]HOST[:PORT]. With "
-		"socks5:// or socks5h:// in front it is a SOCKS proxy; socks5h lets it look up names. An empty "
-		"value clears it.",
-	.why = "SOCKS5 proxies are taken, too.")
+		"socks5:// or socks5h:// in front it is a SOCKS proxy; socks5h lets it look up names. "
+		"https:// is refused: there is no TLS on the way to a proxy. An empty value clears it.",
+	.why = "SOCKS5 proxies are taken, too; https://, of which aria2 makes http://, is refused.")
 OPT(ALL_PROXY_PASSWD, .name = "all-proxy-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_SAME, .arg = "PASSWORD",
 	.help = "Password for all-proxy. It goes before one in the proxy's URI.")
@@ -374,7 +374,7 @@ OPT(HTTP_PASSWD, .name = "http-passwd", .type = OT_STR, .flags = OF_JOB | OF_SEC
 OPT(HTTP_PROXY, .name = "http-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_BETTER, .arg = "PROXY",
 	.help = "Proxy for http URIs, in the form of all-proxy.",
-	.why = "SOCKS5 proxies are taken, too.")
+	.why = "SOCKS5 proxies are taken, too; https://, of which aria2 makes http://, is refused.")
 OPT(HTTP_PROXY_PASSWD, .name = "http-proxy-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_SAME, .arg = "PASSWORD",
 	.help = "Password for http-proxy. It goes before one in the proxy's URI.")
@@ -388,7 +388,7 @@ OPT(HTTP_USER, .name = "http-user", .type = OT_STR, .flags = OF_JOB | OF_SECRET 
 OPT(HTTPS_PROXY, .name = "https-proxy", .type = OT_PROXY, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_BETTER, .arg = "PROXY",
 	.help = "Proxy for https URIs, in the form of all-proxy. Connections go through it by CONNECT.",
-	.why = "SOCKS5 proxies are taken, too.")
+	.why = "SOCKS5 proxies are taken, too; https://, of which aria2 makes http://, is refused.")
 OPT(HTTPS_PROXY_PASSWD, .name = "https-proxy-passwd", .type = OT_STR, .flags = OF_JOB | OF_SECRET, .group = "http",
 	.aria2 = AS_SAME, .arg = "PASSWORD",
 	.help = "Password for https-proxy. It goes before one in the proxy's URI.")
@@ -533,7 +533,8 @@ OPT(MULTIPLE_INTERFACE, .name = "multiple-interface", .type = OT_STR,
 OPT(NETRC_PATH, .name = "netrc-path", .type = OT_PATH,
 	.flags = OF_START | OF_NORPC | OF_CLIENT, .group = "http", .aria2 = AS_BETTER, .arg = "FILE",
 	.help = "Where user names and passwords of servers are read from, at the start and on SIGHUP. Refused when "
-		"group or others have any right to it; the default is $HOME/.netrc. An entry is for exactly its host.",
+		"group or others have any right to it; the default is $HOME/.netrc. An entry is for exactly its host; "
+		"where a redirect leads, for its https at port 443 only.",
 	.why = "An entry is for exactly its host, so .domain entries match nothing; SIGHUP reads the file again.")
 OPT(NO_CONF, .name = "no-conf", .type = OT_BOOL, .def = "false", .flags = OF_START | OF_CLIENT | OF_OPTARG | OF_BASIC,
 	.group = "general", .aria2 = AS_SAME,
@@ -545,8 +546,11 @@ OPT(NO_NETRC, .name = "no-netrc", .ch = 'n', .type = OT_BOOL, .def = "false",
 	.flags = OF_JOB | OF_OPTARG, .group = "http", .aria2 = AS_SAME,
 	.help = "Don't look into the .netrc file.")
 OPT(NO_PROXY, .name = "no-proxy", .type = OT_STR, .flags = OF_JOB, .group = "http",
-	.aria2 = AS_SAME, .arg = "HOST[,...]",
-	.help = "Hosts that are asked without a proxy: names, .domain suffixes, addresses, address/bits.")
+	.aria2 = AS_BETTER, .arg = "HOST[,...]",
+	.help = "Hosts that are asked without a proxy: names, .domain suffixes, addresses, address/bits, each maybe with :PORT; "
+		"* is any. A name in no_proxy of the environment is meant with those below it.",
+	.why = "*.domain and :PORT are understood, too; in no_proxy of the environment example.com covers www.example.com, as with "
+	       "other programs.")
 OPT(NO_WANT_DIGEST_HEADER, .name = "no-want-digest-header", .type = OT_BOOL, .def = "false",
 	.flags = OF_JOB | OF_OPTARG, .group = "http", .aria2 = AS_SAME,
 	.help = "Don't ask servers for a digest of the file (Want-Digest). Some answer wrongly when they are asked.")

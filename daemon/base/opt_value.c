@@ -294,14 +294,14 @@ static bool is_host_port(const char *s, size_t n, size_t *ret_host)
 	return port > s && (port == end || (*port == ':' && is_port(port + 1, (size_t)(end - port - 1))));
 }
 
-/* [SCHEME://][USER[:PASSWORD]@]HOST[:PORT][/...]: aria2 takes http, https and ftp and makes http of each. */
+/* [SCHEME://][USER[:PASSWORD]@]HOST[:PORT][/...]: aria2 takes http, https and ftp and makes http of each. Who
+ * writes https:// wants TLS on the way to the proxy; without it the login would go there in clear. */
 static int norm_proxy(const struct opt_def *d, const char *val, char **ret, struct fail *f)
 {
 	static const struct {
 		const char *given, *scheme;
 	} schemes[] = {
 		{"http://", "http"},
-		{"https://", "http"},
 		{"ftp://", "http"},
 		{"socks5://", "socks5"},
 		{"socks5h://", "socks5h"},
@@ -318,6 +318,9 @@ static int norm_proxy(const struct opt_def *d, const char *val, char **ret, stru
 		*ret = xstrdup("");
 		return 0;
 	}
+	if (strncasecmp(val, "https://", 8) == 0)
+		return fail_set(f, ERR_INVAL,
+			"must not begin with https://: proxies are not asked over TLS, a login would go there in clear");
 	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
 		if (strncasecmp(val, schemes[i].given, strlen(schemes[i].given)) == 0) {
 			s = val + strlen(schemes[i].given);

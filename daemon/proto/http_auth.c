@@ -11,6 +11,8 @@
 #include "base/str.h"
 #include "proto/netrc.h"
 
+#define HTTPS_PORT 443
+
 char *http_auth_basic(const char *user, const char *passwd)
 {
 	char *plain = xasprintf("%s:%s", user, passwd != NULL ? passwd : "");
@@ -22,11 +24,18 @@ char *http_auth_basic(const char *user, const char *passwd)
 	return value;
 }
 
+/* An entry names a host. Where a redirect leads, that is the host's own https: who runs something on another port of it may be
+ * somebody else. */
+static bool may_have_login(const struct http_auth_req *r)
+{
+	return r->own_origin || (strcmp(r->uri->scheme, "https") == 0 && r->uri->port == HTTPS_PORT);
+}
+
 static char *from_netrc(const struct http_auth_req *r)
 {
 	const struct netrc_login *l = NULL;
 
-	if (!opts_bool(r->opts, OPT_NO_NETRC) && (r->own_origin || strcmp(r->uri->scheme, "https") == 0))
+	if (!opts_bool(r->opts, OPT_NO_NETRC) && may_have_login(r))
 		l = netrc_find(r->netrc, r->uri->host);
 	return l != NULL ? http_auth_basic(l->user, l->passwd) : NULL;
 }

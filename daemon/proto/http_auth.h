@@ -21,9 +21,9 @@ struct http_auth_req {
 };
 
 /* Value of the Authorization field, malloc'd (http_auth_free), or NULL: the URI's own userinfo first, then, only when
- * own_origin, http-user and http-passwd, then the .netrc entry of exactly this host: one for another host than the user
- * named is used over https only, so that no redirect gets it in clear. *ret_ask_first: send it only after the server
- * asked (http-auth-challenge; never for userinfo, as in aria2). */
+ * own_origin, http-user and http-passwd, then the .netrc entry of exactly this host: for another origin than the user
+ * named over https at its own port only, so that no redirect gets it in clear, nor leads it to another server on that host.
+ * *ret_ask_first: send it only after the server asked (http-auth-challenge; never for userinfo, as in aria2). */
 char *http_auth(const struct http_auth_req *r, bool *ret_ask_first);
 
 /* "Basic ..." (RFC 7617), malloc'd, http_auth_free; passwd may be NULL. */

@@ -88,19 +88,39 @@ static bool name_fits(const char *item, const char *host)
 
 	if (n > 0 && host[n - 1] == '.')
 		n--;
+	if (strncmp(item, "*.", 2) == 0) {
+		item++;
+		k--;
+	}
 	if (*item != '.')
 		return k == n && strncasecmp(item, host, n) == 0;
 	return n > k && strncasecmp(item, host + n - k, k) == 0;
 }
 
-static bool item_fits(const char *item, const char *host, const struct address *addr)
+/* item: "...:port" is cut to what is in front, and holds for that port only. */
+static bool port_fits(char *item, uint16_t port)
+{
+	char *end = strchr(item, *item == '[' ? ']' : ':');
+	uint64_t n;
+
+	if (end != NULL && *end == ']')
+		end++;
+	if (end == NULL || *end != ':' || str_to_u64(end + 1, strlen(end + 1), &n) != 0)
+		return true;
+	*end = '\0';
+	return n == port;
+}
+
+static bool item_fits(char *item, const char *host, const struct address *addr, uint16_t port)
 {
 	if (strcmp(item, "*") == 0)
 		return true;
+	if (!port_fits(item, port))
+		return false;
 	return addr->family != 0 ? covers(item, addr) : name_fits(item, host);
 }
 
-bool proxy_is_exempt(const char *no_proxy, const char *host)
+bool proxy_is_exempt(const char *no_proxy, const char *host, uint16_t port)
 {
 	const struct address addr = read_address(host);
 	const char *s = no_proxy;
@@ -113,7 +133,7 @@ bool proxy_is_exempt(const char *no_proxy, const char *host)
 		s += strspn(s, "," BLANKS);
 		n = strcspn(s, "," BLANKS);
 		item = xstrndup(s, n);
-		fits = n > 0 && item_fits(item, host, &addr);
+		fits = n > 0 && item_fits(item, host, &addr, port);
 		free(item);
 		s += n;
 	}
@@ -172,7 +192,7 @@ int proxy_choose(const struct uri *uri, const struct opts *o, struct proxy *ret,
 	int r;
 
 	*ret = (struct proxy){0};
-	if (text == NULL || *text == '\0' || proxy_is_exempt(opts_str(o, OPT_NO_PROXY), uri->host))
+	if (text == NULL || *text == '\0' || proxy_is_exempt(opts_str(o, OPT_NO_PROXY), uri->host, uri->port))
 		return 0;
 	if (uri_parse(text, strlen(text), &at, NULL) != 0)
 		return fail_set(f, ERR_INVAL, "The proxy's host is not usable");

@@ -40,8 +40,8 @@ void proxy_free(struct proxy *p); /* wipes the secrets */
 
 bool proxy_tunnels(const struct proxy *p); /* the way is a tunnel: see tunnel.h */
 
-/* The host (of a struct uri) is in the list of no-proxy: "name", ".suffix" (of names, not the name itself), an address,
- * "address/bits" (for literal addresses only: names are not looked up), or "*". */
-bool proxy_is_exempt(const char *no_proxy, const char *host);
+/* The host (of a struct uri) is in the list of no-proxy: "name", ".suffix" or "*.suffix" (of names, not the name itself), an
+ * address, "address/bits" (for literal addresses only: names are not looked up), each maybe with ":port", or "*". */
+bool proxy_is_exempt(const char *no_proxy, const char *host, uint16_t port);
 
 #endif

@@ -48,33 +48,72 @@ static int say_locked(int fd, const char *dir, struct fail *f)
 		*pid ? pid : "unknown", dir);
 }
 
-int state_dir_lock(const char *dir, int *ret_fd, struct fail *f)
+static int open_lock(const char *dir, int *ret_fd, struct fail *f)
 {
-	char pid[24], *path;
-	int fd, cause, err = make_dir(dir, f);
+	char *path = xasprintf("%s/lock", dir);
+	int cause;
 
-	if (err)
-		return err;
-	path = xasprintf("%s/lock", dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	*ret_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	cause = errno;
 	free(path);
-	if (fd < 0)
+	if (*ret_fd < 0)
 		return fail_set(
 			f, ERR_STATE_DIR, "The state directory %s can't be used: lock: %s", dir, strerror(cause));
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		err = errno == EWOULDBLOCK ? say_locked(fd, dir, f)
-					   : fail_set(f, ERR_STATE_DIR, "The state directory %s can't be locked: %s",
-						     dir, strerror(errno));
-		close(fd);
-		return err;
-	}
-	snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0) {
-		err = fail_set(f, ERR_STATE_DIR, "The state directory %s can't be written: %s", dir, strerror(errno));
-		close(fd);
-		return err;
-	}
-	*ret_fd = fd;
 	return 0;
+}
+
+static int lock_file(int fd, const char *dir, struct fail *f)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return say_locked(fd, dir, f);
+	return fail_set(f, ERR_STATE_DIR, "The state directory %s can't be locked: %s", dir, strerror(errno));
+}
+
+/* A lock file that somebody removed locks nobody out; the folder can't be removed from under its queue. Where folders can't
+ * be locked (NFS) the file is all there is. */
+static int lock_dir(struct state_lock *l, const char *dir, struct fail *f)
+{
+	l->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (l->dir >= 0 && flock(l->dir, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return say_locked(l->file, dir, f);
+	return 0;
+}
+
+static int write_pid(int fd, const char *dir, struct fail *f)
+{
+	char pid[24];
+
+	snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
+		return fail_set(f, ERR_STATE_DIR, "The state directory %s can't be written: %s", dir, strerror(errno));
+	return 0;
+}
+
+int state_dir_lock(const char *dir, struct state_lock *ret, struct fail *f)
+{
+	int err = make_dir(dir, f);
+
+	*ret = STATE_UNLOCKED;
+	if (!err)
+		err = open_lock(dir, &ret->file, f);
+	if (!err)
+		err = lock_file(ret->file, dir, f);
+	if (!err)
+		err = lock_dir(ret, dir, f);
+	if (!err)
+		err = write_pid(ret->file, dir, f);
+	if (err)
+		state_dir_unlock(ret);
+	return err;
+}
+
+void state_dir_unlock(struct state_lock *l)
+{
+	if (l->file >= 0)
+		close(l->file);
+	if (l->dir >= 0)
+		close(l->dir);
+	*l = STATE_UNLOCKED;
 }

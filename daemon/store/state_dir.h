@@ -6,8 +6,17 @@
 
 #include "base/err.h"
 
-/* Makes dir (0700, with parents) when missing and takes DIR/lock. The lock lives as long as *ret_fd is open.
- * ERR_STATE_DIR, or ERR_LOCKED naming the holder's process id. Start-up only. */
-int state_dir_lock(const char *dir, int *ret_fd, struct fail *f);
+/* Descriptors that hold the locks, -1: none. */
+struct state_lock {
+	int file, dir;
+};
+
+#define STATE_UNLOCKED ((struct state_lock){.file = -1, .dir = -1})
+
+/* Makes dir (0700, with parents) when missing, and locks it: DIR/lock, which tells who it is, and the folder itself, which holds
+ * when that file is removed. ERR_STATE_DIR, or ERR_LOCKED naming the holder's process id; *ret holds nothing then. Start-up
+ * only. */
+int state_dir_lock(const char *dir, struct state_lock *ret, struct fail *f);
+void state_dir_unlock(struct state_lock *l); /* idempotent */
 
 #endif

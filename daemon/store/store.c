@@ -25,7 +25,7 @@ struct store {
 	struct loop *loop;
 	const struct store_backend *be;
 	void *b;
-	int lock_fd; /* -1: none */
+	struct state_lock lock;
 	struct store_thread *thread;
 	struct batch *open;    /* gathers; also keeps what could not be committed */
 	struct batch *flying;  /* with the thread, or NULL */
@@ -180,10 +180,10 @@ int store_open_backend(
 	OBJ_INIT(s, STORE);
 	s->loop = l;
 	s->be = be;
-	s->lock_fd = -1;
+	s->lock = STATE_UNLOCKED;
 	s->turn.cb = on_turn;
 	s->turn.arg = s;
-	err = dir ? state_dir_lock(dir, &s->lock_fd, f) : 0;
+	err = dir ? state_dir_lock(dir, &s->lock, f) : 0;
 	if (err)
 		goto fail;
 	err = be->open(dir, &s->b, f);
@@ -199,8 +199,7 @@ int store_open_backend(
 fail_backend:
 	be->close(s->b);
 fail_lock:
-	if (s->lock_fd >= 0)
-		close(s->lock_fd);
+	state_dir_unlock(&s->lock);
 fail:
 	OBJ_FREE(s);
 	return err;
@@ -257,8 +256,7 @@ void store_close(struct store *s)
 	s->be->close(s->b);
 	batch_free(s->open);
 	batch_free(s->nothing);
-	if (s->lock_fd >= 0)
-		close(s->lock_fd);
+	state_dir_unlock(&s->lock);
 	OBJ_FREE(s);
 }
 

@@ -166,6 +166,18 @@ def test_netrc(make_hauld, hostile, tools, tmp_path):
     no_secret(hostile.log(), open(d.log).read())
 
 
+@pytest.mark.matrix("C13", "C03")
+def test_netrc_stays_at_the_port(make_hauld, hostile, site, tmp_path):
+    """A redirect to another server of the same host gets no login, not even over https."""
+    path = netrc(tmp_path, "machine localhost login joe password s3cret\n")
+    d = make_hauld("--netrc-path=" + path, "--ca-certificate=" + hostile.ca)
+    site.pages["/go"] = (302, [("Location", hostile.https + "/f/1M/a")], b"")
+    assert run(d, site.base.replace("127.0.0.1", "localhost") + "/go")["status"] == "complete"
+    assert "am9lOnMzY3JldA" in site.asked[0][1]["Authorization"]
+    assert hostile.log()
+    no_secret(hostile.log())
+
+
 @pytest.mark.matrix("C13")
 def test_netrc_of_the_home_folder(make_hauld, hostile, tmp_path):
     (tmp_path / "d").mkdir()

@@ -33,6 +33,8 @@ def cases():
             out.append((line[3:].strip(), []))
         elif re.match(r"\| [A-Z]\d\d \|", line):
             c = cells(line)
+            if len(c) not in (3, 4):
+                sys.exit("matrix: %s has %d columns; a | within one is written \\|" % (c[0], len(c)))
             out[-1][1].append((c[0], c[1], c[2], c[3] if len(c) > 3 else ""))
     return [g for g in out if g[1]]
 

@@ -367,7 +367,7 @@ static void env_sets_proxies(void **state)
 	conf_env(o);
 	assert_false(opts_has(o, OPT_HTTP_PROXY));
 	assert_string_equal(opts_str(o, OPT_HTTPS_PROXY), "http://u:p@h:3128/");
-	assert_string_equal(opts_str(o, OPT_NO_PROXY), "localhost,.example.org");
+	assert_string_equal(opts_str(o, OPT_NO_PROXY), "localhost,.localhost,.example.org,example.org");
 	opts_unref(o);
 }
 
@@ -386,8 +386,25 @@ static void env_in_capitals(void **state)
 	assert_false(opts_has(o, OPT_HTTP_PROXY));
 	assert_string_equal(opts_str(o, OPT_HTTPS_PROXY), "http://capitals:2/");
 	assert_string_equal(opts_str(o, OPT_ALL_PROXY), "http://small:3/");
-	assert_string_equal(opts_str(o, OPT_NO_PROXY), "a.example");
+	assert_string_equal(opts_str(o, OPT_NO_PROXY), "a.example,.a.example");
 	opts_unref(o);
+}
+
+/* A name is meant with all below it, as other programs read that list; addresses and patterns stay as they are. */
+static void names_of_the_environment(void **state)
+{
+	static const char *const rows[][2] = {{"", ""}, {"*", "*"}, {" ,a, .b:81 c:80", "a,.a,.b:81,b:81,c:80,.c:80"},
+		{"10.0.0.0/8,127.0.0.1:80,::1,[::1]:80,*.x", "10.0.0.0/8,127.0.0.1:80,::1,[::1]:80,*.x"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct opts *o = opts_new(NULL);
+
+		setenv("no_proxy", rows[i][0], 1);
+		conf_env(o);
+		assert_string_equal(opts_str(o, OPT_NO_PROXY), rows[i][1]);
+		opts_unref(o);
+	}
 }
 
 static void defaults_know_the_place(void **state)
@@ -714,6 +731,7 @@ int main(void)
 		TEST(default_path_has_an_order),
 		TEST(env_sets_proxies),
 		TEST(env_in_capitals),
+		TEST(names_of_the_environment),
 		TEST(defaults_know_the_place),
 		TEST(load_goes_from_low_to_high),
 		TEST(load_takes_the_file_asked_for),

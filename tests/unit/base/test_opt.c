@@ -408,7 +408,9 @@ static const struct {
 	{OPT_ALL_PROXY, "localhost:8080", "http://localhost:8080/"},
 	{OPT_ALL_PROXY, "", ""},
 	{OPT_ALL_PROXY, "http://u:p@h:1/x?y", "http://u:p@h:1/"},
-	{OPT_ALL_PROXY, "https://h", "http://h/"},
+	{OPT_ALL_PROXY, "https://u:p@h", NULL}, /* http:// instead would show the login to all on the way */
+	{OPT_HTTPS_PROXY, "HTTPS://h:1", NULL},
+	{OPT_ALL_PROXY, "ftp://h", "http://h/"},
 	{OPT_ALL_PROXY, "HTTP://h:80", "http://h/"},
 	{OPT_ALL_PROXY, "[::1]:3128", "http://[::1]:3128/"},
 	{OPT_ALL_PROXY, "u@x:p@h", "http://u@x:p@h/"},

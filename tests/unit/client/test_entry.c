@@ -76,8 +76,8 @@ static void what_is_no_uri_is_refused(void **state)
 {
 	static const struct {
 		const char *word, *why;
-	} bad[] = {{"file.iso", "begin with http://"}, {"magnet:?xt=urn:btih:0", "magnet links are not"},
-		{"-", "begin with http://"}, {"/etc/passwd", "is a file"}, {"http://h:99999/x", "its host or port"},
+	} bad[] = {{"file.iso", "begins with http://"}, {"magnet:?xt=urn:btih:0", "magnet links are not"},
+		{"-", "begins with http://"}, {"/etc/passwd", "is a file"}, {"http://h:99999/x", "its host or port"},
 		{"http:///x", "its host or port"}};
 	struct opts *o = opts_new(NULL);
 	struct fail f;

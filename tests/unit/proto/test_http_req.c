@@ -266,6 +266,8 @@ static void test_auth_netrc(void **state)
 	check_auth("http://x.h/", true, NULL, false);
 	check_auth("http://h/", false, NULL, false); /* a redirect in clear */
 	check_auth("https://h/", false, "Basic dXNlcjpwYXNz", false);
+	check_auth("https://h:8443/", false, NULL, false); /* maybe of somebody else there */
+	check_auth("https://h:8443/", true, "Basic dXNlcjpwYXNz", false);
 	set(OPT_HTTP_AUTH_CHALLENGE, "true");
 	check_auth("http://h/", true, "Basic dXNlcjpwYXNz", true);
 	set(OPT_HTTP_USER, "o");

@@ -151,14 +151,29 @@ static void test_exempt(void **state)
 		{"0:0::1", "::1", true},
 		{".1", "10.0.0.1", false},
 		{"10.0.0.0/8", "host10", false},
+		{"*.h.example", "x.h.example", true},
+		{"*.h.example", "h.example", false},
+		{"*.h.example", "xh.example", false},
+		{"h.example:81", "h.example", true}, /* (the port that is asked for) */
+		{"h.example:8", "h.example", false},
+		{".h.example:81", "x.h.example", true},
+		{"*.h.example:80,b", "x.h.example", false},
+		{"h.example:", "h.example", false},
+		{"h.example:x", "h.example", false},
+		{"10.0.0.0/8:81", "10.1.1.1", true},
+		{"127.0.0.1:80", "127.0.0.1", false},
+		{"[::1]:81", "::1", true},
+		{"[::1]:80", "::1", false},
+		{"::1:81", "::1", false},
+		{"[", "::1", false},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (proxy_is_exempt(rows[i].list, rows[i].host) != rows[i].fits)
+		if (proxy_is_exempt(rows[i].list, rows[i].host, 81) != rows[i].fits)
 			fail_msg("%s: %s", rows[i].list, rows[i].host);
 	}
-	assert_false(proxy_is_exempt(NULL, "h"));
+	assert_false(proxy_is_exempt(NULL, "h", 80));
 	set(OPT_ALL_PROXY, "p.example");
 	set(OPT_NO_PROXY, "localhost,.intern");
 	check("http://localhost/", "none");

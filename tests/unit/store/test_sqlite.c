@@ -243,6 +243,24 @@ static void test_locked(void **state)
 	assert_int_equal(open_it(t), 0);
 }
 
+/* Who removes the lock file lets nobody in. */
+static void test_locked_without_the_file(void **state)
+{
+	struct sq_test *t = *state;
+	struct store *second = NULL;
+	char *lock = xasprintf("%s/lock", t->dir);
+
+	assert_int_equal(open_it(t), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(unlink(lock), 0);
+		assert_int_equal(store_open(&t->loop, STORE_SQLITE, t->dir, &second, &t->fail), ERR_LOCKED);
+		assert_non_null(strstr(t->fail.text, "Another hauld"));
+	}
+	close_it(t);
+	assert_int_equal(open_it(t), 0);
+	free(lock);
+}
+
 static void sql(struct sq_test *t, const char *text)
 {
 	sqlite3 *db;
@@ -1171,6 +1189,7 @@ int main(void)
 		T(test_private),
 		T(test_bad_dirs),
 		T(test_locked),
+		T(test_locked_without_the_file),
 		T(test_older),
 		T(test_newer),
 		T(test_foreign),
