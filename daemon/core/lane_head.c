@@ -284,11 +284,13 @@ static bool validators_lost(const struct lane *l, const struct fetch_head *h)
 }
 
 /* Size and a strong date are right, and only the ETag is not: a name may stand for servers that make one each. One of them
- * may be heard again, so that is waited for rather than guessed. */
+ * may be heard again, so that is waited for rather than guessed. A source that was never right is not worth it. */
 static bool may_be_another_node(const struct lane *l, const struct fetch_head *h)
 {
 	const struct xfer *x = l->x;
 
+	if (!l->src->tagged && x->nsources > 1)
+		return false;
 	return !same_tag(l, h) && same_date(x, h) && !x->weak_date && h->total >= 0 && h->total == x->total && !h->coded;
 }
 
@@ -299,8 +301,8 @@ static bool accept_version(struct lane *l, const struct fetch_head *h)
 	struct fail f = {0};
 
 	if (same_version(l, h, &f)) {
-		if (h->etag)
-			s->odd_tags = 0;
+		s->tagged |= h->etag != NULL;
+		s->odd_tags = 0;
 		return true;
 	}
 	if (may_be_another_node(l, h) && ++s->odd_tags < ODD_TAGS_MOST)
@@ -438,6 +440,7 @@ static void pin(struct lane *l, const struct fetch_head *h)
 	free(x->last_modified);
 	tags_clear(&x->tags);
 	x->etag = copy_or_null(h->etag);
+	l->src->tagged = h->etag != NULL;
 	x->etag_origin = h->etag ? xstrdup(origin_key(l->use.o)) : NULL;
 	x->last_modified = copy_or_null(h->last_modified);
 	x->weak_date = h->weak_date;

@@ -64,6 +64,7 @@ struct source {
 	bool may_return;    /* dead of what may pass (no answer, too slow): asked again now and then while others work */
 	bool ranged;        /* has sent a range as asked before: one refusal does not mean that it has none */
 	bool no_ranges;     /* answers ranges with the whole file */
+	bool tagged;        /* an answer had the ETag that is known of its origin */
 	unsigned odd_tags;  /* answers in a row that only the ETag told from the version being fetched */
 	unsigned refused;   /* ranges in a row, before it has sent one */
 	bool skip_if_range; /* mishandles If-Range: ask without, compare the validators */
