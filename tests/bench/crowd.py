@@ -44,9 +44,9 @@ def row(what, n, size, ideal, sample, refused="-"):
 
 def crowd(b):
     """Rates so that all connections together bring about 50 MB/s, or 100 with 2,000; then a server that takes four, and nginx."""
-    size, rows = 3 * MIB, []
+    size, rows, counts = 3 * MIB, [], (2, 50, 500, 2000) if b.full else (2, 50)
     b.origin.need("crowd", size)
-    for n in (2, 50, 500) + ((2000,) if b.full else ()):
+    for n in counts:
         conns = max(n, 16)
         rate = 50 * MB // max(n, 50) * (2 if n == 2000 else 1)
         ideal = n * size / (rate * conns)
@@ -54,13 +54,13 @@ def crowd(b):
             with Paced(b.origin.root, rate) as origin:
                 sample = one(b, origin.base, "crowd", size, n, size / rate, told)
             rows.append(row(what, n, size, size / rate if told else ideal, sample))
-    for n in (2, 50, 500) + ((2000,) if b.full else ()):
+    for n in counts:
         rate = 25 * MB
         ideal = n * size / (rate * 4)
         with Paced(b.origin.root, rate, rate, 1, 4) as origin:
             sample = one(b, origin.base, "crowd", size, n, 0)
             rows.append(row("4 taken", n, size, ideal, sample, origin.refused()))
-    for n in (2, 50, 500) + ((2000,) if b.full else ()):
+    for n in counts:
         rows.append(row("nginx", n, size, 0, one(b, b.origin.http, "crowd", size, n, 0)))
     b.report.table("Downloads of 3 MiB from one server, all at once", ["", "downloads", "ideal s", "s", "CPU s", "CPU ms/MB", "peak MiB",
                    "slowest-quickest", "refused", "failed"], rows)
