@@ -155,6 +155,17 @@ void stream_close(struct stream *s)
 	free(s);
 }
 
+bool stream_is_open(const struct stream *s)
+{
+	return s->open;
+}
+
+unsigned stream_rtt(const struct stream *s)
+{
+	(void)s;
+	return 0;
+}
+
 const char *stream_peer(const struct stream *s)
 {
 	(void)s;
@@ -189,6 +200,23 @@ struct stream *cpool_take(struct net *n, const char *key)
 {
 	(void)n, (void)key;
 	return NULL;
+}
+
+/* Nothing is dialled beside a fetch: a run has the one connection that it asked for. */
+unsigned cpool_soon(const struct net *n, const char *key)
+{
+	(void)n, (void)key;
+	return 0;
+}
+
+void cpool_dial(struct net *n, const char *key, const struct dial_req *to, unsigned count)
+{
+	(void)n, (void)key, (void)to, (void)count;
+}
+
+void cpool_drop_spares(struct net *n, const char *key)
+{
+	(void)n, (void)key;
 }
 
 /* TLS that changes nothing. */
