@@ -7,9 +7,7 @@
 #include "ev/pool.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +18,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/thread.h"
 #include "ev/loop.h"
 #include "ev/work.h"
 
@@ -86,19 +85,6 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* Signals are the main thread's. */
-static int create(struct pool_thread *t)
-{
-	sigset_t all, old;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&t->id, NULL, thread_main, t);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return err;
-}
-
 /* ---- the loop's side ---- */
 
 static void note_refusal(struct pool *p)
@@ -113,7 +99,7 @@ static bool start_thread(struct pool *p)
 	struct pool_thread *t = xcalloc(1, sizeof(*t));
 
 	t->pool = p;
-	if (sem_init(&t->go, 0, 0) < 0 || create(t) != 0) {
+	if (sem_init(&t->go, 0, 0) < 0 || thread_start(&t->id, 0, thread_main, t) != 0) {
 		free(t);
 		note_refusal(p);
 		return false;

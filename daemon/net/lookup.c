@@ -4,12 +4,11 @@
  */
 #include "net/lookup.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 
 #include "base/str.h"
+#include "base/thread.h"
 #include "ev/loop.h"
 
 #define STACK_SIZE (512 * 1024) /* glibc's modules put whole answers on the stack */
@@ -91,25 +90,6 @@ static void *on_thread(void *arg)
 	return NULL;
 }
 
-/* Signals are the loop thread's. */
-static int start_thread(struct lookup *lk)
-{
-	sigset_t all, before;
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r;
-
-	sigfillset(&all);
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&thread, &attr, on_thread, lk);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return r;
-}
-
 static void run(struct lookups *s, struct lookup *lk)
 {
 	lk->waits = false;
@@ -119,7 +99,7 @@ static void run(struct lookups *s, struct lookup *lk)
 	uv_mutex_unlock(&s->shared->lock);
 	if (s->running++ == 0)
 		uv_ref((uv_handle_t *)&s->shared->async);
-	if (start_thread(lk) != 0) {
+	if (thread_start(NULL, STACK_SIZE, on_thread, lk) != 0) {
 		lk->status = EAI_AGAIN;
 		deliver(lk);
 	}

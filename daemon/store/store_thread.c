@@ -4,12 +4,11 @@
  */
 #include "store/store_thread.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "base/thread.h"
 #include "ev/loop.h"
 
 struct store_thread {
@@ -66,19 +65,6 @@ static void on_closed(uv_handle_t *h)
 	free(h->data);
 }
 
-/* Signals are the main thread's. */
-static int start_thread(struct store_thread *t)
-{
-	sigset_t all, old;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&t->thread, NULL, run, t);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return err;
-}
-
 int store_thread_start(struct loop *l, const struct store_backend *be, void *b, void (*done)(void *arg), void *arg,
 	struct store_thread **ret, struct fail *f)
 {
@@ -97,7 +83,7 @@ int store_thread_start(struct loop *l, const struct store_backend *be, void *b, 
 	t->arg = arg;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->cond, NULL);
-	err = start_thread(t);
+	err = thread_start(&t->thread, 0, run, t);
 	if (err) {
 		uv_close((uv_handle_t *)&t->async, on_closed);
 		return fail_set(f, ERR_STORE, "The queue's thread can't be started: %s", strerror(err));

@@ -16,6 +16,7 @@
 #include <uv.h>
 
 #include "base/err.h"
+#include "base/thread.h"
 #include "ev/loop.h"
 #include "ev/work.h"
 
@@ -27,12 +28,12 @@ static struct {
 	atomic_uint writes;
 } sys;
 
-static int limited_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+static int limited_start(pthread_t *t, size_t stack, void *(*fn)(void *), void *arg)
 {
 	if (sys.threads >= sys.most)
 		return EAGAIN;
 	sys.threads++;
-	return pthread_create(t, attr, fn, arg);
+	return thread_start(t, stack, fn, arg);
 }
 
 static int counted_post(sem_t *s)
@@ -47,11 +48,11 @@ static ssize_t counted_write(int fd, const void *p, size_t n)
 	return write(fd, p, n);
 }
 
-#define pthread_create limited_create
-#define sem_post counted_post
-#define write counted_write
+#define thread_start limited_start
+#define sem_post     counted_post
+#define write	     counted_write
 #include "ev/pool.c"
-#undef pthread_create
+#undef thread_start
 #undef sem_post
 #undef write
 
