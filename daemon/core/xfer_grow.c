@@ -152,6 +152,19 @@ static void want(struct xfer *x, int64_t more)
 
 /* ---- what is found out ---- */
 
+enum phase {
+	PHASE_HOLD,    /* nothing is tried */
+	PHASE_SETTLE,  /* the connections of a step are awaited, until they receive */
+	PHASE_MEASURE, /* a window is open */
+};
+
+static enum phase phase_of(const struct growth *g, uint64_t now)
+{
+	if (now < g->hold_until)
+		return PHASE_HOLD;
+	return g->begun == 0 ? PHASE_SETTLE : PHASE_MEASURE;
+}
+
 static bool receives(const struct lane *l)
 {
 	return l->state == LANE_BODY && l->got > 0;
@@ -461,10 +474,14 @@ static uint64_t next_look(const struct xfer *x, uint64_t now)
 	const struct growth *g = &x->grow;
 	uint64_t end = g->begun + window_ms(g, now);
 
-	if (now < g->hold_until)
+	switch (phase_of(g, now)) {
+	case PHASE_HOLD:
 		return g->hold_until - now;
-	if (g->begun == 0)
+	case PHASE_SETTLE:
 		return LOOK_MS;
+	case PHASE_MEASURE:
+		break;
+	}
 	if (g->before == 0 && receiving(x) >= most_of_all(x))
 		return REST_MS;
 	return end > now ? end - now : LOOK_MS; /* a window becomes longer, never shorter */
@@ -484,6 +501,24 @@ static void begin_far(struct xfer *x)
 	g->begun = 0;
 	g->stepped_at = loop_now(x->loop);
 	xfer_dirty(x);
+}
+
+static void go_on(struct xfer *x, uint64_t now)
+{
+	struct growth *g = &x->grow;
+
+	switch (phase_of(g, now)) {
+	case PHASE_HOLD:
+		break;
+	case PHASE_SETTLE:
+		if (receiving(x) >= g->lanes || now - g->stepped_at >= SETTLE_MOST_MS)
+			begin_window(g, now);
+		break;
+	case PHASE_MEASURE:
+		if (now - g->begun >= window_ms(g, now))
+			end_window(x, now);
+		break;
+	}
 }
 
 static void look(void *arg)
@@ -508,10 +543,7 @@ static void look(void *arg)
 		look_in(x, LOOK_MS);
 		return;
 	}
-	if (now >= g->hold_until && g->begun == 0 && (receiving(x) >= g->lanes || now - g->stepped_at >= SETTLE_MOST_MS))
-		begin_window(g, now);
-	else if (g->begun > 0 && now - g->begun >= window_ms(g, now))
-		end_window(x, now);
+	go_on(x, now);
 	look_in(x, next_look(x, now));
 }
 

@@ -186,7 +186,7 @@ struct growth {
 	int64_t before;      /* how many there were before the step under way; 0: there is none */
 	uint64_t rate;       /* ... and their goodput, bytes/s */
 	uint64_t stepped_at; /* ms */
-	uint64_t hold_until, hold_ms; /* no step before that */
+	uint64_t hold_until, hold_ms; /* no step before that; no window is open then */
 	bool crowded;        /* it is because others have what may be: until some of that is free */
 	bool room;           /* ... which may be so now */
 	/* the window of the measurement under way */
