@@ -15,6 +15,7 @@ import time
 
 import calls
 import crowd
+import far
 import transfers
 from kit import Origin
 from report import Report
@@ -45,14 +46,16 @@ class Bench:
         yield "small", True, lambda: transfers.files(self, "http", 10000, 16384, 22000)
         yield "small", True, lambda: transfers.files(self, "https", 10000, 16384, 14000)
         yield "small", False, lambda: transfers.files(self, "http", 2000, 262144)
-        for case in (transfers.limited, transfers.uneven, transfers.slow, crowd.crowd, transfers.link, transfers.kill, calls.latency, calls.queue, calls.kept,
-                     calls.operations, calls.many_active):
-            yield case.__name__, True, lambda f=case: f(self)
+        for case in (transfers.limited, transfers.uneven, transfers.slow, crowd.crowd, far.link, far.far_files, transfers.kill, calls.latency, calls.queue,
+                     calls.kept, calls.operations, calls.many_active):
+            yield case.__name__, case is not far.far_files, lambda f=case: f(self)
 
     def run(self, only):
         for name, quick, case in self.cases():
             if name == only or (not only and (quick or self.full)):
+                t = time.monotonic()
                 case()
+                print("(%s: %.0f s)" % (name, time.monotonic() - t), flush=True)
 
     def clean_up(self):
         self.origin.stop()
@@ -65,7 +68,7 @@ def main():
     p.add_argument("--build", required=True)
     p.add_argument("--out")
     p.add_argument("--full", action="store_true")
-    p.add_argument("--only", default="", help="plain, tls, small, limited, uneven, slow, crowd, link, kill, latency, queue, kept, operations or many_active; "
+    p.add_argument("--only", default="", help="plain, tls, small, limited, uneven, slow, crowd, link, far_files, kill, latency, queue, kept, operations or many_active; "
                    "the file is not written then")
     p.add_argument("--rounds", type=int, default=0, help="of each piece of work (3 or 1; 7 or 5 with --full)")
     a = p.parse_args()

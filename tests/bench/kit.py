@@ -21,7 +21,7 @@ http {{
   access_log off; default_type application/octet-stream; sendfile on; keepalive_requests 1000000; tcp_nopush on;
   client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3; uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
   server {{ listen {host}:{port} backlog=4096; root {root}; }}
-  server {{ listen {host}:{tls} ssl; root {root}; ssl_certificate {dir}/srv.pem; ssl_certificate_key {dir}/srv.key; }}
+  server {{ listen {host}:{tls} ssl{h2}; root {root}; ssl_certificate {dir}/srv.pem; ssl_certificate_key {dir}/srv.key; }}
 }}
 """
 
@@ -52,7 +52,7 @@ class Origin:
         self.folder = folder
         run = lambda *a: subprocess.run(["openssl", *a], cwd=folder, check=True, capture_output=True)
         run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "srv.key", "-out", "srv.pem", "-days", "30", "-subj",
-            "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+            "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:10.78.0.2")
         self.ca = os.path.join(folder, "srv.pem")
         port, tls = free_port(), free_port()
         self.http, self.https = "http://127.0.0.1:%d" % port, "https://localhost:%d" % tls
@@ -60,15 +60,17 @@ class Origin:
         wait_port(port, self.p)
         self.sums = {}
 
-    def serve(self, host, port, tls, prefix):
+    def serve(self, host, port, tls, prefix, h2=False):
         conf = os.path.join(self.folder, "nginx-%s.conf" % host)
         with open(conf, "w") as f:
-            f.write(NGINX.format(user="user root;" if os.getuid() == 0 else "", dir=self.folder, root=self.root, host=host, port=port, tls=tls))
+            f.write(NGINX.format(user="user root;" if os.getuid() == 0 else "", dir=self.folder, root=self.root, host=host, port=port, tls=tls,
+                                 h2=" http2" if h2 else ""))
         return subprocess.Popen([*prefix, shutil.which("nginx") or "/usr/sbin/nginx", "-c", conf, "-e", self.folder + "/error.log"])
 
     def another(self, host, prefix):
-        """The same files at http://HOST:8080, served by a process that the command `prefix` starts (in a network namespace)."""
-        return self.serve(host, 8080, 8443, prefix)
+        """The same files at http://HOST:8080 and https://HOST:8443, there by HTTP/2 also, served by a process that the command `prefix`
+        starts (in a network namespace)."""
+        return self.serve(host, 8080, 8443, prefix, True)
 
     def need(self, name, size):
         if name not in self.sums:

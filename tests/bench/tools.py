@@ -61,7 +61,7 @@ class Tools:
 
     def there(self, names):
         """hauld, and those of the names that this machine has."""
-        return ["hauld"] + [n for n in names if n == "floor" or shutil.which(n)]
+        return ["hauld"] + [n for n in names if n == "floor" or shutil.which(n.split()[0])]
 
     def hauld_extra(self, where):
         return ["--state-dir=" + os.path.join(where, "state"), "--ca-certificate=" + self.ca]
@@ -79,9 +79,9 @@ class Tools:
 
     def by_private(self, where, work):
         """`haul get` with a daemon of its own: for where no other is, as on the far side of a link."""
-        f = work.files[0]
+        what = [work.files[0][0]] if len(work.files) == 1 else ["-j%d" % work.at_once, "-i", self.list(work)]
         return by_command([*self.prefix, self.haul, "get", "--private", "-q", "--dir=" + where, "-x%d" % work.conns, "-s%d" % work.conns,
-                           "-k", work.min_split, "--file-allocation=none", f[0]], where, dict(os.environ, HOME=where))
+                           "-k", work.min_split, "--ca-certificate=" + self.ca, "--file-allocation=none", *what], where, dict(os.environ, HOME=where))
 
     def list(self, work):
         """The path of a list in aria2's form."""
@@ -110,10 +110,12 @@ class Tools:
         url, name, size = work.files[0]
         n, many = str(work.conns), len(work.files) > 1
         at_once = str(work.at_once)
+        curl = ["curl", "-s", "-f", "--cacert", self.ca, *(["-Z", "--parallel-max", at_once] if many else [])]
         return {
             "aria2c": lambda: ["aria2c", "--no-conf", "-q", "-x", n, "-s", n, "-k", work.min_split, "-j", at_once, "--file-allocation=none",
                                "--ca-certificate=" + self.ca, "-i", self.list(work)],
-            "curl": lambda: ["curl", "-s", "-f", "--cacert", self.ca, *(["-Z", "--parallel-max", at_once] if many else []), "-K", self.curl_list(work)],
+            "curl": lambda: [*curl, "--http1.1", "-K", self.curl_list(work)],
+            "curl --http2": lambda: [*curl, "--http2", "-K", self.curl_list(work)],
             "floor": lambda: self.floor_argv(url, name, size, work.conns),
             "lftp": lambda: ["lftp", "-c", "set ssl:ca-file %s; pget -n %s %s" % (self.ca, n, url)],
             "axel": lambda: ["axel", "-q", "-k", "-n", n, url],

@@ -1,19 +1,16 @@
-"""Work that moves bytes: one big file, connections with a limit, uneven ones, many small files, slow streams, a long link."""
-import contextlib
+"""Work that moves bytes: one big file, connections with a limit, uneven ones, many small files, slow streams, kill -9."""
 import os
 import shutil
 import statistics
 import subprocess
-import tempfile
 import time
 
 from kit import GIB, Rpc, sha256
-from tools import HERE, Failed, Paced, Work, folder_in
+from tools import Failed, Paced, Work, folder_in
 
 MB = 10 ** 6
 BIG = ("MB/s", "%.0f", 1e-6, 1e-9, "CPU s/GB")
 SMALL = ("files/s", "%.0f", 1, 1e-3, "CPU ms/file")
-NETLAB = os.path.join(os.path.dirname(HERE), "netlab", "netlab.sh")
 
 
 def rounds(b, title, names, n, root, work, sums):
@@ -150,48 +147,6 @@ def slow(b):
         if n == 1000:
             b.report.goal("1,000 streams of 100 KB/s, CPU ms/MB", 1.5, per("hauld"), peers=peers(got, per))
     b.report.table("Streams of 100 KB/s, 500 KB each (haul and the start of each download included)", ["", "streams", "s", "CPU ms/MB", "peak MiB"], rows)
-
-
-# ---- a long link ----
-
-@contextlib.contextmanager
-def netlab(loss):
-    """A link of 1 Gbit/s with 100 ms of round trip; -> the prefixes of both sides, or None where it can't be had."""
-    env = dict(os.environ, NETLAB_A="hb-a", NETLAB_B="hb-b", NETLAB_NET="10.78.0", NETLAB_RUN=tempfile.mkdtemp(prefix="netlab-"))
-    lab = lambda *a: subprocess.run([NETLAB, *a], env=env, capture_output=True, text=True)
-    up = lab("up", "--rate", "1gbit", "--delay", "50ms", *(["--loss", loss] if loss else []))
-    try:
-        yield (["ip", "netns", "exec", "hb-a"], ["ip", "netns", "exec", "hb-b"]) if up.returncode == 0 else None
-    finally:
-        lab("down")
-        shutil.rmtree(env["NETLAB_RUN"], ignore_errors=True)
-
-
-def link(b):
-    rows, size = [], 256 << 20
-    b.origin.need("far", size)
-    for loss in ("", "0.5%"):
-        with netlab(loss) as ends:
-            if not ends:
-                print("\nlong link: skipped, no network namespaces or no /dev/net/tun here")
-                return
-            b.tools.prefix = ends[0]
-            server = b.origin.another("10.78.0.2", ends[1])
-            subprocess.run([*ends[0], "curl", "-s", "--retry", "30", "--retry-connrefused", "--retry-delay", "1", "-r", "0-0", "-o", "/dev/null",
-                            "http://10.78.0.2:8080/far"], check=True)
-            try:
-                names = ["haul --private"] + b.tools.there(["aria2c", "axel"])[1:]
-                work = Work([("http://10.78.0.2:8080/far", "far", size)], 16)
-                got = rounds(b, "link", names, b.n_rounds, b.tmp, work, b.origin.sums)
-            finally:
-                b.tools.prefix = []
-                server.terminate()
-                server.wait()
-        speed = lambda t: size / median(got, t, "wall") / MB
-        rows += [[t, loss or "0", "%.1f" % speed(t), "%.2f" % median(got, t, "wall")] for t in got]
-        b.report.goal("100 ms round trip, loss %s, 16 connections, MB/s" % (loss or "0"), 1.2 * speed("aria2c"), speed("haul --private"), least=True,
-                      peers=[(t, speed(t)) for t in got if t != "haul --private"])
-    b.report.table("256 MiB over 100 ms of round trip and 1 Gbit/s, 16 connections", ["", "loss", "MB/s", "s"], rows)
 
 
 # ---- kill -9 ----
