@@ -159,6 +159,7 @@ static void on_turn_flush(void *arg, int err, const struct fail *f)
 	if (err != 0) { /* the events still have to wait for the change that they tell of */
 		e->turn_flush = false;
 		timer_start(e->loop, &e->retry, RETRY_MS, 0, on_retry, e);
+		run_stopped_check(e);
 		return;
 	}
 	for (; e->flushing > 0; e->flushing--, e->n_events--) {
