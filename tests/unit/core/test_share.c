@@ -2,6 +2,8 @@
  * How downloads from one origin share the connections that nobody asked for: the sums alone, then transfers against servers
  * without sockets, in quick time.
  */
+#include <time.h>
+
 #include "base/log.h"
 #include "core/share.h"
 #include "core/xfer_int.h"
@@ -270,6 +272,36 @@ static void test_newcomers_beside_numbers(void **state)
 	end_some(p[1], 2, false);
 	end_some(p[2], 2, false);
 	assert_int_equal(s.n + s.n_told + s.active, 0);
+}
+
+/* A thousand that were told a number, and as many that begin to wait in one turn of the loop. */
+static void test_many_newcomers_beside_many_numbers(void **state)
+{
+	enum { N = 1000, MOST_S = 2 }; /* it is of 0.01 s where a sum over all for each one of all takes 7 s */
+	struct sharer *p[N];
+	struct shares s = {0};
+	unsigned crowd = 0;
+	clock_t began;
+
+	(void)state;
+	shares_init(&s);
+	s.limit = s.others = 4 * N;
+	for (unsigned i = 0; i < N; i++) {
+		p[i] = share_join(&s, true, on_crowd, &crowd);
+		for (unsigned n = 0; n < 4; n++)
+			share_begin(p[i]);
+	}
+	began = clock();
+	for (unsigned i = 0; i < N; i++)
+		share_newcomer(&s);
+	assert_in_range(clock() - began, 0, MOST_S * CLOCKS_PER_SEC);
+	assert_int_equal(crowd, N * N); /* each time somebody has to give one up they all have the same */
+	assert_int_equal(share_most(p[0]), 3);
+	for (unsigned i = 0; i < N; i++) {
+		share_newcomer_gone(&s);
+		end_some(p[i], 4, false);
+	}
+	assert_int_equal(s.n_told, 0);
 }
 
 /* ---- an origin's ---- */
@@ -918,6 +950,7 @@ int main(void)
 		cmocka_unit_test(test_an_uneven_rest),
 		cmocka_unit_test(test_newcomers_lack_one),
 		cmocka_unit_test(test_newcomers_beside_numbers),
+		cmocka_unit_test(test_many_newcomers_beside_many_numbers),
 		cmocka_unit_test(test_a_limit_that_was_found),
 		cmocka_unit_test(test_who_is_turned_away),
 		cmocka_unit_test(test_newcomers_wait_first),
