@@ -260,6 +260,15 @@ def test_overwriting_never_mixes_with_a_paused_download(hauld, hostile, tools):
     assert tools.sha256_of(path) == hostile.sha256("8M", "b")
 
 
+def moved_away(d, gid):
+    d.rpc("aria2.changeOption", gid, {"dir": os.path.join(d.dir, "away")})
+
+
+def moved_back(d, gid):
+    d.rpc("aria2.changeOption", gid, {"dir": d.dir})
+    d.rpc("aria2.unpause", gid)
+
+
 def unpaused_and_removed(d, gid):
     d.rpc("aria2.unpause", gid)
     d.wait(gid, "active")
@@ -271,7 +280,7 @@ def retried(d, gid):
     d.rpc("haul.retry", gid)
 
 
-@pytest.mark.parametrize("leave,come_back", [(unpaused_and_removed, retried)])
+@pytest.mark.parametrize("leave,come_back", [(moved_away, moved_back), (unpaused_and_removed, retried)])
 def test_a_part_left_behind_is_not_taken_back_from_who_adopted_it(hauld, hostile, tools, leave, come_back):
     """A download leaves the file that it had begun, another one goes on with it and is paused, and the first one comes back."""
     options = {"out": "back.bin", "file_allocation": "trunc", "no_file_allocation_limit": "1M"}
