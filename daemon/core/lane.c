@@ -66,12 +66,16 @@ static size_t grant(struct xfer *x, uint64_t now)
 	return 0;
 }
 
-/* A disk that hangs may take half of the memory, and no other file waits for what it has written. */
-static bool disk_is_behind(struct xfer *x, size_t total)
+void lanes_wait_for_disk(struct xfer *x)
 {
-	if (work_load(x->loop, dfile_dev(x->file)) < total * BLOCK_SIZE / 2)
-		return false;
 	ask_again(x, BEHIND_TICK_MS);
+}
+
+static bool disk_is_behind(struct xfer *x)
+{
+	if (work_load(x->loop, dfile_dev(x->file)) < segment_disk_quota(x))
+		return false;
+	lanes_wait_for_disk(x);
 	return true;
 }
 
@@ -86,7 +90,7 @@ static bool too_much_queued(struct xfer *x, const struct segment *s)
 	block_stats(x->loop->blocks, &used, &total);
 	if (used < total / 4) /* what is queued is in blocks */
 		return false;
-	return segment_queued(x) >= segment_quota(x) || disk_is_behind(x, total);
+	return segment_queued(x) >= segment_quota(x) || disk_is_behind(x);
 }
 
 /* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are
@@ -572,7 +576,8 @@ static void block_free_again(void *arg)
 
 void lane_resume(struct lane *l)
 {
-	if (!l->fetch || !l->paused)
+	/* One that has to wait on is left as it is: a socket costs two calls each time it is begun to be read for nothing. */
+	if (!l->fetch || !l->paused || l->waiter.waiting || (may_receive(l) && too_much_queued(l->x, l->seg)))
 		return;
 	l->paused = false;
 	l->proto->resume(l->fetch);

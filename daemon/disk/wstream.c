@@ -157,6 +157,8 @@ static void on_pool(void *arg)
 
 static void give_back(struct wstream *w, struct block *b)
 {
+	w->queued -= b->len;
+	w->f->queued -= b->len;
 	work_load_sub(w->f->loop, w->f->dev, block_memory(b));
 	block_put(w->f->loop->blocks, b);
 }
@@ -169,7 +171,6 @@ static void drop_queue(struct wstream *w)
 		STAILQ_REMOVE_HEAD(&w->queue, link);
 		give_back(w, b);
 	}
-	w->queued = 0;
 }
 
 static void on_done(void *arg, int status);
@@ -239,10 +240,8 @@ static void on_done(void *arg, int status)
 	f->writing = false;
 	dfile_hold(f); /* w may be the last that needs it */
 	write_next(f);
-	for (int i = 0; i < w->n; i++) {
-		w->queued -= w->batch[i]->len;
+	for (int i = 0; i < w->n; i++)
 		give_back(w, w->batch[i]);
-	}
 	w->written = w->to;
 	if (w->to > atomic_load(&w->f->size))
 		atomic_store(&w->f->size, w->to);
@@ -295,6 +294,7 @@ void wstream_push(struct wstream *w, struct block *b)
 	}
 	STAILQ_INSERT_TAIL(&w->queue, b, link);
 	w->queued += b->len;
+	w->f->queued += b->len;
 	work_load_add(w->f->loop, w->f->dev, block_memory(b));
 	if (!w->busy)
 		submit(w);

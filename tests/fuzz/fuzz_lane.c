@@ -342,6 +342,12 @@ static void set_up(struct run *r, struct opts *o, int64_t length, int64_t behind
 	segment_attach_file(r->l->seg);
 }
 
+static void wake_waiter(struct block_waiter *w)
+{
+	w->waiting = false;
+	w->cb(w->arg);
+}
+
 static int64_t rest_end(const struct run *r)
 {
 	return r->end < r->x.total ? r->end : r->x.total;
@@ -389,7 +395,7 @@ static void run_lane(struct run *r, struct opts *o, int64_t length, int64_t behi
 		if (!moved && r->named)
 			open_file(r);
 		else if (!moved && r->l->waiter.waiting)
-			r->l->waiter.cb(r->l->waiter.arg);
+			wake_waiter(&r->l->waiter);
 		else if (!moved && asks_again(r) && again++ < ASKED_MOST)
 			moved = ask_again(r);
 		else if (!moved)
