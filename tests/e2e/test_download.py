@@ -94,11 +94,17 @@ def removed_while_paused(d, gid):
     d.rpc("aria2.remove", gid)
 
 
-def removed_while_active(d, gid):
+def unpaused_and_removed(d, gid):
+    """So slow that it is not complete before."""
+    d.rpc("aria2.changeOption", gid, {"max-download-limit": "100K"})
     d.rpc("aria2.unpause", gid)
     d.wait(gid, "active")
     d.rpc("aria2.forceRemove", gid)
     d.wait(gid, "removed")
+
+
+def removed_while_active(d, gid):
+    unpaused_and_removed(d, gid)
     d.rpc("aria2.removeDownloadResult", gid)
 
 
@@ -269,15 +275,9 @@ def moved_back(d, gid):
     d.rpc("aria2.unpause", gid)
 
 
-def unpaused_and_removed(d, gid):
-    d.rpc("aria2.unpause", gid)
-    d.wait(gid, "active")
-    d.rpc("aria2.forceRemove", gid)
-    d.wait(gid, "removed")
-
-
 def retried(d, gid):
     d.rpc("haul.retry", gid)
+    d.rpc("aria2.changeOption", gid, {"max-download-limit": "0"})
 
 
 @pytest.mark.parametrize("leave,come_back", [(moved_away, moved_back), (unpaused_and_removed, retried)])
@@ -287,7 +287,7 @@ def test_a_part_left_behind_is_not_taken_back_from_who_adopted_it(hauld, hostile
     first = half(hauld, hostile, "back", **options)
     leave(hauld, first)
     second = hauld.add(hostile.base + "/f/8M/back?rate=4M", split=2, max_connection_per_server=2, min_split_size="1M", **options)
-    hauld.received(second, 6 << 20)
+    hauld.received(second, 4 << 20)
     hauld.rpc("aria2.pause", second)
     hauld.wait(second, "paused")
     assert os.listdir(hauld.dir) == ["back.bin.part"]
