@@ -22,8 +22,6 @@
 #include "ev/loop.h"
 #include "ev/work.h"
 
-#define REFUSED_MS 5000 /* so long after a refusal no further thread is asked for */
-
 struct pool_thread {
 	struct pool *pool;
 	pthread_t id;
@@ -112,7 +110,7 @@ static bool start_thread(struct pool *p)
 
 unsigned pool_size(struct pool *p)
 {
-	return p->refused_at > 0 && loop_now(p->loop) < p->refused_at + REFUSED_MS ? p->n : p->most;
+	return p->refused_at > 0 && loop_now(p->loop) < p->refused_at + POOL_REFUSED_MS ? p->n : p->most;
 }
 
 unsigned pool_left(struct pool *p)

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "ev/loop.h"
 #include "ev/pool.h"
+#include "ev/timer.h"
 
 #define CLASSES 2
 
@@ -47,6 +48,7 @@ struct works {
 	unsigned waiting;
 	uint64_t submitted;
 	struct deferred stay; /* does nothing: the loop must not wait */
+	struct timer again;   /* a thread was refused: may be there is one then */
 };
 
 /* ---- queues ---- */
@@ -169,12 +171,31 @@ static struct work *next_of_all(const struct works *s)
 	return best;
 }
 
+static void run_waiting(struct works *s);
+
+static void on_again(void *arg)
+{
+	run_waiting(arg);
+}
+
+/* All threads may hang, so that the end of an item is nothing to wait for. */
+static void try_again(struct works *s)
+{
+	timer_start(s->loop, &s->again, POOL_REFUSED_MS + 1, 0, on_again, s);
+	timer_unref(&s->again);
+}
+
 static void run_waiting(struct works *s)
 {
 	struct work *w;
 
-	while (s->waiting > 0 && (w = next_of_all(s)) != NULL && run(w))
+	while (s->waiting > 0 && (w = next_of_all(s)) != NULL) {
+		if (!run(w)) {
+			try_again(s);
+			return;
+		}
 		wait_no_more(w);
+	}
 }
 
 /* ---- the end of an item ---- */
@@ -228,8 +249,8 @@ struct work *work_submit(struct loop *l, uint64_t dev, enum work_class cls, work
 	w->nth = ++s->submitted;
 	w->canceled.cb = on_canceled;
 	w->canceled.arg = w;
-	if (!TAILQ_EMPTY(&w->queue->waiting[cls]) || !may_run(s, w->queue, cls) || !run(w))
-		wait_for_turn(w);
+	wait_for_turn(w);
+	run_waiting(s);
 	return w;
 }
 
@@ -310,6 +331,7 @@ bool works_end(struct works *s)
 {
 	struct work_queue *q;
 
+	timer_stop(&s->again);
 	if (!pool_end(s->pool))
 		return false;
 	defer_cancel(s->loop, &s->stay);

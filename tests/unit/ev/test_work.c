@@ -498,12 +498,69 @@ static void test_threads_come_back(void **state)
 	sys.most = 1000;
 	submit(&g, 2, WORK_DISK, 1);
 	assert_int_equal(sys.threads, 4);
-	fake_now += REFUSED_MS + 1;
+	fake_now += POOL_REFUSED_MS + 1;
 	submit(&g, 3, WORK_DISK, 1);
-	await(&g.now, 5);
+	await(&g.now, WORK_AT_ONCE + 2);
 	open_gate(&g);
 	loop_run(&loop);
 	assert_int_equal(g.done, 42);
+}
+
+/* What waited for a thread that was refused, all others hanging, gets one with the next item of its file system. */
+static void test_refused_and_asked_again(void **state)
+{
+	struct group hung, disk;
+
+	(void)state;
+	group_init(&hung, true);
+	group_init(&disk, false);
+	submit(&hung, 1, WORK_DISK, 4);
+	submit(&disk, 2, WORK_DISK, 3);
+	await(&hung.now, 4);
+	sys.most = 1000;
+	fake_now += POOL_REFUSED_MS + 1;
+	submit(&disk, 2, WORK_DISK, 1);
+	run_until(&disk.done, 4);
+	assert_int_equal(hung.done, 0);
+	open_gate(&hung);
+	loop_run(&loop);
+	assert_int_equal(hung.done, 4);
+}
+
+static void too_late(uv_timer_t *t)
+{
+	(void)t;
+	fail_msg("nobody was woken");
+}
+
+/* The same, but nothing more is submitted: it is looked after once a thread may be had. */
+static void test_refused_and_left_alone(void **state)
+{
+	struct group hung, disk;
+	uv_timer_t guard;
+
+	(void)state;
+	loop.clock_ms = NULL;
+	loop.speedup = 1000;
+	uv_timer_init(&loop.uv, &guard);
+	uv_timer_start(&guard, too_late, 10000, 0);
+	group_init(&hung, true);
+	group_init(&disk, false);
+	submit(&hung, 1, WORK_DISK, 4);
+	submit(&disk, 2, WORK_DISK, 3);
+	await(&hung.now, 4);
+	for (int i = 0; i < 30; i++) { /* refused again */
+		usleep(1000);
+		uv_run(&loop.uv, UV_RUN_NOWAIT);
+	}
+	assert_int_equal(disk.done, 0);
+	sys.most = 1000;
+	run_until(&disk.done, 3);
+	assert_int_equal(hung.done, 0);
+	uv_close((uv_handle_t *)&guard, NULL);
+	open_gate(&hung);
+	loop_run(&loop);
+	assert_int_equal(hung.done, 4);
 }
 
 static void test_no_thread(void **state)
@@ -533,6 +590,8 @@ int main(void)
 		T(test_threads_step_back),
 		cmocka_unit_test_setup_teardown(test_fewer_threads, setup_four, teardown),
 		cmocka_unit_test_setup_teardown(test_threads_come_back, setup_four, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_and_asked_again, setup_four, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_and_left_alone, setup_four, teardown),
 		T(test_no_thread),
 	};
 
