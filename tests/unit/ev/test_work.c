@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ static struct {
 	unsigned most;
 	unsigned posts;
 	atomic_uint writes;
+	atomic_bool hold; /* the next write waits until it is false again */
 } sys;
 
 static int limited_start(pthread_t *t, size_t stack, void *(*fn)(void *), void *arg)
@@ -44,7 +46,10 @@ static int counted_post(sem_t *s)
 
 static ssize_t counted_write(int fd, const void *p, size_t n)
 {
-	sys.writes++;
+	bool first = sys.writes++ == 0;
+
+	while (first && sys.hold)
+		usleep(100);
 	return write(fd, p, n);
 }
 
@@ -200,6 +205,52 @@ static void test_one_after_the_other(void **state)
 	assert_int_equal(sys.threads, 1);
 	assert_int_equal(sys.posts, 20);
 	assert_in_range(sys.writes, 0, 20);
+}
+
+/* ---- waking the loop ---- */
+
+static void wait_for_flag(void *owner)
+{
+	const atomic_bool *go = owner;
+
+	while (!*go)
+		usleep(100);
+}
+
+static unsigned ended;
+
+static void count_ended(void *owner)
+{
+	(void)owner;
+	ended++;
+}
+
+/* A thread that stops just before it wakes the loop does not hold up what others end meanwhile. */
+static void test_waker_loses_its_core(void **state)
+{
+	atomic_bool go[2] = {false, false};
+	struct pool_job jobs[2] = {{.run = wait_for_flag, .owner = &go[0]}, {.run = wait_for_flag, .owner = &go[1]}};
+	struct pollfd woken;
+	struct pool *p;
+
+	(void)state;
+	ended = 0;
+	assert_int_equal(pool_new(&loop, 2, count_ended, &p), 0);
+	assert_true(pool_run(p, &jobs[0]));
+	assert_true(pool_run(p, &jobs[1]));
+	assert_true(pool_may_wait(p));
+	sys.hold = true;
+	go[0] = true;
+	while (sys.writes == 0)
+		usleep(100);
+	go[1] = true;
+	woken = (struct pollfd){.fd = p->fd, .events = POLLIN};
+	assert_int_equal(poll(&woken, 1, 10000), 1);
+	pool_collect(p);
+	assert_int_equal(ended, 2);
+	sys.hold = false;
+	assert_true(pool_end(p));
+	assert_int_equal(sys.writes, 2);
 }
 
 /* ---- order ---- */
@@ -579,6 +630,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_all_complete),
 		T(test_one_after_the_other),
+		T(test_waker_loses_its_core),
 		cmocka_unit_test_setup_teardown(test_order, setup_one, teardown),
 		T(test_hashes_leave_room),
 		T(test_one_that_hangs),
