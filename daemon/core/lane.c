@@ -66,10 +66,16 @@ static size_t grant(struct xfer *x, uint64_t now)
 	return 0;
 }
 
-/* A disk that hangs may take half of the memory, and no other file waits for what it has written. */
+/* A disk that hangs may take half of the memory, and no other file waits for what it has written. What is being received for it
+ * goes off what it may have queued, but for an eighth of the memory: where there are so many lanes, a disk that writes what it gets
+ * is none to stop them. They can't take the rest, either: under pressure each block is queued with the first that comes. */
 static bool disk_is_behind(struct xfer *x, size_t total)
 {
-	if (work_load(x->loop, dfile_dev(x->file)) < total * BLOCK_SIZE / 2)
+	uint64_t dev = xfer_dev(x);
+	size_t half = total * BLOCK_SIZE / 2, least = half / 4;
+	size_t filling = work_load(x->loop, dev, LOAD_FILLING);
+
+	if (work_load(x->loop, dev, LOAD_QUEUED) < (filling < half - least ? half - filling : least))
 		return false;
 	ask_again(x, BEHIND_TICK_MS);
 	return true;
@@ -104,6 +110,7 @@ static void begin_block(struct lane *l, struct block *b)
 	l->cur = b;
 	l->cur_since = loop_now(l->x->loop);
 	b->off = l->seg->next;
+	block_count(l->x->loop->blocks, b, xfer_dev(l->x), LOAD_FILLING);
 }
 
 static bool need_block(struct lane *l)

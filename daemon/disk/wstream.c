@@ -155,19 +155,13 @@ static void on_pool(void *arg)
 
 /* ---- loop thread ---- */
 
-static void give_back(struct wstream *w, struct block *b)
-{
-	work_load_sub(w->f->loop, w->f->dev, block_memory(b));
-	block_put(w->f->loop->blocks, b);
-}
-
 static void drop_queue(struct wstream *w)
 {
 	struct block *b;
 
 	while ((b = STAILQ_FIRST(&w->queue))) {
 		STAILQ_REMOVE_HEAD(&w->queue, link);
-		give_back(w, b);
+		block_put(w->f->loop->blocks, b);
 	}
 	w->queued = 0;
 }
@@ -241,7 +235,7 @@ static void on_done(void *arg, int status)
 	write_next(f);
 	for (int i = 0; i < w->n; i++) {
 		w->queued -= w->batch[i]->len;
-		give_back(w, w->batch[i]);
+		block_put(f->loop->blocks, w->batch[i]);
 	}
 	w->written = w->to;
 	if (w->to > atomic_load(&w->f->size))
@@ -295,7 +289,7 @@ void wstream_push(struct wstream *w, struct block *b)
 	}
 	STAILQ_INSERT_TAIL(&w->queue, b, link);
 	w->queued += b->len;
-	work_load_add(w->f->loop, w->f->dev, block_memory(b));
+	block_count(w->f->loop->blocks, b, w->f->dev, LOAD_QUEUED);
 	if (!w->busy)
 		submit(w);
 }

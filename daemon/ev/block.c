@@ -252,9 +252,33 @@ struct block *block_get_pipe(struct block_pool *p)
 	return b;
 }
 
+static size_t memory_of(const struct block *b)
+{
+	return b->mem != NULL ? BLOCK_SIZE : BLOCK_PIPE;
+}
+
+static void count_no_more(struct block_pool *p, struct block *b)
+{
+	if (b->counted)
+		work_load_sub(p->loop, b->dev, b->load, memory_of(b));
+	b->counted = false;
+}
+
+/* First the new, so that the record of a file system which is used all the time is kept. */
+void block_count(struct block_pool *p, struct block *b, uint64_t dev, enum work_load load)
+{
+	OBJ_CHECK(p, BLOCK);
+	work_load_add(p->loop, dev, load, memory_of(b));
+	count_no_more(p, b);
+	b->counted = true;
+	b->dev = dev;
+	b->load = load;
+}
+
 void block_put(struct block_pool *p, struct block *b)
 {
 	OBJ_CHECK(p, BLOCK);
+	count_no_more(p, b);
 	if (b->mem == NULL) {
 		p->used -= PIPE_BLOCKS;
 		put_pipe(p, b);
@@ -291,11 +315,6 @@ void block_wait_cancel(struct block_pool *p, struct block_waiter *w)
 bool block_splice_refused(int cause)
 {
 	return cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP || cause == EPERM || cause == EACCES || cause == ENOMEM;
-}
-
-size_t block_memory(const struct block *b)
-{
-	return b->mem != NULL ? BLOCK_SIZE : BLOCK_PIPE;
 }
 
 bool block_pressure(const struct block_pool *p)

@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "ev/work.h"
+
 #define BLOCK_SIZE (256 * 1024)
 #define BLOCK_PIPE (1024 * 1024) /* the same of a block in a pipe: what a user without rights may give a pipe */
 
@@ -28,6 +30,9 @@ struct block {
 	uint32_t len;	/* bytes filled from the front */
 	uint32_t taken; /* bytes that the writer has taken out of the pipe */
 	int64_t off;	/* where the first byte belongs in the file */
+	bool counted;	/* private, as the next two: see block_count */
+	enum work_load load;
+	uint64_t dev;
 	STAILQ_ENTRY(block) link;
 };
 
@@ -56,7 +61,9 @@ void block_put(struct block_pool *p, struct block *b); /* bytes still in its pip
 void block_wait(struct block_pool *p, struct block_waiter *w); /* idempotent */
 void block_wait_cancel(struct block_pool *p, struct block_waiter *w);
 
-size_t block_memory(const struct block *b); /* bytes of the budget that it takes */
+/* The budget that it takes counts as this load of the file system that its bytes are for (ev/work.h), until it is put, or counted
+ * anew. */
+void block_count(struct block_pool *p, struct block *b, uint64_t dev, enum work_load load);
 
 /* Fewer than a quarter of the blocks are free: holders should write out partly filled blocks now instead of keeping them. */
 bool block_pressure(const struct block_pool *p);

@@ -22,7 +22,7 @@ struct work_queue {
 	unsigned items; /* not yet completed */
 	unsigned running[CLASSES];
 	struct work_list waiting[CLASSES];
-	size_t load; /* see work.h */
+	size_t load[LOADS]; /* see work.h */
 	TAILQ_ENTRY(work_queue) link;
 };
 
@@ -81,7 +81,7 @@ static struct work_queue *need_queue(struct works *s, uint64_t dev)
 
 static void drop_unused(struct works *s, struct work_queue *q)
 {
-	if (q->items > 0 || q->load > 0)
+	if (q->items > 0 || q->load[LOAD_FILLING] > 0 || q->load[LOAD_QUEUED] > 0)
 		return;
 	TAILQ_REMOVE(&s->queues, q, link);
 	free(q);
@@ -263,24 +263,24 @@ void work_cancel(struct work *w)
 	defer(w->all->loop, &w->canceled);
 }
 
-void work_load_add(struct loop *l, uint64_t dev, size_t n)
+void work_load_add(struct loop *l, uint64_t dev, enum work_load load, size_t n)
 {
-	need_queue(l->works, dev)->load += n;
+	need_queue(l->works, dev)->load[load] += n;
 }
 
-void work_load_sub(struct loop *l, uint64_t dev, size_t n)
+void work_load_sub(struct loop *l, uint64_t dev, enum work_load load, size_t n)
 {
 	struct work_queue *q = need_queue(l->works, dev);
 
-	q->load -= n;
+	q->load[load] -= n;
 	drop_unused(l->works, q);
 }
 
-size_t work_load(const struct loop *l, uint64_t dev)
+size_t work_load(const struct loop *l, uint64_t dev, enum work_load load)
 {
 	const struct work_queue *q = find_queue(l->works, dev);
 
-	return q != NULL ? q->load : 0;
+	return q != NULL ? q->load[load] : 0;
 }
 
 bool work_pending(const struct loop *l)

@@ -123,6 +123,11 @@ struct block *block_get_pipe(struct block_pool *p)
 	return NULL;
 }
 
+void block_count(struct block_pool *p, struct block *b, uint64_t dev, enum work_load load)
+{
+	(void)p, (void)b, (void)dev, (void)load;
+}
+
 void block_put(struct block_pool *p, struct block *b)
 {
 	(void)p;
@@ -265,6 +270,12 @@ int64_t xfer_condition(const struct xfer *x)
 {
 	(void)x;
 	return -1;
+}
+
+uint64_t xfer_dev(const struct xfer *x)
+{
+	(void)x;
+	return 0;
 }
 
 bool xfer_gather(struct lane *l, const char *server_name, const char *uri)

@@ -85,6 +85,44 @@ static void test_budget(void **state)
 	assert_int_equal(p->free.n, 8);
 }
 
+/* What a block takes counts for one file system at a time, as it was said last, until it is put. */
+static void test_counted_for_a_file_system(void **state)
+{
+	struct loop *l = *state;
+	struct block *b[2] = {block_get(l->blocks), block_get(l->blocks)};
+
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), 0);
+	block_count(l->blocks, b[0], 5, LOAD_FILLING);
+	block_count(l->blocks, b[1], 5, LOAD_FILLING);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), 2 * BLOCK_SIZE);
+	block_count(l->blocks, b[0], 5, LOAD_QUEUED);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), BLOCK_SIZE);
+	assert_int_equal(work_load(l, 5, LOAD_QUEUED), BLOCK_SIZE);
+	block_count(l->blocks, b[1], 6, LOAD_QUEUED);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), 0);
+	assert_int_equal(work_load(l, 6, LOAD_QUEUED), BLOCK_SIZE);
+	block_put(l->blocks, b[0]);
+	block_put(l->blocks, b[1]);
+	assert_int_equal(work_load(l, 5, LOAD_QUEUED) + work_load(l, 6, LOAD_QUEUED), 0);
+	b[0] = block_get(l->blocks); /* counts for nobody, being a new one */
+	block_put(l->blocks, b[0]);
+	assert_int_equal(work_load(l, 5, LOAD_QUEUED), 0);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), 0);
+}
+
+/* One in a pipe counts as what it may take. */
+static void test_counted_pipe(void **state)
+{
+	struct loop *l = *state;
+	struct block *b = block_get_pipe(l->blocks);
+
+	assert_non_null(b);
+	block_count(l->blocks, b, 5, LOAD_FILLING);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), BLOCK_PIPE);
+	block_put(l->blocks, b);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), 0);
+}
+
 static void test_smallest_budget(void **state)
 {
 	struct block_pool *p = block_pool_new(*state, 1);
@@ -304,6 +342,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_counted_for_a_file_system, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_counted_pipe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_smallest_budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waiters_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pipes_draw_on_the_budget, setup, teardown),

@@ -366,15 +366,15 @@ static void test_many_that_hang(void **state)
 static void test_load(void **state)
 {
 	(void)state;
-	assert_int_equal(work_load(&loop, 3), 0);
-	work_load_add(&loop, 3, 100);
-	work_load_add(&loop, 4, 1);
-	work_load_add(&loop, 3, 50);
-	assert_int_equal(work_load(&loop, 3), 150);
-	work_load_sub(&loop, 3, 150);
-	assert_int_equal(work_load(&loop, 3), 0);
-	assert_int_equal(work_load(&loop, 4), 1);
-	work_load_sub(&loop, 4, 1);
+	assert_int_equal(work_load(&loop, 3, LOAD_QUEUED), 0);
+	work_load_add(&loop, 3, LOAD_QUEUED, 100);
+	work_load_add(&loop, 4, LOAD_QUEUED, 1);
+	work_load_add(&loop, 3, LOAD_QUEUED, 50);
+	assert_int_equal(work_load(&loop, 3, LOAD_QUEUED), 150);
+	work_load_sub(&loop, 3, LOAD_QUEUED, 150);
+	assert_int_equal(work_load(&loop, 3, LOAD_QUEUED), 0);
+	assert_int_equal(work_load(&loop, 4, LOAD_QUEUED), 1);
+	work_load_sub(&loop, 4, LOAD_QUEUED, 1);
 }
 
 /* ---- cancelling ---- */
