@@ -66,18 +66,16 @@ static size_t grant(struct xfer *x, uint64_t now)
 	return 0;
 }
 
-/* A disk that hangs may take half of the memory, and no other file waits for what it has written. What is being received for it
- * goes off what it may have queued, but for an eighth of the memory: where there are so many lanes, a disk that writes what it gets
- * is none to stop them. They can't take the rest, either: under pressure each block is queued with the first that comes. */
-static bool disk_is_behind(struct xfer *x, size_t total)
+void lanes_wait_for_disk(struct xfer *x)
 {
-	uint64_t dev = xfer_dev(x);
-	size_t half = total * BLOCK_SIZE / 2, least = half / 4;
-	size_t filling = work_load(x->loop, dev, LOAD_FILLING);
-
-	if (work_load(x->loop, dev, LOAD_QUEUED) < (filling < half - least ? half - filling : least))
-		return false;
 	ask_again(x, BEHIND_TICK_MS);
+}
+
+static bool disk_is_behind(struct xfer *x)
+{
+	if (work_load(x->loop, dfile_dev(x->file), LOAD_QUEUED) < segment_disk_quota(x))
+		return false;
+	lanes_wait_for_disk(x);
 	return true;
 }
 
@@ -92,7 +90,7 @@ static bool too_much_queued(struct xfer *x, const struct segment *s)
 	block_stats(x->loop->blocks, &used, &total);
 	if (used < total / 4) /* what is queued is in blocks */
 		return false;
-	return segment_queued(x) >= segment_quota(x) || disk_is_behind(x, total);
+	return segment_queued(x) >= segment_quota(x) || disk_is_behind(x);
 }
 
 /* Room in the current block. The first block of a segment ends at a multiple of the block size, so that all later ones are
@@ -115,10 +113,10 @@ static void begin_block(struct lane *l, struct block *b)
 
 static bool need_block(struct lane *l)
 {
-	struct block *b = l->cur ? l->cur : block_get(l->x->loop->blocks);
+	struct block *b = l->cur ? l->cur : block_get_for(l->x->loop->blocks, xfer_dev(l->x));
 
 	if (!b)
-		block_wait(l->x->loop->blocks, &l->waiter);
+		block_wait(l->x->loop->blocks, &l->waiter, xfer_dev(l->x));
 	else if (!l->cur)
 		begin_block(l, b);
 	return b != NULL;
@@ -579,7 +577,8 @@ static void block_free_again(void *arg)
 
 void lane_resume(struct lane *l)
 {
-	if (!l->fetch || !l->paused)
+	/* One that has to wait on is left as it is: a socket costs two calls each time it is begun to be read for nothing. */
+	if (!l->fetch || !l->paused || l->waiter.waiting || (may_receive(l) && too_much_queued(l->x, l->seg)))
 		return;
 	l->paused = false;
 	l->proto->resume(l->fetch);

@@ -4,11 +4,24 @@
 #include <stdlib.h>
 
 #include "base/str.h"
+#include "ev/work.h"
 #include "core/xfer_int.h"
 
 #define NEW_TRIPS  12 /* round trips until a new connection is as quick as those there are, */
 #define KEPT_TRIPS 3  /* and one that was used before */
 #define SPLIT_GRAIN (64 * 1024) /* whole pages, so that no two lanes write to one */
+
+/* Any lane may have stopped for want of room, not only that of the segment that was written. For a little of it none is worth
+ * starting: all of them would, and all but a few stop again. */
+static void use_room(struct xfer *x)
+{
+	if (!x->file || segment_queued(x) > segment_quota(x) / 4 * 3)
+		return;
+	if (work_load(x->loop, dfile_dev(x->file), LOAD_QUEUED) > segment_disk_quota(x) / 4 * 3)
+		lanes_wait_for_disk(x);
+	else
+		defer(x->loop, &x->room);
+}
 
 static void on_written(void *owner, int64_t from, int64_t to)
 {
@@ -18,9 +31,7 @@ static void on_written(void *owner, int64_t from, int64_t to)
 	ranges_add(&x->written, from, to);
 	x->dirty += (uint64_t)(to - from);
 	xfer_hash_advance(x);
-	/* Any lane may have stopped for want of room, not only this segment's; for a little of it none is worth starting. */
-	if (segment_queued(x) <= segment_quota(x) / 4 * 3)
-		defer(x->loop, &x->room);
+	use_room(x);
 }
 
 static void on_write_error(void *owner, int err, const struct fail *f)
@@ -187,11 +198,7 @@ bool segment_extend(struct segment *s, int64_t limit)
 
 size_t segment_queued(const struct xfer *x)
 {
-	const struct segment *s;
-	size_t n = 0;
-
-	TAILQ_FOREACH(s, &x->segs, link) if (s->ws) n += wstream_queued(s->ws);
-	return n;
+	return x->file ? dfile_queued(x->file) : 0;
 }
 
 size_t segment_quota(const struct xfer *x)
@@ -200,6 +207,11 @@ size_t segment_quota(const struct xfer *x)
 
 	block_stats(x->loop->blocks, NULL, &total);
 	return total * BLOCK_SIZE / 4;
+}
+
+size_t segment_disk_quota(const struct xfer *x)
+{
+	return segment_quota(x) * 2;
 }
 
 void segment_cut(struct segment *s, int64_t at)

@@ -357,6 +357,8 @@ void lane_ask(struct lane *l);                /* its uri for what its segment la
 void lane_set_state(struct lane *l, enum lane_state to); /* dies on a move that LANE_STATES does not have */
 void lane_stop(struct lane *l);               /* cancel the fetch, give back what was not received; idle afterwards */
 void lane_resume(struct lane *l);             /* space() may have room again */
+/* All of x are resumed soon: what they wait for is written by others, who don't tell. */
+void lanes_wait_for_disk(struct xfer *x);
 /* Its fetch may bring n bytes at a time, or what its segment lacks when that is less; 0: as they come. */
 void lane_low_water(struct lane *l, size_t n);
 void lane_flush(struct lane *l);              /* hand a partly filled block to the writer */
@@ -384,9 +386,11 @@ int64_t segment_parts(const struct xfer *x); /* lanes that there would be work f
 bool segment_pick(struct xfer *x, const struct source *src, unsigned lanes, struct range *ret);
 /* The answer goes on behind the segment's end (up to limit, -1: open) and nobody has those bytes: take them too. */
 bool segment_extend(struct segment *s, int64_t limit);
-size_t segment_queued(const struct xfer *x);  /* bytes waiting to be written, all segments */
+size_t segment_queued(const struct xfer *x);  /* bytes waiting to be written, all segments and what these leave behind */
 /* The most that may be: a quarter of the memory, so that a slow disk stops its own jobs only. */
 size_t segment_quota(const struct xfer *x);
+/* ... and of all jobs on one file system: a half, so that one that hangs stops its own jobs only. */
+size_t segment_disk_quota(const struct xfer *x);
 void segment_free(struct segment *s);
 
 /* rescue.c */

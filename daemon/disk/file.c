@@ -473,6 +473,11 @@ uint64_t dfile_dev(const struct dfile *f)
 	return f->dev;
 }
 
+size_t dfile_queued(const struct dfile *f)
+{
+	return f->queued;
+}
+
 int64_t dfile_size(const struct dfile *f)
 {
 	return atomic_load(&f->size);

@@ -138,5 +138,6 @@ const char *dfile_part_id(const struct dfile *f);
 const char *dfile_path(const struct dfile *f); /* final path */
 int64_t dfile_size(const struct dfile *f);     /* st_size as last known to us */
 uint64_t dfile_dev(const struct dfile *f);     /* for work items that touch it (ev/work.h) */
+size_t dfile_queued(const struct dfile *f);    /* bytes that its wstreams have not written yet */
 
 #endif

@@ -39,6 +39,7 @@ struct dfile {
 	atomic_bool no_splice;	 /* the file system does not take bytes from a pipe */
 	unsigned pending;	 /* operations and wstreams that need it */
 	TAILQ_HEAD(turn_list, wstream) turns; /* with something to write, in the order in which they do */
+	size_t queued;			      /* bytes in them that are not written yet */
 	bool writing;			      /* one of them is on the pool */
 	int64_t taken;		 /* size of the NAME that is taken (dfile_take); -1: none. Const after open */
 	bool at_name;		 /* dfile_take is still to come: the file is called NAME. Pool threads, one after the other */

@@ -155,15 +155,21 @@ static void on_pool(void *arg)
 
 /* ---- loop thread ---- */
 
+static void give_back(struct wstream *w, struct block *b)
+{
+	w->queued -= b->len;
+	w->f->queued -= b->len;
+	block_put(w->f->loop->blocks, b);
+}
+
 static void drop_queue(struct wstream *w)
 {
 	struct block *b;
 
 	while ((b = STAILQ_FIRST(&w->queue))) {
 		STAILQ_REMOVE_HEAD(&w->queue, link);
-		block_put(w->f->loop->blocks, b);
+		give_back(w, b);
 	}
-	w->queued = 0;
 }
 
 static void on_done(void *arg, int status);
@@ -233,10 +239,8 @@ static void on_done(void *arg, int status)
 	f->writing = false;
 	dfile_hold(f); /* w may be the last that needs it */
 	write_next(f);
-	for (int i = 0; i < w->n; i++) {
-		w->queued -= w->batch[i]->len;
-		block_put(f->loop->blocks, w->batch[i]);
-	}
+	for (int i = 0; i < w->n; i++)
+		give_back(w, w->batch[i]);
 	w->written = w->to;
 	if (w->to > atomic_load(&w->f->size))
 		atomic_store(&w->f->size, w->to);
@@ -289,6 +293,7 @@ void wstream_push(struct wstream *w, struct block *b)
 	}
 	STAILQ_INSERT_TAIL(&w->queue, b, link);
 	w->queued += b->len;
+	w->f->queued += b->len;
 	block_count(w->f->loop->blocks, b, w->f->dev, LOAD_QUEUED);
 	if (!w->busy)
 		submit(w);

@@ -39,11 +39,12 @@ struct block {
 STAILQ_HEAD(block_list, block);
 
 /* Somebody who found the pool empty. cb runs (at the end of a turn) when a block is free; it must call block_get again, and
- * may fail again. In FIFO order, one waiter per freed block. */
+ * may fail again. In FIFO order, one waiter per freed block; those whose file system may have no more are passed over. */
 struct block_waiter {
 	void (*cb)(void *arg);
 	void *arg;
-	bool waiting; /* private */
+	bool waiting; /* private, as the next */
+	uint64_t dev;
 	TAILQ_ENTRY(block_waiter) link;
 };
 
@@ -51,6 +52,9 @@ struct block_pool *block_pool_new(struct loop *l, size_t budget); /* at least 4 
 void block_pool_free(struct block_pool *p);                        /* all blocks must be back */
 
 struct block *block_get(struct block_pool *p); /* len 0; NULL: the budget is used up */
+/* The same for bytes of a file system (st_dev), as which it is to be counted. NULL also: only an eighth of the budget is left to all
+ * others. */
+struct block *block_get_for(struct block_pool *p, uint64_t dev);
 /* One whose bytes go through an empty pipe, which takes up to BLOCK_PIPE of them, or less: what is in it counts by the pieces
  * in which it came. NULL: less than a quarter of the budget would be left, or the system gives no such pipe: block_get. */
 struct block *block_get_pipe(struct block_pool *p);
@@ -58,7 +62,7 @@ struct block *block_get_pipe(struct block_pool *p);
  * it. Whatever else is wrong shows in reading or writing. Any thread. */
 bool block_splice_refused(int cause);
 void block_put(struct block_pool *p, struct block *b); /* bytes still in its pipe are lost */
-void block_wait(struct block_pool *p, struct block_waiter *w); /* idempotent */
+void block_wait(struct block_pool *p, struct block_waiter *w, uint64_t dev); /* of block_get_for; idempotent */
 void block_wait_cancel(struct block_pool *p, struct block_waiter *w);
 
 /* The budget that it takes counts as this load of the file system that its bytes are for (ev/work.h), until it is put, or counted

@@ -134,7 +134,7 @@ def uneven(b):
 # ---- slow streams ----
 
 def slow(b):
-    rate, size, rows = 100000, 500000, []
+    rate, size, rows = 100000, 2000000 if b.full else 500000, []
     counts = (1, 10, 100, 1000) if b.full else (1, 100)
     for i in range(max(counts)):
         b.origin.need("slow%04d" % i, size)
@@ -146,7 +146,7 @@ def slow(b):
         rows += [[t, n, "%.2f" % median(got, t, "wall"), "%.2f" % per(t), "%d" % (median(got, t, "peak") >> 20)] for t in got]
         if n == 1000:
             b.report.goal("1,000 streams of 100 KB/s, CPU ms/MB", 1.5, per("hauld"), peers=peers(got, per))
-    b.report.table("Streams of 100 KB/s, 500 KB each (haul and the start of each download included)", ["", "streams", "s", "CPU ms/MB", "peak MiB"], rows)
+    b.report.table("Streams of 100 KB/s, %d KB each (haul and the start of each download included)" % (size // 1000), ["", "streams", "s", "CPU ms/MB", "peak MiB"], rows)
 
 
 # ---- kill -9 ----

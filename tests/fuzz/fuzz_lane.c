@@ -117,6 +117,12 @@ struct block *block_get(struct block_pool *p)
 	return &now->block;
 }
 
+struct block *block_get_for(struct block_pool *p, uint64_t dev)
+{
+	(void)dev;
+	return block_get(p);
+}
+
 struct block *block_get_pipe(struct block_pool *p)
 {
 	(void)p;
@@ -135,9 +141,9 @@ void block_put(struct block_pool *p, struct block *b)
 	now->block_out = false;
 }
 
-void block_wait(struct block_pool *p, struct block_waiter *w)
+void block_wait(struct block_pool *p, struct block_waiter *w, uint64_t dev)
 {
-	(void)p;
+	(void)p, (void)dev;
 	w->waiting = true;
 }
 
@@ -353,6 +359,12 @@ static void set_up(struct run *r, struct opts *o, int64_t length, int64_t behind
 	segment_attach_file(r->l->seg);
 }
 
+static void wake_waiter(struct block_waiter *w)
+{
+	w->waiting = false;
+	w->cb(w->arg);
+}
+
 static int64_t rest_end(const struct run *r)
 {
 	return r->end < r->x.total ? r->end : r->x.total;
@@ -400,7 +412,7 @@ static void run_lane(struct run *r, struct opts *o, int64_t length, int64_t behi
 		if (!moved && r->named)
 			open_file(r);
 		else if (!moved && r->l->waiter.waiting)
-			r->l->waiter.cb(r->l->waiter.arg);
+			wake_waiter(&r->l->waiter);
 		else if (!moved && asks_again(r) && again++ < ASKED_MOST)
 			moved = ask_again(r);
 		else if (!moved)

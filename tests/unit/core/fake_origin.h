@@ -76,6 +76,7 @@ struct fake_server {
 	struct range asked[64];      /* of the first requests */
 	unsigned beside[64];         /* and how many were to follow each */
 	int64_t sent;          /* bytes of bodies */
+	unsigned stretches, in_vain; /* of bodies that were taken, and that found no room */
 };
 
 struct fake_net {
@@ -321,6 +322,8 @@ static bool fake_body(struct fake_fetch *f)
 		fake_free(f);
 		return false;
 	}
+	f->o->stretches += s.len > 0;
+	f->o->in_vain += s.len == 0;
 	if (s.len == 0) {
 		f->paused = true;
 		return false;

@@ -92,12 +92,31 @@ static void test_many_segments(void **state)
 	}
 }
 
+/* With far more connections than memory has blocks most of them wait. They are not all begun to be read for each block that is
+ * written, which costs calls for each. */
+static void test_more_connections_than_blocks(void **state)
+{
+	struct fake_server o = {.size = 256 * MIB, .version = 1};
+	struct world w;
+
+	(void)state;
+	open_world(&w, &o, 1, 1);
+	set(&w, OPT_SPLIT, "250");
+	set(&w, OPT_MAX_CONNECTION_PER_SERVER, "250");
+	set(&w, OPT_MIN_SPLIT_SIZE, "1M");
+	run(&w, one_uri);
+	expect_right(&w, o.size);
+	assert_true(o.in_vain < 5 * o.stretches);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_rate),
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_many_segments),
+		cmocka_unit_test(test_more_connections_than_blocks),
 	};
 
 	log_setup(getenv("XFER_LOG") ? LOG_LVL_DEBUG : LOG_LVL_ERROR, false, NULL, LOG_LVL_ERROR);
