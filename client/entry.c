@@ -191,11 +191,24 @@ bool entries_has_more(const struct entries *es)
 	return es->rest || es->late.code != 0;
 }
 
+/* Bytes that JSON can't carry are sent percent-encoded, as the daemon would store them. NULL: it is no URI at all, and the daemon
+ * would pass it over. */
+static json_t *uri_json(const char *text)
+{
+	json_t *v = json_string(text);
+	if (v)
+		return v;
+	char *normal = uri_normalise(text);
+	v = json_string(normal);
+	free(normal);
+	return v;
+}
+
 json_t *entry_params(const struct entry *e, const char *gid)
 {
 	json_t *uris = json_array(), *opts = optjson(e->opts, OF_INITIAL);
 	for (size_t i = 0; i < e->n; i++)
-		json_array_append_new(uris, json_string(e->uris[i]));
+		json_array_append_new(uris, uri_json(e->uris[i]));
 	if (gid && !json_object_get(opts, "gid"))
 		json_object_set_new(opts, "gid", json_string(gid));
 	return json_pack("[o,o]", uris, opts);

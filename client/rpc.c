@@ -149,11 +149,14 @@ static int fail_status(const struct rpc *r, int status, struct fail *f)
 	return fail_set(f, ERR_PROTO, "what answers at %s is not a download daemon (HTTP %d)", r->ep.show, status);
 }
 
-/* Most of what daemons send is plain. NULL: it is no JSON. */
+/* Most of what daemons send is plain. NULL: it is no JSON, or a bare value, which no daemon sends. */
 static json_t *load(const char *text, size_t n)
 {
 	json_t *v = n > 0 ? plain_json(text, n) : NULL;
-	return v || n == 0 ? v : json_loadb(text, n, JSON_ALLOW_NUL, NULL);
+	if (json_is_array(v) || json_is_object(v))
+		return v;
+	json_decref(v);
+	return n > 0 ? json_loadb(text, n, JSON_ALLOW_NUL, NULL) : NULL;
 }
 
 /* A POST; a kept connection that turns out closed before a byte of the answer came is replaced once. */

@@ -623,12 +623,14 @@ char *uri_without_login(const char *text)
 
 const char *uri_show_short(const char *text, char *buf, size_t size)
 {
-	size_t front, from, end;
+	size_t front, from, end = strcspn(text, "?#");
 	char *s;
 
 	find_login(text, &front, &from);
-	end = from + strcspn(text + from, "?#");
-	s = xasprintf("%.*s%.*s%s", (int)front, text, (int)(end - from), text + from, text[end] == '?' ? "?..." : "");
+	if (end < from) /* no URI, and that '@' may be of a query: neither side of it can be shown */
+		s = xstrdup("?...");
+	else
+		s = xasprintf("%.*s%.*s%s", (int)front, text, (int)(end - from), text + from, text[end] == '?' ? "?..." : "");
 	str_safe(s, strlen(s), buf, size);
 	free(s);
 	return buf;

@@ -43,7 +43,8 @@ int uri_resolve(const struct uri *base, const char *text, size_t n, struct uri *
 char *uri_text(const struct uri *u);
 /* For programs, malloc'd: the text as it is, but without userinfo; of one that is no URI, what stands behind its last '@'. */
 char *uri_without_login(const char *text);
-/* For people and logs: the same with the query cut to "?...", and without fragment. Safe to print. Returns buf. */
+/* For people and logs: the same with the query cut to "?...", and without fragment. Of a text that is no URI and has a '?' or '#'
+ * before its last '@' only "?..." is shown. Safe to print. Returns buf. */
 const char *uri_show_short(const char *text, char *buf, size_t size);
 /* malloc'd "path?query": the request target of RFC 9112 3.2.1; and the same behind what is in out. */
 char *uri_target(const struct uri *u);

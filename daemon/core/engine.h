@@ -33,9 +33,9 @@ struct engine_conf {
 };
 int engine_new(const struct engine_conf *c, struct engine **ret, struct fail *f);
 void engine_start(struct engine *e); /* from now on jobs run */
-/* Stop all transfers in an orderly way (progress synced and committed), then cb, never before this returns. force:
- * don't wait for slow ones; may be called a second time to force (cb of the first call counts). Jobs keep their place
- * and state. */
+/* Stop all transfers in an orderly way (progress synced and committed), then cb, never before this returns, and
+ * behind all events, unless the store fails. force: don't wait for slow ones; may be called a second time to force (cb of the
+ * first call counts). Jobs keep their place and state. */
 void engine_stop(struct engine *e, bool force, void (*cb)(void *arg), void *arg);
 /* After engine_stop has called back and the store is closed (so that no answer of it is under way). */
 void engine_free(struct engine *e);

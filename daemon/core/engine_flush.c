@@ -7,6 +7,7 @@
  * the deletion behind it). Other changes stay: memory is ahead of the disk until the disk lets the store catch up.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/log.h"
@@ -120,11 +121,10 @@ static void event_deliver(struct engine *e, struct event_wait *w)
 	struct event_sub *s;
 
 	event_forget_traces(e, w);
-	if (w->stale)
-		return;
 	for (s = TAILQ_FIRST(&e->subs); s != NULL; s = e->next_sub) {
 		e->next_sub = TAILQ_NEXT(s, link);
-		s->cb(s->arg, &w->ev);
+		if (!w->stale || s->of_earlier)
+			s->cb(s->arg, &w->ev);
 	}
 	e->next_sub = NULL;
 }
@@ -159,6 +159,7 @@ static void on_turn_flush(void *arg, int err, const struct fail *f)
 	if (err != 0) { /* the events still have to wait for the change that they tell of */
 		e->turn_flush = false;
 		timer_start(e->loop, &e->retry, RETRY_MS, 0, on_retry, e);
+		run_stopped_check(e);
 		return;
 	}
 	for (; e->flushing > 0; e->flushing--, e->n_events--) {
@@ -177,9 +178,12 @@ static void on_turn_flush(void *arg, int err, const struct fail *f)
 void event_push(struct job *j, enum event_type t)
 {
 	struct engine *e = j->engine;
-	struct event_wait *w = xcalloc(1, sizeof(*w));
+	const char *path = engine_path_of(e, j);
+	size_t n = strlen(path) + 1;
+	struct event_wait *w = xcalloc(1, sizeof(*w) + n);
 
-	w->ev = (struct event){.type = t, .gid = j->rec.gid};
+	memcpy(w->path, path, n);
+	w->ev = (struct event){.type = t, .gid = j->rec.gid, .path = w->path};
 	w->traces = t == EV_COMPLETE;
 	w->journal = t == EV_COMPLETE && job_may_have_journal(j);
 	j->event_seq = ++e->event_seq;

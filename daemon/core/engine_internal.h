@@ -50,8 +50,9 @@ struct event_wait {
 	struct event ev;
 	bool traces;  /* EV_COMPLETE: what proved the naming of its file has done its work once the event is told */
 	bool journal; /* there may be one among them */
-	bool stale;   /* its GID is another job's by now: nobody is told */
+	bool stale;   /* its GID is another job's by now: only those are told who can tell the two apart */
 	STAILQ_ENTRY(event_wait) link;
+	char path[]; /* of ev */
 };
 
 /* A GID whose job has left the engine before all of its events were told. */
@@ -165,6 +166,9 @@ void uri_list_free(struct uri_list *l);
 /* engine_opts.c: o, which is the job's now, takes the place of its options. When dir or out are others, what is known of the
  * file is left behind (engine_part.c). */
 void engine_take_options(struct job *j, struct opts *o);
+
+/* engine_view.c: the final path of its file, "" while unknown; valid until the next call */
+const char *engine_path_of(struct engine *e, const struct job *j);
 
 /* engine_flush.c: store what changed */
 void engine_save(struct engine *e, const struct job *j);       /* all of it */

@@ -48,6 +48,8 @@ void engine_take_options(struct job *j, struct opts *o)
 	if (job_moves(j, dir, opts_str(o, OPT_OUT))) {
 		part_leave(j->engine, j);
 		job_forget_file(j);
+		if (job_may_have_journal(j))
+			j->rec.flags |= JOB_STALE_JOURNAL; /* back at this path it would take what may be another's by then */
 		j->new_path = j->rec.state == JOB_ACTIVE;
 	}
 	if (j->rec.dir == NULL || dir == NULL || strcmp(j->rec.dir, dir) != 0)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "base/uri.h"
+#include "base/uri_place.h"
 #include "core/engine_internal.h"
 
 #define LEFT_MAX 1000
@@ -86,29 +86,15 @@ void part_adopted(struct engine *e, struct job *j)
 	engine_save(e, j);
 }
 
-/* malloc'd: where the file is from, without what may be secret. NULL: uri can't be used. */
-static char *place_of(const char *uri)
-{
-	struct uri u;
-	char *text;
-
-	if (uri_parse(uri, strlen(uri), &u, NULL) < 0)
-		return NULL;
-	free(u.query);
-	u.query = NULL;
-	text = uri_text(&u);
-	uri_free(&u);
-	return text;
-}
-
-/* An ETag speaks of one resource (RFC 9110 8.8.3): other files with the same name, size and validators are not this one. */
+/* Where the file is from, without what may be secret. An ETag speaks of one resource (RFC 9110 8.8.3): other files with the same
+ * name, size and validators are not this one. */
 static char **places_of(char *const *uris)
 {
 	char **list = xcalloc(LEFT_URIS + 1, sizeof(*list));
 	size_t n = 0;
 
 	for (; uris != NULL && *uris != NULL && n < LEFT_URIS; uris++) {
-		list[n] = place_of(*uris);
+		list[n] = uri_place(*uris);
 		n += list[n] != NULL;
 	}
 	return list;

@@ -592,6 +592,8 @@ void run_stopped_check(struct engine *e)
 
 	if (!e->stopping || e->stop_cb == NULL || e->stop_flush)
 		return;
+	if (e->n_events > 0 && !timer_running(&e->retry)) /* on_turn_flush comes back here */
+		return;
 	for (n = otree_at(&e->active, 0); n != NULL; n = otree_next(n)) {
 		if (otree_entry(n, struct job, in_list)->xfer != NULL)
 			return;

@@ -86,7 +86,7 @@ int engine_find(const struct engine *e, const char *text, uint64_t *ret_gid, str
 }
 
 /* The final path as far as it is known: before the transfer has chosen it, dir + "/" + out, by aria2's rules for "" and "/". */
-static const char *path_of(struct engine *e, const struct job *j)
+const char *engine_path_of(struct engine *e, const struct job *j)
 {
 	const char *out = opts_str(j->opts, OPT_OUT), *dir = j->rec.dir != NULL ? j->rec.dir : "";
 	struct buf *b = &e->view_path;
@@ -142,7 +142,7 @@ bool engine_view(const struct engine *ce, uint64_t gid, struct job_view *ret)
 	}
 	ret->total = ret->total > 0 ? ret->total : 0;
 	if (ret->path == NULL || *ret->path == '\0')
-		ret->path = path_of(e, j);
+		ret->path = engine_path_of(e, j);
 	return true;
 }
 

@@ -23,17 +23,16 @@
 /* A program to be started: what its arguments are was copied at the time of the event. */
 struct hook_call {
 	STAILQ_ENTRY(hook_call) link;
-	struct event ev;
-	size_t size;	  /* bytes it takes */
-	const char *path; /* in text */
-	char text[];	  /* the program, NUL, path, NUL */
+	struct event ev; /* its path is in text */
+	size_t size;	 /* bytes it takes */
+	char text[];	 /* the program, NUL, path, NUL */
 };
 
 /* A program that runs. In the list until its handle is being closed, which frees it. */
 struct hook_run {
 	uv_process_t proc;
 	struct hooks *hooks;
-	struct event ev;
+	struct event ev; /* without path */
 	LIST_ENTRY(hook_run) link;
 };
 
@@ -101,7 +100,7 @@ static void on_exit_status(uv_process_t *p, int64_t status, int sig)
 static int spawn(struct hooks *h, struct hook_call *c)
 {
 	struct hook_run *r = xcalloc(1, sizeof(*r));
-	char gid[17], files[] = "1", *argv[] = {c->text, gid, files, (char *)c->path, NULL};
+	char gid[17], files[] = "1", *argv[] = {c->text, gid, files, (char *)c->ev.path, NULL};
 	/* What it says goes to standard output: standard error is the log's, which other programs may read. */
 	uv_stdio_container_t io[3] = {
 		{.flags = UV_IGNORE}, {.flags = UV_INHERIT_FD, .data.fd = 1}, {.flags = UV_INHERIT_FD, .data.fd = 1}};
@@ -116,7 +115,7 @@ static int spawn(struct hooks *h, struct hook_call *c)
 	str_from_gid(c->ev.gid, gid);
 	r->proc.data = r;
 	r->hooks = h;
-	r->ev = c->ev;
+	r->ev = (struct event){.type = c->ev.type, .gid = c->ev.gid};
 	LIST_INSERT_HEAD(&h->runs, r, link);
 	h->n_runs++;
 	err = uv_spawn(&h->loop->uv, &r->proc, &o);
@@ -215,23 +214,22 @@ static void on_turn(void *arg)
 		timer_start(h->loop, &h->slow, SLOW_MS, SLOW_MS, on_slow, h);
 }
 
-static struct hook_call *call_new(const char *program, const char *path, const struct event *ev)
+static struct hook_call *call_new(const char *program, const struct event *ev)
 {
-	size_t np = strlen(program) + 1, n = strlen(path) + 1;
+	size_t np = strlen(program) + 1, n = strlen(ev->path) + 1;
 	struct hook_call *c = xcalloc(1, sizeof(*c) + np + n);
 
 	c->ev = *ev;
 	c->size = sizeof(*c) + np + n;
-	c->path = c->text + np;
+	c->ev.path = c->text + np;
 	memcpy(c->text, program, np);
-	memcpy(c->text + np, path, n);
+	memcpy(c->text + np, ev->path, n);
 	return c;
 }
 
 static void call_add(struct hooks *h, const char *program, const struct event *ev)
 {
-	struct job_view v = {0};
-	struct hook_call *c = call_new(program, engine_view(h->engine, ev->gid, &v) ? v.path : "", ev);
+	struct hook_call *c = call_new(program, ev);
 
 	if (h->waiting_bytes + c->size > HOOKS_BYTES) {
 		tell_lost(c, "too many wait already");
@@ -277,6 +275,7 @@ struct hooks *hooks_new(struct engine *e)
 	h->loop = engine_loop(e);
 	h->sub.cb = on_event;
 	h->sub.arg = h;
+	h->sub.of_earlier = true; /* the program is told whose file it is */
 	h->turn = (struct deferred){.cb = on_turn, .arg = h};
 	LIST_INIT(&h->runs);
 	STAILQ_INIT(&h->waiting);

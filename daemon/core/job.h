@@ -51,7 +51,7 @@ enum job_flag {
 	JOB_USER_PART = 1 << 6, /* that file was begun by somebody else (continue, or left by aria2): never thrown away */
 	JOB_ANY_DIR = 1 << 7, /* rec.dir was named by the daemon's own user: links in it are followed wherever they lead */
 	JOB_PLACED = 1 << 8, /* complete, and never had a journal: its file got its name with its last byte */
-	JOB_STALE_JOURNAL = 1 << 9, /* its journal speaks of a file that another job has now: it goes with the next start */
+	JOB_STALE_JOURNAL = 1 << 9, /* its journal speaks of a file that another job has, or may get: removed at the next start */
 	JOB_WEAK_DATE = 1 << 10, /* rec.last_modified may be that of two versions: it proves nothing */
 };
 

@@ -642,6 +642,7 @@ static int admit(struct lane *l)
 		err = fail_set(&l->fail, ERR_AGAIN, NULL);
 	} else {
 		origin_use_begin(&l->use, o);
+		source_arrived(x);
 		xfer_grow_asked(l);
 	}
 	origin_put(o);

@@ -269,6 +269,12 @@ void origin_wait_cancel(struct origin_waiter *w)
 	w->newcomer = NULL;
 }
 
+void origin_wait_arrived(struct origin_waiter *w)
+{
+	if (w->newcomer != NULL)
+		origin_wait_cancel(w);
+}
+
 static void wake_first(struct waiter_list *list)
 {
 	struct origin_waiter *w = TAILQ_FIRST(list);

@@ -111,5 +111,6 @@ void origin_wait_for(struct origin *o, struct origin_waiter *w); /* idempotent f
 void origin_wait_first(struct origin *o, struct origin_waiter *w);
 void origin_wait_crowd(struct origin *o, struct origin_waiter *w); /* the same, for one of those that are shared (core/share.h) */
 void origin_wait_cancel(struct origin_waiter *w);
+void origin_wait_arrived(struct origin_waiter *w); /* its transfer has a connection: what it waits for as a newcomer is over */
 
 #endif

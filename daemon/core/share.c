@@ -193,20 +193,20 @@ static unsigned leaving_of_told(const struct shares *s)
 	return n;
 }
 
-/* What newcomers lack after the sharers gave what is above their shares. */
-static unsigned told_most(const struct sharer *p)
+/* The most that any of those who were told a number may keep, at least 1: newcomers lack the rest after the sharers gave what is
+ * above their shares. */
+static unsigned told_most(const struct shares *s)
 {
-	const struct shares *s = p->all;
-	unsigned keeps = share_keeps(p), given, largest = 0;
-	const struct sharer *other;
+	unsigned given, largest = 1;
+	const struct sharer *p;
 
-	if (s->newcomers == 0 || keeps <= 1)
-		return keeps;
+	if (s->newcomers == 0)
+		return UINT_MAX;
 	given = freed_above(&s->list, least_share(s)) + leaving_of_told(s) + s->leaving;
 	if (given >= s->newcomers)
-		return keeps;
-	TAILQ_FOREACH(other, &s->told, link) largest = larger(largest, share_keeps(other));
-	return smaller(keeps, height(&s->told, s->newcomers - given, larger(s->limit / (claims(s) + s->n_told), 1), largest));
+		return UINT_MAX;
+	TAILQ_FOREACH(p, &s->told, link) largest = larger(largest, share_keeps(p));
+	return height(&s->told, s->newcomers - given, larger(s->limit / (claims(s) + s->n_told), 1), largest);
 }
 
 static unsigned sharer_most(const struct sharer *p)
@@ -226,7 +226,7 @@ static unsigned sharer_most(const struct sharer *p)
 
 unsigned share_most(const struct sharer *p)
 {
-	return p->told ? told_most(p) : sharer_most(p);
+	return p->told ? smaller(share_keeps(p), told_most(p->all)) : sharer_most(p);
 }
 
 bool shares_are_full(const struct shares *s)
@@ -245,13 +245,25 @@ unsigned share_others(const struct sharer *p)
 }
 
 /* One who has one connection keeps that. */
-static void tell_crowd(const struct sharer_list *list)
+static void tell_sharers(const struct shares *s)
 {
 	const struct sharer *p;
 
-	TAILQ_FOREACH(p, list, link)
+	TAILQ_FOREACH(p, &s->list, link)
 	{
-		if (share_keeps(p) > 1 && share_keeps(p) > share_most(p))
+		if (share_keeps(p) > 1 && share_keeps(p) > sharer_most(p))
+			p->crowd(p->arg);
+	}
+}
+
+static void tell_told(const struct shares *s)
+{
+	unsigned most = told_most(s); /* of all of them: they may be many, and so may the newcomers */
+	const struct sharer *p;
+
+	TAILQ_FOREACH(p, &s->told, link)
+	{
+		if (share_keeps(p) > most)
 			p->crowd(p->arg);
 	}
 }
@@ -264,14 +276,14 @@ void share_want(struct sharer *p, unsigned n)
 	if (n > 0)
 		s->passing = pool_of(s);
 	if (s->n < SHARE_MOST && lacks(p, largest_share(s)) > 0)
-		tell_crowd(&s->list);
+		tell_sharers(s);
 }
 
 void share_newcomer(struct shares *s)
 {
 	s->newcomers++;
-	tell_crowd(&s->list);
-	tell_crowd(&s->told);
+	tell_sharers(s);
+	tell_told(s);
 }
 
 void share_newcomer_gone(struct shares *s)

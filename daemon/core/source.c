@@ -59,10 +59,15 @@ static struct source *source_new(struct xfer *x, const char *uri)
 	return s;
 }
 
-static void leave_origin(struct source *s)
+static void wait_no_more(struct source *s)
 {
 	origin_wait_cancel(&s->waiter);
 	origin_wait_cancel(&s->crowd);
+}
+
+static void leave_origin(struct source *s)
+{
+	wait_no_more(s);
 	origin_put(s->origin);
 }
 
@@ -132,6 +137,18 @@ int source_list_set(struct xfer *x, char *const *uris)
 	x->sources = list;
 	x->nsources = n;
 	return source_any_alive(x) ? 0 : ERR_BAD_URI;
+}
+
+void source_arrived(struct xfer *x)
+{
+	for (size_t i = 0; i < x->nsources; i++)
+		origin_wait_arrived(&x->sources[i]->waiter);
+}
+
+void source_wait_no_more(struct xfer *x)
+{
+	for (size_t i = 0; i < x->nsources; i++)
+		wait_no_more(x->sources[i]);
 }
 
 bool source_any_alive(const struct xfer *x)
@@ -213,8 +230,10 @@ static bool has_room(struct source *s, uint64_t now, bool first, uint64_t *ret_w
 {
 	uint64_t wait;
 
-	if (origin_room(s->origin, now, &wait) > 0)
+	if (origin_room(s->origin, now, &wait) > 0) {
+		origin_wait_cancel(&s->waiter); /* it came without a call */
 		return true;
+	}
 	if (wait == UINT64_MAX && first)
 		origin_wait_first(s->origin, &s->waiter);
 	else if (wait == UINT64_MAX)

@@ -507,6 +507,7 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	bool any = k->path && !opts_bool(x->opts, OPT_DRY_RUN);
 
 	x->total = any ? k->total : -1;
+	x->stale_journal = k->stale_journal; /* also where nothing else is known */
 	if (!any)
 		return;
 	x->path = xstrdup(k->path);
@@ -520,7 +521,6 @@ static void take_known(struct xfer *x, const struct xfer_known *k)
 	x->pinned = true;
 	x->unproven = k->unproven;
 	x->replaces = k->replaces;
-	x->stale_journal = k->stale_journal;
 	x->user_part = k->user_part;
 	if (!k->have || k->total < 0)
 		return;

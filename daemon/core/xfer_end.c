@@ -71,6 +71,7 @@ static void stop_work(struct xfer *x)
 	hasher_close(x->hasher);
 	x->hasher = NULL;
 	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	source_wait_no_more(x);
 	if (x->opening)
 		dfile_open_cancel(x->opening);
 }
@@ -268,6 +269,7 @@ void xfer_verify(struct xfer *x)
 
 	xfer_set_state(x, XS_VERIFY);
 	TAILQ_FOREACH(l, &x->lanes, link) lane_stop(l);
+	source_wait_no_more(x);
 	timer_stop(&x->tick);
 	timer_stop(&x->grow.timer);
 	x->wait.text[0] = '\0';

@@ -448,6 +448,8 @@ void source_hold_off(struct xfer *x, unsigned times);
 unsigned source_lanes(const struct xfer *x, const struct source *s, bool receiving);
 /* Where redirects led, and the outermost of them: asked first from now on. NULL, LOCAL: the URI itself. */
 void source_set_place(struct xfer *x, struct source *s, const char *uri, enum zone from);
+void source_arrived(struct xfer *x);      /* it has a connection: nowhere is it a newcomer any more */
+void source_wait_no_more(struct xfer *x); /* it asks nobody any more: others need not make room for it */
 bool source_any_alive(const struct xfer *x);
 const struct source *source_last_failed(const struct xfer *x); /* whose failure says most; NULL: none */
 /* What to do after a failed fetch: true: try the source again after *ret_ms; false: it was given up, or is used with fewer

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/name.h"
 #include "base/str.h"
+#include "base/uri_place.h"
 #include "core/xfer_int.h"
 #include "ev/mounts.h"
 
@@ -385,32 +386,36 @@ void xfer_open_known(struct xfer *x)
 
 /* ---- a new file ---- */
 
-/* Whatever is behind '?': it may be a signature that is new each time. */
-static bool is_asked_at(const struct xfer *x, const struct uri *place)
+/* asked: the places of x's sources, each as soon as it is looked at. */
+static bool is_asked_at(const struct xfer *x, const char *place, char **asked)
 {
 	for (size_t i = 0; i < x->nsources; i++) {
-		const struct source *s = x->sources[i];
-
-		if (s->origin && uri_same_origin(&s->u, place) && strcmp(s->u.path, place->path) == 0)
+		if (!x->sources[i]->origin)
+			continue;
+		if (!asked[i])
+			asked[i] = uri_place(x->sources[i]->uri);
+		if (asked[i] && strcmp(asked[i], place) == 0)
 			return true;
 	}
 	return false;
 }
 
-/* Some URI of the part is one of x. Servers make ETags of time and size alone, which many files share: they say nothing of those
- * of other resources (RFC 9110 8.8.3). */
+/* Some URI of the part is one of x, but for a signature. Servers make ETags of time and size alone, which many files share:
+ * they say nothing of those of other resources (RFC 9110 8.8.3). */
 static bool same_resource(const struct xfer *x, const struct xfer_known *k)
 {
+	char **asked = xcalloc(x->nsources + 1, sizeof(*asked));
 	bool same = false;
 
 	for (char *const *uri = k->uris; uri && *uri && !same; uri++) {
-		struct uri u;
+		char *place = uri_place(*uri);
 
-		if (uri_parse(*uri, strlen(*uri), &u, NULL) < 0)
-			continue;
-		same = is_asked_at(x, &u);
-		uri_free(&u);
+		same = place && is_asked_at(x, place, asked);
+		free(place);
 	}
+	for (size_t i = 0; i < x->nsources; i++)
+		free(asked[i]);
+	free(asked);
 	return same;
 }
 

@@ -906,6 +906,40 @@ def test_somebody_else_answers(client, nginx):
     assert "not a download daemon (HTTP 40" in client.fails(1, "ls")
 
 
+@pytest.fixture
+def error_page():
+    """error_page(STATUS, BODY) -> the URL of a server that answers everything so."""
+    servers = []
+
+    def use(status, body):
+        class Page(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return "http://127.0.0.1:%d/jsonrpc" % server.server_port
+    yield use
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize("status,body,part", [(401, b'"unauthorized"', "a user and a password"), (404, b"404", "(HTTP 404)"),
+                                              (404, b"null", "(HTTP 404)"), (502, b"<html>", "(HTTP 502)"), (503, b"", "(HTTP 503)")])
+def test_an_error_page_is_told_by_its_status(client, error_page, status, body, part):
+    """Also one that is a JSON value."""
+    client.url = error_page(status, body)
+    assert part in client.fails(1, "ls")
+
+
 class Fake(http.server.BaseHTTPRequestHandler):
     """A daemon whose answers come from server.reply(method, parameters...); server.turn counts requests."""
     protocol_version = "HTTP/1.1"

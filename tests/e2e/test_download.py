@@ -260,6 +260,48 @@ def test_overwriting_never_mixes_with_a_paused_download(hauld, hostile, tools):
     assert tools.sha256_of(path) == hostile.sha256("8M", "b")
 
 
+def moved_away(d, gid):
+    d.rpc("aria2.changeOption", gid, {"dir": os.path.join(d.dir, "away")})
+
+
+def moved_back(d, gid):
+    d.rpc("aria2.changeOption", gid, {"dir": d.dir})
+    d.rpc("aria2.unpause", gid)
+
+
+def unpaused_and_removed(d, gid):
+    d.rpc("aria2.unpause", gid)
+    d.wait(gid, "active")
+    d.rpc("aria2.forceRemove", gid)
+    d.wait(gid, "removed")
+
+
+def retried(d, gid):
+    d.rpc("haul.retry", gid)
+
+
+@pytest.mark.parametrize("leave,come_back", [(moved_away, moved_back), (unpaused_and_removed, retried)])
+def test_a_part_left_behind_is_not_taken_back_from_who_adopted_it(hauld, hostile, tools, leave, come_back):
+    """A download leaves the file that it had begun, another one goes on with it and is paused, and the first one comes back."""
+    options = {"out": "back.bin", "file_allocation": "trunc", "no_file_allocation_limit": "1M"}
+    first = half(hauld, hostile, "back", **options)
+    leave(hauld, first)
+    second = hauld.add(hostile.base + "/f/8M/back?rate=4M", split=2, max_connection_per_server=2, min_split_size="1M", **options)
+    hauld.received(second, 6 << 20)
+    hauld.rpc("aria2.pause", second)
+    hauld.wait(second, "paused")
+    assert os.listdir(hauld.dir) == ["back.bin.part"]
+    come_back(hauld, first)
+    hauld.received(first, 1 << 20)
+    hauld.rpc("aria2.pause", first)
+    hauld.wait(first, "paused")
+    for gid, name in ((second, "back.bin"), (first, "back.1.bin")):
+        hauld.rpc("aria2.unpause", gid)
+        path = hauld.complete(gid)
+        assert tools.sha256_of(path) == hostile.sha256("8M", "back")
+        assert os.path.basename(path) == name
+
+
 @pytest.mark.matrix("D06")
 def test_a_part_that_was_cut_is_fetched_again(hauld, hostile, tools):
     """D06: the stored progress is only believed for what is there."""

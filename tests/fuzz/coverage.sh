@@ -12,7 +12,7 @@ under_test() { # TARGET: the files that it is for
 	lane) echo daemon/core/lane.c daemon/core/lane_head.c daemon/core/segment.c ;;
 	field) echo daemon/base/http_date.c daemon/proto/http_head.c ;;
 	name) echo daemon/proto/http_name.c daemon/base/name.c ;;
-	uri) echo daemon/base/uri.c ;;
+	uri) echo daemon/base/uri.c daemon/base/uri_place.c ;;
 	rpc) echo rpc/conn.c rpc/http.c rpc/serve.c rpc/jsonrpc.c rpc/lenient.c rpc/dispatch.c rpc/param.c rpc/reply.c rpc/xmlrpc.c \
 		rpc/xmlrpc_encode.c rpc/gzip.c rpc/auth.c rpc/optmap.c rpc/m_add.c rpc/m_ctl.c rpc/m_opt.c rpc/m_sys.c rpc/m_tell.c ;;
 	ws) echo rpc/ws.c ;;

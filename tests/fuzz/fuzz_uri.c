@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * F04: URIs: what was parsed and printed parses to the same; references resolve to URIs of the same kind; nothing printed
  * holds a blank, a control character or a password; no host is a number that the resolver would read as another address
- * than we do; and where libcurl is there and takes a text or a redirect too, it goes to the same scheme, host and port.
+ * than we do; the place of a place is itself; and where libcurl is there and takes a text or a redirect too, it goes to the
+ * same scheme, host and port.
  * Input: a base URI, then lines of references.
  */
 #include "fuzz.h"
@@ -15,6 +16,7 @@
 
 #include "base/str.h"
 #include "base/uri.h"
+#include "base/uri_place.h"
 
 static bool same(const char *a, const char *b)
 {
@@ -144,6 +146,25 @@ static void check_round_trip(const struct uri *u)
 	free(hostport);
 }
 
+/* The place of a place is itself, and no more of a query is in it than a digest. */
+static void check_place(const char *text)
+{
+	char *place = uri_place(text), *again, *query;
+	size_t most = strlen("?place=") + 32;
+
+	if (place == NULL)
+		return;
+	check_printed(place, strlen(place));
+	query = strchr(place, '?');
+	CHECK(strchr(place, '#') == NULL && (query == NULL || strlen(query) == most));
+	if (strlen(place) <= URI_MAX) {
+		again = uri_place(place);
+		CHECK(same(place, again));
+		free(again);
+	}
+	free(place);
+}
+
 static void check_normalise(const char *text)
 {
 	char *n = uri_normalise(text), *again, shown[400];
@@ -192,6 +213,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct uri u;
 
 	check_normalise(text);
+	check_place(text);
 	if (uri_parse(text, strlen(text), &u, NULL) == 0) {
 		check_round_trip(&u);
 		check_curl(text, &u, NULL, NULL);

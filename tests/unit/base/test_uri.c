@@ -311,7 +311,10 @@ static void shown_in_logs(void **state)
 	shown_is("http://h/@scope/pkg", "http://h/@scope/pkg");
 	shown_is("http://h/a#f?x", "http://h/a");
 	shown_is("http://us:p/w@h/x", "h/x");
-	shown_is("http://us:p?w@h/x?y", "h/x?...");
+	shown_is("http://us:p?w@h/x?y", "?...");
+	shown_is("http://h:99999/f?sig=x@y&token=SECRET", "?...");
+	shown_is("http://h:99999/f#x@y?token=SECRET", "?...");
+	shown_is("http://h:99999/f?sig=x", "http://h:99999/f?...");
 	shown_is("http:/us:pw@h/x", "h/x");
 	shown_is("us:pw@h", "h");
 	shown_is("no uri", "no uri");

@@ -141,6 +141,22 @@ static void input_entries_have_their_own_options(void **state)
 	opts_unref(o);
 }
 
+/* Bytes that are no UTF-8, of a word or a list, reach the daemon: not one URI is lost. */
+static void uris_of_any_bytes_are_sent(void **state)
+{
+	struct opts *o = opts_new(NULL);
+	struct entries es;
+	(void)state;
+	read_input("http://a/caf\xe9 x?q=\xe9\thttp://b/caf\xc3\xa9\thttp://\xe9/x\n", o, &es);
+	json_t *params = entry_params(&es.v[0], NULL), *uris = json_array_get(params, 0);
+	assert_int_equal(json_array_size(uris), 2); /* the third has a host that is no name */
+	assert_string_equal(json_string_value(json_array_get(uris, 0)), "http://a/caf%E9%20x?q=%E9");
+	assert_string_equal(json_string_value(json_array_get(uris, 1)), "http://b/caf\xc3\xa9");
+	json_decref(params);
+	entries_free(&es);
+	opts_unref(o);
+}
+
 /* Unlike in the daemon, where a session must start as far as it can. */
 static void a_spoilt_entry_is_an_error_of_the_list(void **state)
 {
@@ -355,6 +371,7 @@ int main(void)
 		cmocka_unit_test(a_word_can_stand_for_several),
 		cmocka_unit_test(what_is_no_uri_is_refused),
 		cmocka_unit_test(input_entries_have_their_own_options),
+		cmocka_unit_test(uris_of_any_bytes_are_sent),
 		cmocka_unit_test(a_checksum_is_for_every_entry),
 		cmocka_unit_test(one_name_is_not_for_several),
 		cmocka_unit_test(a_deferred_file_is_read_bit_by_bit),

@@ -1059,6 +1059,43 @@ static void who_lost_a_part_does_not_ask_its_journal(void **state)
 	assert_false(fake_find(G)->stale_journal);
 }
 
+static void put_as(struct env *v, uint64_t gid, const char *out)
+{
+	struct opts *o = opts_new(NULL);
+
+	set_opt(o, "out", out);
+	assert_int_equal(engine_change_options(v->e, gid, o, NULL), 0);
+	opts_unref(o);
+}
+
+/* The same of one that goes to another path, paused or running: what it leaves is there for others. */
+static void who_left_a_part_does_not_ask_its_journal(void **state)
+{
+	struct xfer_known k = {.path = "/d/x", .total = 100};
+	struct env *v = *state;
+	struct job_view w;
+
+	make_active(v);
+	fake_find(G)->ops->known(fake_find(G)->owner, &k);
+	assert_int_equal(engine_pause(v->e, G, false, NULL), 0);
+	settle(v);
+	put_as(v, G, "y");
+	assert_int_equal(engine_unpause(v->e, G, NULL), 0);
+	settle(v);
+	assert_true(fake_find(G)->stale_journal);
+	fake_find(G)->ops->known(fake_find(G)->owner, &k); /* it has a file again */
+	assert_true(engine_view(v->e, G, &w) && (w.flags & JOB_STALE_JOURNAL) == 0);
+	fake_hold_stop = true;
+	put_as(v, G, "z");
+	fake_find(G)->ops->known(fake_find(G)->owner, &k); /* the one at the old path still */
+	fake_end(fake_find(G), XFER_STOPPED, 0, NULL);
+	settle(v);
+	assert_true(fake_find(G)->stale_journal);
+	add(v, 2, true);
+	put_as(v, 2, "w");
+	assert_true(engine_view(v->e, 2, &w) && (w.flags & JOB_STALE_JOURNAL) == 0); /* it never had one */
+}
+
 static void assert_waits_anew(struct env *v)
 {
 	struct job_view w;
@@ -1289,6 +1326,7 @@ int main(void)
 		T(views_of_ended_jobs),
 		T(a_newcomer_adopts_the_part),
 		T(who_lost_a_part_does_not_ask_its_journal),
+		T(who_left_a_part_does_not_ask_its_journal),
 		T(a_failure_says_where_and_what_is_kept),
 		T(a_retry_goes_on_with_its_part),
 		T(a_removed_one_runs_to_its_end_after_a_retry),

@@ -502,6 +502,55 @@ static void stop_ends_although_the_disk_fails(void **state)
 	run_until(v, &done);
 }
 
+struct stop_note {
+	struct env *v;
+	bool done;
+	char events[512]; /* that had come before the stop was told */
+};
+
+static void note_stop(void *arg)
+{
+	struct stop_note *n = arg;
+
+	snprintf(n->events, sizeof(n->events), "%s", n->v->events);
+	n->done = true;
+}
+
+/* Three transfers are complete in the very turn in which all stop. */
+static struct stop_note stop_with_ends(struct env *v, bool disk_fails)
+{
+	struct stop_note n = {.v = v};
+
+	set_opt(v->global, "max-concurrent-downloads", "3");
+	for (uint64_t i = 1; i <= 3; i++)
+		add(v, i, false);
+	settle(v);
+	events(v);
+	test_commit_fails = disk_fails;
+	fake_hold_stop = true;
+	engine_stop(v->e, false, note_stop, &n);
+	for (uint64_t i = 1; i <= 3; i++)
+		fake_complete(fake_find(i), "/d/x", 1);
+	run_until(v, &n.done);
+	return n;
+}
+
+/* The process may end then, and with it the programs that are run for events. */
+static void a_stop_is_told_behind_all_events(void **state)
+{
+	struct stop_note n = stop_with_ends(*state, false);
+
+	assert_string_equal(n.events, "complete:1 complete:2 complete:3 ");
+}
+
+/* What an event tells of is not durable, and may never be. */
+static void a_stop_waits_for_no_event_that_can_not_be_told(void **state)
+{
+	struct stop_note n = stop_with_ends(*state, true);
+
+	assert_string_equal(n.events, "");
+}
+
 /* ---- named at the start ---- */
 
 static uint64_t add_startup(struct env *v, const char *opts)
@@ -905,6 +954,8 @@ int main(void)
 		T(stop_keeps_places_and_states),
 		T(stop_can_be_forced_later),
 		T(stop_ends_although_the_disk_fails),
+		T(a_stop_is_told_behind_all_events),
+		T(a_stop_waits_for_no_event_that_can_not_be_told),
 		T(the_same_start_adds_nothing_twice),
 		T(the_same_line_twice_is_two),
 		T(session_file),

@@ -146,7 +146,7 @@ static void log_here(struct env *v)
 static void raise_events(struct hooks *h, enum event_type t, int n)
 {
 	for (int i = 1; i <= n; i++)
-		on_event(h, &(struct event){.type = t, .gid = (uint64_t)i});
+		on_event(h, &(struct event){.type = t, .gid = (uint64_t)i, .path = ""});
 }
 
 static void run_until_running(struct env *v, const struct hooks *h, unsigned n)
@@ -228,6 +228,32 @@ static void arguments_are_of_the_event(void **state)
 	hooks_free(h);
 }
 
+/* Also when the download is forgotten before its end is durable, and told, even if another one has its GID by then. */
+static void who_is_gone_has_its_hook(void **state)
+{
+	struct env *v = *state;
+	struct hooks *h = hooks_new(v->e);
+
+	set_hook(v, "on-download-complete", "complete");
+	set_opt(v->global, "max-download-result", "0");
+	add(v, G, false);
+	settle(v);
+	fake_complete(fake_find(G), "/d/gone", 1);
+	settle(v);
+	assert_string_equal(said(v), "complete abc1230000000001 1 /d/gone\n");
+	add(v, G, false);
+	settle(v);
+	v->events[0] = '\0';
+	pthread_mutex_lock(&test_disk);
+	fake_complete(fake_find(G), "/d/earlier", 1);
+	add(v, G, true); /* another one has the GID before that is durable */
+	pthread_mutex_unlock(&test_disk);
+	settle(v);
+	assert_string_equal(said(v), "complete abc1230000000001 1 /d/earlier\n");
+	assert_string_equal(events(v), ""); /* clients would take it for the new one's */
+	hooks_free(h);
+}
+
 static void without_descriptors_they_wait(void **state)
 {
 	struct env *v = *state;
@@ -288,7 +314,7 @@ static void a_status_names_its_download(void **state)
 
 	log_here(v);
 	set_opt(v->global, "on-download-error", "/bin/false");
-	on_event(h, &(struct event){.type = EV_ERROR, .gid = G});
+	on_event(h, &(struct event){.type = EV_ERROR, .gid = G, .path = ""});
 	run_until_ended(v, h);
 	assert_int_equal(
 		lines_with(v, "log", "the hook for \"error\" of GID#abc1230000000001 ended with status 1, signal 0"), 1);
@@ -310,7 +336,7 @@ static void idle_is_told(void **state)
 	set_opt(v->global, "on-download-start", "/nowhere/prog");
 	set_opt(v->global, "on-download-error", "/bin/true");
 	raise_events(h, EV_START, 3);
-	on_event(h, &(struct event){.type = EV_ERROR, .gid = 1});
+	on_event(h, &(struct event){.type = EV_ERROR, .gid = 1, .path = ""});
 	while (idle == 0)
 		uv_run(&v->loop.uv, UV_RUN_ONCE);
 	assert_int_equal(hooks_waiting(h), 0);
@@ -326,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(so_many_run_at_a_time, env_setup, env_teardown),
 		cmocka_unit_test_setup_teardown(a_turn_starts_a_few, env_setup, env_teardown),
 		cmocka_unit_test_setup_teardown(arguments_are_of_the_event, env_setup, env_teardown),
+		cmocka_unit_test_setup_teardown(who_is_gone_has_its_hook, env_setup, env_teardown),
 		cmocka_unit_test_setup_teardown(without_descriptors_they_wait, env_setup, env_teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_run_is_told, env_setup, env_teardown),
 		cmocka_unit_test_setup_teardown(a_status_names_its_download, env_setup, env_teardown),

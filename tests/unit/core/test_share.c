@@ -2,6 +2,8 @@
  * How downloads from one origin share the connections that nobody asked for: the sums alone, then transfers against servers
  * without sockets, in quick time.
  */
+#include <time.h>
+
 #include "base/log.h"
 #include "core/share.h"
 #include "core/xfer_int.h"
@@ -270,6 +272,36 @@ static void test_newcomers_beside_numbers(void **state)
 	end_some(p[1], 2, false);
 	end_some(p[2], 2, false);
 	assert_int_equal(s.n + s.n_told + s.active, 0);
+}
+
+/* A thousand that were told a number, and as many that begin to wait in one turn of the loop. */
+static void test_many_newcomers_beside_many_numbers(void **state)
+{
+	enum { N = 1000, MOST_S = 2 }; /* it is of 0.01 s where a sum over all for each one of all takes 7 s */
+	struct sharer *p[N];
+	struct shares s = {0};
+	unsigned crowd = 0;
+	clock_t began;
+
+	(void)state;
+	shares_init(&s);
+	s.limit = s.others = 4 * N;
+	for (unsigned i = 0; i < N; i++) {
+		p[i] = share_join(&s, true, on_crowd, &crowd);
+		for (unsigned n = 0; n < 4; n++)
+			share_begin(p[i]);
+	}
+	began = clock();
+	for (unsigned i = 0; i < N; i++)
+		share_newcomer(&s);
+	assert_in_range(clock() - began, 0, MOST_S * CLOCKS_PER_SEC);
+	assert_int_equal(crowd, N * N); /* each time somebody has to give one up they all have the same */
+	assert_int_equal(share_most(p[0]), 3);
+	for (unsigned i = 0; i < N; i++) {
+		share_newcomer_gone(&s);
+		end_some(p[i], 4, false);
+	}
+	assert_int_equal(s.n_told, 0);
 }
 
 /* ---- an origin's ---- */
@@ -666,6 +698,93 @@ static void test_a_newcomer_beside_numbers(void **state)
 	close_all(GUESTS);
 }
 
+/* All that the server of the URI takes is used by somebody who is no transfer. */
+static struct origin *take_all(const char *uri)
+{
+	struct origin *o;
+	struct uri u;
+
+	assert_int_equal(uri_parse(uri, strlen(uri), &u, NULL), 0);
+	o = origin_get(host.origins, &u);
+	uri_free(&u);
+	begin_uses(o, 0, 1);
+	origin_found_limit(o, loop_now(host.at));
+	return o;
+}
+
+static unsigned newcomers(void)
+{
+	return use[0].sharer->all->newcomers;
+}
+
+static void end_waiting(struct origin *o)
+{
+	run_for(1000);
+	assert_int_equal(newcomers(), 0);
+	clear_uses();
+	origin_put(o);
+	close_all(0);
+}
+
+/* The server is tried with one more after a while, and nobody calls who waits: who gets that connection waits no more. */
+static void test_a_newcomer_that_was_not_called(void **state)
+{
+	struct fake_server o = {.size = 32 * MIB, .version = 1, .rate = RATE / 100, .even = true};
+	struct origin *full;
+
+	(void)state;
+	open_all(&o, 0, 1);
+	full = take_all("fake://h0/f");
+	start(&host, one_uri);
+	run_for(2000);
+	assert_int_equal(newcomers(), 1);
+	assert_int_equal(conns(&host), 0);
+	run_for(ORIGIN_MORE_MS);
+	assert_int_equal(conns(&host), 1);
+	assert_int_equal(newcomers(), 0);
+	xfer_stop(host.x, true, true);
+	end_waiting(full);
+}
+
+/* Who has a connection at another server has no right to one here. */
+static void test_a_newcomer_that_went_elsewhere(void **state)
+{
+	static char *two_uris[] = {"fake://h0/f", "fake://h1/f", NULL};
+	struct fake_server o[2];
+	struct origin *full;
+
+	(void)state;
+	o[0] = o[1] = (struct fake_server){.size = 32 * MIB, .version = 1, .rate = RATE / 100, .even = true};
+	open_all(o, 0, 1);
+	fake.n = 2;
+	set(&host, OPT_SPLIT, "1");
+	full = take_all(two_uris[0]);
+	start(&host, two_uris);
+	run_for(2000);
+	assert_int_equal(conns(&host), 1);
+	assert_int_equal(o[1].open, 1);
+	assert_int_equal(newcomers(), 0);
+	xfer_stop(host.x, true, true);
+	end_waiting(full);
+}
+
+/* Before its end, which may take long. */
+static void test_a_newcomer_that_is_stopped(void **state)
+{
+	struct fake_server o = {.size = 32 * MIB, .version = 1, .rate = RATE / 100, .even = true};
+	struct origin *full;
+
+	(void)state;
+	open_all(&o, 0, 1);
+	full = take_all("fake://h0/f");
+	start(&host, one_uri);
+	run_for(2000);
+	assert_int_equal(newcomers(), 1);
+	xfer_stop(host.x, false, false);
+	assert_int_equal(newcomers(), 0);
+	end_waiting(full);
+}
+
 static unsigned count_ended(unsigned guests)
 {
 	unsigned n = host.ended;
@@ -831,6 +950,7 @@ int main(void)
 		cmocka_unit_test(test_an_uneven_rest),
 		cmocka_unit_test(test_newcomers_lack_one),
 		cmocka_unit_test(test_newcomers_beside_numbers),
+		cmocka_unit_test(test_many_newcomers_beside_many_numbers),
 		cmocka_unit_test(test_a_limit_that_was_found),
 		cmocka_unit_test(test_who_is_turned_away),
 		cmocka_unit_test(test_newcomers_wait_first),
@@ -843,6 +963,9 @@ int main(void)
 		cmocka_unit_test(test_shares_of_a_limit),
 		cmocka_unit_test(test_a_newcomer_where_all_is_taken),
 		cmocka_unit_test(test_a_newcomer_beside_numbers),
+		cmocka_unit_test(test_a_newcomer_that_was_not_called),
+		cmocka_unit_test(test_a_newcomer_that_went_elsewhere),
+		cmocka_unit_test(test_a_newcomer_that_is_stopped),
 		cmocka_unit_test(test_more_than_a_server_takes),
 		cmocka_unit_test(test_nobody_tries_in_vain),
 		cmocka_unit_test(test_numbers_of_the_user_stay),
