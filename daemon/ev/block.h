@@ -52,8 +52,8 @@ struct block_pool *block_pool_new(struct loop *l, size_t budget); /* at least 4 
 void block_pool_free(struct block_pool *p);                        /* all blocks must be back */
 
 struct block *block_get(struct block_pool *p); /* len 0; NULL: the budget is used up */
-/* The same for bytes of a file system (st_dev), as which it is to be counted. NULL also: only an eighth of the budget is left to all
- * others. */
+/* The same for bytes that go to dev, for which block_count is to count it next. NULL also: blocks counted for dev are all but an
+ * eighth of the budget. */
 struct block *block_get_for(struct block_pool *p, uint64_t dev);
 /* One whose bytes go through an empty pipe, which takes up to BLOCK_PIPE of them, or less: what is in it counts by the pieces
  * in which it came. NULL: less than a quarter of the budget would be left, or the system gives no such pipe: block_get. */

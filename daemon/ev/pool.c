@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * A thread sleeps on a semaphore of its own; the loop puts a job beside it and posts. An ended job is pushed onto a list that the
  * loop takes as a whole, in each of its turns. Only when the loop sleeps, or is about to, somebody has to wake it: it raises a
- * flag before it looks at the list for the last time, and whoever has pushed and then sees the flag writes to the eventfd. A busy
- * loop is not written to.
+ * flag before it looks at the list for the last time, and whoever has pushed and then sees the flag writes to the eventfd. A
+ * busy loop is not written to.
  *
  * No wake-up is lost: push and look at the flag, raise the flag and look at the list are in one order for all threads (seq_cst),
- * so that either the loop finds the job or the thread finds the flag. Only the loop lowers it, when it is awake and takes the list
- * later in the same turn, or raises the flag anew before it sleeps. So a thread that loses its core between flag and eventfd keeps
- * its own job from being heard of at most: the next one that ends its job sees the flag, too, and writes. A write that comes late
- * makes the loop turn once for nothing.
+ * so that either the loop finds the job or the thread finds the flag. Only the loop lowers it, when it is awake and takes the
+ * list later in the same turn, or raises the flag anew before it sleeps. So a thread that loses its core between flag and eventfd
+ * keeps nobody but its own job from being heard of: the next one that ends its job sees the flag, too, and writes. A write that
+ * comes late makes the loop turn once for nothing.
  */
 #include "ev/pool.h"
 
