@@ -73,7 +73,7 @@ void lanes_wait_for_disk(struct xfer *x)
 
 static bool disk_is_behind(struct xfer *x)
 {
-	if (work_load(x->loop, dfile_dev(x->file)) < segment_disk_quota(x))
+	if (work_load(x->loop, dfile_dev(x->file), LOAD_QUEUED) < segment_disk_quota(x))
 		return false;
 	lanes_wait_for_disk(x);
 	return true;
@@ -108,14 +108,15 @@ static void begin_block(struct lane *l, struct block *b)
 	l->cur = b;
 	l->cur_since = loop_now(l->x->loop);
 	b->off = l->seg->next;
+	block_count(l->x->loop->blocks, b, xfer_dev(l->x), LOAD_FILLING);
 }
 
 static bool need_block(struct lane *l)
 {
-	struct block *b = l->cur ? l->cur : block_get(l->x->loop->blocks);
+	struct block *b = l->cur ? l->cur : block_get_for(l->x->loop->blocks, xfer_dev(l->x));
 
 	if (!b)
-		block_wait(l->x->loop->blocks, &l->waiter);
+		block_wait(l->x->loop->blocks, &l->waiter, xfer_dev(l->x));
 	else if (!l->cur)
 		begin_block(l, b);
 	return b != NULL;

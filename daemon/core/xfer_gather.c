@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "core/xfer_int.h"
+#include "ev/work.h"
 
 #define GATHER_MS 300 /* from its first byte on; then it gets a file */
 
@@ -29,12 +30,22 @@ static bool is_simple(const struct xfer *x)
 	       !xfer_name_is_claimed(x, x->want_name);
 }
 
+/* Its disk has its half of the memory, the bodies of other small files included. */
+static bool disk_has_enough(const struct xfer *x)
+{
+	uint64_t dev = xfer_dev(x);
+	size_t total;
+
+	block_stats(x->loop->blocks, NULL, &total);
+	return work_load(x->loop, dev, LOAD_FILLING) + work_load(x->loop, dev, LOAD_QUEUED) >= total * BLOCK_SIZE / 2;
+}
+
 bool xfer_gather(struct lane *l, const char *server_name, const char *uri)
 {
 	struct xfer *x = l->x;
 
 	if (!x->placer || l->head || x->total <= 0 || x->total > BLOCK_SIZE || l->answer_end != x->total || x->hasher ||
-		xfer_want_sum(x) || block_pressure(x->loop->blocks))
+		xfer_want_sum(x) || block_pressure(x->loop->blocks) || disk_has_enough(x))
 		return false;
 	free(x->want_name);
 	x->want_name = xfer_choose_name(x, server_name, uri);

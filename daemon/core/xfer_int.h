@@ -309,6 +309,7 @@ void xfer_reset(struct xfer *x);              /* forget the file, throw away wha
 void xfer_restart(struct xfer *x);            /* the same, if it may be thrown away, and not too often; else the job fails */
 
 /* xfer_open.c */
+uint64_t xfer_dev(const struct xfer *x); /* of its file, or of the folder while there is none: for ev/work.h */
 char *xfer_choose_name(const struct xfer *x, const char *server_name, const char *uri); /* server_name may be NULL; malloc'd */
 /* The checksum that decides is parsed into x->hash_*: the user's, else that of a Digest field. False: there is none. */
 bool xfer_want_sum(struct xfer *x);

@@ -493,6 +493,11 @@ static enum open_how how_to_open(const struct xfer *x)
 	return opts_bool(x->opts, OPT_ALLOW_OVERWRITE) ? OPEN_OVERWRITE : OPEN_NEW;
 }
 
+uint64_t xfer_dev(const struct xfer *x)
+{
+	return x->file ? dfile_dev(x->file) : mounts_dev(x->loop, x->dir);
+}
+
 char *xfer_choose_name(const struct xfer *x, const char *server_name, const char *uri)
 {
 	const char *out = opts_str(x->opts, OPT_OUT);

@@ -159,7 +159,6 @@ static void give_back(struct wstream *w, struct block *b)
 {
 	w->queued -= b->len;
 	w->f->queued -= b->len;
-	work_load_sub(w->f->loop, w->f->dev, block_memory(b));
 	block_put(w->f->loop->blocks, b);
 }
 
@@ -295,7 +294,7 @@ void wstream_push(struct wstream *w, struct block *b)
 	STAILQ_INSERT_TAIL(&w->queue, b, link);
 	w->queued += b->len;
 	w->f->queued += b->len;
-	work_load_add(w->f->loop, w->f->dev, block_memory(b));
+	block_count(w->f->loop->blocks, b, w->f->dev, LOAD_QUEUED);
 	if (!w->busy)
 		submit(w);
 }

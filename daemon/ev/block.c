@@ -18,6 +18,7 @@
 #define BLOCKS_MIN   4
 #define RESERVE	     4 /* free blocks that stay mapped */
 #define TRIM_TICK_MS 2000
+#define OTHERS	     8 /* one part in so many of the budget is not for the file system that holds all the rest */
 #define PIPES_MAX    32				   /* two descriptors each, */
 #define PIPE_FILES   32				   /* and one for so many that may be open */
 #define PIPE_BLOCKS  (BLOCK_PIPE / BLOCK_SIZE) /* of the budget */
@@ -170,6 +171,26 @@ static struct block *open_pipe(struct block_pool *p)
 	return NULL;
 }
 
+/* One that hangs leaves something to all others. */
+static bool has_its_most(const struct block_pool *p, uint64_t dev)
+{
+	size_t held = work_load(p->loop, dev, LOAD_FILLING) + work_load(p->loop, dev, LOAD_QUEUED);
+
+	return held / BLOCK_SIZE >= p->total - p->total / OTHERS;
+}
+
+static struct block_waiter *next_waiter(const struct block_pool *p)
+{
+	struct block_waiter *w;
+
+	TAILQ_FOREACH(w, &p->waiters, link)
+	{
+		if (!has_its_most(p, w->dev))
+			return w;
+	}
+	return NULL;
+}
+
 /* One waiter per free block. A woken waiter that queues again stands at the end, and n bounds the round. */
 static void on_wake(void *arg)
 {
@@ -179,7 +200,7 @@ static void on_wake(void *arg)
 
 	OBJ_CHECK(p, BLOCK);
 	n = p->total - p->used;
-	while (n-- > 0 && p->used < p->total && (w = TAILQ_FIRST(&p->waiters)) != NULL) {
+	while (n-- > 0 && p->used < p->total && (w = next_waiter(p)) != NULL) {
 		TAILQ_REMOVE(&p->waiters, w, link);
 		w->waiting = false;
 		w->cb(w->arg);
@@ -234,6 +255,11 @@ struct block *block_get(struct block_pool *p)
 	return b;
 }
 
+struct block *block_get_for(struct block_pool *p, uint64_t dev)
+{
+	return has_its_most(p, dev) ? NULL : block_get(p);
+}
+
 struct block *block_get_pipe(struct block_pool *p)
 {
 	struct block *b;
@@ -252,9 +278,33 @@ struct block *block_get_pipe(struct block_pool *p)
 	return b;
 }
 
+static size_t memory_of(const struct block *b)
+{
+	return b->mem != NULL ? BLOCK_SIZE : BLOCK_PIPE;
+}
+
+static void count_no_more(struct block_pool *p, struct block *b)
+{
+	if (b->counted)
+		work_load_sub(p->loop, b->dev, b->load, memory_of(b));
+	b->counted = false;
+}
+
+/* First the new, so that the record of a file system which is used all the time is kept. */
+void block_count(struct block_pool *p, struct block *b, uint64_t dev, enum work_load load)
+{
+	OBJ_CHECK(p, BLOCK);
+	work_load_add(p->loop, dev, load, memory_of(b));
+	count_no_more(p, b);
+	b->counted = true;
+	b->dev = dev;
+	b->load = load;
+}
+
 void block_put(struct block_pool *p, struct block *b)
 {
 	OBJ_CHECK(p, BLOCK);
+	count_no_more(p, b);
 	if (b->mem == NULL) {
 		p->used -= PIPE_BLOCKS;
 		put_pipe(p, b);
@@ -268,14 +318,15 @@ void block_put(struct block_pool *p, struct block *b)
 		defer(p->loop, &p->wake);
 }
 
-void block_wait(struct block_pool *p, struct block_waiter *w)
+void block_wait(struct block_pool *p, struct block_waiter *w, uint64_t dev)
 {
 	OBJ_CHECK(p, BLOCK);
 	if (w->waiting)
 		return;
 	w->waiting = true;
+	w->dev = dev;
 	TAILQ_INSERT_TAIL(&p->waiters, w, link);
-	if (p->used < p->total && !p->starved)
+	if (p->used < p->total && !p->starved && !has_its_most(p, dev))
 		defer(p->loop, &p->wake);
 }
 
@@ -291,11 +342,6 @@ void block_wait_cancel(struct block_pool *p, struct block_waiter *w)
 bool block_splice_refused(int cause)
 {
 	return cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP || cause == EPERM || cause == EACCES || cause == ENOMEM;
-}
-
-size_t block_memory(const struct block *b)
-{
-	return b->mem != NULL ? BLOCK_SIZE : BLOCK_PIPE;
 }
 
 bool block_pressure(const struct block_pool *p)

@@ -16,6 +16,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "ev/work.h"
+
 #define BLOCK_SIZE (256 * 1024)
 #define BLOCK_PIPE (1024 * 1024) /* the same of a block in a pipe: what a user without rights may give a pipe */
 
@@ -28,17 +30,21 @@ struct block {
 	uint32_t len;	/* bytes filled from the front */
 	uint32_t taken; /* bytes that the writer has taken out of the pipe */
 	int64_t off;	/* where the first byte belongs in the file */
+	bool counted;	/* private, as the next two: see block_count */
+	enum work_load load;
+	uint64_t dev;
 	STAILQ_ENTRY(block) link;
 };
 
 STAILQ_HEAD(block_list, block);
 
 /* Somebody who found the pool empty. cb runs (at the end of a turn) when a block is free; it must call block_get again, and
- * may fail again. In FIFO order, one waiter per freed block. */
+ * may fail again. In FIFO order, one waiter per freed block; those whose file system may have no more are passed over. */
 struct block_waiter {
 	void (*cb)(void *arg);
 	void *arg;
-	bool waiting; /* private */
+	bool waiting; /* private, as the next */
+	uint64_t dev;
 	TAILQ_ENTRY(block_waiter) link;
 };
 
@@ -46,6 +52,9 @@ struct block_pool *block_pool_new(struct loop *l, size_t budget); /* at least 4 
 void block_pool_free(struct block_pool *p);                        /* all blocks must be back */
 
 struct block *block_get(struct block_pool *p); /* len 0; NULL: the budget is used up */
+/* The same for bytes that go to dev, for which block_count is to count it next. NULL also: blocks counted for dev are all but an
+ * eighth of the budget. */
+struct block *block_get_for(struct block_pool *p, uint64_t dev);
 /* One whose bytes go through an empty pipe, which takes up to BLOCK_PIPE of them, or less: what is in it counts by the pieces
  * in which it came. NULL: less than a quarter of the budget would be left, or the system gives no such pipe: block_get. */
 struct block *block_get_pipe(struct block_pool *p);
@@ -53,10 +62,12 @@ struct block *block_get_pipe(struct block_pool *p);
  * it. Whatever else is wrong shows in reading or writing. Any thread. */
 bool block_splice_refused(int cause);
 void block_put(struct block_pool *p, struct block *b); /* bytes still in its pipe are lost */
-void block_wait(struct block_pool *p, struct block_waiter *w); /* idempotent */
+void block_wait(struct block_pool *p, struct block_waiter *w, uint64_t dev); /* of block_get_for; idempotent */
 void block_wait_cancel(struct block_pool *p, struct block_waiter *w);
 
-size_t block_memory(const struct block *b); /* bytes of the budget that it takes */
+/* The budget that it takes counts as this load of the file system that its bytes are for (ev/work.h), until it is put, or counted
+ * anew. */
+void block_count(struct block_pool *p, struct block *b, uint64_t dev, enum work_load load);
 
 /* Fewer than a quarter of the blocks are free: holders should write out partly filled blocks now instead of keeping them. */
 bool block_pressure(const struct block_pool *p);

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * A thread sleeps on a semaphore of its own; the loop puts a job beside it and posts. An ended job is pushed onto a list that the
  * loop takes as a whole, in each of its turns. Only when the loop sleeps, or is about to, somebody has to wake it: it raises a
- * flag before it looks at the list for the last time, and whoever takes that flag down writes to the eventfd. A busy loop is
- * not written to.
+ * flag before it looks at the list for the last time, and whoever has pushed and then sees the flag writes to the eventfd. A
+ * busy loop is not written to.
+ *
+ * No wake-up is lost: push and look at the flag, raise the flag and look at the list are in one order for all threads (seq_cst),
+ * so that either the loop finds the job or the thread finds the flag. Only the loop lowers it, when it is awake and takes the
+ * list later in the same turn, or raises the flag anew before it sleeps. So a thread that loses its core between flag and eventfd
+ * keeps nobody but its own job from being heard of: the next one that ends its job sees the flag, too, and writes. A write that
+ * comes late makes the loop turn once for nothing.
  */
 #include "ev/pool.h"
 
@@ -21,8 +27,6 @@
 #include "base/thread.h"
 #include "ev/loop.h"
 #include "ev/work.h"
-
-#define REFUSED_MS 5000 /* so long after a refusal no further thread is asked for */
 
 struct pool_thread {
 	struct pool *pool;
@@ -61,7 +65,7 @@ static void push_done(struct pool *p, struct pool_job *j)
 	j->next = atomic_load_explicit(&p->done, memory_order_relaxed);
 	while (!atomic_compare_exchange_weak(&p->done, &j->next, j))
 		;
-	if (atomic_load(&p->asleep) && atomic_exchange(&p->asleep, false))
+	if (atomic_load(&p->asleep))
 		while (write(p->fd, &one, sizeof(one)) < 0 && errno == EINTR)
 			;
 }
@@ -112,7 +116,7 @@ static bool start_thread(struct pool *p)
 
 unsigned pool_size(struct pool *p)
 {
-	return p->refused_at > 0 && loop_now(p->loop) < p->refused_at + REFUSED_MS ? p->n : p->most;
+	return p->refused_at > 0 && loop_now(p->loop) < p->refused_at + POOL_REFUSED_MS ? p->n : p->most;
 }
 
 unsigned pool_left(struct pool *p)
@@ -125,6 +129,12 @@ unsigned pool_busy(const struct pool *p)
 	return p->busy;
 }
 
+/* The loop runs: what ends from now on is not worth a call, pool_collect or pool_may_wait is still to come. */
+static void note_awake(struct pool *p)
+{
+	atomic_store_explicit(&p->asleep, false, memory_order_relaxed);
+}
+
 bool pool_run(struct pool *p, struct pool_job *j)
 {
 	struct pool_thread *t;
@@ -135,7 +145,7 @@ bool pool_run(struct pool *p, struct pool_job *j)
 	SLIST_REMOVE_HEAD(&p->idle, idle);
 	if (p->busy++ == 0)
 		uv_ref((uv_handle_t *)&p->wake);
-	atomic_store_explicit(&p->asleep, false, memory_order_relaxed); /* obviously; pool_collect is still to come */
+	note_awake(p);
 	j->by = t;
 	t->job = j;
 	sem_post(&t->go);
@@ -172,7 +182,7 @@ void pool_collect(struct pool *p)
 
 	if (p->busy == 0)
 		return;
-	atomic_store_explicit(&p->asleep, false, memory_order_relaxed);
+	note_awake(p);
 	if (atomic_load_explicit(&p->done, memory_order_relaxed) == NULL)
 		return;
 	for (j = take_done(p); j != NULL; j = next) {
@@ -184,7 +194,7 @@ void pool_collect(struct pool *p)
 	}
 }
 
-/* That the loop runs is all: pool_collect follows. */
+/* That the loop runs is nearly all: pool_collect follows. */
 static void on_wake(uv_poll_t *h, int status, int events)
 {
 	struct pool *p = h->data;
@@ -192,6 +202,7 @@ static void on_wake(uv_poll_t *h, int status, int events)
 
 	(void)status;
 	(void)events;
+	note_awake(p);
 	if (read(p->fd, &n, sizeof(n)) < 0 && errno != EAGAIN && errno != EINTR)
 		log_debug(MAIN, "the pool's eventfd can't be read: errno %d", errno);
 }

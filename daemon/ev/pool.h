@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 
+#define POOL_REFUSED_MS 5000 /* so long after a refusal no further thread is asked for */
+
 struct loop;
 struct pool;
 struct pool_thread;
@@ -31,7 +33,7 @@ unsigned pool_left(struct pool *p);
 unsigned pool_busy(const struct pool *p); /* jobs that have not ended, as far as the loop knows */
 /* So many threads it may have; fewer than asked for while the system gives no more. */
 unsigned pool_size(struct pool *p);
-/* False: no thread is to be had just now; when a job ends there is one. */
+/* False: no thread is to be had just now. When a job ends there is one; or ask again after POOL_REFUSED_MS. */
 bool pool_run(struct pool *p, struct pool_job *j);
 
 /* The loop is about to wait: false when it must not, since jobs have ended meanwhile. */

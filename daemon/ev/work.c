@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "ev/loop.h"
 #include "ev/pool.h"
+#include "ev/timer.h"
 
 #define CLASSES 2
 
@@ -21,7 +22,7 @@ struct work_queue {
 	unsigned items; /* not yet completed */
 	unsigned running[CLASSES];
 	struct work_list waiting[CLASSES];
-	size_t load; /* see work.h */
+	size_t load[LOADS]; /* see work.h */
 	TAILQ_ENTRY(work_queue) link;
 };
 
@@ -47,6 +48,7 @@ struct works {
 	unsigned waiting;
 	uint64_t submitted;
 	struct deferred stay; /* does nothing: the loop must not wait */
+	struct timer again;   /* a thread was refused: may be there is one then */
 };
 
 /* ---- queues ---- */
@@ -79,7 +81,7 @@ static struct work_queue *need_queue(struct works *s, uint64_t dev)
 
 static void drop_unused(struct works *s, struct work_queue *q)
 {
-	if (q->items > 0 || q->load > 0)
+	if (q->items > 0 || q->load[LOAD_FILLING] > 0 || q->load[LOAD_QUEUED] > 0)
 		return;
 	TAILQ_REMOVE(&s->queues, q, link);
 	free(q);
@@ -169,12 +171,31 @@ static struct work *next_of_all(const struct works *s)
 	return best;
 }
 
+static void run_waiting(struct works *s);
+
+static void on_again(void *arg)
+{
+	run_waiting(arg);
+}
+
+/* All threads may hang, so that the end of an item is nothing to wait for. */
+static void try_again(struct works *s)
+{
+	timer_start(s->loop, &s->again, POOL_REFUSED_MS + 1, 0, on_again, s);
+	timer_unref(&s->again);
+}
+
 static void run_waiting(struct works *s)
 {
 	struct work *w;
 
-	while (s->waiting > 0 && (w = next_of_all(s)) != NULL && run(w))
+	while (s->waiting > 0 && (w = next_of_all(s)) != NULL) {
+		if (!run(w)) {
+			try_again(s);
+			return;
+		}
 		wait_no_more(w);
+	}
 }
 
 /* ---- the end of an item ---- */
@@ -228,8 +249,8 @@ struct work *work_submit(struct loop *l, uint64_t dev, enum work_class cls, work
 	w->nth = ++s->submitted;
 	w->canceled.cb = on_canceled;
 	w->canceled.arg = w;
-	if (!TAILQ_EMPTY(&w->queue->waiting[cls]) || !may_run(s, w->queue, cls) || !run(w))
-		wait_for_turn(w);
+	wait_for_turn(w);
+	run_waiting(s);
 	return w;
 }
 
@@ -242,24 +263,24 @@ void work_cancel(struct work *w)
 	defer(w->all->loop, &w->canceled);
 }
 
-void work_load_add(struct loop *l, uint64_t dev, size_t n)
+void work_load_add(struct loop *l, uint64_t dev, enum work_load load, size_t n)
 {
-	need_queue(l->works, dev)->load += n;
+	need_queue(l->works, dev)->load[load] += n;
 }
 
-void work_load_sub(struct loop *l, uint64_t dev, size_t n)
+void work_load_sub(struct loop *l, uint64_t dev, enum work_load load, size_t n)
 {
 	struct work_queue *q = need_queue(l->works, dev);
 
-	q->load -= n;
+	q->load[load] -= n;
 	drop_unused(l->works, q);
 }
 
-size_t work_load(const struct loop *l, uint64_t dev)
+size_t work_load(const struct loop *l, uint64_t dev, enum work_load load)
 {
 	const struct work_queue *q = find_queue(l->works, dev);
 
-	return q != NULL ? q->load : 0;
+	return q != NULL ? q->load[load] : 0;
 }
 
 bool work_pending(const struct loop *l)
@@ -310,6 +331,7 @@ bool works_end(struct works *s)
 {
 	struct work_queue *q;
 
+	timer_stop(&s->again);
 	if (!pool_end(s->pool))
 		return false;
 	defer_cancel(s->loop, &s->stay);

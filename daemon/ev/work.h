@@ -25,6 +25,11 @@ struct work;
 struct works;
 
 enum work_class { WORK_DISK, WORK_HASH };
+enum work_load {
+	LOAD_FILLING, /* being received */
+	LOAD_QUEUED,  /* with whoever writes it */
+	LOADS
+};
 
 typedef void (*work_fn)(void *arg);               /* on a pool thread */
 typedef void (*work_done)(void *arg, int status); /* on the loop thread; 0, or ERR_CANCELED when fn never ran */
@@ -35,11 +40,11 @@ struct work *work_submit(struct loop *l, uint64_t dev, enum work_class cls, work
 /* Don't run it any more: done comes at the end of the turn, with ERR_CANCELED, if fn had not begun; else when fn is through. */
 void work_cancel(struct work *w);
 
-/* Bytes of memory that wait for this file system: noted by whoever holds them, so that one that hangs does not keep all of the
- * memory from the others. */
-void work_load_add(struct loop *l, uint64_t dev, size_t n);
-void work_load_sub(struct loop *l, uint64_t dev, size_t n);
-size_t work_load(const struct loop *l, uint64_t dev);
+/* Bytes of memory that wait for this file system: noted by whoever holds them (block_count), so that one that hangs does not keep
+ * all of the memory from the others. */
+void work_load_add(struct loop *l, uint64_t dev, enum work_load load, size_t n);
+void work_load_sub(struct loop *l, uint64_t dev, enum work_load load, size_t n);
+size_t work_load(const struct loop *l, uint64_t dev, enum work_load load);
 
 /* Items are under way: their completion is still to come. */
 bool work_pending(const struct loop *l);

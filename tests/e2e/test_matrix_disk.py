@@ -743,6 +743,27 @@ def test_forty_downloads_on_a_disk_that_hangs(with_hung_disk, hostile, tools):
 
 
 @pytest.mark.matrix("D15")
+def test_many_connections_to_a_disk_that_hangs(ext4, make_hauld, hostile, tools):
+    """What is being received for it counts like what is queued: 128 connections don't take the memory from other disks."""
+    hung = ext4("hung").where
+    d = make_hauld("--max-concurrent-downloads=20", "--file-allocation=none", "--memory-limit=16M")
+    begun = [d.add(hostile.base + "/f/24M/c%d?rate=512K" % i, dir=hung, out="c%d" % i, split=16, max_connection_per_server=16,
+                   min_split_size="1M") for i in range(8)]
+    for gid in begun:
+        d.received(gid, 1)
+        tools.wait_for(lambda: d.status(gid, "connections")["connections"] == "16")
+    with frozen(hung):
+        tools.wait_for(lambda: hanging(d) > 0)
+        other = d.add(hostile.base + "/f/16M/o?rate=8M", out="o")
+        d.complete(other, 30)
+        assert all(d.status(g, "status")["status"] == "active" for g in begun)
+    assert tools.sha256_of(os.path.join(d.dir, "o")) == hostile.sha256("16M", "o")
+    for gid in begun[1:]:
+        d.rpc("aria2.forceRemove", gid)
+    assert tools.sha256_of(d.complete(begun[0])) == hostile.sha256("24M", "c0")
+
+
+@pytest.mark.matrix("D15")
 def test_many_small_files_on_a_disk_that_hangs(with_hung_disk, hostile, tools):
     """They are placed many at a time, then, as that hangs, one by one, until they have all threads that they may have."""
     d, hung = with_hung_disk

@@ -117,10 +117,21 @@ struct block *block_get(struct block_pool *p)
 	return &now->block;
 }
 
+struct block *block_get_for(struct block_pool *p, uint64_t dev)
+{
+	(void)dev;
+	return block_get(p);
+}
+
 struct block *block_get_pipe(struct block_pool *p)
 {
 	(void)p;
 	return NULL;
+}
+
+void block_count(struct block_pool *p, struct block *b, uint64_t dev, enum work_load load)
+{
+	(void)p, (void)b, (void)dev, (void)load;
 }
 
 void block_put(struct block_pool *p, struct block *b)
@@ -130,9 +141,9 @@ void block_put(struct block_pool *p, struct block *b)
 	now->block_out = false;
 }
 
-void block_wait(struct block_pool *p, struct block_waiter *w)
+void block_wait(struct block_pool *p, struct block_waiter *w, uint64_t dev)
 {
-	(void)p;
+	(void)p, (void)dev;
 	w->waiting = true;
 }
 
@@ -265,6 +276,12 @@ int64_t xfer_condition(const struct xfer *x)
 {
 	(void)x;
 	return -1;
+}
+
+uint64_t xfer_dev(const struct xfer *x)
+{
+	(void)x;
+	return 0;
 }
 
 bool xfer_gather(struct lane *l, const char *server_name, const char *uri)

@@ -17,8 +17,9 @@
 #include "base/log.h"
 #include "core/origin.h"
 #include "core/xfer.h"
-
+#include "disk/place.h"
 #include "ev/block.h"
+#include "ev/mounts.h"
 #include "xfer_world.h"
 #include "unit/disk/make_control.h"
 
@@ -80,6 +81,48 @@ static void test_bodies_through_pipes(void **state)
 			block_put(w.loop.blocks, b[--n]);
 		close_world(&w);
 	}
+}
+
+/* Is a small file placed while so much memory waits for dev? */
+static bool is_placed(struct world *w, uint64_t dev, enum work_load load, size_t n)
+{
+	static char *const names[] = {"a", "b", "c", "d", "e"};
+	static unsigned nth;
+	uint64_t own = mounts_dev(&w->loop, w->dir);
+	const char *name = names[nth++ % 5];
+	char path[300];
+
+	forget_all(w);
+	set(w, OPT_OUT, name);
+	work_load_add(&w->loop, dev, load, n);
+	run(w, one_uri);
+	work_load_sub(&w->loop, dev, load, n);
+	snprintf(path, sizeof(path), "%s/%s", w->dir, name);
+	replace(&w->mem.path, path); /* of what is placed the end tells it */
+	expect_right(w, 100000);
+	assert_int_equal(work_load(&w->loop, own, LOAD_FILLING) + work_load(&w->loop, own, LOAD_QUEUED), 0);
+	return w->end.placed;
+}
+
+/* Small files are not received into memory for a disk that has its half of it. */
+static void test_no_small_file_for_a_disk_that_is_behind(void **state)
+{
+	struct fake_server o = {.size = 100000, .version = 1};
+	char ledger[300];
+	struct world w;
+	uint64_t dev;
+
+	(void)state;
+	open_world(&w, &o, 1, 1);
+	snprintf(ledger, sizeof(ledger), "%s/ledger", w.dir);
+	w.placer = placer_new(&w.loop, NULL, ledger);
+	dev = mounts_dev(&w.loop, w.dir);
+	assert_true(is_placed(&w, dev, LOAD_FILLING, 8 * MIB - BLOCK_SIZE));
+	assert_false(is_placed(&w, dev, LOAD_FILLING, 8 * MIB));
+	assert_false(is_placed(&w, dev, LOAD_QUEUED, 8 * MIB));
+	assert_true(is_placed(&w, dev + 1, LOAD_QUEUED, 16 * MIB));
+	placer_free(w.placer);
+	close_world(&w);
 }
 
 static void test_splits_up_to_the_limit(void **state)
@@ -1810,6 +1853,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_bodies_through_pipes),
+		cmocka_unit_test(test_no_small_file_for_a_disk_that_is_behind),
 		cmocka_unit_test(test_splits_up_to_the_limit),
 		cmocka_unit_test(test_no_ranges),
 		cmocka_unit_test(test_unknown_length),

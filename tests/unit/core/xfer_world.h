@@ -48,6 +48,7 @@ struct world {
 	enum { STOP_NEVER, STOP_WHEN_NAMED, STOP_WHEN_REPLACING } stop_when; /* once */
 	unsigned most_conns;
 	struct origins *origins;
+	struct placer *placer;   /* the test's; NULL: none */
 	struct deferred settled; /* answers to durable() */
 	struct deferred stopping;
 	bool stops_when_asked;   /* the transfer is stopped before that answer */
@@ -229,6 +230,7 @@ static void close_world(struct world *w)
 static void start(struct world *w, char *const *uris)
 {
 	struct xfer_req req = {.origins = w->origins, .loop = w->at, .gid = 0x1234, .uris = uris, .opts = w->opts, .dir = w->dir, .journal = w->journal,
+		.placer = w->placer,
 		.known = {.path = w->mem.path, .total = w->mem.total, .etag = w->mem.etag, .last_modified = w->mem.last_modified, .digest = w->mem.digest,
 			.etag_origin = w->mem.etag_origin, .part_id = w->mem.part_id, .have = &w->mem.have, .unproven = w->mem.unproven,
 			.user_part = w->mem.user_part, .replaces = w->mem.replaces}};

@@ -59,7 +59,7 @@ static void take(void *arg)
 	w->order[(*w->n_order)++] = w->id;
 	w->got = block_get(w->p);
 	if (w->got == NULL)
-		block_wait(w->p, &w->w);
+		block_wait(w->p, &w->w, 0);
 }
 
 static void test_budget(void **state)
@@ -85,6 +85,78 @@ static void test_budget(void **state)
 	assert_int_equal(p->free.n, 8);
 }
 
+/* What a block takes counts for one file system at a time, as it was said last, until it is put. */
+static void test_counted_for_a_file_system(void **state)
+{
+	struct loop *l = *state;
+	struct block *b[2] = {block_get(l->blocks), block_get(l->blocks)};
+
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), 0);
+	block_count(l->blocks, b[0], 5, LOAD_FILLING);
+	block_count(l->blocks, b[1], 5, LOAD_FILLING);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), 2 * BLOCK_SIZE);
+	block_count(l->blocks, b[0], 5, LOAD_QUEUED);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), BLOCK_SIZE);
+	assert_int_equal(work_load(l, 5, LOAD_QUEUED), BLOCK_SIZE);
+	block_count(l->blocks, b[1], 6, LOAD_QUEUED);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), 0);
+	assert_int_equal(work_load(l, 6, LOAD_QUEUED), BLOCK_SIZE);
+	block_put(l->blocks, b[0]);
+	block_put(l->blocks, b[1]);
+	assert_int_equal(work_load(l, 5, LOAD_QUEUED) + work_load(l, 6, LOAD_QUEUED), 0);
+	b[0] = block_get(l->blocks); /* counts for nobody, being a new one */
+	block_put(l->blocks, b[0]);
+	assert_int_equal(work_load(l, 5, LOAD_QUEUED), 0);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), 0);
+}
+
+/* The last eighth is not for a file system that has all the rest. Who waits for it is passed over, until something of it is put. */
+static void test_one_file_system_never_has_all(void **state)
+{
+	struct loop *l = *state;
+	struct block *b[7];
+	struct waiter w[2];
+	int order[16], n = 0;
+
+	for (int i = 0; i < 7; i++) {
+		b[i] = block_get_for(l->blocks, 5);
+		assert_non_null(b[i]);
+		block_count(l->blocks, b[i], 5, i % 2 ? LOAD_QUEUED : LOAD_FILLING);
+	}
+	assert_null(block_get_for(l->blocks, 5));
+	for (int i = 0; i < 2; i++) {
+		w[i] = (struct waiter){.p = l->blocks, .w = {.cb = take, .arg = &w[i]}, .id = i, .order = order};
+		w[i].n_order = &n;
+		block_wait(l->blocks, &w[i].w, 5 + (uint64_t)i);
+	}
+	loop_run(l);
+	assert_int_equal(n, 1);
+	assert_int_equal(order[0], 1);
+	block_put(l->blocks, w[1].got);
+	loop_run(l);
+	assert_int_equal(n, 1);
+	block_put(l->blocks, b[0]);
+	loop_run(l);
+	assert_int_equal(n, 2);
+	assert_non_null(w[0].got);
+	block_put(l->blocks, w[0].got);
+	for (int i = 1; i < 7; i++)
+		block_put(l->blocks, b[i]);
+}
+
+/* One in a pipe counts as what it may take. */
+static void test_counted_pipe(void **state)
+{
+	struct loop *l = *state;
+	struct block *b = block_get_pipe(l->blocks);
+
+	assert_non_null(b);
+	block_count(l->blocks, b, 5, LOAD_FILLING);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), BLOCK_PIPE);
+	block_put(l->blocks, b);
+	assert_int_equal(work_load(l, 5, LOAD_FILLING), 0);
+}
+
 static void test_smallest_budget(void **state)
 {
 	struct block_pool *p = block_pool_new(*state, 1);
@@ -107,8 +179,8 @@ static void test_waiters_in_order(void **state)
 	for (int i = 0; i < 4; i++) {
 		w[i] = (struct waiter){.p = l->blocks, .w = {.cb = take, .arg = &w[i]}, .id = i, .order = order};
 		w[i].n_order = &n;
-		block_wait(l->blocks, &w[i].w);
-		block_wait(l->blocks, &w[i].w);
+		block_wait(l->blocks, &w[i].w, 0);
+		block_wait(l->blocks, &w[i].w, 0);
 	}
 	block_wait_cancel(l->blocks, &w[1].w);
 	loop_run(l);
@@ -255,7 +327,7 @@ static void test_wait_with_free_blocks_is_called(void **state)
 	int order[4], n = 0;
 	struct waiter w = {.p = l->blocks, .w = {.cb = take, .arg = &w}, .order = order, .n_order = &n};
 
-	block_wait(l->blocks, &w.w);
+	block_wait(l->blocks, &w.w, 0);
 	loop_run(l);
 	assert_int_equal(w.calls, 1);
 	block_put(l->blocks, w.got);
@@ -304,6 +376,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_counted_for_a_file_system, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_file_system_never_has_all, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_counted_pipe, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_smallest_budget, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waiters_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pipes_draw_on_the_budget, setup, teardown),

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ static struct {
 	unsigned most;
 	unsigned posts;
 	atomic_uint writes;
+	atomic_bool hold; /* the next write waits until it is false again */
 } sys;
 
 static int limited_start(pthread_t *t, size_t stack, void *(*fn)(void *), void *arg)
@@ -44,7 +46,10 @@ static int counted_post(sem_t *s)
 
 static ssize_t counted_write(int fd, const void *p, size_t n)
 {
-	sys.writes++;
+	bool first = sys.writes++ == 0;
+
+	while (first && sys.hold)
+		usleep(100);
 	return write(fd, p, n);
 }
 
@@ -202,6 +207,52 @@ static void test_one_after_the_other(void **state)
 	assert_in_range(sys.writes, 0, 20);
 }
 
+/* ---- waking the loop ---- */
+
+static void wait_for_flag(void *owner)
+{
+	const atomic_bool *go = owner;
+
+	while (!*go)
+		usleep(100);
+}
+
+static unsigned ended;
+
+static void count_ended(void *owner)
+{
+	(void)owner;
+	ended++;
+}
+
+/* A thread that stops just before it wakes the loop does not hold up what others end meanwhile. */
+static void test_waker_loses_its_core(void **state)
+{
+	atomic_bool go[2] = {false, false};
+	struct pool_job jobs[2] = {{.run = wait_for_flag, .owner = &go[0]}, {.run = wait_for_flag, .owner = &go[1]}};
+	struct pollfd woken;
+	struct pool *p;
+
+	(void)state;
+	ended = 0;
+	assert_int_equal(pool_new(&loop, 2, count_ended, &p), 0);
+	assert_true(pool_run(p, &jobs[0]));
+	assert_true(pool_run(p, &jobs[1]));
+	assert_true(pool_may_wait(p));
+	sys.hold = true;
+	go[0] = true;
+	while (sys.writes == 0)
+		usleep(100);
+	go[1] = true;
+	woken = (struct pollfd){.fd = p->fd, .events = POLLIN};
+	assert_int_equal(poll(&woken, 1, 10000), 1);
+	pool_collect(p);
+	assert_int_equal(ended, 2);
+	sys.hold = false;
+	assert_true(pool_end(p));
+	assert_int_equal(sys.writes, 2);
+}
+
 /* ---- order ---- */
 
 static struct {
@@ -315,15 +366,15 @@ static void test_many_that_hang(void **state)
 static void test_load(void **state)
 {
 	(void)state;
-	assert_int_equal(work_load(&loop, 3), 0);
-	work_load_add(&loop, 3, 100);
-	work_load_add(&loop, 4, 1);
-	work_load_add(&loop, 3, 50);
-	assert_int_equal(work_load(&loop, 3), 150);
-	work_load_sub(&loop, 3, 150);
-	assert_int_equal(work_load(&loop, 3), 0);
-	assert_int_equal(work_load(&loop, 4), 1);
-	work_load_sub(&loop, 4, 1);
+	assert_int_equal(work_load(&loop, 3, LOAD_QUEUED), 0);
+	work_load_add(&loop, 3, LOAD_QUEUED, 100);
+	work_load_add(&loop, 4, LOAD_QUEUED, 1);
+	work_load_add(&loop, 3, LOAD_QUEUED, 50);
+	assert_int_equal(work_load(&loop, 3, LOAD_QUEUED), 150);
+	work_load_sub(&loop, 3, LOAD_QUEUED, 150);
+	assert_int_equal(work_load(&loop, 3, LOAD_QUEUED), 0);
+	assert_int_equal(work_load(&loop, 4, LOAD_QUEUED), 1);
+	work_load_sub(&loop, 4, LOAD_QUEUED, 1);
 }
 
 /* ---- cancelling ---- */
@@ -498,12 +549,69 @@ static void test_threads_come_back(void **state)
 	sys.most = 1000;
 	submit(&g, 2, WORK_DISK, 1);
 	assert_int_equal(sys.threads, 4);
-	fake_now += REFUSED_MS + 1;
+	fake_now += POOL_REFUSED_MS + 1;
 	submit(&g, 3, WORK_DISK, 1);
-	await(&g.now, 5);
+	await(&g.now, WORK_AT_ONCE + 2);
 	open_gate(&g);
 	loop_run(&loop);
 	assert_int_equal(g.done, 42);
+}
+
+/* What waited for a thread that was refused, all others hanging, gets one with the next item of its file system. */
+static void test_refused_and_asked_again(void **state)
+{
+	struct group hung, disk;
+
+	(void)state;
+	group_init(&hung, true);
+	group_init(&disk, false);
+	submit(&hung, 1, WORK_DISK, 4);
+	submit(&disk, 2, WORK_DISK, 3);
+	await(&hung.now, 4);
+	sys.most = 1000;
+	fake_now += POOL_REFUSED_MS + 1;
+	submit(&disk, 2, WORK_DISK, 1);
+	run_until(&disk.done, 4);
+	assert_int_equal(hung.done, 0);
+	open_gate(&hung);
+	loop_run(&loop);
+	assert_int_equal(hung.done, 4);
+}
+
+static void too_late(uv_timer_t *t)
+{
+	(void)t;
+	fail_msg("nobody was woken");
+}
+
+/* The same, but nothing more is submitted: it is looked after once a thread may be had. */
+static void test_refused_and_left_alone(void **state)
+{
+	struct group hung, disk;
+	uv_timer_t guard;
+
+	(void)state;
+	loop.clock_ms = NULL;
+	loop.speedup = 1000;
+	uv_timer_init(&loop.uv, &guard);
+	uv_timer_start(&guard, too_late, 10000, 0);
+	group_init(&hung, true);
+	group_init(&disk, false);
+	submit(&hung, 1, WORK_DISK, 4);
+	submit(&disk, 2, WORK_DISK, 3);
+	await(&hung.now, 4);
+	for (int i = 0; i < 30; i++) { /* refused again */
+		usleep(1000);
+		uv_run(&loop.uv, UV_RUN_NOWAIT);
+	}
+	assert_int_equal(disk.done, 0);
+	sys.most = 1000;
+	run_until(&disk.done, 3);
+	assert_int_equal(hung.done, 0);
+	uv_close((uv_handle_t *)&guard, NULL);
+	open_gate(&hung);
+	loop_run(&loop);
+	assert_int_equal(hung.done, 4);
 }
 
 static void test_no_thread(void **state)
@@ -522,6 +630,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_all_complete),
 		T(test_one_after_the_other),
+		T(test_waker_loses_its_core),
 		cmocka_unit_test_setup_teardown(test_order, setup_one, teardown),
 		T(test_hashes_leave_room),
 		T(test_one_that_hangs),
@@ -533,6 +642,8 @@ int main(void)
 		T(test_threads_step_back),
 		cmocka_unit_test_setup_teardown(test_fewer_threads, setup_four, teardown),
 		cmocka_unit_test_setup_teardown(test_threads_come_back, setup_four, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_and_asked_again, setup_four, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_and_left_alone, setup_four, teardown),
 		T(test_no_thread),
 	};
 
