@@ -15,7 +15,7 @@
 #define CPOOL_MAX 64
 #define IDLE_MS	  15000
 #define QUIET_MS  20 /* nothing came behind an answer for so long: nothing will */
-#define SPARE_MS  1000 /* open, and not taken */
+#define SPARE_MS  1000
 #define PEERS_MAX 64 /* how that many behave is remembered, the latest used first */
 
 /* What is known of those who answer under one key. The bytes that a broken server sends behind an answer may come only
@@ -26,7 +26,7 @@
 struct peer {
 	char *key;
 	enum { PEER_NEW, PEER_QUIET, PEER_NOISY } is;
-	bool spares_in_vain; /* one was open for its time and nobody took it; none was taken since */
+	bool spares_in_vain; /* some were dialled that nobody took */
 	TAILQ_ENTRY(peer) link;
 };
 
@@ -105,29 +105,18 @@ static struct stream *remove_idle(struct idle *i)
 
 static void drop(void *arg)
 {
-	stream_close(remove_idle(arg));
-}
-
-static void on_spare_old(void *arg)
-{
 	struct idle *i = arg;
 
-	get_peer(i->pool, i->key)->spares_in_vain = true;
-	drop(i);
+	if (i->spare)
+		get_peer(i->pool, i->key)->spares_in_vain = true;
+	stream_close(remove_idle(i));
 }
 
-/* Only spares are not open yet when they are put here. */
 static void on_open(void *owner, int err, const struct fail *f)
 {
-	struct idle *i = owner;
-
 	(void)f;
-	if (err != 0) {
-		drop(i); /* whoever dials next hears of it himself */
-		return;
-	}
-	timer_start(i->pool->net->loop, &i->timer, SPARE_MS, 0, on_spare_old, i);
-	timer_unref(&i->timer);
+	if (err != 0)
+		drop(owner); /* whoever dials next hears of it himself */
 }
 
 static void on_space(void *owner, struct span *ret)
@@ -245,18 +234,18 @@ static void dial_spare(struct net *n, const char *key, const struct dial_req *to
 	i->spare = true;
 	i->s = stream_dial(n, to, &idle_ops, i);
 	TAILQ_INSERT_TAIL(&n->cpool->idle, i, link);
+	timer_start(n->loop, &i->timer, SPARE_MS, 0, drop, i);
+	timer_unref(&i->timer);
 }
 
-unsigned cpool_dial(struct net *n, const char *key, const struct dial_req *to, unsigned count)
+void cpool_dial(struct net *n, const char *key, const struct dial_req *to, unsigned count)
 {
 	const struct peer *peer = get_peer(n->cpool, key);
-	unsigned dialled = 0;
 
 	if (peer->is == PEER_NOISY || peer->spares_in_vain)
-		return 0;
-	for (; dialled < count && n->cpool->n < CPOOL_MAX; dialled++)
+		return;
+	for (; count > 0 && n->cpool->n < CPOOL_MAX; count--)
 		dial_spare(n, key, to);
-	return dialled;
 }
 
 void cpool_drop_spares(struct net *n, const char *key)
@@ -297,7 +286,7 @@ static bool is_alive(const struct stream *s, bool *ret_noisy)
 
 struct stream *cpool_take(struct net *n, const char *key)
 {
-	struct peer *peer = find_peer(n->cpool, key);
+	const struct peer *peer = find_peer(n->cpool, key);
 	struct idle *i, *next;
 	struct stream *s;
 	bool noisy, spare;
@@ -311,8 +300,6 @@ struct stream *cpool_take(struct net *n, const char *key)
 			continue;
 		s = remove_idle(i);
 		noisy = false;
-		if (spare)
-			peer->spares_in_vain = false;
 		if ((spare && !stream_is_open(s)) || (stream_is_quiet(s) && is_alive(s, &noisy)))
 			return s;
 		stream_close(s);

@@ -2,7 +2,7 @@
  * cpool: idle connections kept for the next request to the same endpoint. Bounded in number (64) and age (15 s idle). An end
  * that arrives on an idle connection closes it. A byte tells that the peer sends more than its answers: from then on none of its
  * connections is used twice; and until one was seen to stay quiet for a moment (20 ms), none is either. Spares are connections
- * that were dialled before anybody asked for them; each is there until it was open for a second. Loop thread.
+ * that were dialled before anybody asked for them; each is there for a second. Loop thread.
  */
 #ifndef HAUL_NET_CPOOL_H
 #define HAUL_NET_CPOOL_H
@@ -20,9 +20,8 @@ struct stream *cpool_take(struct net *n, const char *key);
 /* cpool_take finds none only because those that are there were not quiet for long enough yet: ms until one may be. 0: it is not
  * so, or a new connection is there as soon. */
 unsigned cpool_soon(const struct net *n, const char *key);
-/* `count` spares to `to` are dialled, or as many as there is room for: returns how many. None under a key of which one was not
- * taken in time, until another one is. */
-unsigned cpool_dial(struct net *n, const char *key, const struct dial_req *to, unsigned count);
+/* n spares to `to` are dialled. None where spares under that key turned out to be of no use before. */
+void cpool_dial(struct net *n, const char *key, const struct dial_req *to, unsigned count);
 /* Who wanted them has no use for those that are left. */
 void cpool_drop_spares(struct net *n, const char *key);
 

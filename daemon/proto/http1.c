@@ -394,7 +394,8 @@ static void dial_beside(struct http1 *f)
 
 	if (f->beside == 0 || f->has_spares || stream_rtt(f->s) < FAR_MS)
 		return;
-	f->has_spares = cpool_dial(f->net, f->key, &to, f->beside) > 0;
+	f->has_spares = true;
+	cpool_dial(f->net, f->key, &to, f->beside);
 }
 
 static void on_open(void *owner, int err, const struct fail *why)

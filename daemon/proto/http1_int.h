@@ -34,7 +34,7 @@ struct http1 {
 	bool keep_alive;
 	bool check_certificate;
 	unsigned beside;  /* connections to dial once this one is there */
-	bool has_spares;  /* some were dialled */
+	bool has_spares;  /* that was done */
 	enum zone from;	  /* of the request */
 	uint64_t connect_timeout_ms, timeout_ms;
 	/* running */

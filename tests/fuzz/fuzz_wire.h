@@ -214,10 +214,9 @@ unsigned cpool_soon(const struct net *n, const char *key)
 	return 0;
 }
 
-unsigned cpool_dial(struct net *n, const char *key, const struct dial_req *to, unsigned count)
+void cpool_dial(struct net *n, const char *key, const struct dial_req *to, unsigned count)
 {
 	(void)n, (void)key, (void)to, (void)count;
-	return 0;
 }
 
 void cpool_drop_spares(struct net *n, const char *key)
