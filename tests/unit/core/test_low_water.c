@@ -2,6 +2,8 @@
  * How many bytes at a time a slow connection is read, against servers without sockets, in quick time.
  */
 #include "base/log.h"
+#include "ev/mounts.h"
+#include "ev/work.h"
 
 #include "xfer_world.h"
 
@@ -110,6 +112,37 @@ static void test_more_connections_than_blocks(void **state)
 	close_world(&w);
 }
 
+struct busy_disk {
+	struct world *w;
+	uint64_t dev;
+};
+
+static void stop_with_busy_disk(void *arg)
+{
+	struct busy_disk *b = arg;
+
+	b->dev = mounts_dev(b->w->at, b->w->dir);
+	work_load_add(&b->w->loop, b->dev, LOAD_QUEUED, 7 * MIB);
+	xfer_stop(b->w->x, false, false);
+}
+
+/* Stopped while its disk is far behind with what others write: what it writes afterwards sets nothing going. close_world finds a
+ * timer that is left. */
+static void test_stopped_while_the_disk_is_behind(void **state)
+{
+	struct fake_server o = {.size = 16 * MIB, .version = 1, .rate = 1000000};
+	struct world w;
+	struct busy_disk b = {.w = &w};
+
+	(void)state;
+	open_world(&w, &o, 1, 1);
+	timer_start(&w.loop, &w.stop_at, 1000, 0, stop_with_busy_disk, &b);
+	run(&w, one_uri);
+	assert_true(w.mem.have.n > 0);
+	work_load_sub(&w.loop, b.dev, LOAD_QUEUED, 7 * MIB);
+	close_world(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_silence),
 		cmocka_unit_test(test_many_segments),
 		cmocka_unit_test(test_more_connections_than_blocks),
+		cmocka_unit_test(test_stopped_while_the_disk_is_behind),
 	};
 
 	log_setup(getenv("XFER_LOG") ? LOG_LVL_DEBUG : LOG_LVL_ERROR, false, NULL, LOG_LVL_ERROR);
