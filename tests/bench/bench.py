@@ -28,7 +28,7 @@ class Bench:
     """What the cases share. tmp is in memory, disk on TMPDIR's file system."""
 
     def __init__(self, a):
-        self.full, self.n_rounds = a.full, a.rounds or (7 if a.full else 3)
+        self.full, self.n_rounds = a.full, a.rounds or (7 if a.full else 2)
         self.few_rounds = a.rounds or (5 if a.full else 1)  # of what is told by servers and links that keep time
         self.tmp = tempfile.mkdtemp(prefix="haul-bench-", dir="/dev/shm")
         self.disk = tempfile.mkdtemp(prefix="haul-bench-", dir=os.environ.get("TMPDIR", "/tmp"))
@@ -70,7 +70,7 @@ def main():
     p.add_argument("--full", action="store_true")
     p.add_argument("--only", default="", help="plain, tls, small, limited, uneven, slow, crowd, link, far_files, kill, latency, queue, kept, operations or many_active; "
                    "the file is not written then")
-    p.add_argument("--rounds", type=int, default=0, help="of each piece of work (3 or 1; 7 or 5 with --full)")
+    p.add_argument("--rounds", type=int, default=0, help="of each piece of work (2 or 1; 7 or 5 with --full)")
     a = p.parse_args()
     load, t = os.getloadavg()[0], time.monotonic()
     bench = Bench(a)
