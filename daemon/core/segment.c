@@ -15,7 +15,7 @@
  * starting: all of them would, and all but a few stop again. */
 static void use_room(struct xfer *x)
 {
-	if (x->state != XS_RUN || segment_queued(x) > segment_quota(x) / 4 * 3)
+	if (x->state != XS_RUN || !x->file || segment_queued(x) > segment_quota(x) / 4 * 3)
 		return;
 	if (work_load(x->loop, dfile_dev(x->file), LOAD_QUEUED) > segment_disk_quota(x) / 4 * 3)
 		lanes_wait_for_disk(x);
